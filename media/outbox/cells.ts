@@ -200,20 +200,23 @@ export class Cells {
   #count(observation: Observation): boolean {
     const family = this.#families.get(observation.family)
     if (family === undefined) return false
-    const value = 'value' in observation ? observation.value : 0
-    // A sum must stay finite, or it could not be written as JSON.
-    if (family.bounds !== undefined && !isDuration(value)) return false
-    const cell = this.#find(family, observation.labels)
-    if (cell === undefined) return false
-    if (cell.buckets !== undefined && family.bounds !== undefined) {
-      const sum = cell.sum + value
-      if (sum === Infinity) return false
-      cell.sum = sum
-      const bucket = bucketOf(family.bounds, value)
-      cell.buckets[bucket] = (cell.buckets[bucket] ?? 0) + 1
+    if (family.bounds === undefined) {
+      const cell = this.#find(family, observation.labels)
+      if (cell === undefined) return false
+      this.#touch(cell)
+      return true
     }
-    cell.count += 1
-    if (!cell.pending) this.#markPending(cell)
+    const value = 'value' in observation ? observation.value : undefined
+    if (!isDuration(value)) return false
+    const cell = this.#find(family, observation.labels)
+    // A sum must stay finite, or it could not be written as JSON.
+    if (cell?.buckets === undefined || cell.sum + value === Infinity) {
+      return false
+    }
+    const bucket = bucketOf(family.bounds, value)
+    cell.buckets[bucket] = (cell.buckets[bucket] ?? 0) + 1
+    cell.sum += value
+    this.#touch(cell)
     return true
   }
 
@@ -262,6 +265,11 @@ export class Cells {
 
   #isTold(streamId: string): boolean {
     return streamId === UNKNOWN_STREAM || this.#present.has(streamId)
+  }
+
+  #touch(cell: Totals): void {
+    cell.count += 1
+    if (!cell.pending) this.#markPending(cell)
   }
 
   #markPending(cell: Totals): void {
