@@ -32,18 +32,20 @@ async function prove(workerBin: string): Promise<void> {
         reject(new Error(`The worker died: ${error.message}`))
       })
     })
+    // A worker that dies early fails the calls below first.
+    died.catch(() => undefined)
     const router = await worker.createRouter({
       mediaCodecs: [{ kind: 'audio', mimeType: 'audio/opus', ...OPUS }],
     })
-    await Promise.race([died, play(router)])
+    await play(router, died)
   } finally {
     worker.close()
     cleanup()
   }
 }
 
-/** Sends audio into the router and resolves when a viewer hears it. */
-async function play(router: Router): Promise<void> {
+/** Sends audio into the router until a viewer hears it or the worker dies. */
+async function play(router: Router, died: Promise<never>): Promise<void> {
   const source = await router.createDirectTransport()
   const producer = await source.produce({
     kind: 'audio',
@@ -93,7 +95,7 @@ async function play(router: Router): Promise<void> {
     const ssrc = consumer.rtpParameters.encodings?.[0]?.ssrc ?? 0
     viewer.setRemoteDescription(answer(transport, ssrc), 'answer')
     sending = sendSilence(producer)
-    await heard
+    await Promise.race([heard, died])
   } finally {
     clearInterval(sending)
     viewer.close()
