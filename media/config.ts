@@ -1,0 +1,247 @@
+import { isIP } from 'node:net'
+
+import {
+  listOf,
+  optional,
+  parseAddress,
+  parseBoolean,
+  parseCoreId,
+  parseText,
+  readSettings,
+  urlOf,
+  wholeNumber,
+  type SettingsSource,
+  type ValuesOf,
+} from '../shared/settings.ts'
+
+const poolPort = wholeNumber(1, 65_535)
+
+/** Every setting of the media process; README's table is checked against it. */
+export const SETTINGS = {
+  address: {
+    name: 'CORE_ADDRESS',
+    fallback: ':8080',
+    parse: parseAddress,
+    help: 'HTTP listen address (WHEP, admin API, player)',
+  },
+  core: {
+    name: 'CORE_ID',
+    fallback: 'dragonfork-local',
+    parse: parseCoreId,
+    help: 'the label core on every metric; the exporter must have the same',
+  },
+  dbDir: {
+    name: 'CORE_DB_DIR',
+    fallback: './data',
+    parse: parseText,
+    help: 'folder where the process list (db.json) is kept',
+  },
+  ffmpegBinary: {
+    name: 'CORE_FFMPEG_BINARY',
+    fallback: 'ffmpeg',
+    parse: parseText,
+    help: 'FFmpeg, by name or path',
+  },
+  apiToken: {
+    name: 'CORE_API_TOKEN',
+    fallback: '',
+    parse: optional(parseText),
+    help: 'bearer token of the admin API; without one, loopback clients only',
+    secret: true,
+  },
+  whepToken: {
+    name: 'CORE_WHEP_TOKEN',
+    fallback: '',
+    parse: optional(parseText),
+    help: 'bearer token that viewers must send with POST; none: public',
+    secret: true,
+  },
+  strictEtag: {
+    name: 'CORE_WEBRTC_WHEP_STRICT_ETAG',
+    fallback: 'true',
+    parse: parseBoolean,
+    help: 'false: a trickle PATCH without If-Match is taken (whip-whep 1.2)',
+  },
+  publicBasePath: {
+    name: 'CORE_PUBLIC_BASE_PATH',
+    fallback: '',
+    parse: parseBasePath,
+    help: 'path prefix of this server behind a reverse proxy, such as /live',
+  },
+  processFile: {
+    name: 'CORE_PROCESS_FILE',
+    fallback: '',
+    parse: optional(parseText),
+    help: 'processes (JSON or YAML) added at start where none has that id',
+  },
+  tcpMinPort: {
+    name: 'CORE_WEBRTC_TCP_MIN_PORT',
+    fallback: '',
+    parse: optional(poolPort),
+    help: 'lowest port of the pool for ICE over TCP; none: no ICE-TCP',
+  },
+  tcpMaxPort: {
+    name: 'CORE_WEBRTC_TCP_MAX_PORT',
+    fallback: '',
+    parse: optional(poolPort),
+    help: 'highest port of the pool for ICE over TCP',
+  },
+  postsPerMinute: {
+    name: 'CORE_WEBRTC_WHEP_POSTS_PER_MINUTE',
+    fallback: '0',
+    parse: wholeNumber(0, 1_000_000),
+    help: 'most WHEP POSTs of one client address a minute; 0: no limit',
+  },
+  inputAllow: {
+    name: 'CORE_FFMPEG_ACCESS_INPUT_ALLOW',
+    fallback: '',
+    parse: listOf(parsePattern),
+    help: 'regular expressions of input addresses that are allowed; none: all',
+  },
+  inputBlock: {
+    name: 'CORE_FFMPEG_ACCESS_INPUT_BLOCK',
+    fallback: '',
+    parse: listOf(parsePattern),
+    help: 'regular expressions of input addresses that are refused; they win',
+  },
+  listenAddresses: {
+    name: 'CORE_WEBRTC_LISTEN_ADDRESSES',
+    fallback: '0.0.0.0',
+    parse: listOf(parseIp),
+    help: 'IP addresses that media is sent from, IPv4 or IPv6, comma list',
+  },
+  announcedAddresses: {
+    name: 'CORE_WEBRTC_ANNOUNCED_ADDRESSES',
+    fallback: '',
+    parse: listOf(parseIp),
+    help: "IP addresses put into candidates; none: the host's own, detected",
+  },
+  udpMinPort: {
+    name: 'CORE_WEBRTC_UDP_MIN_PORT',
+    fallback: '40000',
+    parse: poolPort,
+    help: 'lowest UDP port of the pool: viewers and RTP legs alike',
+  },
+  udpMaxPort: {
+    name: 'CORE_WEBRTC_UDP_MAX_PORT',
+    fallback: '40999',
+    parse: poolPort,
+    help: 'highest UDP port of the pool',
+  },
+  maxPeersTotal: {
+    name: 'CORE_WEBRTC_MAX_PEERS_TOTAL',
+    fallback: '200',
+    parse: wholeNumber(0, 1_000_000),
+    help: 'most viewers at once; 0: no cap',
+  },
+  maxPeersPerStream: {
+    name: 'CORE_WEBRTC_MAX_PEERS_PER_STREAM',
+    fallback: '50',
+    parse: wholeNumber(0, 1_000_000),
+    help: 'most viewers of one stream at once; 0: no cap',
+  },
+  iceTimeoutMs: {
+    name: 'CORE_WEBRTC_ICE_TIMEOUT_MS',
+    fallback: '10000',
+    parse: wholeNumber(100, 600_000),
+    help: 'time from the answer until a viewer must be connected',
+  },
+  iceConsentTimeoutS: {
+    name: 'CORE_WEBRTC_ICE_CONSENT_TIMEOUT_S',
+    fallback: '10',
+    parse: consentTimeout,
+    help: 'a viewer without ICE consent for so long is lost; 0: never, or 10 to 60',
+  },
+  iceServers: {
+    name: 'CORE_WEBRTC_ICE_SERVERS',
+    fallback: '',
+    parse: listOf(parseText),
+    help: 'STUN and TURN URLs that players are told in Link headers, comma list',
+  },
+  workers: {
+    name: 'CORE_WEBRTC_WORKERS',
+    fallback: '',
+    parse: optional(wholeNumber(1, 256)),
+    help: 'mediasoup workers; none: one a core',
+  },
+  legTimeoutMs: {
+    name: 'CORE_WEBRTC_LEG_TIMEOUT_MS',
+    fallback: '3000',
+    parse: wholeNumber(200, 600_000),
+    help: 'a leg without RTP for so long has failed',
+  },
+  exporterUrl: {
+    name: 'CORE_EXPORTER_URL',
+    fallback: 'ws://127.0.0.1:9465/ingest',
+    parse: urlOf('ws:', 'wss:'),
+    help: 'where observations are pushed to',
+  },
+  exporterToken: {
+    name: 'CORE_EXPORTER_TOKEN',
+    fallback: '',
+    parse: optional(parseText),
+    help: 'shared secret sent to the exporter',
+    secret: true,
+  },
+} as const
+
+export type Config = ValuesOf<typeof SETTINGS>
+
+/**
+ * Reads all settings.
+ * @throws {SettingsError} naming every bad one
+ */
+export function readConfig(source: SettingsSource): Config {
+  return readSettings(SETTINGS, source, conflicts)
+}
+
+function conflicts(config: Config): readonly string[] {
+  const { udpMinPort, udpMaxPort, tcpMinPort, tcpMaxPort } = config
+  const problems: string[] = []
+  if (udpMaxPort < udpMinPort) {
+    problems.push(
+      `CORE_WEBRTC_UDP_MAX_PORT: expected at least CORE_WEBRTC_UDP_MIN_PORT ` +
+        `(${udpMinPort}), got ${udpMaxPort}`,
+    )
+  }
+  if ((tcpMinPort === undefined) !== (tcpMaxPort === undefined)) {
+    problems.push(
+      'CORE_WEBRTC_TCP_MIN_PORT: expected both it and ' +
+        'CORE_WEBRTC_TCP_MAX_PORT, or neither',
+    )
+  } else if ((tcpMaxPort ?? 0) < (tcpMinPort ?? 0)) {
+    problems.push(
+      `CORE_WEBRTC_TCP_MAX_PORT: expected at least CORE_WEBRTC_TCP_MIN_PORT`,
+    )
+  }
+  if (config.listenAddresses.length === 0) {
+    problems.push(
+      'CORE_WEBRTC_LISTEN_ADDRESSES: expected at least one IP address',
+    )
+  }
+  return problems
+}
+
+function consentTimeout(text: string): number {
+  // mediasoup clamps to 10..60 by itself; a clamped setting would lie.
+  return text === '0' ? 0 : wholeNumber(10, 60)(text)
+}
+
+function parseBasePath(text: string): string {
+  if (text === '' || text === '/') return ''
+  if (/^(\/[A-Za-z0-9_.~-]+)+\/?$/.test(text)) return text.replace(/\/$/, '')
+  throw new RangeError(`expected a path such as /live, got ${text}`)
+}
+
+function parsePattern(text: string): RegExp {
+  try {
+    return new RegExp(text)
+  } catch (cause) {
+    throw new RangeError(`expected regular expressions, got ${text}`, { cause })
+  }
+}
+
+function parseIp(text: string): string {
+  if (isIP(text) !== 0) return text
+  throw new RangeError(`expected IP addresses, not names, got ${text}`)
+}

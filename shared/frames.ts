@@ -1,0 +1,326 @@
+/**
+ * The protocol between the media process (client) and the exporter (server):
+ * JSON text frames over one WebSocket.
+ *
+ *     media                                 exporter
+ *       | hello   core, boot, protocol         |   once, first
+ *       |------------------------------------->|
+ *       |              welcome   last seq kept |   0: knows nothing of this boot
+ *       |<-------------------------------------|
+ *       | batch     seq n+1, cells             |   what changed since that seq
+ *       |------------------------------------->|
+ *       |                        ack   seq n+1 |   applied, and kept
+ *       |<-------------------------------------|
+ *       | snapshot  streams, peers, ports      |   every 5 s and on change
+ *       |------------------------------------->|
+ *
+ * **Exactly once, by values that are totals.** Each series that the media
+ * process observes has a cell, numbered in the order of creation. A batch
+ * carries the cell's total since it was made, never a delta. So a batch may
+ * be lost or sent again without harm: the exporter takes the newest total of
+ * a cell, and after a reconnect the media process sends every cell that
+ * changed after the seq in `welcome`. An exporter that forgot everything
+ * answers 0 and gets all totals of this boot.
+ *
+ * **What the exporter shows** for a series is `base + total`. When another
+ * cell reports the same series (a new boot, or a stream that was removed for
+ * longer than SERIES_RETENTION_MS and came back), the old cell's total is
+ * added to `base` first.
+ *
+ * **Numbers.** `seq` starts at 1 for each boot and grows by one per batch,
+ * also over reconnects; after a `welcome` it goes on from the seq there.
+ * At most one batch is without its ack at any time.
+ *
+ * **Order.** After `welcome` the media process sends what is owed, until all
+ * of it is acknowledged, then a snapshot. Later, a snapshot that tells of a
+ * new stream goes before the batch that tells of its observations, so its
+ * series are seen at zero first.
+ *
+ * **Errors.** A frame that is not of this form closes the connection with one
+ * of CLOSE_CODES; so does a seq that is not the next one. A cell that is
+ * well-formed but not acceptable (unknown family, label value outside the
+ * catalogue, total that shrinks) is refused and counted by itself; the rest
+ * of its batch counts.
+ */
+import { isBootId, isStreamId, type BootId, type StreamId } from './ids.ts'
+import {
+  MAX_CELLS_PER_BATCH,
+  MAX_FRAME_BYTES,
+  MAX_STREAMS_PER_SNAPSHOT,
+} from './limits.ts'
+
+export const PROTOCOL = 1
+
+/** Path of the WebSocket on the exporter's ingest address. */
+export const INGEST_PATH = '/ingest'
+
+export interface Hello {
+  readonly kind: 'hello'
+  readonly protocol: number
+  /** CORE_ID of the media process. */
+  readonly core: string
+  readonly boot: BootId
+}
+
+/** A counter's cell: its total since it was made. */
+export interface CounterCell {
+  /** Number of the cell; a later cell has a higher number. */
+  readonly cell: number
+  readonly family: string
+  /** Values in the order of the family's labels, without `core`. */
+  readonly labels: readonly string[]
+  readonly total: number
+}
+
+/** A histogram's cell: its totals since it was made. */
+export interface HistogramCell {
+  readonly cell: number
+  readonly family: string
+  readonly labels: readonly string[]
+  /** Observations per bucket, not cumulative; the last one is `+Inf`. */
+  readonly buckets: readonly number[]
+  readonly sum: number
+}
+
+export type Cell = CounterCell | HistogramCell
+
+export interface Batch {
+  readonly kind: 'batch'
+  readonly seq: number
+  /** Observations reported since boot, with the lost ones. */
+  readonly observed: number
+  /** Observations since boot that a bound made the media process drop. */
+  readonly lost: number
+  readonly cells: readonly Cell[]
+}
+
+export interface StreamSnapshot {
+  readonly id: StreamId
+  /** Whether its process is running: then it counts as an active stream. */
+  readonly running: boolean
+  /** Sessions whose answer was sent and that have not ended. */
+  readonly peers: number
+}
+
+export interface Snapshot {
+  readonly kind: 'snapshot'
+  /** Every registered stream, running or not. */
+  readonly streams: readonly StreamSnapshot[]
+  readonly udpPorts: { readonly inUse: number; readonly available: number }
+}
+
+/** What the media process sends. */
+export type SourceFrame = Hello | Batch | Snapshot
+
+export interface Welcome {
+  readonly kind: 'welcome'
+  /** Last seq kept of the boot in `hello`; 0 when there is none. */
+  readonly seq: number
+}
+
+export interface Ack {
+  readonly kind: 'ack'
+  readonly seq: number
+}
+
+/** What the exporter sends. */
+export type SinkFrame = Welcome | Ack
+
+/**
+ * Why the exporter closes a connection, as WebSocket close codes of the
+ * private range (RFC 6455 section 7.4.2), beside the library's own 1009 for
+ * frames over MAX_FRAME_BYTES.
+ */
+export const CLOSE_CODES = {
+  /** Not JSON, not an object, no such kind, a field of the wrong type. */
+  malformed: 4400,
+  /** A frame other than hello first, a second hello, a wrong seq. */
+  out_of_order: 4409,
+  /** CORE_ID of the two processes differ. */
+  wrong_core: 4403,
+  /** The protocol number is not ours: update the older process. */
+  wrong_protocol: 4426,
+  /** More than MAX_FRAMES_PER_SECOND. */
+  too_many_frames: 4429,
+  /** Another connection has said hello after this one. */
+  replaced: 4410,
+  /** This boot was followed by another; its process should be gone. */
+  retired_boot: 4411,
+} as const
+
+export type CloseReason = keyof typeof CLOSE_CODES
+
+/** A frame that is not of the protocol. The message says what was expected. */
+export class ProtocolError extends Error {
+  override readonly name = 'ProtocolError'
+  readonly reason: CloseReason
+
+  constructor(reason: CloseReason, message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.reason = reason
+  }
+}
+
+/** Whether the cell is a histogram's. */
+export function isHistogramCell(cell: Cell): cell is HistogramCell {
+  return 'buckets' in cell
+}
+
+/** The frame as the text that goes over the wire. */
+export function encodeFrame(frame: SourceFrame | SinkFrame): string {
+  return JSON.stringify(frame)
+}
+
+/**
+ * Reads a frame of the media process.
+ * @throws {ProtocolError} `malformed` when `text` is none
+ */
+export function decodeSourceFrame(text: string): SourceFrame {
+  const frame = parse(text)
+  switch (frame['kind']) {
+    case 'hello':
+      return {
+        kind: 'hello',
+        protocol: count(frame, 'protocol'),
+        core: string(frame, 'core'),
+        boot: boot(frame),
+      }
+    case 'batch':
+      return {
+        kind: 'batch',
+        seq: count(frame, 'seq'),
+        observed: count(frame, 'observed'),
+        lost: count(frame, 'lost'),
+        cells: list(frame, 'cells', MAX_CELLS_PER_BATCH).map(cell),
+      }
+    case 'snapshot':
+      return {
+        kind: 'snapshot',
+        streams: list(frame, 'streams', MAX_STREAMS_PER_SNAPSHOT).map(stream),
+        udpPorts: udpPorts(frame),
+      }
+    default:
+      throw malformed('kind', 'hello, batch or snapshot', frame['kind'])
+  }
+}
+
+/**
+ * Reads a frame of the exporter.
+ * @throws {ProtocolError} `malformed` when `text` is none
+ */
+export function decodeSinkFrame(text: string): SinkFrame {
+  const frame = parse(text)
+  switch (frame['kind']) {
+    case 'welcome':
+      return { kind: 'welcome', seq: count(frame, 'seq') }
+    case 'ack':
+      return { kind: 'ack', seq: count(frame, 'seq') }
+    default:
+      throw malformed('kind', 'welcome or ack', frame['kind'])
+  }
+}
+
+type Fields = Readonly<Record<string, unknown>>
+
+function malformed(field: string, expected: string, value: unknown) {
+  // JSON.stringify is undefined for a missing field.
+  const seen = (JSON.stringify(value) as string | undefined) ?? 'nothing'
+  return new ProtocolError(
+    'malformed',
+    `Cannot read frame: expected ${field} to be ${expected}, got ` +
+      seen.slice(0, 80),
+  )
+}
+
+function isFields(value: unknown): value is Fields {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+function parse(text: string): Fields {
+  if (text.length > MAX_FRAME_BYTES) {
+    throw new ProtocolError(
+      'malformed',
+      `Cannot read frame: it has ${text.length} characters, ` +
+        `limit is ${MAX_FRAME_BYTES}`,
+    )
+  }
+  let value: unknown
+  try {
+    value = JSON.parse(text)
+  } catch (cause) {
+    throw new ProtocolError('malformed', 'Cannot read frame: not JSON', {
+      cause,
+    })
+  }
+  if (!isFields(value)) throw malformed('the frame', 'an object', value)
+  return value
+}
+
+function string(fields: Fields, field: string): string {
+  const value = fields[field]
+  if (typeof value === 'string' && value.length <= 256) return value
+  throw malformed(field, 'a string of at most 256 characters', value)
+}
+
+function isCount(value: unknown): value is number {
+  return Number.isSafeInteger(value) && Number(value) >= 0
+}
+
+function count(fields: Fields, field: string): number {
+  const value = fields[field]
+  if (isCount(value)) return value
+  throw malformed(field, 'a whole number from 0', value)
+}
+
+function boot(fields: Fields): BootId {
+  const value = fields['boot']
+  if (isBootId(value)) return value
+  throw malformed('boot', 'a lower-case UUID', value)
+}
+
+function list(fields: Fields, field: string, most: number): unknown[] {
+  const value = fields[field]
+  if (Array.isArray(value) && value.length <= most) return value
+  throw malformed(field, `a list of at most ${most} items`, value)
+}
+
+function cell(value: unknown): Cell {
+  if (!isFields(value)) throw malformed('a cell', 'an object', value)
+  const head = {
+    cell: count(value, 'cell'),
+    family: string(value, 'family'),
+    labels: list(value, 'labels', 8).map(label => {
+      if (typeof label === 'string') return label
+      throw malformed('a label', 'a string', label)
+    }),
+  }
+  if (value['buckets'] === undefined) {
+    return { ...head, total: count(value, 'total') }
+  }
+  const buckets = list(value, 'buckets', 64).map(bucket => {
+    if (isCount(bucket)) return bucket
+    throw malformed('a bucket', 'a whole number from 0', bucket)
+  })
+  const sum = value['sum']
+  if (typeof sum !== 'number' || !Number.isFinite(sum) || sum < 0) {
+    throw malformed('sum', 'a finite number from 0', sum)
+  }
+  return { ...head, buckets, sum }
+}
+
+function stream(value: unknown): StreamSnapshot {
+  if (!isFields(value)) throw malformed('a stream', 'an object', value)
+  const id = value['id']
+  if (!isStreamId(id)) throw malformed('id', 'a stream id', id)
+  const running = value['running']
+  if (typeof running !== 'boolean') {
+    throw malformed('running', 'true or false', running)
+  }
+  return { id, running, peers: count(value, 'peers') }
+}
+
+function udpPorts(fields: Fields): Snapshot['udpPorts'] {
+  const value = fields['udpPorts']
+  if (!isFields(value)) throw malformed('udpPorts', 'an object', value)
+  return { inUse: count(value, 'inUse'), available: count(value, 'available') }
+}
