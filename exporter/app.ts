@@ -49,10 +49,12 @@ export async function startApp(
       maxStreams,
       ...(file === undefined ? {} : { journal: file }),
     })
-    const expiry = setInterval(() => {
+    const expire = () => {
       // It fails only when the state file is closed before it is kept.
       registry.expire().catch(() => undefined)
-    }, EXPIRY_INTERVAL_MS)
+    }
+    expire()
+    const expiry = setInterval(expire, EXPIRY_INTERVAL_MS)
     opened.push(() => {
       clearInterval(expiry)
       return Promise.resolve()

@@ -23,7 +23,7 @@ const LIMITS: SourceLimits = {
   framesPerSecond: MAX_FRAMES_PER_SECOND,
   pingIntervalMs: PING_INTERVAL_MS,
   silenceLimitMs: SILENCE_LIMIT_MS,
-  closeTimeoutMs: 2_000,
+  closeTimeoutMs: 1_000,
   waitingFrames: 8,
 }
 

@@ -117,14 +117,16 @@ export class Source {
     this.#end(1001, 'the exporter ends')
   }
 
+  /** Before its hello nothing counts, or it could stay for ever without. */
   #hear(): void {
+    if (this.#state.at === 'silent') return
     this.#heardMs = this.#options.clock.steadyMs()
   }
 
   #take(data: RawData, isBinary: boolean): void {
     if (this.#state.at === 'closed') return
     try {
-      if (!this.#rate(this.#heardMs)) {
+      if (!this.#rate(this.#options.clock.steadyMs())) {
         throw new ProtocolError(
           'too_many_frames',
           'Cannot take so many frames: limit is ' +
@@ -172,6 +174,7 @@ export class Source {
       )
     }
     this.#state = { at: 'greeting', boot }
+    this.#hear()
     this.#hand(this.#options.sink.hello(boot), seq => {
       if (this.#state.at !== 'greeting') return
       this.#state = { at: 'owing', boot }

@@ -21,6 +21,9 @@ import { gaugeSamples, type GaugeSample } from './gauges.ts'
 import { allStreams, applyEntry, isShown, type Ledger } from './ledger.ts'
 import type { Refusal } from './refusals.ts'
 
+/** Most changes that may wait while the journal cannot be written. */
+const MAX_WAITING = 1_000
+
 /** Keeps entries where a crash cannot reach them: see StateFile. */
 export interface Journal {
   keep(entry: Entry, ledger: Ledger): Promise<void>
@@ -58,6 +61,7 @@ export class Registry {
   #snapshot: { readonly value: Snapshot; readonly atMs: number } | undefined
   #lastSnapshotEpochMs = 0
   #last: Promise<void> = Promise.resolve()
+  #waiting = 0
 
   constructor({ ledger, clock, journal, maxStreams }: RegistryOptions) {
     this.#ledger = ledger
@@ -207,13 +211,23 @@ export class Registry {
    * keeps it and applies it.
    */
   #commit(make: () => Entry | undefined): Promise<void> {
+    if (this.#waiting >= MAX_WAITING) {
+      return Promise.reject(
+        new RangeError(`Cannot wait: limit is ${MAX_WAITING} changes`),
+      )
+    }
+    this.#waiting++
     const turn = this.#last.then(async () => {
       const entry = make()
       if (entry === undefined) return
       await this.#journal?.keep(entry, this.#ledger)
       applyEntry(this.#ledger, entry)
     })
-    this.#last = turn.catch(() => undefined)
+    this.#last = turn
+      .catch(() => undefined)
+      .then(() => {
+        this.#waiting--
+      })
     return turn
   }
 }

@@ -111,11 +111,12 @@ export class StateFile {
 
   async #keep(entry: Entry, ledger: Ledger): Promise<void> {
     const line = writeLine(entry)
-    const { log, path, retryMs, onWriteFailure } = { ...this.#options }
+    const { log, path, maxBytes, retryMs, onWriteFailure } = this.#options
     for (;;) {
       this.#closing.signal.throwIfAborted()
       try {
-        if (this.#length + line.length > this.#compactAt) {
+        const length = this.#length + line.length
+        if (length > Math.min(this.#compactAt, maxBytes)) {
           await this.#compact(ledger)
         }
         await this.#append(line)

@@ -1,6 +1,8 @@
 import type { ShownFamily, ShownSeries } from '../registry/registry.ts'
 import { formatNumber, type Format } from './formats.ts'
 
+export type Write = (text: string) => void
+
 /** A family's HELP and TYPE lines. */
 export function headLines(
   { name, help, type }: { name: string; help: string; type: string },
@@ -12,20 +14,24 @@ export function headLines(
 }
 
 /**
- * A family as text. prom-client's own writer takes ten times as long for the
- * same lines: labels are written once here, when a series is made.
+ * Writes a family, piece by piece. prom-client's own writer takes ten times
+ * as long for the same lines: here the labels are text since the series was
+ * made.
  */
-export function writeFamily(family: ShownFamily, format: Format): string {
+export function writeFamily(
+  family: ShownFamily,
+  format: Format,
+  write: Write,
+): void {
   const { name, buckets, series } = family
-  const head = headLines(family, format)
+  write(headLines(family, format))
   if (buckets !== undefined) {
-    return head + writeHistograms(name, buckets, series, format)
+    writeHistograms(name, buckets, series, format, write)
+    return
   }
-  let lines = ''
   for (const { text, values } of series) {
-    lines += `${name}{${text}} ${values[0] ?? 0}\n`
+    write(`${name}{${text}} ${values[0] ?? 0}\n`)
   }
-  return head + lines
 }
 
 function writeHistograms(
@@ -33,21 +39,23 @@ function writeHistograms(
   bounds: readonly number[],
   series: readonly ShownSeries[],
   format: Format,
-): string {
+  write: Write,
+): void {
   const ends = [...bounds.map(format.bound), '+Inf'].map(
     bound => `,le="${bound}"} `,
   )
   const sumAt = ends.length
-  let lines = ''
   for (const { text, values } of series) {
     const start = `${name}_bucket{${text}`
+    let lines = ''
     let count = 0
     for (const [i, end] of ends.entries()) {
       count += values[i] ?? 0
       lines += `${start}${end}${count}\n`
     }
-    lines += `${name}_sum{${text}} ${formatNumber(values[sumAt] ?? 0)}\n`
-    lines += `${name}_count{${text}} ${count}\n`
+    const sum = formatNumber(values[sumAt] ?? 0)
+    write(
+      `${lines}${name}_sum{${text}} ${sum}\n${name}_count{${text}} ${count}\n`,
+    )
   }
-  return lines
 }

@@ -1,5 +1,6 @@
 import type { Registry as PromRegistry } from 'prom-client'
 import type { Registry } from '../registry/registry.ts'
+import { collectBytes } from './bytes.ts'
 import { writeFamily } from './exposition.ts'
 import type { Format } from './formats.ts'
 import { writeOwnFamilies } from './own-families.ts'
@@ -15,7 +16,7 @@ export interface PageSources {
 export async function writePage(
   { registry, own, setSeries }: PageSources,
   format: Format,
-): Promise<string> {
+): Promise<Buffer> {
   const families = registry.families()
   let count = 0
   for (const { series, buckets } of families) {
@@ -23,7 +24,10 @@ export async function writePage(
     count += series.length * (buckets === undefined ? 1 : buckets.length + 3)
   }
   setSeries(count)
-  const ours = families.map(family => writeFamily(family, format)).join('')
+  const bytes = collectBytes()
+  for (const family of families) writeFamily(family, format, bytes.write)
   const { core } = registry.ledger
-  return ours + (await writeOwnFamilies(own, core, format)) + format.end
+  bytes.write(await writeOwnFamilies(own, core, format))
+  bytes.write(format.end)
+  return bytes.whole()
 }

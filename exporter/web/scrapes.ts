@@ -8,7 +8,7 @@ import { chooseFormat, takesGzip } from './negotiate.ts'
 const compress = promisify(gzip)
 
 export interface ScrapeOptions {
-  readonly page: (format: Format) => Promise<string>
+  readonly page: (format: Format) => Promise<Buffer>
   readonly clock: Clock
   /** Told the time each scrape took, once it is answered. */
   readonly observe: (seconds: number) => void
@@ -23,16 +23,16 @@ export function createScrapes(options: ScrapeOptions) {
   const { page, clock, observe, most, timeoutMs } = options
   let underWay = 0
 
-  const write = async (ctx: Context): Promise<Buffer> => {
-    const format = chooseFormat(ctx.get('Accept'))
-    const gzipped = takesGzip(ctx.get('Accept-Encoding'))
-    const text = await page(format)
-    ctx.set('Content-Type', format.contentType)
-    ctx.vary('Accept, Accept-Encoding')
-    if (!gzipped) return Buffer.from(text)
-    ctx.set('Content-Encoding', 'gzip')
+  const write = async (accept: string, acceptEncoding: string) => {
+    const format = chooseFormat(accept)
+    const type = { 'Content-Type': format.contentType }
+    const plain = await page(format)
+    if (!takesGzip(acceptEncoding)) {
+      return { body: plain, headers: type }
+    }
     // Level 1: a third of the time of the default for a tenth more bytes.
-    return compress(text, { level: 1 })
+    const body = await compress(plain, { level: 1 })
+    return { body, headers: { ...type, 'Content-Encoding': 'gzip' } }
   }
 
   return async (ctx: Context): Promise<void> => {
@@ -48,12 +48,16 @@ export function createScrapes(options: ScrapeOptions) {
       underWay--
       deadline.clear()
     })
-    const body = await Promise.race([write(ctx), deadline.passed])
-    if (body === 'late') {
-      ctx.remove('Content-Encoding')
-      ctx.throw(503, 'The scrape took longer than its timeout')
+    const answer = await Promise.race([
+      write(ctx.get('Accept'), ctx.get('Accept-Encoding')),
+      deadline.passed,
+    ])
+    if (answer === 'late') {
+      return ctx.throw(503, 'The scrape took longer than its timeout')
     }
-    ctx.body = body
+    ctx.vary('Accept, Accept-Encoding')
+    ctx.set(answer.headers)
+    ctx.body = answer.body
     observe((clock.steadyMs() - startMs) / 1000)
   }
 }

@@ -22,7 +22,7 @@ const MAX_CONNECTIONS = 512
 export interface WebServerOptions {
   readonly version: string
   readonly core: string
-  readonly page: (format: Format) => Promise<string>
+  readonly page: (format: Format) => Promise<Buffer>
   readonly observeScrape: (seconds: number) => void
   readonly isReady: () => boolean
   readonly basicAuth: Credentials | undefined
