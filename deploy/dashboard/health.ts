@@ -77,7 +77,6 @@ function variable(name: string, label: string, query: string) {
     .label(label)
     .datasource(PROMETHEUS)
     .query({ query, refId: `variable-${name}` })
-    .definition(query)
     .refresh(VariableRefresh.OnTimeRangeChanged)
     .sort(VariableSort.AlphabeticalAsc)
 }
