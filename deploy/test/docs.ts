@@ -19,7 +19,10 @@ function rowsOf(table: SettingsTable): readonly string[] {
   })
 }
 
-for (const [part, table] of Object.entries({ media: MEDIA, exporter: EXPORTER })) {
+for (const [part, table] of Object.entries({
+  media: MEDIA,
+  exporter: EXPORTER,
+})) {
   t.test(`README lists every setting of the ${part} process`, t => {
     for (const row of rowsOf(table)) {
       t.ok(readme.includes(`\n${row}\n`), row)
