@@ -16,6 +16,7 @@ export const ALERTS = [
   'WebRTCObservationsLost',
   'WebRTCObservationsRejected',
   'WebRTCSeriesRejected',
+  'WebRTCStateNotKept',
 ] as const
 
 interface Targets {
@@ -50,7 +51,9 @@ interface Vector {
 /** The sum of an instant query's samples; 0 when there are none. */
 export async function sumOf(promUrl: string, expr: string): Promise<number> {
   const query = new URLSearchParams({ query: expr })
-  const { data } = await askJson<Vector>(`${promUrl}/api/v1/query?${query.toString()}`)
+  const { data } = await askJson<Vector>(
+    `${promUrl}/api/v1/query?${query.toString()}`,
+  )
   return data.result.reduce((sum, { value }) => sum + Number(value[1]), 0)
 }
 

@@ -109,7 +109,7 @@ t.test('it refreshes, filters and annotates as specified', t => {
   const annotations = health.annotations?.list.map(({ name }) => name)
   t.strictSame(annotations, [
     'Leg failures',
-    'Media process came or went',
+    'Media process restarts',
     'Exporter starts',
   ])
   t.end()
