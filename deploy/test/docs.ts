@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises'
 import t from 'tap'
 import { CATALOGUE, FAMILY_NAMES, familyOf } from '../../shared/catalogue.ts'
 import type { SettingsTable } from '../../shared/settings.ts'
+import { SETTINGS as EXPORTER } from '../../exporter/config.ts'
 import { SETTINGS as MEDIA } from '../../media/config.ts'
 
 const readme = await readFile(
@@ -18,20 +19,25 @@ function rowsOf(table: SettingsTable): readonly string[] {
   })
 }
 
-for (const [part, table] of Object.entries({ media: MEDIA })) {
-  t.test(`README lists every setting of the ${part} process`, async t => {
+for (const [part, table] of Object.entries({
+  media: MEDIA,
+  exporter: EXPORTER,
+})) {
+  t.test(`README lists every setting of the ${part} process`, t => {
     for (const row of rowsOf(table)) {
       t.ok(readme.includes(`\n${row}\n`), row)
     }
+    t.end()
   })
 }
 
-t.test('README lists every family as the catalogue has it', async t => {
+t.test('README lists every family as the catalogue has it', t => {
   const rows = readme.match(/^\| dragonfork_webrtc_.*$/gm) ?? []
   t.equal(rows.length, Object.keys(CATALOGUE).length)
   for (const name of FAMILY_NAMES) {
     const { type, labels } = familyOf(name)
     const row = `| ${name} | ${type} | ${labels.join(', ')} |`
-    t.ok(rows.includes(row.replace('|  |', '| |')), row)
+    t.ok(rows.map(String).includes(row.replace('|  |', '| |')), row)
   }
+  t.end()
 })

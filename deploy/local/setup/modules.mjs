@@ -1,0 +1,67 @@
+/** npm's packages: everything that package-lock.json pins, Node included. */
+
+import { createHash } from 'node:crypto'
+import { readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { BIN, NODE, ROOT } from './checkout.mjs'
+import { run } from './command.mjs'
+import { readJson } from './read-json.mjs'
+import { SetupError } from './setup-error.mjs'
+
+/** npm ci removes it together with everything else in the folder. */
+const STAMP = join(ROOT, 'node_modules', '.dragonfork-set-up')
+
+/**
+ * Installs what package-lock.json pins, unless that was done before.
+ *
+ * @param {import('./context.mjs').Context} context
+ */
+export async function installModules({ env, report, signal }) {
+  const wanted = await fingerprint()
+  if ((await readStamp()) === wanted) return
+  /**
+   * @param {string} program
+   * @param {string[]} args
+   */
+  const mustRun = async (program, args) => {
+    const { code, tail } = await run(program, args, {
+      cwd: ROOT,
+      // Where this is set, mediasoup's postinstall leaves the worker to us.
+      // package.json forbids it as well, which older npm does not know of.
+      env: { ...env, MEDIASOUP_WORKER_BIN: 'none' },
+      signal,
+    })
+    if (code === 0) return
+    const command = [program, ...args].join(' ')
+    throw new SetupError(`Cannot ${command}:\n${tail.join('\n')}`)
+  }
+
+  await report.step('npm packages (npm ci)', 'about 30 s', async () => {
+    // Its warnings are about the Node that runs npm, not the pinned one.
+    await mustRun('npm', ['ci', '--include=dev', '--loglevel=error'])
+    // tap comes with a plugin built in that breaks with TypeScript 6 and that
+    // package.json leaves out; it takes that from there only when built anew.
+    await mustRun(NODE, [join(BIN, 'tap'), 'build'])
+  })
+  await writeFile(STAMP, wanted)
+}
+
+/** What the installed packages follow from, as a hash. */
+async function fingerprint() {
+  const { allowScripts, tap } =
+    /** @type {{ allowScripts?: unknown, tap?: { plugin?: unknown } }} */ (
+      await readJson(join(ROOT, 'package.json'))
+    )
+  return createHash('sha256')
+    .update(await readFile(join(ROOT, 'package-lock.json')))
+    .update(JSON.stringify([allowScripts, tap?.plugin]))
+    .digest('hex')
+}
+
+async function readStamp() {
+  try {
+    return await readFile(STAMP, 'utf8')
+  } catch {
+    return undefined
+  }
+}

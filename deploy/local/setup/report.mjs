@@ -1,0 +1,115 @@
+/** Tells the user what the set-up does, how long it takes and how far it is. */
+
+/** How often progress is told where it cannot be drawn over. */
+const LINE_EVERY_MS = 10_000
+/** How often progress is drawn again on a terminal, for the time to tick. */
+const DRAW_EVERY_MS = 500
+const ERASE_LINE = '\r\u001b[K'
+
+/**
+ * @typedef {object} Out where to write: a terminal, or anything else
+ * @property {boolean} [isTTY]
+ * @property {number} [columns]
+ * @property {(text: string) => unknown} write
+ */
+
+export class Report {
+  #out
+  #drawn = false
+
+  /**
+   * @param {Out} out
+   */
+  constructor(out) {
+    this.#out = out
+  }
+
+  /**
+   * Says a line.
+   *
+   * @param {string} text
+   */
+  say(text) {
+    this.#erase()
+    this.#out.write(`[setup] ${text}\n`)
+  }
+
+  /**
+   * Does one step of the set-up: says what and how long it usually takes, how
+   * far it is, and how long it took. A failed one says nothing: its error
+   * does. The work tells how far it is by calling `progress`.
+   *
+   * @template T
+   * @param {string} what
+   * @param {string} usually
+   * @param {(progress: (text: string) => void) => Promise<T>} work
+   * @returns {Promise<T>}
+   */
+  async step(what, usually, work) {
+    const startedAt = Date.now()
+    const elapsed = () => duration(Date.now() - startedAt)
+    let latest = ''
+    const telling = setInterval(
+      () => {
+        this.#tell(`[setup]   ${elapsed()}  ${latest}`)
+      },
+      this.#out.isTTY ? DRAW_EVERY_MS : LINE_EVERY_MS,
+    )
+    this.say(`${what}, ${usually}`)
+    try {
+      const result = await work(text => {
+        latest = text
+      })
+      this.say(`${what}: done in ${elapsed()}`)
+      return result
+    } finally {
+      clearInterval(telling)
+      this.#erase()
+    }
+  }
+
+  /**
+   * Draws a line over the last one on a terminal; elsewhere prints it.
+   *
+   * @param {string} line
+   */
+  #tell(line) {
+    if (!this.#out.isTTY) {
+      this.#out.write(`${line}\n`)
+      return
+    }
+    this.#erase()
+    // A line that wraps could not be erased again.
+    this.#out.write(line.slice(0, (this.#out.columns ?? 80) - 1))
+    this.#drawn = true
+  }
+
+  #erase() {
+    if (this.#drawn) this.#out.write(ERASE_LINE)
+    this.#drawn = false
+  }
+}
+
+/**
+ * A bar for a count: `[#####...............]  64/261`.
+ *
+ * @param {number} done
+ * @param {number} total
+ */
+export function bar(done, total) {
+  const WIDTH = 20
+  const full = Math.floor((WIDTH * done) / Math.max(1, total))
+  const width = String(total).length
+  const drawn = '#'.repeat(full).padEnd(WIDTH, '.')
+  return `[${drawn}] ${String(done).padStart(width)}/${total}`
+}
+
+/**
+ * @param {number} ms
+ */
+function duration(ms) {
+  const seconds = Math.round(ms / 1000)
+  if (seconds < 60) return `${seconds} s`
+  const rest = String(seconds % 60).padStart(2, '0')
+  return `${Math.floor(seconds / 60)}:${rest} min`
+}
