@@ -37,8 +37,8 @@ const PIPE_TIME_LIMIT_MS = 5_000
  */
 export async function openSource(options: SourceOptions): Promise<Source> {
   const { engine, codecs, feedIdleMs, signal, onLost } = options
-  const worker = await engine.worker(signal)
-  const undo = [worker.occupy()]
+  const { worker, leave } = await engine.join(signal)
+  const undo = [leave]
   const close = () => {
     for (const step of undo.splice(0).reverse()) step()
   }

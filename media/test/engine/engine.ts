@@ -80,8 +80,8 @@ await t.test('a worker that was killed is replaced', async t => {
   process.kill(pid, 'SIGKILL')
   await until(() => engine.workers.length === 0)
   t.throws(() => engine.leastLoaded(), { code: 'worker' })
-  const next = await engine.worker(AbortSignal.timeout(10_000))
-  t.not(next.pid, pid)
+  const { worker } = await engine.join(AbortSignal.timeout(10_000))
+  t.not(worker.pid, pid)
   t.ok(
     logged.some(
       record =>
@@ -95,11 +95,11 @@ await t.test('a worker that dies at once is not started in a loop', async t => {
   const { engine, logged } = await startEngine(t)
   const startedAt = performance.now()
   for (let deaths = 0; deaths < 3; deaths++) {
-    const { pid } = await engine.worker(AbortSignal.timeout(10_000))
-    process.kill(pid, 'SIGKILL')
+    const { worker } = await engine.join(AbortSignal.timeout(10_000))
+    process.kill(worker.pid, 'SIGKILL')
     await until(() => engine.workers.length === 0)
   }
-  await engine.worker(AbortSignal.timeout(10_000))
+  await engine.join(AbortSignal.timeout(10_000))
   t.ok(
     performance.now() - startedAt >= 100 + 200 + 400,
     'each replacement waits longer',
@@ -114,8 +114,8 @@ await t.test('what waits for a worker hears of the end', async t => {
   const { engine } = await startEngine(t)
   process.kill(engine.leastLoaded().pid, 'SIGKILL')
   await until(() => engine.workers.length === 0)
-  const waiting = engine.worker(AbortSignal.timeout(10_000))
-  const late = t.rejects(engine.worker(AbortSignal.abort()), {
+  const waiting = engine.join(AbortSignal.timeout(10_000))
+  const late = t.rejects(engine.join(AbortSignal.abort()), {
     code: 'deadline',
   })
   await engine.close()
@@ -154,8 +154,8 @@ await t.test('a worker frozen for too long is killed and replaced', async t => {
   const { pid } = engine.leastLoaded()
   process.kill(pid, 'SIGSTOP')
   await until(() => !isRunning(pid))
-  const next = await engine.worker(AbortSignal.timeout(10_000))
-  t.not(next.pid, pid)
+  const { worker } = await engine.join(AbortSignal.timeout(10_000))
+  t.not(worker.pid, pid)
   t.same(
     logged
       .map(({ message }) => message)
