@@ -93,6 +93,7 @@ export async function startApp(
       udpPorts: { min: config.udpMinPort, max: config.udpMaxPort },
       tcpPorts: tcpPortsOf(config),
       log: log.with({ part: 'engine' }),
+      onPortsChange: onChange,
     })
     opened.push(() => engine.close())
 

@@ -11,7 +11,7 @@ import { LegMonitor } from '../ingest/leg-monitor.ts'
 import { planLegs, type LegPlan } from '../ingest/leg-plan.ts'
 import type { ManagedLeg } from '../ingest/managed-leg.ts'
 import { ManagedLegs } from '../ingest/managed-legs.ts'
-import type { ManagedWebrtc } from '../ingest/webrtc-config.ts'
+import type { ExternalWebrtc, ManagedWebrtc } from '../ingest/webrtc-config.ts'
 import type { RunEnd, StreamPort } from '../process/stream-port.ts'
 import { endpoints, type Addresses } from './endpoints.ts'
 import { layoutOf } from './layout.ts'
@@ -39,7 +39,7 @@ export interface StreamSettings {
 
 export interface LiveStreamOptions {
   readonly id: StreamId
-  readonly config: ManagedWebrtc
+  readonly config: ManagedWebrtc | ExternalWebrtc
   readonly engine: Engine
   readonly settings: StreamSettings
   readonly report: Report
@@ -50,9 +50,9 @@ export interface LiveStreamOptions {
    * The legs were lost with their worker: FFmpeg must be ended and started
    * again at once, which is nobody's failure.
    */
-  readonly onRestartNeeded?: () => void
+  readonly onRestartNeeded: () => void
   /** Called when it was removed for good. */
-  readonly onRemoved?: () => void
+  readonly onRemoved: () => void
 }
 
 /** From the start to the stop of a stream, whatever happens to FFmpeg. */
@@ -162,7 +162,11 @@ export class LiveStream implements ViewerStream, StreamPort {
 
   startExternal(): Promise<void> {
     return Promise.reject(
+<<<<<<< HEAD
       new StreamError('worker', 'Cannot start legs for an external sender'),
+=======
+      new StreamError('worker', 'Cannot start external ingest: not there yet'),
+>>>>>>> core
     )
   }
 
@@ -184,7 +188,7 @@ export class LiveStream implements ViewerStream, StreamPort {
   }
 
   async remove(): Promise<void> {
-    this.#options.onRemoved?.()
+    this.#options.onRemoved()
     await this.stop()
   }
 
@@ -263,6 +267,9 @@ export class LiveStream implements ViewerStream, StreamPort {
   #start(): Life {
     const { config, engine, settings } = this.#options
     const { legTimeoutMs } = settings
+    if (config.ingest === 'external') {
+      throw new StreamError('worker', 'Cannot start FFmpeg: ingest is external')
+    }
     this.#options.onChange()
     return {
       startedAtMs: Date.now(),
@@ -334,7 +341,7 @@ export class LiveStream implements ViewerStream, StreamPort {
     life.sourceLost = true
     life.monitor.senderStopped()
     this.#log.warn('stream lost its worker')
-    this.#options.onRestartNeeded?.()
+    this.#options.onRestartNeeded()
     this.#options.onChange()
   }
 
