@@ -162,11 +162,7 @@ export class LiveStream implements ViewerStream, StreamPort {
 
   startExternal(): Promise<void> {
     return Promise.reject(
-<<<<<<< HEAD
-      new StreamError('worker', 'Cannot start legs for an external sender'),
-=======
       new StreamError('worker', 'Cannot start external ingest: not there yet'),
->>>>>>> core
     )
   }
 
