@@ -176,7 +176,16 @@ export function encodeFrame(frame: SourceFrame | SinkFrame): string {
  * @throws {ProtocolError} `malformed` when `text` is none
  */
 export function decodeSourceFrame(text: string): SourceFrame {
-  const frame = parse(text)
+  return readSourceFrame(parse(text))
+}
+
+/**
+ * Reads a frame of the media process that is already parsed, as it stands in
+ * the exporter's state file.
+ * @throws {ProtocolError} `malformed` when `frame` is none
+ */
+export function readSourceFrame(frame: unknown): SourceFrame {
+  if (!isFields(frame)) throw malformed('the frame', 'an object', frame)
   switch (frame['kind']) {
     case 'hello':
       return {
@@ -210,6 +219,7 @@ export function decodeSourceFrame(text: string): SourceFrame {
  */
 export function decodeSinkFrame(text: string): SinkFrame {
   const frame = parse(text)
+  if (!isFields(frame)) throw malformed('the frame', 'an object', frame)
   switch (frame['kind']) {
     case 'welcome':
       return { kind: 'welcome', seq: count(frame, 'seq') }
@@ -236,7 +246,7 @@ function isFields(value: unknown): value is Fields {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
-function parse(text: string): Fields {
+function parse(text: string): unknown {
   if (text.length > MAX_FRAME_BYTES) {
     throw new ProtocolError(
       'malformed',
@@ -244,16 +254,13 @@ function parse(text: string): Fields {
         `limit is ${MAX_FRAME_BYTES}`,
     )
   }
-  let value: unknown
   try {
-    value = JSON.parse(text)
+    return JSON.parse(text)
   } catch (cause) {
     throw new ProtocolError('malformed', 'Cannot read frame: not JSON', {
       cause,
     })
   }
-  if (!isFields(value)) throw malformed('the frame', 'an object', value)
-  return value
 }
 
 function string(fields: Fields, field: string): string {

@@ -33,3 +33,13 @@ export const SERIES_RETENTION_MS = 15 * 60_000
 
 /** Most cells of the media process; observations beyond are lost, counted. */
 export const MAX_CELLS = 50_000
+
+/**
+ * Most series of one stream, and of the exporter in all; what is beyond is
+ * refused and counted. Three routes with every code in use make 62.
+ */
+export const MAX_SERIES_PER_STREAM = 256
+export const MAX_SERIES = 2 * MAX_CELLS
+
+/** Most streams the exporter remembers, with the removed and overflowing. */
+export const MAX_KNOWN_STREAMS = 2 * MAX_STREAMS_PER_SNAPSHOT

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises'
 import t from 'tap'
 import { CATALOGUE, FAMILY_NAMES, familyOf } from '../../shared/catalogue.ts'
 import type { SettingsTable } from '../../shared/settings.ts'
+import { SETTINGS as EXPORTER } from '../../exporter/config.ts'
 import { SETTINGS as MEDIA } from '../../media/config.ts'
 
 const readme = await readFile(
@@ -18,7 +19,10 @@ function rowsOf(table: SettingsTable): readonly string[] {
   })
 }
 
-for (const [part, table] of Object.entries({ media: MEDIA })) {
+for (const [part, table] of Object.entries({
+  media: MEDIA,
+  exporter: EXPORTER,
+})) {
   t.test(`README lists every setting of the ${part} process`, t => {
     for (const row of rowsOf(table)) {
       t.ok(readme.includes(`\n${row}\n`), row)

@@ -1,0 +1,120 @@
+/** The dashboard "WebRTC Health". */
+import {
+  AnnotationQueryBuilder,
+  DashboardCursorSync,
+  DashboardLinkBuilder,
+  DashboardLinkType,
+  QueryVariableBuilder,
+  VariableRefresh,
+  VariableSort,
+} from '@grafana/grafana-foundation-sdk/dashboard'
+import { capacityRow } from './capacity-row.ts'
+import { degradationRow } from './degradation-row.ts'
+import { flowRow } from './flow-row.ts'
+import { iceRow } from './ice-row.ts'
+import { layOut } from './layout.ts'
+import { PROMETHEUS } from './panels.ts'
+import { RUNBOOK_UID, type RunbookLink } from './runbook.ts'
+import { OF_CORE, OF_STREAM } from './selectors.ts'
+import { verdictRow } from './verdict.ts'
+import { whepRow } from './whep-row.ts'
+
+/** Schema of dashboards in Grafana 11.3; the SDK itself is of a later one. */
+export const SCHEMA_VERSION = 39
+
+/** The dashboard as Grafana reads it from a file. */
+export function healthDashboard(link: RunbookLink) {
+  return {
+    uid: 'dragonfork-webrtc-health',
+    title: 'WebRTC Health',
+    description:
+      'Is the WebRTC stack healthy right now? Generated: do not edit.',
+    tags: ['dragonfork', 'webrtc'],
+    editable: false,
+    graphTooltip: DashboardCursorSync.Crosshair,
+    refresh: '30s',
+    time: { from: 'now-1h', to: 'now' },
+    timezone: 'browser',
+    schemaVersion: SCHEMA_VERSION,
+    templating: { list: [coreVariable(), streamVariable()] },
+    annotations: { list: annotations() },
+    links: [runbookDashboardLink()],
+    panels: layOut([
+      verdictRow(link),
+      whepRow(link),
+      iceRow(link),
+      flowRow(link),
+      capacityRow(link),
+      degradationRow(link),
+    ]),
+  }
+}
+
+// Values come from series that are there while the media process is away.
+function coreVariable() {
+  return variable(
+    'core',
+    'Core',
+    'label_values(dragonfork_exporter_media_connected, core)',
+  ).build()
+}
+
+function streamVariable() {
+  return variable(
+    'stream',
+    'Stream',
+    `label_values(dragonfork_webrtc_whep_request_duration_seconds_count{${OF_CORE}}, stream_id)`,
+  )
+    .multi(true)
+    .includeAll(true)
+    .allValue('.*')
+    .current({ selected: true, text: ['All'], value: ['$__all'] })
+    .build()
+}
+
+function variable(name: string, label: string, query: string) {
+  return new QueryVariableBuilder(name)
+    .label(label)
+    .datasource(PROMETHEUS)
+    .query({ query, refId: `variable-${name}` })
+    .refresh(VariableRefresh.OnTimeRangeChanged)
+    .sort(VariableSort.AlphabeticalAsc)
+}
+
+function annotations() {
+  return [
+    annotation('Leg failures', 'red')
+      .expr(
+        `increase(dragonfork_webrtc_ffmpeg_leg_failures_total{${OF_STREAM}}[1m]) > 0`,
+      )
+      .titleFormat('FFmpeg leg failed')
+      .textFormat('{{stream_id}} {{leg}}')
+      .tagKeys('stream_id,leg'),
+    annotation('Media process came or went', 'purple')
+      .expr(`changes(dragonfork_exporter_media_connected{${OF_CORE}}[1m]) > 0`)
+      .titleFormat('Media process came or went')
+      .textFormat('{{core}}'),
+    annotation('Exporter starts', 'blue')
+      .expr(
+        'time() - process_start_time_seconds{job="dragonfork-exporter"} < 60',
+      )
+      .titleFormat('Exporter started')
+      .textFormat('{{instance}}'),
+  ].map(builder => builder.build())
+}
+
+function annotation(name: string, color: string) {
+  return new AnnotationQueryBuilder()
+    .name(name)
+    .datasource(PROMETHEUS)
+    .enable(true)
+    .iconColor(color)
+    .step('60s')
+}
+
+function runbookDashboardLink() {
+  return new DashboardLinkBuilder('Runbook')
+    .type(DashboardLinkType.Link)
+    .url(`/d/${RUNBOOK_UID}/webrtc-runbook`)
+    .build()
+}

@@ -1,0 +1,24 @@
+/**
+ * Writes the dashboards: `node deploy/dashboard/main.ts`. With --check it
+ * writes nothing and fails where a file is not what would be written.
+ */
+import { readFile, writeFile } from 'node:fs/promises'
+import { fileURLToPath } from 'node:url'
+import { generate } from './generate.ts'
+
+const check = process.argv.includes('--check')
+const bundle = new URL('../truenas/core/', import.meta.url)
+const readme = await readFile(new URL('README.md', bundle), 'utf8')
+
+for (const [name, json] of generate(readme)) {
+  const file = new URL(`grafana/dashboards/${name}`, bundle)
+  if (!check) {
+    await writeFile(file, json)
+    process.stdout.write(`wrote ${fileURLToPath(file)}\n`)
+  } else if ((await readFile(file, 'utf8')) !== json) {
+    process.stderr.write(
+      `${name} is not what its source says: node deploy/dashboard/main.ts\n`,
+    )
+    process.exitCode = 1
+  }
+}

@@ -1,0 +1,160 @@
+/** The first line of the dashboard: OK, or the worst of what is wrong. */
+import {
+  BigValueColorMode,
+  BigValueTextMode,
+} from '@grafana/grafana-foundation-sdk/common'
+import {
+  MappingType,
+  type ValueMap,
+  type ValueMappingResult,
+} from '@grafana/grafana-foundation-sdk/dashboard'
+import type { Row } from './layout.ts'
+import { instantQuery, stat, table, tableQuery, thresholds } from './panels.ts'
+import type { RunbookLink } from './runbook.ts'
+
+/** Something that is wrong while `when` has samples. */
+interface Problem {
+  readonly says: string
+  readonly color: 'red' | 'orange' | 'blue'
+  /** PromQL that gives samples, of any value, while it is so. */
+  readonly when: string
+}
+
+const firing = (alert: string) =>
+  `ALERTS{alertname="${alert}",alertstate="firing",core="$core"}`
+
+/** Worst first: what makes the rest blind, then what all viewers feel. */
+const PROBLEMS: readonly Problem[] = [
+  {
+    says: 'No metrics: exporter down',
+    color: 'red',
+    when: 'absent(up{job="dragonfork-exporter"} == 1)',
+  },
+  {
+    says: 'Media process not connected',
+    color: 'red',
+    when: 'dragonfork_exporter_media_connected{core="$core"} == 0',
+  },
+  {
+    says: 'Media process silent',
+    color: 'red',
+    when:
+      'time() - ' +
+      'dragonfork_exporter_last_snapshot_timestamp_seconds{core="$core"} > 30',
+  },
+  {
+    says: 'FFmpeg leg failed',
+    color: 'red',
+    when: firing('WebRTCFFmpegLegFailure'),
+  },
+  {
+    says: 'UDP ports run out',
+    color: 'red',
+    when: 'dragonfork_webrtc_udp_ports_available{core="$core"} < 10',
+  },
+  {
+    says: 'ICE failures',
+    color: 'orange',
+    when: firing('WebRTCICEFailureRateHigh'),
+  },
+  {
+    says: 'WHEP errors',
+    color: 'orange',
+    when: firing('WebRTCWHEPErrorRateHigh'),
+  },
+  {
+    says: 'ICE slow',
+    color: 'orange',
+    when: firing('WebRTCICEEstablishmentSlow'),
+  },
+  {
+    says: 'Numbers too small: observations lost',
+    color: 'orange',
+    when: firing('WebRTCObservationsLost'),
+  },
+  {
+    says: 'Numbers too small: observations rejected',
+    color: 'orange',
+    when: firing('WebRTCObservationsRejected'),
+  },
+  {
+    says: 'More streams than EXPORTER_MAX_STREAMS',
+    color: 'orange',
+    when: firing('WebRTCSeriesRejected'),
+  },
+  {
+    says: 'No stream is running',
+    color: 'blue',
+    when: 'dragonfork_webrtc_active_streams{core="$core"} == 0',
+  },
+]
+
+/**
+ * The number of the worst problem, from 1; 0 when there is none. Sums without
+ * labels are all alike, so `or` takes the first that is there.
+ */
+export function verdictQuery(): string {
+  const ranked = PROBLEMS.map(
+    ({ when }, index) => `max(${when}) * 0 + ${index + 1}`,
+  )
+  return [...ranked, 'vector(0)'].join('\nor ')
+}
+
+function verdictTexts(): ValueMap {
+  const options: Record<string, ValueMappingResult> = {
+    '0': { text: 'OK', color: 'green', index: 0 },
+  }
+  PROBLEMS.forEach(({ says, color }, index) => {
+    const rank = index + 1
+    options[String(rank)] = { text: says, color, index: rank }
+  })
+  return { type: MappingType.ValueToText, options }
+}
+
+const HIDDEN = ['Time', 'Value', '__name__', 'alertstate', 'core', 'job']
+
+/** The verdict, and beside it the alerts that fire. */
+export function verdictRow(link: RunbookLink): Row {
+  return {
+    height: 5,
+    panels: [
+      {
+        width: 10,
+        panel: stat({
+          title: 'Is WebRTC healthy right now?',
+          description:
+            'OK, or the worst of what is wrong. Alerts that fire are listed ' +
+            'on the right; the runbook has a section for each.',
+          runbook: link('WebRTCExporterDown'),
+        })
+          .withTarget(instantQuery(verdictQuery(), 'verdict'))
+          .mappings([verdictTexts()])
+          .thresholds(thresholds('green', { value: 1, color: 'red' }))
+          .noValue('Prometheus does not answer')
+          .textMode(BigValueTextMode.Value)
+          .colorMode(BigValueColorMode.Background),
+      },
+      {
+        width: 14,
+        panel: table({
+          title: 'Alerts firing',
+          description:
+            'Empty is good. Look the name up in the runbook. An alert fires ' +
+            'once its condition has held for the time its rule says.',
+          runbook: link('WebRTCMediaNotConnected'),
+        })
+          .withTarget(
+            tableQuery('ALERTS{alertstate="firing",core=~"$core|"} == 1'),
+          )
+          .withTransformation({
+            id: 'organize',
+            options: {
+              excludeByName: Object.fromEntries(HIDDEN.map(n => [n, true])),
+              renameByName: { alertname: 'alert', stream_id: 'stream' },
+            },
+          })
+          .noValue('No alert fires'),
+      },
+    ],
+  }
+}

@@ -1,0 +1,29 @@
+# The exporter. Build from the root of the checkout:
+#   docker build -f deploy/images/exporter.Dockerfile .
+# No BuildKit needed.
+ARG NODE_IMAGE=node:24-bookworm-slim
+
+FROM ${NODE_IMAGE} AS modules
+WORKDIR /app
+COPY package.json package-lock.json .npmrc ./
+# The media process's own packages stay out; the lock file pins the rest.
+RUN npm pkg delete dependencies.mediasoup dependencies.sdp-transform dependencies.undici \
+ && npm install --omit=dev --ignore-scripts \
+ && npm cache clean --force
+
+FROM ${NODE_IMAGE}
+ENV NODE_ENV=production
+WORKDIR /app
+COPY --from=modules /app/node_modules node_modules
+COPY package.json ./
+COPY shared shared
+COPY exporter exporter
+COPY deploy/images/healthcheck.ts deploy/images/
+# A named volume takes its owner from here.
+RUN mkdir /data && chown node:node /data
+USER node
+VOLUME /data
+EXPOSE 9464 9465
+HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=3 \
+  CMD ["node", "deploy/images/healthcheck.ts", "EXPORTER_ADDRESS", "/-/healthy"]
+CMD ["node", "exporter/main.ts"]

@@ -1,0 +1,31 @@
+/**
+ * For HEALTHCHECK in the images: exits with 0 when the process answers.
+ * `node deploy/images/healthcheck.ts CORE_ADDRESS /` asks for that path at
+ * the address in that variable; over TLS where EXPORTER_TLS_CERT_FILE is set.
+ */
+import { once } from 'node:events'
+import { get as getHttp, type IncomingMessage } from 'node:http'
+import { get as getHttps } from 'node:https'
+import { parseAddress } from '../../shared/settings.ts'
+
+const TIMEOUT_MS = 3_000
+
+const [variable = '', path = '/'] = process.argv.slice(2)
+const { host, port } = parseAddress(process.env[variable] ?? '')
+const isTls = (process.env['EXPORTER_TLS_CERT_FILE'] ?? '') !== ''
+
+const options = {
+  host: ['', '0.0.0.0', '::'].includes(host) ? '127.0.0.1' : host,
+  port,
+  path,
+  timeout: TIMEOUT_MS,
+  // The certificate is for the name that others use, not for loopback.
+  rejectUnauthorized: false,
+}
+const request = isTls ? getHttps(options) : getHttp(options)
+request.on('timeout', () => {
+  request.destroy(new Error(`No answer within ${TIMEOUT_MS} ms`))
+})
+const [response] = (await once(request, 'response')) as [IncomingMessage]
+response.resume()
+process.exitCode = response.statusCode === 200 ? 0 : 1

@@ -1,0 +1,84 @@
+import { copyFile, mkdir, readFile, stat, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import t from 'tap'
+import { BUNDLE } from './fixtures/bundle.ts'
+import { run } from './fixtures/program.ts'
+
+const SECRETS = ['api-token', 'ingest-token', 'grafana-admin-password']
+
+/** A folder with what a fresh checkout has. */
+async function freshBundle(dir: string): Promise<string> {
+  await mkdir(dir, { recursive: true })
+  for (const file of ['make-env', '.env.example']) {
+    await copyFile(BUNDLE + file, join(dir, file))
+  }
+  return dir
+}
+
+t.test(
+  'make-env writes .env and secrets that differ from each other',
+  async t => {
+    const dir = await freshBundle(t.testdir())
+    const { code, output } = await run(join(dir, 'make-env'), [])
+    t.equal(code, 0, output)
+    t.equal(
+      await readFile(join(dir, '.env'), 'utf8'),
+      await readFile(BUNDLE + '.env.example', 'utf8'),
+    )
+    const secrets = await Promise.all(
+      SECRETS.map(name => readFile(join(dir, 'secrets', name), 'utf8')),
+    )
+    for (const secret of secrets) t.match(secret, /^[A-Za-z0-9_-]{32}\n$/)
+    t.equal(new Set(secrets).size, SECRETS.length)
+    for (const secret of secrets) t.notMatch(output, secret.trim())
+  },
+)
+
+t.test('make-env keeps others out of the folder, not containers', async t => {
+  const dir = await freshBundle(t.testdir())
+  await run(join(dir, 'make-env'), [])
+  t.equal((await stat(join(dir, 'secrets'))).mode & 0o777, 0o700)
+  for (const name of SECRETS) {
+    const { mode } = await stat(join(dir, 'secrets', name))
+    t.equal(mode & 0o777, 0o444, name)
+  }
+})
+
+t.test('make-env run again leaves alone what is there', async t => {
+  const dir = await freshBundle(t.testdir())
+  const script = join(dir, 'make-env')
+  await writeFile(join(dir, '.env'), 'CORE_ID=mine\nPROM_PORT=9999\n')
+  await mkdir(join(dir, 'secrets'))
+  await writeFile(join(dir, 'secrets/grafana-admin-password'), 'chosen\n')
+  await run(script, [])
+  const token = await readFile(join(dir, 'secrets/ingest-token'), 'utf8')
+  const { code, output } = await run(script, [])
+  t.equal(code, 0, output)
+  t.equal(
+    await readFile(join(dir, '.env'), 'utf8'),
+    'CORE_ID=mine\nPROM_PORT=9999\n',
+  )
+  t.equal(
+    await readFile(join(dir, 'secrets/grafana-admin-password'), 'utf8'),
+    'chosen\n',
+  )
+  t.equal(await readFile(join(dir, 'secrets/ingest-token'), 'utf8'), token)
+})
+
+t.test(
+  'make-env adds CORE_ID to a .env of v0.1, and says what is over',
+  async t => {
+    const dir = await freshBundle(t.testdir())
+    await writeFile(
+      join(dir, '.env'),
+      'CORE_HTTP_PORT=8081\nGRAFANA_ADMIN_PASSWORD=$(openssl rand -base64 24)\n',
+    )
+    const { code, output } = await run(join(dir, 'make-env'), [])
+    t.equal(code, 0, output)
+    t.match(output, 'GRAFANA_ADMIN_PASSWORD in .env is not read')
+    t.match(
+      await readFile(join(dir, '.env'), 'utf8'),
+      /^CORE_HTTP_PORT=8081\n[^]*^CORE_ID=dragonfork-truenas$/m,
+    )
+  },
+)

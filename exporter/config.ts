@@ -1,0 +1,186 @@
+import { createSecureContext } from 'node:tls'
+import { MAX_STREAMS_PER_SNAPSHOT } from '../shared/limits.ts'
+import {
+  isLoopback,
+  optional,
+  parseAddress,
+  parseCoreId,
+  parseText,
+  readSettings,
+  wholeNumber,
+  type SettingsSource,
+  type ValuesOf,
+} from '../shared/settings.ts'
+
+/** Every setting of the exporter; README's table is checked against it. */
+export const SETTINGS = {
+  address: {
+    name: 'EXPORTER_ADDRESS',
+    fallback: '127.0.0.1:9464',
+    parse: parseAddress,
+    help: '/metrics, /, /-/healthy and /-/ready',
+  },
+  ingestAddress: {
+    name: 'EXPORTER_INGEST_ADDRESS',
+    fallback: '127.0.0.1:9465',
+    parse: parseAddress,
+    help: "the media process's WebSocket",
+  },
+  ingestToken: {
+    name: 'EXPORTER_INGEST_TOKEN',
+    fallback: '',
+    parse: optional(parseToken),
+    help:
+      'bearer token the media process must send; must be set when the ' +
+      'ingest address is not loopback',
+    secret: true,
+  },
+  stateFile: {
+    name: 'EXPORTER_STATE_FILE',
+    fallback: '',
+    parse: optional(parseText),
+    help: 'file for what must survive a crash; none: memory only',
+  },
+  basicAuthUser: {
+    name: 'EXPORTER_BASIC_AUTH_USER',
+    fallback: '',
+    parse: optional(parseUser),
+    help: 'with the password: guards /metrics and /',
+  },
+  basicAuthPassword: {
+    name: 'EXPORTER_BASIC_AUTH_PASSWORD',
+    fallback: '',
+    parse: optional(parseText),
+    help: 'with the user: guards /metrics and /',
+    secret: true,
+  },
+  tlsCertFile: {
+    name: 'EXPORTER_TLS_CERT_FILE',
+    fallback: '',
+    parse: optional(parseText),
+    help: 'certificate chain (PEM): /metrics by TLS; re-read on change',
+  },
+  tlsKeyFile: {
+    name: 'EXPORTER_TLS_KEY_FILE',
+    fallback: '',
+    parse: optional(parseText),
+    help: 'private key (PEM) of the certificate; re-read on change',
+  },
+  maxStreams: {
+    name: 'EXPORTER_MAX_STREAMS',
+    fallback: '200',
+    parse: wholeNumber(1, MAX_STREAMS_PER_SNAPSHOT),
+    help: 'streams with series of their own; the rest share _overflow',
+  },
+  core: {
+    name: 'CORE_ID',
+    fallback: 'dragonfork-local',
+    parse: parseCoreId,
+    help: 'the label core on every metric; the media process must have the same',
+  },
+} as const
+
+type Values = ValuesOf<typeof SETTINGS>
+
+/** A pair of PEM files. */
+export interface TlsFiles {
+  readonly certFile: string
+  readonly keyFile: string
+}
+
+export interface Credentials {
+  readonly user: string
+  readonly password: string
+}
+
+export interface Config extends Pick<
+  Values,
+  | 'address'
+  | 'ingestAddress'
+  | 'ingestToken'
+  | 'stateFile'
+  | 'maxStreams'
+  | 'core'
+> {
+  readonly basicAuth: Credentials | undefined
+  readonly tls: TlsFiles | undefined
+}
+
+/**
+ * Reads the settings of the exporter.
+ * @throws {SettingsError} naming every bad one
+ */
+export function readConfig(source: SettingsSource): Config {
+  const values = readSettings(SETTINGS, source, read => [
+    ...checkToken(read),
+    ...checkPair(read, 'basicAuthUser', 'basicAuthPassword'),
+    ...checkPair(read, 'tlsCertFile', 'tlsKeyFile'),
+    ...checkTls(read, source),
+  ])
+  const { basicAuthUser: user, basicAuthPassword: password } = values
+  const { tlsCertFile: certFile, tlsKeyFile: keyFile } = values
+  return {
+    ...values,
+    basicAuth: user && password ? { user, password } : undefined,
+    tls: certFile && keyFile ? { certFile, keyFile } : undefined,
+  }
+}
+
+function checkToken({ ingestAddress, ingestToken }: Values): string[] {
+  if (isLoopback(ingestAddress.host) || ingestToken !== undefined) return []
+  return [
+    `${SETTINGS.ingestToken.name}: expected to be set, because ` +
+      `${SETTINGS.ingestAddress.name} is not a loopback address`,
+  ]
+}
+
+type Key = keyof typeof SETTINGS
+
+function checkPair(values: Values, one: Key, other: Key): string[] {
+  if ((values[one] === undefined) === (values[other] === undefined)) return []
+  const [set, missing] = values[one] === undefined ? [other, one] : [one, other]
+  return [
+    `${SETTINGS[missing].name}: expected to be set, because ` +
+      `${SETTINGS[set].name} is`,
+  ]
+}
+
+function checkTls(values: Values, source: SettingsSource): string[] {
+  const problems: string[] = []
+  const read = (key: 'tlsCertFile' | 'tlsKeyFile') => {
+    const path = values[key]
+    if (path === undefined) return undefined
+    try {
+      return source.readFile(path)
+    } catch (error) {
+      problems.push(
+        `${SETTINGS[key].name}: expected a readable file: ${String(error)}`,
+      )
+      return undefined
+    }
+  }
+  const cert = read('tlsCertFile')
+  const key = read('tlsKeyFile')
+  if (cert === undefined || key === undefined) return problems
+  try {
+    createSecureContext({ cert, key })
+  } catch (error) {
+    problems.push(
+      `${SETTINGS.tlsCertFile.name}: expected a PEM certificate that belongs ` +
+        `to ${SETTINGS.tlsKeyFile.name}: ${String(error)}`,
+    )
+  }
+  return problems
+}
+
+function parseToken(text: string): string {
+  // What RFC 9110 lets a header carry, without spaces.
+  if (/^[\x21-\x7e]+$/.test(text)) return text
+  throw new RangeError('expected printable ASCII characters without spaces')
+}
+
+function parseUser(text: string): string {
+  // RFC 7617 section 2: the first colon ends the user's name.
+  if (!text.includes(':')) return text
+  throw new RangeError('expected a name without a colon')
+}

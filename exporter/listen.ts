@@ -1,0 +1,74 @@
+import type { Server } from 'node:http'
+import type { Address } from '../shared/settings.ts'
+import { StartError } from './start-error.ts'
+
+const REASONS: Readonly<Record<string, string>> = {
+  EADDRINUSE: 'another program has this port',
+  EADDRNOTAVAIL: 'this machine has no such address',
+  EACCES: 'this user may not have this port',
+  ENOTFOUND: 'the host name is not known',
+}
+
+/** What is bound, with the port in place of port 0. */
+export interface Bound extends Address {
+  /** As `host:port`, IPv6 in brackets. */
+  readonly text: string
+}
+
+/**
+ * Binds the server.
+ * @throws {StartError} that names `setting` and says why it cannot
+ */
+export async function listen(
+  server: Server,
+  { host, port }: Address,
+  setting: string,
+): Promise<Bound> {
+  try {
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', reject)
+      server.listen({ port, ...(host === '' ? {} : { host }) }, () => {
+        server.off('error', reject)
+        resolve()
+      })
+    })
+  } catch (cause) {
+    const code = cause instanceof Error && 'code' in cause ? cause.code : ''
+    const reason = REASONS[String(code)] ?? String(cause)
+    throw new StartError(
+      `Cannot listen on ${format(host, port)} (${setting}): ${reason}`,
+      { cause },
+    )
+  }
+  const bound = server.address()
+  if (bound === null || typeof bound === 'string') {
+    throw new StartError(`Cannot listen on ${format(host, port)} (${setting})`)
+  }
+  return {
+    host: bound.address,
+    port: bound.port,
+    text: format(bound.address, bound.port),
+  }
+}
+
+function format(host: string, port: number): string {
+  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
+}
+
+/** How long a request under way may last when its server closes. */
+const CLOSE_GRACE_MS = 1_000
+
+/** Ends a server: idle connections at once, the others after a grace. */
+export async function closeServer(server: Server): Promise<void> {
+  if (!server.listening) return
+  await new Promise<void>(resolve => {
+    const late = setTimeout(() => {
+      server.closeAllConnections()
+    }, CLOSE_GRACE_MS)
+    server.close(() => {
+      clearTimeout(late)
+      resolve()
+    })
+    server.closeIdleConnections()
+  })
+}

@@ -1,0 +1,48 @@
+import type { GaugeName } from '../../shared/catalogue.ts'
+import type { Snapshot } from '../../shared/frames.ts'
+import { OVERFLOW_STREAM } from '../../shared/ids.ts'
+import { labelsText } from './labels.ts'
+import type { Ledger } from './ledger.ts'
+
+/** One sample of a gauge family. */
+export interface GaugeSample {
+  readonly text: string
+  readonly values: readonly [number]
+}
+
+/**
+ * The samples of the gauge families as `snapshot` has them. Streams without a
+ * place of their own share `_overflow`.
+ */
+export function gaugeSamples(
+  snapshot: Snapshot,
+  ledger: Ledger,
+): Record<GaugeName, readonly GaugeSample[]> {
+  const core = ['core', ledger.core] as const
+  const alone = (value: number): readonly GaugeSample[] => [
+    { text: labelsText([core]), values: [value] },
+  ]
+  const running = snapshot.streams.filter(stream => stream.running)
+  const peers = [...peersByLabel(snapshot, ledger)]
+  return {
+    dragonfork_webrtc_active_streams: alone(running.length),
+    dragonfork_webrtc_active_peers: peers.map(([id, count]) => ({
+      text: labelsText([core, ['stream_id', id]]),
+      values: [count],
+    })),
+    dragonfork_webrtc_udp_ports_in_use: alone(snapshot.udpPorts.inUse),
+    dragonfork_webrtc_udp_ports_available: alone(snapshot.udpPorts.available),
+  }
+}
+
+/** A stream that stands still and has no viewers has no sample. */
+function peersByLabel({ streams }: Snapshot, ledger: Ledger) {
+  const peers = new Map<string, number>()
+  for (const stream of streams) {
+    if (!stream.running && stream.peers === 0) continue
+    const own = ledger.streams.get(stream.id)?.place === 'own'
+    const label = own ? stream.id : OVERFLOW_STREAM
+    peers.set(label, (peers.get(label) ?? 0) + stream.peers)
+  }
+  return peers
+}

@@ -1,0 +1,56 @@
+import { crc32 } from 'node:zlib'
+
+/**
+ * A line of the state file: the checksum of the JSON text, a space, the JSON
+ * text, a line feed.
+ */
+export function writeLine(value: unknown): Buffer {
+  const json = JSON.stringify(value)
+  return Buffer.from(`${checksum(json)} ${json}\n`)
+}
+
+/** What could be read of a file of such lines. */
+export interface LinesRead {
+  readonly values: readonly unknown[]
+  /** Bytes up to the end of the last good line. */
+  readonly goodBytes: number
+  /** What is wrong with the line after those; undefined where none is. */
+  readonly damage: string | undefined
+}
+
+/**
+ * Reads lines until one is damaged. A last line without its line feed is no
+ * damage: it was being written when the process was killed, so nobody was
+ * told that it is kept.
+ */
+export function readLines(bytes: Buffer): LinesRead {
+  const values: unknown[] = []
+  let goodBytes = 0
+  for (;;) {
+    const end = bytes.indexOf(0x0a, goodBytes)
+    if (end === -1) return { values, goodBytes, damage: undefined }
+    const line = bytes.toString('utf8', goodBytes, end)
+    try {
+      values.push(readLine(line))
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error)
+      const damage = `line ${values.length + 1}: ${reason}`
+      return { values, goodBytes, damage }
+    }
+    goodBytes = end + 1
+  }
+}
+
+function readLine(line: string): unknown {
+  const json = line.slice(9)
+  const expected = checksum(json)
+  const found = line.slice(0, 8)
+  if (found === expected) return JSON.parse(json)
+  throw new RangeError(
+    `expected checksum ${expected}, got ${JSON.stringify(found)}`,
+  )
+}
+
+function checksum(json: string): string {
+  return crc32(json).toString(16).padStart(8, '0')
+}

@@ -1,0 +1,167 @@
+/** The ledger as JSON, for the state file. */
+import { isObservedName, type ObservedName } from '../../shared/catalogue.ts'
+import { isStreamId } from '../../shared/ids.ts'
+import {
+  bootId,
+  count,
+  fieldsOf,
+  listOf,
+  unreadable,
+  type Fields,
+} from './entry.ts'
+import {
+  bearAtZero,
+  createLedger,
+  createStream,
+  ensureSeries,
+  isShown,
+  putStream,
+  type Ledger,
+  type Stream,
+  type StreamState,
+  type Total,
+} from './ledger.ts'
+import { isRefusal } from './refusals.ts'
+import {
+  isZero,
+  NO_CELL,
+  tell,
+  zeroOf,
+  type Series,
+  type Values,
+} from './series.ts'
+
+/** All that must survive, as a value for JSON.stringify. */
+export function encodeLedger(ledger: Ledger): unknown {
+  return {
+    maxStreams: ledger.maxStreams,
+    boot: ledger.boot,
+    retired: ledger.retired,
+    observed: ledger.observed,
+    lost: ledger.lost,
+    refused: ledger.refused,
+    refusedSeries: ledger.refusedSeries,
+    unknown: encodeSeries(ledger.unknown),
+    overflow: encodeSeries(ledger.overflow),
+    streams: [...ledger.streams.values()].map(stream => ({
+      id: stream.id,
+      place: stream.place,
+      at: stream.at,
+      series: encodeSeries(stream),
+    })),
+  }
+}
+
+/** `[family, labels, base, cell, told]` a series; those at zero are left out. */
+function encodeSeries({ series }: Stream): readonly unknown[] {
+  return [...series.values()]
+    .filter(({ cell, values }) => cell !== NO_CELL || !isZero(values))
+    .map(({ family, labels, base, cell, told }) => [
+      family,
+      labels,
+      base,
+      cell,
+      told,
+    ])
+}
+
+/**
+ * Reads what encodeLedger wrote.
+ * @throws {RangeError} when `raw` is something else
+ */
+export function decodeLedger(raw: unknown, core: string): Ledger {
+  const fields = fieldsOf(raw)
+  const ledger = createLedger(core, count(fields, 'maxStreams'))
+  if (fields['boot'] !== undefined) {
+    const boot = fieldsOf(fields['boot'])
+    ledger.boot = { id: bootId(boot['id']), seq: count(boot, 'seq') }
+  }
+  ledger.retired.push(...listOf(fields, 'retired').map(bootId))
+  readTotal(fields, 'observed', ledger.observed)
+  readTotal(fields, 'lost', ledger.lost)
+  const refused = fieldsOf(fields['refused'])
+  for (const reason of Object.keys(refused)) {
+    if (!isRefusal(reason)) throw unreadable('refused', reason)
+    ledger.refused[reason] = count(refused, reason)
+  }
+  for (const item of listOf(fields, 'streams')) readStream(ledger, item)
+  readSeries(ledger, ledger.unknown, fields, 'unknown')
+  readSeries(ledger, ledger.overflow, fields, 'overflow')
+  ledger.refusedSeries = count(fields, 'refusedSeries')
+  return ledger
+}
+
+function readTotal(fields: Fields, name: string, total: Total): void {
+  const raw = fieldsOf(fields[name])
+  total.base = count(raw, 'base')
+  total.told = count(raw, 'told')
+}
+
+function readStream(ledger: Ledger, raw: unknown): void {
+  const fields = fieldsOf(raw)
+  const { id, place } = fields
+  if (!isStreamId(id)) throw unreadable('id', id)
+  if (place !== 'own' && place !== 'overflow') throw unreadable('place', place)
+  const stream = createStream(id, place, streamState(fields['at']))
+  putStream(ledger, stream)
+  if (isShown(stream)) bearAtZero(ledger, stream)
+  if (place === 'overflow') bearAtZero(ledger, ledger.overflow)
+  readSeries(ledger, stream, fields, 'series')
+}
+
+function streamState(raw: unknown): StreamState {
+  const fields = fieldsOf(raw)
+  const { kind } = fields
+  switch (kind) {
+    case 'owed':
+    case 'registered':
+      return { kind }
+    case 'departed':
+      return { kind, sinceMs: count(fields, 'sinceMs') }
+    default:
+      throw unreadable('at', kind)
+  }
+}
+
+function readSeries(
+  ledger: Ledger,
+  stream: Stream,
+  fields: Fields,
+  name: string,
+): void {
+  for (const item of listOf(fields, name)) {
+    if (!Array.isArray(item)) throw unreadable(name, item)
+    const parts: readonly unknown[] = item
+    const [family, labels, base, cell, told] = parts
+    if (typeof family !== 'string' || !isObservedName(family)) {
+      throw unreadable('family', family)
+    }
+    if (!Array.isArray(labels)) throw unreadable('labels', labels)
+    const series: Series = ensureSeries(
+      ledger,
+      stream,
+      family,
+      labels.map(label => {
+        if (typeof label === 'string') return label
+        throw unreadable('labels', label)
+      }),
+    )
+    if (!Number.isSafeInteger(cell)) throw unreadable('cell', cell)
+    series.cell = Number(cell)
+    series.base = valuesOf(family, base)
+    tell(series, valuesOf(family, told))
+  }
+}
+
+function valuesOf(family: ObservedName, raw: unknown): Values {
+  const zero = zeroOf(family)
+  if (!Array.isArray(raw) || raw.length !== zero.length) {
+    throw unreadable('values', raw)
+  }
+  return raw.map(value => {
+    if (typeof value === 'number' && Number.isFinite(value) && value >= 0) {
+      return value
+    }
+    throw unreadable('values', value)
+  })
+}

@@ -1,0 +1,4 @@
+/** Why the process cannot start although its settings are well-formed. */
+export class StartError extends Error {
+  override readonly name = 'StartError'
+}

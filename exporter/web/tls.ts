@@ -1,0 +1,48 @@
+import { readFileSync, statSync } from 'node:fs'
+import type { RequestListener, Server } from 'node:http'
+import { createServer } from 'node:https'
+import { createSecureContext } from 'node:tls'
+import type { Log } from '../../shared/log.ts'
+import type { TlsFiles } from '../config.ts'
+
+/**
+ * An HTTPS server that looks at its files before each handshake and takes
+ * them when they have changed. A pair that does not fit, as while one of the
+ * two is being replaced, leaves the last good one in use.
+ */
+export function createTlsServer(
+  files: TlsFiles,
+  listener: RequestListener,
+  log: Log,
+): Server {
+  let version = versionOf(files)
+  const server = createServer(readPair(files), listener)
+  // Before the library's own listener, which starts the handshake.
+  server.prependListener('connection', () => {
+    try {
+      const found = versionOf(files)
+      if (found === version) return
+      version = found
+      const pair = readPair(files)
+      createSecureContext(pair)
+      server.setSecureContext(pair)
+      log.info('certificate taken', { certFile: files.certFile })
+    } catch (error) {
+      log.error('certificate not taken', { certFile: files.certFile, error })
+    }
+  })
+  return server
+}
+
+function readPair({ certFile, keyFile }: TlsFiles) {
+  return { cert: readFileSync(certFile), key: readFileSync(keyFile) }
+}
+
+function versionOf({ certFile, keyFile }: TlsFiles): string {
+  return [certFile, keyFile]
+    .map(path => {
+      const { mtimeMs, ino, size } = statSync(path)
+      return `${mtimeMs} ${ino} ${size}`
+    })
+    .join(' ')
+}

@@ -1,0 +1,329 @@
+import {
+  FAMILY_NAMES,
+  familyOf,
+  isLabelValue,
+  isObservedName,
+  type LabelName,
+  type Observation,
+  type ObservedName,
+} from '../../shared/catalogue.ts'
+import type { Batch, Cell } from '../../shared/frames.ts'
+import { isStreamId, UNKNOWN_STREAM } from '../../shared/ids.ts'
+import {
+  MAX_CELLS,
+  MAX_CELLS_PER_BATCH,
+  SERIES_RETENTION_MS,
+} from '../../shared/limits.ts'
+
+/** Totals of one series since its cell was made. */
+interface Totals {
+  readonly number: number
+  readonly family: ObservedName
+  readonly labels: readonly string[]
+  readonly streamId: string
+  /** Observations counted; for a counter this is all there is. */
+  count: number
+  sum: number
+  /** Observations per bucket, not cumulative; a counter has none. */
+  readonly buckets: number[] | undefined
+  /** Whether it changed since it was last put into a batch. */
+  pending: boolean
+  /** Seq of the batch that last carried it; 0 before the first. */
+  sentIn: number
+}
+
+/** A family's cells, a level of Maps for each label. */
+interface Branch {
+  readonly next: Map<unknown, Branch>
+  cell?: Totals
+}
+
+interface FamilyCells {
+  readonly name: ObservedName
+  readonly labels: readonly LabelName[]
+  readonly bounds: readonly number[] | undefined
+  readonly root: Branch
+}
+
+/**
+ * The totals of every series that was observed, and which of them the
+ * exporter does not have yet. Its size is bounded by the number of series,
+ * whatever the number of observations and however long the exporter is away.
+ */
+export class Cells {
+  readonly #families: ReadonlyMap<unknown, FamilyCells>
+  readonly #cells = new Set<Totals>()
+  readonly #limit: number
+  readonly #onOwed: () => void
+  readonly #onNewStream: () => void
+  /** Cells that changed since they were last sent, longest waiting first. */
+  #pending: Totals[] = []
+  #nextNumber = 1
+  #observed = 0
+  #lost = 0
+  /** `observed` and `lost` are sent, resent and kept like a cell. */
+  #totalsPending = false
+  #totalsSentIn = 0
+  #lastSeq = 0
+  #ackedSeq = 0
+  /** Streams that the last snapshot told, and since when others are gone. */
+  #present: ReadonlySet<string> = new Set()
+  #goneSinceMs = new Map<string, number>()
+
+  /**
+   * @param options.onOwed called by `add` when something came to be owed
+   * after a batch was taken; must be cheap
+   * @param options.onNewStream called by `add` for a series of a stream that
+   * was not in the last snapshot
+   * @param options.limit most cells; observations beyond are lost
+   */
+  constructor(options: {
+    readonly onOwed: () => void
+    readonly onNewStream: () => void
+    readonly limit?: number
+  }) {
+    this.#onOwed = options.onOwed
+    this.#onNewStream = options.onNewStream
+    this.#limit = options.limit ?? MAX_CELLS
+    this.#families = new Map(
+      FAMILY_NAMES.filter(isObservedName).map(name => [
+        name,
+        familyCells(name),
+      ]),
+    )
+  }
+
+  /** Whether something changed that no batch has carried. */
+  get owes(): boolean {
+    return this.#totalsPending || this.#pending.length > 0
+  }
+
+  /** Whether the exporter has everything. */
+  get settled(): boolean {
+    return !this.owes && this.#ackedSeq === this.#lastSeq
+  }
+
+  /** How many cells changed that no batch has carried. */
+  get pending(): number {
+    return this.#pending.length
+  }
+
+  /** Highest seq that was given to a batch. */
+  get lastSeq(): number {
+    return this.#lastSeq
+  }
+
+  /**
+   * Counts one observation. Never throws and reads no clock: what is not an
+   * observation of the catalogue is counted as lost, so is what would need a
+   * cell beyond the limit.
+   */
+  add(observation: Observation): void {
+    this.#observed += 1
+    try {
+      if (!this.#count(observation)) this.#lost += 1
+    } catch {
+      // Callers without types may pass anything, even what throws when read.
+      this.#lost += 1
+    }
+    if (this.#totalsPending) return
+    this.#totalsPending = true
+    this.#onOwed()
+  }
+
+  /**
+   * Takes the exporter's word that it has all up to `seq` and nothing after:
+   * every cell that was sent later is owed again. A seq that was never given
+   * to a batch vouches for nothing: then everything is owed.
+   */
+  resume(seq: number): void {
+    const known = seq <= this.#lastSeq ? seq : 0
+    this.#lastSeq = seq
+    this.#ackedSeq = seq
+    for (const cell of this.#cells) {
+      if (!cell.pending && cell.sentIn > known) this.#markPending(cell)
+    }
+    if (this.#totalsSentIn > known) this.#totalsPending = true
+  }
+
+  /**
+   * Takes what has waited longest, as the batch that follows the last one;
+   * undefined when nothing is owed.
+   */
+  takeBatch(): Batch | undefined {
+    if (!this.owes) return undefined
+    const seq = this.#lastSeq + 1
+    const taken = this.#pending.splice(0, MAX_CELLS_PER_BATCH)
+    for (const cell of taken) {
+      cell.pending = false
+      cell.sentIn = seq
+    }
+    this.#totalsPending = false
+    this.#totalsSentIn = seq
+    this.#lastSeq = seq
+    return {
+      kind: 'batch',
+      seq,
+      observed: this.#observed,
+      lost: this.#lost,
+      cells: taken.map(toWire),
+    }
+  }
+
+  /** The exporter has kept the batch `seq`. */
+  acknowledge(seq: number): void {
+    this.#ackedSeq = seq
+  }
+
+  /**
+   * Takes the ids of all registered streams. Cells of a stream that has been
+   * gone for SERIES_RETENTION_MS are dropped when the exporter has them: it
+   * drops their series too, and the stream starts anew should it come back.
+   */
+  retire(present: ReadonlySet<string>, nowMs: number): void {
+    const gone = new Map<string, number>()
+    for (const cell of this.#cells) {
+      const id = cell.streamId
+      const sinceMs = this.#goneSinceMs.get(id)
+      const expired =
+        sinceMs !== undefined && nowMs - sinceMs >= SERIES_RETENTION_MS
+      const kept = !cell.pending && cell.sentIn <= this.#ackedSeq
+      if (expired && kept) this.#drop(cell)
+      else if (id !== UNKNOWN_STREAM && !present.has(id)) {
+        gone.set(id, sinceMs ?? nowMs)
+      }
+    }
+    this.#goneSinceMs = gone
+    this.#present = present
+  }
+
+  #count(observation: Observation): boolean {
+    const family = this.#families.get(observation.family)
+    if (family === undefined) return false
+    if (family.bounds === undefined) {
+      const cell = this.#find(family, observation.labels)
+      if (cell === undefined) return false
+      this.#touch(cell)
+      return true
+    }
+    const value = 'value' in observation ? observation.value : undefined
+    if (!isDuration(value)) return false
+    const cell = this.#find(family, observation.labels)
+    // A sum must stay finite, or it could not be written as JSON.
+    if (cell?.buckets === undefined || cell.sum + value === Infinity) {
+      return false
+    }
+    const bucket = bucketOf(family.bounds, value)
+    cell.buckets[bucket] = (cell.buckets[bucket] ?? 0) + 1
+    cell.sum += value
+    this.#touch(cell)
+    return true
+  }
+
+  #find(
+    family: FamilyCells,
+    labels: Readonly<Partial<Record<LabelName, unknown>>>,
+  ): Totals | undefined {
+    let branch: Branch | undefined = family.root
+    for (const label of family.labels) {
+      branch = branch.next.get(labels[label])
+      if (branch === undefined) return this.#make(family, labels)
+    }
+    return branch.cell
+  }
+
+  #make(
+    family: FamilyCells,
+    given: Readonly<Partial<Record<LabelName, unknown>>>,
+  ): Totals | undefined {
+    if (this.#cells.size >= this.#limit) return undefined
+    const labels: string[] = []
+    for (const label of family.labels) {
+      const value = given[label]
+      if (!isAllowed(label, value)) return undefined
+      labels.push(value)
+    }
+    const cell: Totals = {
+      number: this.#nextNumber,
+      family: family.name,
+      labels,
+      streamId: labels[family.labels.indexOf('stream_id')] ?? UNKNOWN_STREAM,
+      count: 0,
+      sum: 0,
+      buckets: family.bounds && [0, ...family.bounds.map(() => 0)],
+      pending: false,
+      sentIn: 0,
+    }
+    this.#nextNumber += 1
+    this.#cells.add(cell)
+    let branch = family.root
+    for (const value of labels) branch = grow(branch, value)
+    branch.cell = cell
+    if (!this.#isTold(cell.streamId)) this.#onNewStream()
+    return cell
+  }
+
+  #isTold(streamId: string): boolean {
+    return streamId === UNKNOWN_STREAM || this.#present.has(streamId)
+  }
+
+  #touch(cell: Totals): void {
+    cell.count += 1
+    if (!cell.pending) this.#markPending(cell)
+  }
+
+  #markPending(cell: Totals): void {
+    cell.pending = true
+    this.#pending.push(cell)
+  }
+
+  #drop(cell: Totals): void {
+    this.#cells.delete(cell)
+    const family = this.#families.get(cell.family)
+    if (family !== undefined) prune(family.root, cell.labels)
+  }
+}
+
+function familyCells(name: ObservedName): FamilyCells {
+  const { labels, buckets } = familyOf(name)
+  return { name, labels, bounds: buckets, root: { next: new Map() } }
+}
+
+function isDuration(value: unknown): value is number {
+  return typeof value === 'number' && value >= 0 && value < Infinity
+}
+
+function isAllowed(label: LabelName, value: unknown): value is string {
+  if (typeof value !== 'string') return false
+  if (label !== 'stream_id') return isLabelValue(label, value)
+  return isStreamId(value) || value === UNKNOWN_STREAM
+}
+
+function bucketOf(bounds: readonly number[], value: number): number {
+  let bucket = 0
+  for (const bound of bounds) {
+    if (value <= bound) return bucket
+    bucket += 1
+  }
+  return bucket
+}
+
+function grow(branch: Branch, value: string): Branch {
+  const next = branch.next.get(value) ?? { next: new Map<unknown, Branch>() }
+  branch.next.set(value, next)
+  return next
+}
+
+/** Takes the leaf at `path` away, and the branches that it leaves empty. */
+function prune(branch: Branch, [value, ...rest]: readonly string[]): void {
+  const next = branch.next.get(value)
+  if (next === undefined) return
+  prune(next, rest)
+  if (rest.length === 0 || next.next.size === 0) branch.next.delete(value)
+}
+
+function toWire({ number, family, labels, count, sum, buckets }: Totals): Cell {
+  const head = { cell: number, family, labels }
+  if (buckets === undefined) return { ...head, total: count }
+  return { ...head, buckets: [...buckets], sum }
+}

@@ -1,0 +1,362 @@
+import {
+  ProtocolError,
+  type Hello,
+  type SinkFrame,
+  type Snapshot,
+} from '../../shared/frames.ts'
+import {
+  BATCH_INTERVAL_MS,
+  PING_INTERVAL_MS,
+  SILENCE_LIMIT_MS,
+} from '../../shared/limits.ts'
+import type { Log, LogFields } from '../../shared/log.ts'
+import type { Cells } from './cells.ts'
+import type { Cancel, Clock } from './clock.ts'
+import { Connection } from './connection.ts'
+import { troubleOfError, troubleOfSilence, type Trouble } from './trouble.ts'
+
+/** Time from hello to welcome. */
+const WELCOME_TIMEOUT_MS = 5_000
+
+/** What is owed at the end may take so long to bring. */
+const FLUSH_LIMIT_MS = 1_000
+
+/**
+ * Time between two attempts: doubled from the first to the last, and spread
+ * over its upper half so that several do not knock at the same moment. The
+ * last is short, for an exporter that is back should be served at once.
+ */
+const RETRY_MS = { first: 100, last: 1_500, lasting: 5_000 } as const
+
+/** What a batch in flight waits with. */
+interface InFlight {
+  readonly seq: number
+  readonly cells: number
+  /** Gives up waiting for the ack. */
+  readonly cancel: Cancel
+}
+
+/** A connection whose hello was welcomed. */
+interface Exchange {
+  readonly connection: Connection
+  readonly batch: InFlight | undefined
+}
+
+/** The link's whole state; each has what it owns, to be given up on leaving. */
+type State =
+  | { readonly at: 'idle' }
+  /** Until the next attempt. */
+  | { readonly at: 'waiting'; readonly cancel: Cancel }
+  /** TCP and WebSocket handshake. */
+  | { readonly at: 'connecting'; readonly connection: Connection }
+  /** Hello was sent. */
+  | {
+      readonly at: 'greeting'
+      readonly connection: Connection
+      readonly cancel: Cancel
+    }
+  /** What was owed at the welcome goes out: so many cells are left. */
+  | ({ readonly at: 'replaying'; readonly left: number } & Exchange)
+  /** What changes goes out, and snapshots. */
+  | ({ readonly at: 'live' } & Exchange)
+  /** Goodbye was said. */
+  | { readonly at: 'closing'; readonly ended: () => void }
+  | { readonly at: 'closed' }
+
+export interface LinkOptions {
+  readonly hello: Hello
+  readonly url: URL
+  readonly token: string | undefined
+  readonly cells: Cells
+  /** What is now; undefined when it cannot be told. */
+  readonly snapshot: () => Snapshot | undefined
+  readonly log: Log
+  readonly clock: Clock
+  /** From 0 to below 1; spreads the attempts. */
+  readonly random: () => number
+}
+
+/**
+ * Keeps a connection to the exporter and brings it what the cells owe.
+ *
+ * All that is sent is sent in turns, at most one per BATCH_INTERVAL_MS: a
+ * snapshot where one is due, then a batch where something is owed. No turn is
+ * taken while a batch waits for its ack or bytes wait in this process, so an
+ * exporter that stops reading costs one turn's memory and no more.
+ */
+export class Link {
+  readonly #options: LinkOptions
+  #state: State = { at: 'idle' }
+  #snapshotDue = false
+  /** Set while a turn is planned: at once, or when the interval is over. */
+  #nextTurn: Cancel | undefined
+  /** Set while the link is live but not yet for long. */
+  #steady: Cancel | undefined
+  #attempts = 0
+  /** Messages that were logged since the link was steady. */
+  readonly #logged = new Set<string>()
+  #flushed: () => void = () => undefined
+  #closing: Promise<void> | undefined
+
+  constructor(options: LinkOptions) {
+    this.#options = options
+  }
+
+  /** Starts to connect, for good. */
+  start(): void {
+    if (this.#state.at === 'idle' && !this.#closing) this.#connect()
+  }
+
+  /** Something came to be owed. Cheap: it plans a turn at most. */
+  wake(): void {
+    if (this.#nextTurn !== undefined) return
+    const exchange = exchangeOf(this.#state)
+    if (exchange === undefined || exchange.batch !== undefined) return
+    this.#planTurn(0)
+  }
+
+  /** A snapshot is due. As cheap as `wake`. */
+  tell(): void {
+    this.#snapshotDue = true
+    this.wake()
+  }
+
+  /**
+   * Brings what is owed to an exporter that takes it within FLUSH_LIMIT_MS,
+   * and ends. Idempotent.
+   */
+  close(): Promise<void> {
+    this.#closing ??= this.#finish()
+    return this.#closing
+  }
+
+  #connect(): void {
+    const { url, token, clock } = this.#options
+    try {
+      const connection = new Connection({
+        url,
+        token,
+        clock,
+        events: {
+          opened: () => {
+            this.#greet(connection)
+          },
+          received: frame => {
+            this.#receive(frame)
+          },
+          drained: () => {
+            this.wake()
+          },
+          closed: trouble => {
+            this.#retry(trouble)
+          },
+        },
+      })
+      this.#state = { at: 'connecting', connection }
+    } catch (error) {
+      // What cannot be in a header or a URL shows only here.
+      if (!(error instanceof Error)) throw error
+      this.#retry({ ...troubleOfError(error), lasting: true })
+    }
+  }
+
+  #greet(connection: Connection): void {
+    if (this.#state.at !== 'connecting') return
+    const cancel = this.#options.clock.after(WELCOME_TIMEOUT_MS, () => {
+      connection.cut(troubleOfSilence('welcome', WELCOME_TIMEOUT_MS))
+    })
+    this.#state = { at: 'greeting', connection, cancel }
+    connection.send(this.#options.hello)
+  }
+
+  #receive(frame: SinkFrame): void {
+    switch (frame.kind) {
+      case 'welcome':
+        this.#resume(frame.seq)
+        return
+      case 'ack':
+        this.#acknowledge(frame.seq)
+        return
+      default:
+        frame satisfies never
+    }
+  }
+
+  #resume(seq: number): void {
+    const { cells, log } = this.#options
+    const state = this.#state
+    if (state.at !== 'greeting' || !Number.isSafeInteger(seq + 1)) {
+      throw unexpected('welcome', seq)
+    }
+    state.cancel()
+    if (seq > cells.lastSeq) {
+      // A state file of another life, at worst: totals put it right.
+      log.warn('exporter claims batches that were never sent; resending all', {
+        claimed: seq,
+        sent: cells.lastSeq,
+      })
+    }
+    cells.resume(seq)
+    const { connection } = state
+    const left = cells.pending
+    this.#state = { at: 'replaying', connection, batch: undefined, left }
+    if (cells.owes) this.wake()
+    else this.#goLive(connection)
+  }
+
+  #acknowledge(seq: number): void {
+    const { cells } = this.#options
+    const state = this.#state
+    const exchange = exchangeOf(state)
+    if (exchange?.batch?.seq !== seq) throw unexpected('ack', seq)
+    const { connection, batch } = exchange
+    batch.cancel()
+    cells.acknowledge(seq)
+    const left = state.at === 'replaying' ? state.left - batch.cells : 0
+    if (state.at === 'live') {
+      this.#state = { at: 'live', connection, batch: undefined }
+    } else if (left > 0) {
+      this.#state = { at: 'replaying', connection, batch: undefined, left }
+    } else this.#goLive(connection)
+    if (cells.owes || this.#snapshotDue) this.wake()
+    if (this.#isFlushed()) this.#flushed()
+  }
+
+  #goLive(connection: Connection): void {
+    this.#state = { at: 'live', connection, batch: undefined }
+    this.#logOnce('info', 'exporter connected', {})
+    this.#steady = this.#options.clock.after(PING_INTERVAL_MS, () => {
+      this.#attempts = 0
+      this.#logged.clear()
+    })
+    this.tell()
+  }
+
+  #planTurn(ms: number): void {
+    this.#nextTurn = this.#options.clock.after(ms, () => {
+      this.#nextTurn = undefined
+      this.#takeTurn()
+    })
+  }
+
+  #takeTurn(): void {
+    const state = this.#state
+    const exchange = exchangeOf(state)
+    if (exchange === undefined || exchange.batch !== undefined) return
+    const { connection } = exchange
+    // Its `drained` brings the next turn.
+    if (connection.busy) return
+    // A new stream is told before its observations are: then its series are
+    // seen at zero first.
+    const told = state.at === 'live' && this.#sendSnapshot(connection)
+    const sent = this.#sendBatch(connection)
+    if (told || sent) this.#planTurn(BATCH_INTERVAL_MS)
+  }
+
+  #sendSnapshot(connection: Connection): boolean {
+    if (!this.#snapshotDue) return false
+    this.#snapshotDue = false
+    const snapshot = this.#options.snapshot()
+    if (snapshot === undefined) return false
+    connection.send(snapshot)
+    return true
+  }
+
+  #sendBatch(connection: Connection): boolean {
+    const { cells, clock } = this.#options
+    const state = this.#state
+    const batch = cells.takeBatch()
+    if (batch === undefined) return false
+    if (state.at !== 'live' && state.at !== 'replaying') return false
+    const cancel = clock.after(SILENCE_LIMIT_MS, () => {
+      connection.cut(troubleOfSilence('ack', SILENCE_LIMIT_MS))
+    })
+    const { seq } = batch
+    const inFlight = { seq, cells: batch.cells.length, cancel }
+    this.#state = { ...state, batch: inFlight }
+    connection.send(batch)
+    return true
+  }
+
+  /** The connection is over, or there was none. */
+  #retry(trouble: Trouble): void {
+    const state = this.#state
+    this.#release()
+    if (state.at === 'closing') {
+      state.ended()
+      return
+    }
+    const { clock, random } = this.#options
+    const level = trouble.lasting ? 'error' : 'warn'
+    this.#logOnce(level, trouble.message, trouble.fields)
+    const { first, last, lasting } = RETRY_MS
+    const most = Math.min(last, first * 2 ** this.#attempts)
+    const ms = (trouble.lasting ? lasting : most) * (0.5 + random() / 2)
+    this.#attempts += 1
+    const cancel = clock.after(ms, () => {
+      this.#connect()
+    })
+    this.#state = { at: 'waiting', cancel }
+    this.#flushed()
+  }
+
+  /** Gives up the timers of the state that is being left. */
+  #release(): void {
+    const state = this.#state
+    if (state.at === 'waiting' || state.at === 'greeting') state.cancel()
+    exchangeOf(state)?.batch?.cancel()
+    this.#nextTurn?.()
+    this.#nextTurn = undefined
+    this.#steady?.()
+    this.#steady = undefined
+  }
+
+  #logOnce(
+    level: 'info' | 'warn' | 'error',
+    message: string,
+    fields: LogFields,
+  ): void {
+    if (this.#logged.has(message)) return
+    this.#logged.add(message)
+    this.#options.log[level](message, fields)
+  }
+
+  /** Whether waiting any longer would bring nothing more to the exporter. */
+  #isFlushed(): boolean {
+    const { at } = this.#state
+    if (at === 'idle' || at === 'waiting') return true
+    return this.#options.cells.settled
+  }
+
+  async #finish(): Promise<void> {
+    if (!this.#isFlushed()) {
+      await new Promise<void>(resolve => {
+        const cancel = this.#options.clock.after(FLUSH_LIMIT_MS, resolve)
+        this.#flushed = () => {
+          cancel()
+          resolve()
+        }
+      })
+    }
+    const state = this.#state
+    this.#release()
+    if ('connection' in state) {
+      await new Promise<void>(resolve => {
+        this.#state = { at: 'closing', ended: resolve }
+        state.connection.end()
+      })
+    }
+    this.#state = { at: 'closed' }
+  }
+}
+
+function exchangeOf(state: State): Exchange | undefined {
+  return state.at === 'live' || state.at === 'replaying' ? state : undefined
+}
+
+function unexpected(kind: SinkFrame['kind'], seq: number): ProtocolError {
+  return new ProtocolError(
+    'out_of_order',
+    `Cannot take ${kind} of seq ${seq}: it was not waited for`,
+  )
+}
