@@ -1,42 +1,58 @@
 import { once } from 'node:events'
 import { createServer } from 'node:net'
+import { SETTINGS as EXPORTER } from '../../../exporter/config.ts'
+import { SETTINGS as MEDIA } from '../../../media/config.ts'
 import type { Address } from '../../../shared/settings.ts'
+import { setting } from '../setup/checkout.mjs'
 
-/** An address that a setting asks to listen on. */
-export interface Wanted {
-  /** The setting's name, as the user would change it. */
-  readonly setting: string
-  readonly address: Address
-}
+/** The settings that say where the two listen. */
+const LISTENERS = [
+  MEDIA.address,
+  EXPORTER.address,
+  EXPORTER.ingestAddress,
+] as const
 
 /**
- * Says for each address that another program has, in words, which it is and
- * how to change it. Both processes would say so as well, one after the other.
+ * Says of each port that another program has which it is and how to change it:
+ * all of them at once, before anything is started.
  */
 export async function findBusyPorts(
-  wanted: readonly Wanted[],
+  env: NodeJS.ProcessEnv,
 ): Promise<readonly string[]> {
   const problems = await Promise.all(
-    wanted.map(async ({ setting, address: { host, port } }) => {
-      if (port === 0 || !(await isBusy(host, port))) return []
-      const other = `${host}:${port + 1000}`
+    LISTENERS.map(async ({ name, fallback, parse }) => {
+      const address = tryParse(parse, setting(env, name) ?? fallback)
+      if (address === undefined || !(await isBusy(address))) return []
+      const { host, port } = address
       return [
-        `Port ${port} is in use by another program. End that one, or set ` +
-          `${setting} to another address: ${setting}=${other} npm start`,
+        `Port ${port} is in use by another program. End that one, or listen ` +
+          `elsewhere: ${name}=${host}:${port + 1000} npm start`,
       ]
     }),
   )
   return problems.flat()
 }
 
-async function isBusy(host: string, port: number): Promise<boolean> {
+/** A bad setting is for the process itself to explain, with all the others. */
+function tryParse(
+  parse: (text: string) => Address,
+  text: string,
+): Address | undefined {
+  try {
+    return parse(text)
+  } catch {
+    return undefined
+  }
+}
+
+async function isBusy({ host, port }: Address): Promise<boolean> {
   const server = createServer()
   try {
     server.listen({ port, ...(host === '' ? {} : { host }) })
     await once(server, 'listening')
     return false
   } catch (error) {
-    // Any other error is for the process itself to explain.
+    // Every other error is for the process itself to explain.
     return (
       error instanceof Error && 'code' in error && error.code === 'EADDRINUSE'
     )

@@ -1,4 +1,4 @@
-import { networkInterfaces } from 'node:os'
+import { once } from 'node:events'
 import { findBusyPorts } from './busy-ports.ts'
 import { Stack, StackError, type StackOptions, type Urls } from './stack.ts'
 
@@ -17,44 +17,42 @@ export interface PlayOptions extends Omit<StackOptions, 'onLine'> {
  */
 export async function play(options: PlayOptions): Promise<number> {
   const { env, say, log, signal } = options
-  const startedAt = performance.now()
   const stack = new Stack({
     ...options,
     onLine: (process, line) => {
       log(line.replace(/^\{/, `{"process":"${process}",`))
     },
   })
+  const asked = once(signal, 'abort')
   try {
     const busy = await findBusyPorts(env)
     if (busy.length > 0) throw new StackError(busy.join('\n'))
-    const urls = await stack.start(signal)
-    const seconds = ((performance.now() - startedAt) / 1000).toFixed(1)
-    say(greeting(urls, seconds))
-    await Promise.race([stack.broken, abortOf(signal)])
-    return 0
+    say(greeting(await stack.start(signal)))
+    await Promise.race([stack.broken, asked])
   } catch (error) {
-    if (signal.aborted) return 0
-    if (!(error instanceof StackError)) throw error
-    say(error.message)
-    return 1
+    if (error instanceof StackError) {
+      say(error.message)
+      return 1
+    }
+    if (!signal.aborted) throw error
   } finally {
-    if (signal.aborted) say('Ending')
     await stack.close()
-    if (signal.aborted) say('Ended')
   }
+  say('Ended')
+  return 0
 }
 
-function greeting({ media, exporter }: Urls, seconds: string): string {
-  const elsewhere = lanAddress()
-  const lines = [
-    `Dragon Fork WebRTC plays, started in ${seconds} s`,
+function greeting({ media, exporter }: Urls): string {
+  return [
+    '',
+    'Dragon Fork WebRTC plays:',
     '',
     `  player    ${media}/player/demo`,
     `  streams   ${media}/`,
     `  metrics   ${exporter}/metrics`,
-    `  health    ${exporter}/-/healthy and ${exporter}/-/ready`,
+    `  health    ${exporter}/-/healthy  ${exporter}/-/ready`,
     '',
     'Ctrl-C ends it',
-  ]
-  return lines.join('\n')
+    '',
+  ].join('\n')
 }

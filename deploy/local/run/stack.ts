@@ -6,8 +6,8 @@ import { healthy } from './healthy.ts'
 /** What the two may take until they answer; the machine may be busy. */
 const START_WITHIN_MS = 60_000
 /** Together with the exporter's, less than the 5 s that an end may take. */
-const MEDIA_GRACE_MS = 3_000
-const EXPORTER_GRACE_MS = 1_500
+const MEDIA_GRACE_MS = 2_500
+const EXPORTER_GRACE_MS = 1_000
 
 export interface StackOptions {
   readonly media: Command
@@ -80,8 +80,7 @@ export class Stack {
     const media = this.#spawn('media', {
       ...env,
       CORE_EXPORTER_URL:
-        setting(env, 'CORE_EXPORTER_URL') ??
-        `ws://${reachable(ingest)}/ingest`,
+        setting(env, 'CORE_EXPORTER_URL') ?? `ws://${reachable(ingest)}/ingest`,
     })
     const tls = setting(env, 'EXPORTER_TLS_CERT_FILE') !== undefined
     const urls = {
