@@ -3,7 +3,7 @@ import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { isBootId, type BootId } from '../shared/ids.ts'
 import type { Log } from '../shared/log.ts'
-import type { Address } from '../shared/settings.ts'
+import type { Address, SettingsSource } from '../shared/settings.ts'
 import type { Config } from './config.ts'
 import { Engine } from './engine/engine.ts'
 import { findWorkerBinary } from './engine/worker-binary.ts'
@@ -25,7 +25,7 @@ import { Sessions } from './whep/sessions.ts'
 export interface AppOptions {
   readonly version: string
   readonly log: Log
-  readonly env: Readonly<Record<string, string | undefined>>
+  readonly source: SettingsSource
 }
 
 export interface App {
@@ -37,14 +37,14 @@ export interface App {
 /**
  * Looks at what the settings name, as a start would.
  * @throws {EngineError} without a mediasoup worker
- * @throws {ProcessFileError} naming what is wrong in CORE_PROCESS_FILE
+ * @throws {SettingsError} naming what is wrong in CORE_PROCESS_FILE
  */
-export async function checkApp(
+export function checkApp(
   config: Config,
-  { env }: Pick<AppOptions, 'env'>,
-): Promise<void> {
+  { env, readFile }: SettingsSource,
+): void {
   findWorkerBinary(env)
-  await readInitial(config)
+  readInitial(config, readFile)
 }
 
 /**
@@ -53,16 +53,27 @@ export async function checkApp(
  */
 export async function startApp(
   config: Config,
-  { version, log, env }: AppOptions,
+  { version, log, source }: AppOptions,
 ): Promise<App> {
   const opened: (() => Promise<void>)[] = []
   let closed: Promise<void> | undefined
   const close = () => (closed ??= closeAll(opened))
+  const { env, readFile } = source
   try {
     const binary = findWorkerBinary(env)
-    const initial = await readInitial(config)
+    const initial = readInitial(config, readFile)
 
-    const outbox = new Outbox({
+    const processLog = log.with({ part: 'process' })
+    const store = await ProcessStore.open(config.dbDir, processLog, new Date())
+    const runFiles = await RunFiles.open(
+      join(config.dbDir, 'ffmpeg-runs'),
+      processLog,
+      process.pid,
+    )
+    // Before the engine looks which ports are free.
+    await runFiles.sweep()
+
+    const outbox: Outbox = new Outbox({
       core: config.core,
       boot: newBoot(),
       url: config.exporterUrl,
@@ -114,21 +125,18 @@ export async function startApp(
     })
     opened.push(() => sessions.close())
 
-    const processLog = log.with({ part: 'process' })
-    const store = await ProcessStore.open(config.dbDir, processLog, new Date())
-    const runFiles = await RunFiles.open(
-      join(config.dbDir, 'run'),
-      processLog,
-      process.pid,
-    )
     const processes = new Processes({
       store,
       rules: rulesOf(config),
       streams: {
-        add: (id, webrtc) =>
-          streams.register(id, webrtc, () => {
+        add: (id, webrtc) => {
+          if (webrtc.ingest === 'external') {
+            throw new RangeError('Cannot take webrtc.ingest external yet')
+          }
+          return streams.register(id, webrtc, () => {
             processes.restartNow(id, 'its legs are gone')
-          }),
+          })
+        },
       },
       createRunner: (processConfig, port) =>
         createRunner(processConfig, port, {
@@ -157,9 +165,8 @@ export async function startApp(
     })
     opened.push(() => web.close())
     // First, for the address is also the lock: a second media process with
-    // the same settings must not touch the first one's FFmpeg or db.json.
+    // the same settings starts no FFmpeg and writes no db.json.
     const address = await web.listen(config.address)
-    await runFiles.sweep()
     await processes.start(initial)
     outbox.start()
     log.info('listening', {
@@ -182,7 +189,7 @@ function viewOf(engine: Engine, streams: Streams, sessions: Sessions): View {
       running,
       peers: peers.get(id) ?? 0,
     })),
-    udpPorts: engine.udpPorts.counts,
+    udpPorts: engine.udpPorts.counts(),
   }
 }
 
@@ -195,9 +202,12 @@ function rulesOf({ inputAllow, inputBlock }: Config): ConfigRules {
   }
 }
 
-async function readInitial(config: Config): Promise<readonly ProcessConfig[]> {
+function readInitial(
+  config: Config,
+  readFile: SettingsSource['readFile'],
+): readonly ProcessConfig[] {
   if (config.processFile === undefined) return []
-  return readProcessFile(config.processFile, rulesOf(config))
+  return readProcessFile(config.processFile, rulesOf(config), readFile)
 }
 
 function tcpPortsOf({ tcpMinPort, tcpMaxPort }: Config) {

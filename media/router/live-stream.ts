@@ -160,6 +160,12 @@ export class LiveStream implements ViewerStream, StreamPort {
     this.#options.onChange()
   }
 
+  startExternal(): Promise<void> {
+    return Promise.reject(
+      new StreamError('worker', 'Cannot start legs for an external sender'),
+    )
+  }
+
   async stop(): Promise<void> {
     const life = this.#life
     if (life === undefined) return
