@@ -337,8 +337,11 @@ export class Supervisor {
   }
 }
 
-/** FFmpeg exits with 255 when a signal asked it to: no failure. */
+/**
+ * FFmpeg exits with 255 when a signal asked it to, and dies of SIGINT where
+ * that comes before it listens for signals: no failures.
+ */
 function exitState({ code, signal }: ChildExit): ExitState {
-  if (signal !== null) return 'killed'
-  return code === 0 || code === 255 ? 'finished' : 'failed'
+  if (signal === 'SIGINT' || code === 0 || code === 255) return 'finished'
+  return signal === null ? 'failed' : 'killed'
 }
