@@ -1,4 +1,4 @@
-import { readFile, writeFile } from 'node:fs/promises'
+import { readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 
 import t from 'tap'
@@ -229,6 +229,25 @@ t.test('there is a limit of processes', async t => {
   ])
   await processes.remove('p0')
   await processes.add({ ...OFF, id: 'one-more' })
+})
+
+t.test('20 streams start and go at once, and leave nothing', async t => {
+  const { processes, streams, dir } = await processList(t)
+  const ids = Array.from({ length: 20 }, (_, at) => `camera-${at}`)
+  await Promise.all(
+    ids.map(id => processes.add({ ...STREAM, id, output: OFF.output })),
+  )
+  await waitFor(() =>
+    processes.list().every(({ runner }) => runner.status().progress.timeS > 0),
+  )
+  t.equal((await readdir(join(dir, 'runs'))).length, 20)
+  await Promise.all(ids.map(id => processes.remove(id)))
+  t.same(processes.list(), [])
+  t.same(await readdir(join(dir, 'runs')), [])
+  for (const { calls, ends } of streams.all) {
+    t.equal(calls.at(-1), 'remove')
+    t.match(ends, [{ asked: true }])
+  }
 })
 
 t.test('close() leaves no FFmpeg, also of an operation that runs', async t => {

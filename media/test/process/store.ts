@@ -1,13 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import {
-  chmod,
-  mkdir,
-  readdir,
-  readFile,
-  rm,
-  writeFile,
-} from 'node:fs/promises'
+import { mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 
@@ -33,7 +26,9 @@ function process1(id: string): StoredProcess {
 
 async function open(dir: string) {
   const { log, records } = capturedLog()
-  return { store: await ProcessStore.open(dir, log, NOW), records }
+  const { pid } = process
+  const store = await ProcessStore.open({ dir, log, now: NOW, pid })
+  return { store, records }
 }
 
 async function readJson(path: string): Promise<Record<string, unknown>> {
@@ -47,7 +42,7 @@ t.test('a new folder is made, and an empty list is in it', async t => {
   t.same(store.list(), [])
   t.equal(store.size, 0)
   t.same(records, [])
-  t.same(await readdir(dir), [], 'nothing is written before there is a change')
+  t.same(await readdir(dir), ['db.lock'], 'nothing is written without need')
 })
 
 t.test('what was put is in the file, in upstream form', async t => {
@@ -59,6 +54,7 @@ t.test('what was put is in the file, in upstream form', async t => {
     process: { a: process1('a') },
     metadata: { system: {}, process: {} },
   })
+  await store.close()
   t.same(await readdir(dir), ['db.json'])
   const again = await open(dir)
   t.same(again.store.list(), [process1('a')])
@@ -147,6 +143,7 @@ for (const [what, text] of [
     t.same(store.list(), [])
     await store.put(process1('a'))
     const kept = 'db.json.corrupt-2026-11-22T102030.456Z'
+    await store.close()
     t.same((await readdir(dir)).sort(), ['db.json', kept])
     t.equal(await readFile(join(dir, kept), 'utf8'), text)
     t.match(records, [
@@ -222,14 +219,30 @@ t.test('the file is whole whenever its writer is killed', async t => {
     const [first, second] = store.list()
     t.ok(first && first.created_at >= last, 'what was told to be written is')
     t.ok(second && second.created_at >= last)
+    await store.close()
   }
+})
+
+t.test('a folder that another media process uses is refused', async t => {
+  const dir = await temporaryFolder(t)
+  const writer = spawn(process.execPath, [WRITER.pathname, dir], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  t.teardown(() => writer.kill('SIGKILL'))
+  const exit = once(writer, 'exit')
+  await once(writer.stdout, 'data')
+  await t.rejects(open(dir), {
+    name: 'StoreError',
+    message: new RegExp(`which the process ${writer.pid} uses$`),
+  })
+  writer.kill('SIGKILL')
+  await exit
+  t.equal((await open(dir)).store.size, 2)
 })
 
 t.test('only its owner may read the file: there are secrets in it', async t => {
   const dir = await temporaryFolder(t)
   const { store } = await open(dir)
   await store.put(process1('a'))
-  const { stat } = await import('node:fs/promises')
   t.equal((await stat(join(dir, 'db.json'))).mode & 0o777, 0o600)
-  await chmod(join(dir, 'db.json'), 0o600)
 })
