@@ -24,9 +24,10 @@ const FLUSH_LIMIT_MS = 1_000
 /**
  * Time between two attempts: doubled from the first to the last, and spread
  * over its upper half so that several do not knock at the same moment. The
- * last is short, for an exporter that is back should be served at once.
+ * last is short: a refused attempt costs less than a millisecond, and what
+ * happens until the exporter is served again would be gone with a crash.
  */
-const RETRY_MS = { first: 100, last: 1_500, lasting: 5_000 } as const
+const RETRY_MS = { first: 50, last: 500, lasting: 5_000 } as const
 
 /** What a batch in flight waits with. */
 interface InFlight {
