@@ -75,7 +75,7 @@ t.test('each problem names its field, all at once', t => {
     reconnect_backoff: { max_seconds: '9', jitter: 2 },
     autostart: 0,
     limits: { cpu_usage: '5', memory_mbytes: 1e99, waitfor_seconds: NaN },
-    webrtc: { enabled: true, codec: 'av1' },
+    webrtc: { enabled: true, video: 'av1' },
   }
   t.strictSame(
     problems(raw).toSorted(),
@@ -104,7 +104,7 @@ t.test('each problem names its field, all at once', t => {
       'autostart: expected true or false, got 0',
       'stale_timeout_seconds: ' +
         'expected a whole number from 0 to 2000000, got 1.5',
-      'webrtc.video.codec: expected h264 or vp8',
+      'webrtc.video.codec: expected one of h264, vp8, copy, none, got "av1"',
     ].toSorted(),
   )
   t.end()
@@ -125,7 +125,8 @@ t.test('there must be inputs and outputs', t => {
   const webrtc = { enabled: true }
   t.same(problems({ id: 'a', webrtc }), ['input: expected at least one'])
   t.same(problems({ id: 'a', input: [INPUT], webrtc }), [])
-  const external = { enabled: true, ingest: 'external' }
+  const audio = { codec: 'opus', port: 5004, payload_type: 111 }
+  const external = { enabled: true, ingest: 'external', audio }
   t.same(problems({ id: 'a', webrtc: external }), [])
   t.same(problems({ ...LEAST, webrtc: external }), [
     'input: expected none, as webrtc.ingest is external',
@@ -229,7 +230,7 @@ const anyConfig = fc.oneof(
         fc.jsonValue(),
       ),
       webrtc: fc.oneof(
-        fc.record({ enabled: fc.boolean(), codec: fc.string() }),
+        fc.record({ enabled: fc.boolean(), video: fc.string() }),
         fc.jsonValue(),
       ),
     },
@@ -266,7 +267,10 @@ const goodConfig = fc
       memory_mbytes: fc.nat(10_000),
       waitfor_seconds: fc.nat(100),
     }),
-    webrtc: fc.record({ enabled: fc.boolean() }),
+    webrtc: fc.record({
+      enabled: fc.boolean(),
+      video: fc.constantFrom('h264', 'vp8', 'none'),
+    }),
   })
   .map(raw => parseProcessConfig(raw, RULES))
 
