@@ -64,7 +64,13 @@ export async function startApp(
     const initial = readInitial(config, readFile)
 
     const processLog = log.with({ part: 'process' })
-    const store = await ProcessStore.open(config.dbDir, processLog, new Date())
+    const store = await ProcessStore.open({
+      dir: config.dbDir,
+      log: processLog,
+      now: new Date(),
+      pid: process.pid,
+    })
+    opened.push(() => store.close())
     const runFiles = await RunFiles.open(
       join(config.dbDir, 'ffmpeg-runs'),
       processLog,
