@@ -1,6 +1,7 @@
 /** Our own player page in Chromium, over real HTTP, worker and FFmpeg. */
 import type { Page } from 'playwright-core'
 import t from 'tap'
+import { waitFor } from '../../fixtures/wait-for.ts'
 import { openPage, startChromium } from '../fixtures/chromium.ts'
 import { H264, LiveServer, VP8 } from '../fixtures/live-server.ts'
 
@@ -13,9 +14,10 @@ async function says(page: Page, state: string, words = ''): Promise<void> {
 
 /** Waits until the page has decoded so many frames. */
 async function decodes(page: Page, frames: number): Promise<void> {
-  await page.waitForFunction(
-    `Number(document.body.dataset.frames) >= ${frames}`,
-  )
+  await waitFor(async () => {
+    const decoded = await page.getAttribute('body', 'data-frames')
+    return Number(decoded) >= frames
+  }, `${frames} frames`)
 }
 
 await t.test('our player', async t => {
