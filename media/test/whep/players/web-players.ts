@@ -108,7 +108,9 @@ await t.test('players of others', async t => {
       t.equal(server.sessions.of('h264')[0]?.state.at, 'connected')
       const patches = server.observations.of('whep_requests_total')
       const codes = patches.flatMap(({ labels }) =>
-        'route' in labels && 'code' in labels && labels.route.startsWith("PATCH")
+        'route' in labels &&
+        'code' in labels &&
+        labels.route.startsWith('PATCH')
           ? [labels.code]
           : [],
       )
