@@ -32,10 +32,10 @@ interface Totals {
   sentIn: number
 }
 
-/** A family's cells, a level of Maps for each label. */
+/** A family's cells, a level of Maps for each label; a leaf has none. */
 interface Branch {
-  readonly next: Map<unknown, Branch>
-  cell?: Totals
+  next: Map<unknown, Branch> | undefined
+  cell: Totals | undefined
 }
 
 interface FamilyCells {
@@ -226,7 +226,7 @@ export class Cells {
   ): Totals | undefined {
     let branch: Branch | undefined = family.root
     for (const label of family.labels) {
-      branch = branch.next.get(labels[label])
+      branch = branch.next?.get(labels[label])
       if (branch === undefined) return this.#make(family, labels)
     }
     return branch.cell
@@ -286,7 +286,7 @@ export class Cells {
 
 function familyCells(name: ObservedName): FamilyCells {
   const { labels, buckets } = familyOf(name)
-  return { name, labels, bounds: buckets, root: { next: new Map() } }
+  return { name, labels, bounds: buckets, root: newBranch() }
 }
 
 function isDuration(value: unknown): value is number {
@@ -308,18 +308,23 @@ function bucketOf(bounds: readonly number[], value: number): number {
   return bucket
 }
 
+function newBranch(): Branch {
+  return { next: undefined, cell: undefined }
+}
+
 function grow(branch: Branch, value: string): Branch {
-  const next = branch.next.get(value) ?? { next: new Map<unknown, Branch>() }
+  branch.next ??= new Map()
+  const next = branch.next.get(value) ?? newBranch()
   branch.next.set(value, next)
   return next
 }
 
 /** Takes the leaf at `path` away, and the branches that it leaves empty. */
 function prune(branch: Branch, [value, ...rest]: readonly string[]): void {
-  const next = branch.next.get(value)
+  const next = branch.next?.get(value)
   if (next === undefined) return
   prune(next, rest)
-  if (rest.length === 0 || next.next.size === 0) branch.next.delete(value)
+  if (rest.length === 0 || next.next?.size === 0) branch.next?.delete(value)
 }
 
 function toWire({ number, family, labels, count, sum, buckets }: Totals): Cell {
