@@ -6,6 +6,7 @@ import {
   Histogram,
   Registry as PromRegistry,
 } from 'prom-client'
+import type { BootId } from '../shared/ids.ts'
 import type { Ledger } from './registry/ledger.ts'
 import { REFUSALS } from './registry/refusals.ts'
 
@@ -53,6 +54,8 @@ export function createTelemetry(version: string): Telemetry {
   const registry = new PromRegistry()
   const registers = [registry]
   let sources: TelemetrySources | undefined
+  let knownBoot: BootId | undefined
+  let restarts = 0
 
   new Gauge({
     name: `${PREFIX}build_info`,
@@ -129,6 +132,17 @@ export function createTelemetry(version: string): Telemetry {
       'the stream_id _overflow.',
     ledger => ledger.refusedSeries,
   )
+  counter(
+    'media_restarts_total',
+    'Restarts of the media process seen since the exporter started.',
+    ({ boot }) => {
+      if (boot?.id !== knownBoot) {
+        if (knownBoot !== undefined) restarts++
+        knownBoot = boot?.id
+      }
+      return restarts
+    },
+  )
   const series = new Gauge({
     name: `${PREFIX}series`,
     help: 'Series of the eleven families in this scrape.',
@@ -172,6 +186,8 @@ export function createTelemetry(version: string): Telemetry {
     },
     connect: given => {
       sources = given
+      // A boot from the state file is no restart.
+      knownBoot = given.ledger.boot?.id
     },
   }
 }

@@ -90,9 +90,11 @@ function annotations() {
       .titleFormat('FFmpeg leg failed')
       .textFormat('{{stream_id}} {{leg}}')
       .tagKeys('stream_id,leg'),
-    annotation('Media process came or went', 'purple')
-      .expr(`changes(dragonfork_exporter_media_connected{${OF_CORE}}[1m]) > 0`)
-      .titleFormat('Media process came or went')
+    annotation('Media process restarts', 'purple')
+      .expr(
+        `increase(dragonfork_exporter_media_restarts_total{${OF_CORE}}[1m]) > 0`,
+      )
+      .titleFormat('Media process restarted')
       .textFormat('{{core}}'),
     annotation('Exporter starts', 'blue')
       .expr(

@@ -68,6 +68,11 @@ const PROBLEMS: readonly Problem[] = [
     when: firing('WebRTCICEEstablishmentSlow'),
   },
   {
+    says: 'Numbers stand still: state not kept',
+    color: 'orange',
+    when: firing('WebRTCStateNotKept'),
+  },
+  {
     says: 'Numbers too small: observations lost',
     color: 'orange',
     when: firing('WebRTCObservationsLost'),

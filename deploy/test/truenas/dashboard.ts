@@ -49,7 +49,7 @@ for (const file of FILES) {
 t.test('the check against Grafana sees a key it does not know', async t => {
   const wrong = { ...health, annotations: {}, refreshEvery: '30s' }
   const found = await checkAgainstGrafana(wrong, [], t.testdir())
-  t.match(found.join(), /'refreshEvery' does not exist/)
+  t.match(found.join(), /'"refreshEvery"' does not exist/)
 })
 
 t.test('the check against Grafana sees a value it does not allow', async t => {
@@ -109,7 +109,7 @@ t.test('it refreshes, filters and annotates as specified', t => {
   const annotations = health.annotations?.list.map(({ name }) => name)
   t.strictSame(annotations, [
     'Leg failures',
-    'Media process came or went',
+    'Media process restarts',
     'Exporter starts',
   ])
   t.end()

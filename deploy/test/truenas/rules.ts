@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url'
 import t from 'tap'
 import { parse } from 'yaml'
 import { readRunbook } from '../../dashboard/runbook.ts'
+import { ALERTS } from '../../verify/prometheus.ts'
 import {
   BUNDLE,
   readAlerts,
@@ -80,6 +81,14 @@ for (const file of RULE_FILES) {
     }
   })
 }
+
+t.test('verify waits for exactly these alerts', async t => {
+  const alerts = await Promise.all(RULE_FILES.map(readAlerts))
+  t.strictSame(
+    alerts.flat().map(({ alert }) => alert),
+    [...ALERTS],
+  )
+})
 
 t.test(
   "the specification's four alerts have its names and thresholds",

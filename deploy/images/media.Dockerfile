@@ -1,0 +1,52 @@
+# The media process. Build from the root of the checkout:
+#   docker build -f deploy/images/media.Dockerfile .
+# No BuildKit needed.
+ARG NODE_IMAGE=node:24-bookworm-slim
+
+# FFmpeg, and the libraries of a worker that is built from its sources.
+FROM ${NODE_IMAGE} AS runtime
+RUN apt-get update \
+ && apt-get install -y --no-install-recommends \
+      ffmpeg libabsl20220623 libsrtp2-1 libssl3 libuv1 \
+ && rm -rf /var/lib/apt/lists/*
+WORKDIR /app
+
+# The set-up's own code obtains the worker and proves it by a DTLS handshake:
+# the official one where it can be downloaded, else built, which takes some
+# minutes. A worker laid at deploy/images/mediasoup-worker is taken as it is.
+FROM runtime AS worker
+ENV XDG_CACHE_HOME=/cache
+COPY package.json package-lock.json .npmrc ./
+COPY deploy/local deploy/local
+COPY deploy/images deploy/images
+RUN own=/app/deploy/images/mediasoup-worker \
+ && if [ -f "$own" ]; then export MEDIASOUP_WORKER_BIN="$own"; fi \
+ && node deploy/local/setup.mjs \
+ && cp "${MEDIASOUP_WORKER_BIN:-$(ls /cache/dragonfork/mediasoup-worker-*-linux-*)}" /mediasoup-worker
+
+FROM ${NODE_IMAGE} AS modules
+WORKDIR /app
+COPY package.json package-lock.json .npmrc ./
+# The worker's sources are half of the size, and the worker stage has them.
+RUN npm ci --omit=dev --ignore-scripts \
+ && npm cache clean --force \
+ && rm -rf node_modules/mediasoup/worker
+
+FROM runtime
+ENV NODE_ENV=production \
+    MEDIASOUP_WORKER_BIN=/usr/local/bin/mediasoup-worker
+COPY --from=worker /mediasoup-worker /usr/local/bin/mediasoup-worker
+COPY --from=modules /app/node_modules node_modules
+COPY package.json ./
+COPY deploy/images/healthcheck.ts deploy/images/
+COPY deploy/verify deploy/verify
+COPY shared shared
+COPY media media
+# A named volume takes its owner from here.
+RUN mkdir /data && chown node:node /data
+USER node
+VOLUME /data
+EXPOSE 8080
+HEALTHCHECK --interval=10s --timeout=5s --start-period=1m --retries=3 \
+  CMD ["node", "deploy/images/healthcheck.ts", "CORE_ADDRESS", "/"]
+CMD ["node", "media/main.ts"]

@@ -1,0 +1,211 @@
+import { copyFile, mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import t, { type Test } from 'tap'
+import { SETTINGS as EXPORTER } from '../../../exporter/config.ts'
+import { SETTINGS as MEDIA } from '../../../media/config.ts'
+import { BUNDLE, readBundle, readYaml } from './fixtures/bundle.ts'
+import { requireProgram, run } from './fixtures/program.ts'
+
+interface Service {
+  readonly image: string
+  readonly build?: { readonly dockerfile: string }
+  readonly container_name: string
+  readonly restart: string
+  readonly read_only: boolean
+  readonly cap_drop: readonly string[]
+  readonly security_opt: readonly string[]
+  readonly tmpfs: readonly string[]
+  readonly logging: { readonly options: Readonly<Record<string, string>> }
+  readonly healthcheck?: object
+  readonly depends_on?: Readonly<Record<string, { readonly condition: string }>>
+  readonly environment: Readonly<Record<string, string>>
+  readonly ports?: readonly string[]
+  readonly secrets?: readonly string[]
+  readonly volumes: readonly string[]
+}
+
+interface Compose {
+  readonly services: Readonly<Record<string, Service>>
+  readonly volumes: Readonly<Record<string, { readonly name: string }>>
+  readonly secrets: Readonly<Record<string, { readonly file: string }>>
+}
+
+const text = await readBundle('docker-compose.yml')
+const compose = await readYaml<Compose>('docker-compose.yml')
+const services = Object.entries(compose.services)
+
+/** Variables that the file takes from .env, with their defaults. */
+const VARIABLES = new Map(
+  [...text.matchAll(/\$\{(\w+)(?::?-([^}]*))?(?::\?[^}]*)?\}/g)].map(
+    ([, name = '', fallback]) => [name, fallback],
+  ),
+)
+
+t.test('the services are those of the specification', t => {
+  t.strictSame(
+    services.map(([name, { container_name }]) => [name, container_name]),
+    [
+      ['core', 'dragonfork-core'],
+      ['exporter', 'dragonfork-exporter'],
+      ['prom', 'dragonfork-prom'],
+      ['grafana', 'dragonfork-grafana'],
+    ],
+  )
+  t.end()
+})
+
+for (const [name, service] of services) {
+  t.test(`${name} may do no more than it must`, async t => {
+    t.equal(service.read_only, true)
+    t.strictSame(service.cap_drop, ['ALL'])
+    t.strictSame(service.security_opt, ['no-new-privileges:true'])
+    t.strictSame(service.tmpfs, ['/tmp'])
+    t.equal(service.restart, 'unless-stopped')
+    t.ok(service.logging.options['max-size'], 'its log is bounded')
+    if (service.build === undefined) {
+      t.ok(service.healthcheck, 'it has a healthcheck')
+    } else {
+      const dockerfile = await readBundle(
+        `../../../${service.build.dockerfile}`,
+      )
+      t.match(dockerfile, /^HEALTHCHECK /m)
+      t.match(dockerfile, /^USER node$/m)
+    }
+  })
+
+  t.test(`${name}: the image is pinned, and .env may name another`, t => {
+    t.match(
+      service.image,
+      /^\$\{[A-Z]+_IMAGE:-[\w./-]+:v?\d+\.\d+\.\d+[\w.-]*\}$/,
+    )
+    t.end()
+  })
+
+  t.test(`${name}: no secret stands in its environment`, t => {
+    for (const key of Object.keys(service.environment)) {
+      // Viewers' token is known to every viewer.
+      if (key === 'CORE_WHEP_TOKEN') continue
+      t.notMatch(key, /(TOKEN|PASSWORD)$/)
+    }
+    t.end()
+  })
+
+  t.test(`${name}: it writes to named volumes only`, t => {
+    for (const volume of service.volumes) {
+      const [from = ''] = volume.split(':')
+      t.ok(volume.endsWith(':ro') || compose.volumes[from], volume)
+    }
+    t.end()
+  })
+}
+
+t.test('only Grafana is shown to the network', t => {
+  const shown = services.flatMap(([name, { ports = [] }]) =>
+    ports
+      .filter(
+        port => !/^(127\.0\.0\.1|\$\{PROM_BIND:-127\.0\.0\.1\}):/.test(port),
+      )
+      .map(port => `${name} ${port}`),
+  )
+  t.strictSame(shown, ['grafana ${GRAFANA_PORT:-3000}:3000'])
+  t.end()
+})
+
+t.test('each starts when what it needs is healthy; core needs nobody', t => {
+  const order = services.map(([name, { depends_on = {} }]) => [
+    name,
+    depends_on,
+  ])
+  t.strictSame(Object.fromEntries(order), {
+    core: {},
+    exporter: {},
+    prom: { exporter: { condition: 'service_healthy' } },
+    grafana: { prom: { condition: 'service_healthy' } },
+  })
+  t.end()
+})
+
+t.test('every setting of the media process can be given', t => {
+  const given = compose.services['core']?.environment ?? {}
+  // The image has its FFmpeg at its place.
+  const fixed = ['CORE_FFMPEG_BINARY']
+  for (const { name } of Object.values(MEDIA)) {
+    if (fixed.includes(name)) continue
+    t.ok(name in given || `${name}_FILE` in given, name)
+  }
+  t.end()
+})
+
+t.test('no setting is given that the process does not have', t => {
+  const check = (service: string, settings: readonly { name: string }[]) => {
+    const names = settings.flatMap(({ name }) => [name, `${name}_FILE`])
+    for (const key of Object.keys(
+      compose.services[service]?.environment ?? {},
+    )) {
+      t.ok(names.includes(key), `${service} ${key}`)
+    }
+  }
+  check('core', Object.values(MEDIA))
+  check('exporter', Object.values(EXPORTER))
+  t.end()
+})
+
+t.test(
+  'the README has every variable with its default, and no other',
+  async t => {
+    const readme = await readBundle('README.md')
+    const [, settings = ''] = readme.split(/^## Settings$/m)
+    const [table = ''] = settings.split(/^## /m)
+    const rows = [...table.matchAll(/^\| ([A-Z_]+) \| (.*?) \|/gm)]
+    t.strictSame(
+      rows.map(([, name]) => name).sort(),
+      [...VARIABLES.keys()].sort(),
+    )
+    for (const [, name = '', shown = ''] of rows) {
+      const fallback = VARIABLES.get(name)
+      if (fallback === undefined || fallback === '') continue
+      if (name === 'CORE_PROCESS_FILE') continue
+      t.equal(shown, `\`${fallback}\``, name)
+    }
+  },
+)
+
+t.test('.env.example names only what the file reads', async t => {
+  const example = await readBundle('.env.example')
+  const names = [...example.matchAll(/^#?([A-Z_]+)=(.*)$/gm)]
+  t.ok(names.length > 10)
+  for (const [, name = '', value = ''] of names) {
+    if (name === 'COMPOSE_PROJECT_NAME') continue
+    t.ok(VARIABLES.has(name), name)
+    t.notMatch(value, '$', 'nothing in it is executed')
+  }
+})
+
+t.test('Docker Compose takes it, with what make-env wrote', async t => {
+  const program = requireProgram(t, 'docker-compose')
+  if (program === undefined) return
+  const dir = await copyBundle(t)
+  await run(join(dir, 'make-env'), [])
+  const { code, output } = await run(program, ['config', '--quiet'], {
+    cwd: dir,
+  })
+  t.equal(code, 0, output)
+})
+
+t.test('without .env it says what to do', async t => {
+  const program = requireProgram(t, 'docker-compose')
+  if (program === undefined) return
+  const dir = await copyBundle(t)
+  const { code, output } = await run(program, ['config'], { cwd: dir })
+  t.not(code, 0)
+  t.match(output, 'run ./make-env first, it writes .env and secrets/')
+})
+
+async function copyBundle(t: Test): Promise<string> {
+  const dir = join(t.testdir(), 'deploy/truenas/core')
+  await mkdir(dir, { recursive: true })
+  for (const file of ['docker-compose.yml', '.env.example', 'make-env']) {
+    await copyFile(BUNDLE + file, join(dir, file))
+  }
+  return dir
+}

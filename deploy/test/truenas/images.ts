@@ -1,0 +1,62 @@
+import { readdir, readFile } from 'node:fs/promises'
+import { fileURLToPath } from 'node:url'
+import t from 'tap'
+import packageJson from '../../../package.json' with { type: 'json' }
+
+const ROOT = fileURLToPath(new URL('../../../', import.meta.url))
+
+/** Names of the packages that the sources in `folders` import. */
+async function importedBy(...folders: readonly string[]): Promise<Set<string>> {
+  const packages = new Set<string>()
+  for (const folder of folders) {
+    for (const file of await readdir(ROOT + folder, { recursive: true })) {
+      if (!file.endsWith('.ts') || /(^|\/)(test|bench)\//.test(file)) continue
+      const source = await readFile(`${ROOT}${folder}/${file}`, 'utf8')
+      for (const [, from = ''] of source.matchAll(/ from '([^.'][^']*)'/g)) {
+        if (from.startsWith('node:')) continue
+        const [scope = '', name = ''] = from.split('/')
+        packages.add(from.startsWith('@') ? `${scope}/${name}` : scope)
+      }
+    }
+  }
+  return packages
+}
+
+function readImage(name: string): Promise<string> {
+  return readFile(`${ROOT}deploy/images/${name}.Dockerfile`, 'utf8')
+}
+
+t.test("the exporter's image has what it imports, and no worker", async t => {
+  const dockerfile = await readImage('exporter')
+  const removed = [...dockerfile.matchAll(/dependencies\.(\S+)/g)].map(
+    ([, name = '']) => name,
+  )
+  t.ok(removed.includes('mediasoup'))
+  const kept = Object.keys(packageJson.dependencies).filter(
+    name => !removed.includes(name),
+  )
+  for (const name of await importedBy('exporter', 'shared')) {
+    t.ok(kept.includes(name), name)
+  }
+  t.notMatch(dockerfile, 'ffmpeg')
+  t.notMatch(dockerfile, /COPY media/)
+})
+
+t.test("the media process' image has what it imports", async t => {
+  const kept = Object.keys(packageJson.dependencies)
+  for (const name of await importedBy('media', 'shared', 'deploy/verify')) {
+    t.ok(kept.includes(name), name)
+  }
+})
+
+for (const image of ['media', 'exporter']) {
+  t.test(`${image} is built on the pinned Node, without BuildKit`, async t => {
+    const dockerfile = await readImage(image)
+    t.match(dockerfile, /^ARG NODE_IMAGE=node:24-bookworm-slim$/m)
+    const bases = [...dockerfile.matchAll(/^FROM (\S+)/gm)].map(([, b]) => b)
+    for (const base of bases) t.match(base, /^(\$\{NODE_IMAGE\}|runtime)$/)
+    t.notMatch(dockerfile, /--mount|--chmod|--link|<</)
+    t.match(dockerfile, /^HEALTHCHECK /m)
+    t.match(dockerfile, /^USER node$/m)
+  })
+}

@@ -1,0 +1,80 @@
+/**
+ * Says whether an installation works, line by line. deploy/truenas/core/verify
+ * runs it in the container of the media process, whose settings it reads.
+ *
+ *     node deploy/verify/main.ts --metrics URL --prometheus URL
+ *       (--grafana URL | --without-grafana) [--stream ID]
+ *
+ * With --grafana the password of its user admin is read from standard input.
+ * Exit codes: 0 all is well, 1 something is not, 2 bad arguments.
+ */
+import { readFileSync } from 'node:fs'
+import { text } from 'node:stream/consumers'
+import { parseArgs } from 'node:util'
+import { readConfig } from '../../media/config.ts'
+import { runChecks, type Check } from './check.ts'
+import { exporterCheck } from './exporter.ts'
+import { grafanaCheck } from './grafana.ts'
+import { ask } from './http.ts'
+import { rulesCheck, targetsCheck } from './prometheus.ts'
+import { whepCheck } from './whep.ts'
+
+function mediaCheck(coreUrl: string): Check {
+  return {
+    title: 'media process',
+    run: async () => {
+      const { status } = await ask(`${coreUrl}/`)
+      if (status !== 200) throw new Error(`${coreUrl}/ answers ${status}`)
+      return `answers at ${coreUrl}/`
+    },
+  }
+}
+
+async function main(): Promise<void> {
+  const { values } = parseArgs({
+    options: {
+      metrics: { type: 'string', default: 'http://127.0.0.1:9464/metrics' },
+      prometheus: { type: 'string', default: 'http://127.0.0.1:9090' },
+      grafana: { type: 'string', default: 'http://127.0.0.1:3000' },
+      'without-grafana': { type: 'boolean', default: false },
+      stream: { type: 'string' },
+    },
+  })
+  const config = readConfig({
+    env: process.env,
+    readFile: path => readFileSync(path, 'utf8'),
+  })
+  const { core, apiToken, whepToken } = config
+  const coreUrl = `http://127.0.0.1:${config.address.port}${config.publicBasePath}`
+  const promUrl = values.prometheus
+  const checks = [
+    mediaCheck(coreUrl),
+    exporterCheck(values.metrics, core),
+    targetsCheck(promUrl, core),
+    rulesCheck(promUrl),
+    whepCheck({
+      coreUrl,
+      promUrl,
+      core,
+      apiToken,
+      whepToken,
+      stream: values.stream,
+    }),
+  ]
+  if (!values['without-grafana']) {
+    const password = (await text(process.stdin)).trim()
+    checks.push(grafanaCheck(values.grafana, password))
+  }
+  const failed = await runChecks(checks, line => {
+    process.stdout.write(`${line}\n`)
+  })
+  if (failed > 0) process.exitCode = 1
+}
+
+try {
+  await main()
+} catch (error) {
+  const reason = error instanceof Error ? error.message : String(error)
+  process.stderr.write(`Cannot verify: ${reason}\n`)
+  process.exitCode = 2
+}

@@ -1,0 +1,91 @@
+import { WHEP_ROUTES } from '../../shared/catalogue.ts'
+import type { Check } from './check.ts'
+import { ask, askJson, bearer, patiently } from './http.ts'
+import { makeOffer } from './offer.ts'
+import { sumOf } from './prometheus.ts'
+
+/** A stream may take so long to start, and Prometheus to scrape. */
+const PATIENCE_MS = 60_000
+
+export interface WhepOptions {
+  readonly coreUrl: string
+  readonly promUrl: string
+  readonly core: string
+  readonly apiToken: string | undefined
+  readonly whepToken: string | undefined
+  /** The stream to use; else the first that is live. */
+  readonly stream: string | undefined
+}
+
+interface Stream {
+  readonly id: string
+  readonly state: string
+}
+
+/** Whether a viewer can come and go, and Prometheus sees both. */
+export function whepCheck(options: WhepOptions): Check {
+  return {
+    title: 'WHEP',
+    run: async () => {
+      const id = options.stream ?? (await liveStream(options))
+      const counts = () => countsOf(options, id)
+      const before = await counts()
+      await openAndClose(options, id)
+      await patiently(PATIENCE_MS, async () => {
+        const now = await counts()
+        if (now.opened <= before.opened || now.closed <= before.closed) {
+          throw new Error(`Prometheus does not see the session on ${id}`)
+        }
+      })
+      return `a session on ${id} opened and closed, and Prometheus saw both`
+    },
+  }
+}
+
+function liveStream({ coreUrl, apiToken }: WhepOptions): Promise<string> {
+  return patiently(PATIENCE_MS, async () => {
+    const streams = await askJson<readonly Stream[]>(
+      `${coreUrl}/api/v3/webrtc/streams`,
+      bearer(apiToken),
+    )
+    const live = streams.find(({ state }) => state === 'live')
+    if (live !== undefined) return live.id
+    const states = streams.map(({ id, state }) => `${id} is ${state}`)
+    throw new Error(
+      `no stream is live: ${states.join(', ') || 'there is none'}`,
+    )
+  })
+}
+
+async function openAndClose(options: WhepOptions, id: string): Promise<void> {
+  const { coreUrl, whepToken } = options
+  const opened = await ask(`${coreUrl}/api/v3/whep/${encodeURIComponent(id)}`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/sdp', ...bearer(whepToken) },
+    body: makeOffer(),
+  })
+  if (opened.status !== 201) {
+    throw new Error(`POST answers ${opened.status}: ${opened.text}`)
+  }
+  const session = new URL(opened.location, coreUrl)
+  const closed = await ask(session.href, {
+    method: 'DELETE',
+    headers: bearer(whepToken),
+  })
+  if (closed.status !== 204) {
+    throw new Error(`DELETE answers ${closed.status}: ${closed.text}`)
+  }
+}
+
+async function countsOf({ promUrl, core }: WhepOptions, id: string) {
+  const count = (route: string, code: number) =>
+    sumOf(
+      promUrl,
+      `dragonfork_webrtc_whep_requests_total{core="${core}",` +
+        `route="${route}",code="${code}",stream_id="${id}"}`,
+    )
+  return {
+    opened: await count(WHEP_ROUTES.POST, 201),
+    closed: await count(WHEP_ROUTES.DELETE, 204),
+  }
+}
