@@ -58,7 +58,7 @@ t.test('fields that nobody knows are left out', t => {
 })
 
 const MALFORMED: readonly (readonly [string, unknown, RegExp])[] = [
-  ['a list', [], /the frame to be an object, got \[\]/],
+  ['a list', [], /the frame to be an object, got a list$/],
   ['null', null, /the frame to be an object, got null/],
   ['no kind', {}, /kind to be hello, batch or snapshot, got nothing/],
   [
@@ -140,6 +140,15 @@ t.test('decodeSourceFrame() refuses text that is no JSON or too long', t => {
   t.throws(() => decodeSourceFrame('{'), /not JSON/)
   const long = ' '.repeat(MAX_FRAME_BYTES + 1)
   t.throws(() => decodeSourceFrame(long), /limit is 1048576/)
+  t.end()
+})
+
+t.test('a frame that is deep is refused like any other', t => {
+  const deep = '['.repeat(300_000) + ']'.repeat(300_000)
+  for (const frame of [deep, `{"kind":${deep}}`]) {
+    t.throws(() => decodeSourceFrame(frame), /got a list$/)
+    t.throws(() => decodeSinkFrame(frame), ProtocolError)
+  }
   t.end()
 })
 
