@@ -31,6 +31,7 @@ const SERIES_PER_STREAM = 64
 
 const clock = { epochMs: () => Date.now(), steadyMs: () => performance.now() }
 const log = createLog({ write: () => undefined, now: () => new Date() })
+const address = { host: '127.0.0.1', port: 0 }
 const write = (line: string) => process.stdout.write(`${line}\n`)
 
 setFlagsFromString('--expose-gc')
@@ -117,13 +118,13 @@ async function startWeb(page: () => Promise<Buffer>) {
     clock,
     log,
   })
-  const { port } = await server.listen({ host: '127.0.0.1', port: 0 })
+  const { port } = await server.listen(address)
   return { port, close: () => server.close() }
 }
 
 async function startMemory(bytes: Buffer) {
   const server = createServer((_request, response) => response.end(bytes))
-  const { port } = await listen(server, { host: '127.0.0.1', port: 0 }, '')
+  const { port } = await listen(server, address, '', log)
   return { port, close: () => closeServer(server) }
 }
 
