@@ -48,6 +48,25 @@ export default tseslint.config(
     },
   },
   {
+    files: ['media/web/static/*.js'],
+    languageOptions: {
+      globals: {
+        clearTimeout: 'readonly',
+        document: 'readonly',
+        fetch: 'readonly',
+        FormData: 'readonly',
+        location: 'readonly',
+        MediaStream: 'readonly',
+        performance: 'readonly',
+        RTCPeerConnection: 'readonly',
+        sessionStorage: 'readonly',
+        setTimeout: 'readonly',
+        URL: 'readonly',
+        window: 'readonly',
+      },
+    },
+  },
+  {
     files: ['**/*.ts', 'deploy/**/*.mjs'],
     extends: [
       tseslint.configs.strictTypeChecked,

@@ -1,5 +1,9 @@
 /** The ledger as JSON, for the state file. */
-import { isObservedName, type ObservedName } from '../../shared/catalogue.ts'
+import {
+  familyOf,
+  isObservedName,
+  type ObservedName,
+} from '../../shared/catalogue.ts'
 import { isStreamId } from '../../shared/ids.ts'
 import {
   bootId,
@@ -47,22 +51,29 @@ export function encodeLedger(ledger: Ledger): unknown {
       id: stream.id,
       place: stream.place,
       at: stream.at,
-      series: encodeSeries(stream),
+      series: encodeSeries(withoutNewborn(stream)),
     })),
   }
 }
 
-/** `[family, labels, base, cell, told]` a series; those at zero are left out. */
+/** `[family, labels, base, cell, told]` a series. */
 function encodeSeries({ series }: Stream): readonly unknown[] {
-  return [...series.values()]
-    .filter(({ cell, values }) => cell !== NO_CELL || !isZero(values))
-    .map(({ family, labels, base, cell, told }) => [
-      family,
-      labels,
-      base,
-      cell,
-      told,
-    ])
+  return [...series.values()].map(({ family, labels, base, cell, told }) => [
+    family,
+    labels,
+    base,
+    cell,
+    told,
+  ])
+}
+
+/** What a stream has from the start is left out: reading makes it again. */
+function withoutNewborn(stream: Stream): Stream {
+  const told = [...stream.series].filter(
+    ([, { family, cell, values }]) =>
+      !familyOf(family).bornAtZero || cell !== NO_CELL || !isZero(values),
+  )
+  return { ...stream, series: new Map(told) }
 }
 
 /**
@@ -105,7 +116,6 @@ function readStream(ledger: Ledger, raw: unknown): void {
   const stream = createStream(id, place, streamState(fields['at']))
   putStream(ledger, stream)
   if (isShown(stream)) bearAtZero(ledger, stream)
-  if (place === 'overflow') bearAtZero(ledger, ledger.overflow)
   readSeries(ledger, stream, fields, 'series')
 }
 

@@ -24,9 +24,10 @@ const FLUSH_LIMIT_MS = 1_000
 /**
  * Time between two attempts: doubled from the first to the last, and spread
  * over its upper half so that several do not knock at the same moment. The
- * last is short, for an exporter that is back should be served at once.
+ * last is short: a refused attempt costs less than a millisecond, and what
+ * happens until the exporter is served again would be gone with a crash.
  */
-const RETRY_MS = { first: 100, last: 1_500, lasting: 5_000 } as const
+const RETRY_MS = { first: 50, last: 500, lasting: 5_000 } as const
 
 /** What a batch in flight waits with. */
 interface InFlight {
@@ -45,8 +46,12 @@ interface Exchange {
 /** The link's whole state; each has what it owns, to be given up on leaving. */
 type State =
   | { readonly at: 'idle' }
-  /** Until the next attempt. */
-  | { readonly at: 'waiting'; readonly cancel: Cancel }
+  /** Until the next attempt; `lost` says that the exporter was there. */
+  | {
+      readonly at: 'waiting'
+      readonly cancel: Cancel
+      readonly lost: boolean
+    }
   /** TCP and WebSocket handshake. */
   | { readonly at: 'connecting'; readonly connection: Connection }
   /** Hello was sent. */
@@ -296,8 +301,9 @@ export class Link {
     const cancel = clock.after(ms, () => {
       this.#connect()
     })
-    this.#state = { at: 'waiting', cancel }
-    this.#flushed()
+    const lost = exchangeOf(state) !== undefined
+    this.#state = { at: 'waiting', cancel, lost }
+    if (this.#isFlushed()) this.#flushed()
   }
 
   /** Gives up the timers of the state that is being left. */
@@ -323,8 +329,10 @@ export class Link {
 
   /** Whether waiting any longer would bring nothing more to the exporter. */
   #isFlushed(): boolean {
-    const { at } = this.#state
-    if (at === 'idle' || at === 'waiting') return true
+    const state = this.#state
+    if (state.at === 'idle') return true
+    // Who was there a moment ago may be back within the limit.
+    if (state.at === 'waiting' && !state.lost) return true
     return this.#options.cells.settled
   }
 

@@ -2,6 +2,8 @@
  * What a process with `webrtc.enabled` needs of its stream: the legs that its
  * FFmpeg sends to. `LiveStream` in router/ gives it.
  */
+import type { StreamId } from '../../shared/ids.ts'
+import type { ExternalWebrtc, ManagedWebrtc } from '../ingest/webrtc-config.ts'
 
 /** How a run of FFmpeg ended. */
 export interface RunEnd {
@@ -22,10 +24,24 @@ export interface StreamPort {
   prepareRun(): Promise<readonly string[]>
   /** FFmpeg was spawned: from here on, silence counts. */
   runStarted(): void
-  /** FFmpeg is gone. Unless asked for, counts the legs that were alive. */
+  /**
+   * FFmpeg is gone, or, without `runStarted`, could not be spawned (code and
+   * signal are null). Unless asked for, counts the legs that were alive.
+   */
   runEnded(end: RunEnd): void
+  /**
+   * Only where somebody else sends: makes sure that the legs are there and
+   * listen; from here on, silence counts. Takes the place of the three above.
+   */
+  startExternal(): Promise<void>
   /** The stream was stopped: closes legs and viewers, keeps the stream. */
   stop(): Promise<void>
   /** The stream is removed for good. */
   remove(): Promise<void>
+}
+
+/** The streams that processes feed. `LiveStreams` in router/ gives it. */
+export interface StreamRegistry {
+  /** Registers a stream, stopped; its id is not registered. */
+  add(id: StreamId, webrtc: ManagedWebrtc | ExternalWebrtc): StreamPort
 }

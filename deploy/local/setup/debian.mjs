@@ -20,6 +20,7 @@ export const TO_RUN = [{ name: 'ffmpeg', program: 'ffmpeg' }]
 export const TO_TEST = [
   ...TO_RUN,
   { name: 'chromium', program: 'chromium' },
+  { name: 'docker-compose', program: 'docker-compose' },
   { name: 'firefox-esr', program: 'firefox-esr' },
   { name: 'prometheus', program: 'promtool' },
 ]

@@ -51,7 +51,7 @@ export class Report {
     let latest = ''
     const telling = setInterval(
       () => {
-        this.#tell(`[setup]   ${elapsed()}  ${latest}`)
+        this.#tell(`[setup]   ${elapsed()}  ${latest}`.trimEnd())
       },
       this.#out.isTTY ? DRAW_EVERY_MS : LINE_EVERY_MS,
     )

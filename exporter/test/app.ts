@@ -1,0 +1,165 @@
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import t from 'tap'
+import { FAMILY_NAMES } from '../../shared/catalogue.ts'
+import { SERIES_RETENTION_MS } from '../../shared/limits.ts'
+import { durations, failures, requests } from './fixtures/cells.ts'
+import { startExporter } from './fixtures/exporter.ts'
+import { connectMedia, Media, NEXT_BOOT } from './fixtures/media.ts'
+import { pick, webrtcLines } from './fixtures/samples.ts'
+
+/** The page as it should be; written anew with UPDATE_GOLDEN=1. */
+function golden(name: string, page: string): string {
+  const file = join(import.meta.dirname, 'fixtures', `${name}.golden.txt`)
+  if (process.env['UPDATE_GOLDEN'] === '1') writeFileSync(file, page)
+  return readFileSync(file, 'utf8')
+}
+
+t.test('the first scrape has every family and no series', async t => {
+  const { scrape } = await startExporter(t)
+  const page = webrtcLines(await scrape())
+  t.equal(page, golden('nothing-known', page))
+  for (const name of FAMILY_NAMES) t.match(page, `# TYPE ${name} `)
+})
+
+t.test('no stream: gauges at zero and nothing by stream', async t => {
+  const { scrape, ingestUrl: url } = await startExporter(t)
+  const media = await connectMedia({ url })
+  const page = webrtcLines(await scrape())
+  t.equal(page, golden('no-stream', page))
+  media.cut()
+})
+
+t.test('one stream with peers: its counts, and the rest at zero', async t => {
+  const { scrape, ingestUrl: url } = await startExporter(t)
+  const media = await connectMedia({ url }, { live: 3 })
+  await media.batch([
+    requests(1, 'live', 3),
+    durations(2, 'live', 3),
+    requests(3, '_unknown', 1, '404'),
+  ])
+  const page = webrtcLines(await scrape())
+  t.equal(page, golden('one-stream', page))
+  media.cut()
+})
+
+t.test('several streams: each by itself', async t => {
+  const { scrape, ingestUrl: url } = await startExporter(t)
+  const media = await connectMedia({ url }, { live: 3, cam: 1, idle: 0 })
+  await media.batch([
+    requests(1, 'live', 4),
+    requests(2, 'cam', 1),
+    failures(3, 'cam', 2, 'disconnected'),
+  ])
+  const page = webrtcLines(await scrape())
+  t.equal(page, golden('several-streams', page))
+  media.cut()
+})
+
+t.test('every sample has the label core, first', async t => {
+  const { scrape, ingestUrl: url } = await startExporter(t)
+  const media = await connectMedia({ url }, { live: 3 })
+  const lines = (await scrape()).split('\n')
+  const samples = lines.filter(line => line !== '' && !line.startsWith('#'))
+  t.ok(samples.length > 100)
+  for (const line of samples) t.match(line, /^[a-z0-9_]+\{core="test"[,}]/)
+  media.cut()
+})
+
+t.test('gauges are absent when the last snapshot is 15 s old', async t => {
+  const { scrape, ingestUrl: url, clock } = await startExporter(t)
+  const media = await connectMedia({ url }, { live: 3 })
+  await media.batch([requests(1, 'live', 3)])
+  media.cut()
+  await media.closed()
+  clock.advance(14_999)
+  t.same(pick(await scrape(), 'active_peers'), [3], 'a cut is no end')
+  clock.advance(1)
+  const page = await scrape()
+  for (const gauge of ['active_streams', 'active_peers', 'udp_ports']) {
+    t.same(pick(page, gauge), [], gauge)
+    t.match(page, `# TYPE dragonfork_webrtc_${gauge}`)
+  }
+  t.same(pick(page, 'requests_total'), [3], 'counters stay')
+})
+
+t.test('gauges go at once when the media process says goodbye', async t => {
+  const exporter = await startExporter(t)
+  const media = await connectMedia({ url: exporter.ingestUrl }, { live: 3 })
+  media.socket.close(1000)
+  await media.closed()
+  t.same(pick(await exporter.scrape(), 'active_peers'), [])
+  t.same(pick(await exporter.scrape(), 'media_connected'), [0])
+})
+
+t.test('another boot takes the gauges of the one before away', async t => {
+  const { scrape, ingestUrl: url } = await startExporter(t)
+  const media = await connectMedia({ url }, { live: 3 })
+  const next = new Media({ url, boot: NEXT_BOOT })
+  t.equal(await next.hello(), 0)
+  t.same(pick(await scrape(), 'active_peers'), [])
+  next.cut()
+  media.cut()
+})
+
+t.test('a removed stream: gauges go at once, counters later', async t => {
+  const { scrape, ingestUrl: url, clock, app } = await startExporter(t)
+  const media = await connectMedia({ url }, { live: 3, cam: 1 })
+  await media.batch([requests(1, 'live', 3), requests(2, 'cam', 1)])
+  await media.snapshot({ live: 3 })
+  t.same(pick(await scrape(), 'active_peers'), [3])
+  t.same(pick(await scrape(), 'requests_total'), [3, 1])
+  clock.advance(SERIES_RETENTION_MS - 1)
+  await media.batch([requests(2, 'cam', 2)])
+  t.same(pick(await scrape(), 'requests_total'), [3, 2], 'still counted')
+  media.cut()
+  await app.close()
+})
+
+t.test('counters go on over boots of the media process', async t => {
+  const { scrape, ingestUrl: url } = await startExporter(t)
+  const first = await connectMedia({ url }, { live: 0 })
+  await first.batch([requests(1, 'live', 3), durations(2, 'live', 3)])
+  first.cut()
+  const next = await connectMedia({ url, boot: NEXT_BOOT }, { live: 0 })
+  t.same(pick(await scrape(), 'requests_total'), [3])
+  await next.batch([requests(1, 'live', 2), durations(2, 'live', 1)])
+  const page = await scrape()
+  t.same(pick(page, 'requests_total'), [5])
+  t.same(pick(page, 'duration_seconds_count', 'POST'), [4])
+  t.same(pick(page, 'observations_total{'), [4])
+  next.cut()
+})
+
+t.test('what a stream owes is shown when all of it came', async t => {
+  const { scrape, ingestUrl: url } = await startExporter(t)
+  const media = new Media({ url })
+  t.equal(await media.hello(), 0)
+  await media.batch([requests(1, 'live', 3)])
+  t.same(pick(await scrape(), 'requests_total'), [], 'not yet')
+  await media.batch([failures(2, 'live', 2)])
+  await media.snapshot({ live: 0 })
+  t.same(pick(await scrape(), 'requests_total'), [3])
+  t.same(pick(await scrape(), 'failures_total', 'ice', 'timeout'), [2])
+  media.cut()
+})
+
+t.test('streams over the limit share _overflow, exactly', async t => {
+  const env = { EXPORTER_MAX_STREAMS: '1' }
+  const { scrape, ingestUrl: url } = await startExporter(t, { env })
+  const media = await connectMedia({ url }, { one: 1, two: 2, three: 4 })
+  t.same(pick(await scrape(), 'ice_failures', '"_overflow"'), [0, 0, 0])
+  await media.batch([
+    failures(1, 'one', 10),
+    failures(2, 'two', 20),
+    failures(3, 'three', 40),
+  ])
+  await media.batch([failures(2, 'two', 21)])
+  const page = await scrape()
+  t.same(pick(page, 'ice_failures', 'timeout', '"one"'), [10])
+  t.same(pick(page, 'ice_failures', 'timeout', '"_overflow"'), [61])
+  t.same(pick(page, 'active_peers', '"_overflow"'), [6])
+  t.same(pick(page, '"two"').length, 0)
+  t.ok((pick(page, 'series_rejected_total')[0] ?? 0) >= 2)
+  media.cut()
+})

@@ -1,0 +1,395 @@
+import { once } from 'node:events'
+import { request } from 'node:http'
+import { connect } from 'node:net'
+import fc from 'fast-check'
+import t from 'tap'
+import type { Test } from 'tap'
+import { WebSocket } from 'ws'
+import { CLOSE_CODES, PROTOCOL } from '../../../shared/frames.ts'
+import { MAX_FRAME_BYTES } from '../../../shared/limits.ts'
+import { IngestServer } from '../../feed/ingest-server.ts'
+import type { SourceLimits } from '../../feed/source.ts'
+import { createLedger } from '../../registry/ledger.ts'
+import { Registry, type Journal } from '../../registry/registry.ts'
+import { requests } from '../fixtures/cells.ts'
+import { REAL_CLOCK } from '../fixtures/fake-clock.ts'
+import {
+  BOOT,
+  connectMedia,
+  CORE,
+  Media,
+  NEXT_BOOT,
+} from '../fixtures/media.ts'
+import { createMemoryLog } from '../fixtures/memory-log.ts'
+import { shownValues } from '../fixtures/shown.ts'
+
+interface SubjectOptions {
+  readonly token?: string
+  readonly limits?: Partial<SourceLimits>
+  readonly journal?: Journal
+}
+
+async function createSubject(t: Test, options: SubjectOptions = {}) {
+  const { token, limits = {}, journal } = options
+  const memory = createMemoryLog()
+  const ledger = createLedger(CORE, 10)
+  const registry = new Registry({
+    ledger,
+    clock: REAL_CLOCK,
+    maxStreams: 10,
+    ...(journal === undefined ? {} : { journal }),
+  })
+  const turnedAway: string[] = []
+  const server = new IngestServer({
+    sink: registry,
+    core: CORE,
+    token,
+    clock: REAL_CLOCK,
+    log: memory.log,
+    onTurnedAway: reason => turnedAway.push(reason),
+    limits: {
+      framesPerSecond: 50,
+      pingIntervalMs: 60_000,
+      silenceLimitMs: 120_000,
+      closeTimeoutMs: 60_000,
+      waitingFrames: 8,
+      ...limits,
+    },
+  })
+  t.teardown(() => server.close())
+  const bound = await server.listen({ host: '127.0.0.1', port: 0 })
+  const url = `ws://${bound.text}/ingest`
+  return { ...memory, server, registry, ledger, turnedAway, bound, url }
+}
+
+/** The status with which the upgrade is refused, or 101. */
+async function upgrade(url: string, headers: Record<string, string> = {}) {
+  const socket = new WebSocket(url, { headers })
+  socket.on('error', () => undefined)
+  const status = await new Promise<number>(resolve => {
+    socket.on('open', () => {
+      resolve(101)
+    })
+    socket.on('unexpected-response', (sent, response) => {
+      resolve(response.statusCode ?? 0)
+      sent.destroy()
+    })
+  })
+  socket.terminate()
+  return status
+}
+
+t.test('the token, Origin and path are checked on the upgrade', async t => {
+  const { url, turnedAway } = await createSubject(t, { token: 'sesame' })
+  const good = { authorization: 'Bearer sesame' }
+  t.equal(await upgrade(url, good), 101)
+  t.equal(await upgrade(url), 401)
+  t.equal(await upgrade(url, { authorization: 'Bearer sesam' }), 401)
+  t.equal(await upgrade(url, { authorization: 'Basic sesame' }), 401)
+  t.equal(await upgrade(url, { ...good, origin: 'http://a.example' }), 403)
+  t.equal(await upgrade(`${url}/other`, good), 404)
+  const seen = ['unauthorized', 'unauthorized', 'unauthorized', 'origin']
+  t.same(turnedAway, [...seen, 'no_such_path'])
+})
+
+t.test('a request that is no upgrade is told so', async t => {
+  const { bound } = await createSubject(t)
+  const sent = request({ ...bound, path: '/ingest', agent: false }).end()
+  const [response] = (await once(sent, 'response')) as [
+    { statusCode: number; resume: () => void },
+  ]
+  t.equal(response.statusCode, 426)
+  response.resume()
+})
+
+t.test('connections over the limit are turned away', async t => {
+  const { url } = await createSubject(t)
+  const open = await Promise.all(
+    Array.from({ length: 16 }, () => new Media({ url }).open()),
+  )
+  t.equal(await upgrade(url), 503)
+  open[0]?.cut()
+  await open[0]?.closed()
+  while ((await upgrade(url)) === 503) await new Promise(setImmediate)
+  for (const media of open) media.cut()
+})
+
+/** What a source may send wrong, on a connection that is otherwise good. */
+const BAD_FRAMES: readonly [keyof typeof CLOSE_CODES, string | Buffer][] = [
+  ['malformed', 'no json'],
+  ['malformed', '[]'],
+  ['malformed', '{"kind":"hullo"}'],
+  ['malformed', Buffer.from([1, 2, 3])],
+  ['malformed', '{"kind":"batch","seq":2}'],
+  [
+    'malformed',
+    '{"kind":"batch","seq":2,"observed":1,"lost":0,"cells":[{"cell":1,' +
+      '"family":"x","labels":[],"total":-1}]}',
+  ],
+  [
+    'malformed',
+    '{"kind":"batch","seq":2,"observed":1,"lost":0,"cells":[{"cell":1,' +
+      '"family":"x","labels":[],"total":NaN}]}',
+  ],
+  ['out_of_order', '{"kind":"batch","seq":9,"observed":1,"lost":0,"cells":[]}'],
+  ['out_of_order', '{"kind":"batch","seq":1,"observed":1,"lost":0,"cells":[]}'],
+  [
+    'out_of_order',
+    `{"kind":"hello","protocol":1,"core":"${CORE}","boot":"${BOOT}"}`,
+  ],
+]
+
+t.test('a bad frame ends its connection, counted; nothing else', async t => {
+  for (const [reason, frame] of BAD_FRAMES) {
+    const { url, ledger, of, registry } = await createSubject(t)
+    const media = await connectMedia({ url }, { cam: 0 })
+    const closed = media.closed()
+    media.socket.send(frame)
+    t.equal((await closed).code, CLOSE_CODES[reason], String(frame))
+    await registry.settled()
+    t.equal(ledger.refused[reason === 'replaced' ? 'malformed' : reason], 1)
+    t.match(of('source refused'), [{ reason }])
+    const again = new Media({ url })
+    t.equal(await again.hello(), 1)
+    again.cut()
+  }
+})
+
+t.test('a frame that is too large ends its connection', async t => {
+  const { url, ledger, registry } = await createSubject(t)
+  const media = await connectMedia({ url })
+  const closed = media.closed()
+  media.socket.send('x'.repeat(MAX_FRAME_BYTES + 1))
+  t.equal((await closed).code, 1009)
+  await registry.settled()
+  t.equal(ledger.refused.too_large, 1)
+})
+
+t.test('before its hello a source may send nothing else', async t => {
+  const { url } = await createSubject(t)
+  for (const kind of ['batch', 'snapshot']) {
+    const media = await new Media({ url }).open()
+    const closed = media.closed()
+    if (kind === 'batch') media.sendBatch([])
+    else {
+      const udpPorts = { inUse: 0, available: 0 }
+      media.send({ kind, streams: [], udpPorts })
+    }
+    t.equal((await closed).code, CLOSE_CODES.out_of_order)
+  }
+})
+
+t.test('another core is refused, with both names', async t => {
+  const { url, of, server } = await createSubject(t)
+  const media = await new Media({ url }).open()
+  const closed = media.closed()
+  media.send({ kind: 'hello', protocol: PROTOCOL, core: 'other', boot: BOOT })
+  const { code, reason } = await closed
+  t.equal(code, CLOSE_CODES.wrong_core)
+  t.equal(reason, 'CORE_ID differs: exporter has "test", media process "other"')
+  t.match(of('source refused'), [{ reason: 'wrong_core', detail: reason }])
+  t.notOk(server.isConnected())
+})
+
+t.test('a reason that is too long for a close frame is cut', async t => {
+  const { url } = await createSubject(t)
+  const media = await new Media({ url }).open()
+  const closed = media.closed()
+  const core = 'é'.repeat(100)
+  media.send({ kind: 'hello', protocol: PROTOCOL, core, boot: BOOT })
+  const { code, reason } = await closed
+  t.equal(code, CLOSE_CODES.wrong_core)
+  t.match(reason, /^CORE_ID differs: .*é$/)
+})
+
+t.test('another protocol is refused', async t => {
+  const { url } = await createSubject(t)
+  const media = await new Media({ url }).open()
+  const closed = media.closed()
+  media.send({ kind: 'hello', protocol: 2, core: CORE, boot: BOOT })
+  t.equal((await closed).code, CLOSE_CODES.wrong_protocol)
+})
+
+t.test('the newest hello is the source, the one before is closed', async t => {
+  const { url, server } = await createSubject(t)
+  const first = await connectMedia({ url }, { cam: 0 })
+  await first.batch([requests(1, 'cam', 1)])
+  const closed = first.closed()
+  const second = new Media({ url })
+  t.equal(await second.hello(), 2)
+  t.equal((await closed).code, CLOSE_CODES.replaced)
+  t.ok(server.isConnected())
+  t.match(await second.batch([]), { kind: 'ack', seq: 3 })
+  second.cut()
+})
+
+t.test('a boot that was followed by another is refused', async t => {
+  const { url } = await createSubject(t)
+  const old = await connectMedia({ url })
+  const replaced = old.closed()
+  const next = new Media({ url, boot: NEXT_BOOT })
+  await next.hello()
+  await replaced
+  const zombie = await new Media({ url }).open()
+  const closed = zombie.closed()
+  zombie.send({ kind: 'hello', protocol: PROTOCOL, core: CORE, boot: BOOT })
+  t.equal((await closed).code, CLOSE_CODES.retired_boot)
+  t.match(await next.batch([]), { kind: 'ack', seq: 1 })
+  next.cut()
+})
+
+t.test('a source that sends too many frames is closed', async t => {
+  const limits = { framesPerSecond: 1 }
+  const { url, ledger, registry } = await createSubject(t, { limits })
+  const media = await connectMedia({ url })
+  const closed = media.closed()
+  for (let i = 0; i < 20; i++) media.sendBatch([])
+  t.equal((await closed).code, CLOSE_CODES.too_many_frames)
+  await registry.settled()
+  t.equal(ledger.refused.too_many_frames, 1)
+})
+
+t.test('a source that says nothing is asked, and cut off', async t => {
+  const limits = { pingIntervalMs: 20, silenceLimitMs: 60 }
+  const { url, of, server } = await createSubject(t, { limits })
+  const media = await connectMedia({ url })
+  // It lives as long as it answers pings, which ws does by itself.
+  for (let pings = 0; pings < 5; pings++) await once(media.socket, 'ping')
+  t.ok(server.isConnected())
+  media.socket.pause()
+  while (server.isConnected()) await new Promise(setImmediate)
+  t.equal(of('source is silent').length, 1)
+  media.socket.resume()
+  await media.closed()
+})
+
+t.test('a connection without hello does not stay', async t => {
+  const limits = { pingIntervalMs: 20, silenceLimitMs: 60 }
+  const { url } = await createSubject(t, { limits })
+  const media = await new Media({ url }).open()
+  t.equal((await media.closed()).code, 1006)
+})
+
+t.test('a closed source that does not go is forced', async t => {
+  const limits = { closeTimeoutMs: 20 }
+  const { bound, server } = await createSubject(t, { limits })
+  const socket = connect(bound.port, bound.host)
+  socket.on('error', () => undefined)
+  socket.write(
+    'GET /ingest HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\n' +
+      'Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n' +
+      'Sec-WebSocket-Key: MDEyMzQ1Njc4OWFiY2RlZg==\r\n\r\n',
+  )
+  await once(socket, 'data')
+  const ended = once(socket, 'close')
+  await server.close()
+  await ended
+  t.pass('the server closed although the client never answered')
+})
+
+t.test('what cannot be kept is not acknowledged; gauges go on', async t => {
+  const kept: (() => void)[] = []
+  let blocked = false
+  const journal: Journal = {
+    keep: () =>
+      blocked ? new Promise(resolve => kept.push(resolve)) : Promise.resolve(),
+  }
+  const { url, registry, server, ledger } = await createSubject(t, { journal })
+  const media = await connectMedia({ url }, { cam: 1 })
+  blocked = true
+  media.sendBatch([requests(1, 'cam', 4)])
+  const ack = media.next()
+  const udpPorts = { inUse: 77, available: 0 }
+  const streams = [{ id: 'cam', running: true, peers: 5 }]
+  media.send({ kind: 'snapshot', streams, udpPorts })
+  const peers = () =>
+    registry
+      .families()
+      .filter(({ name }) => name.endsWith('active_peers'))
+      .flatMap(({ series }) => series.map(({ values }) => values[0]))
+  while (peers()[0] !== 5) await new Promise(setImmediate)
+  t.ok(server.isConnected())
+  t.notOk([...shownValues(ledger).keys()].some(key => key.includes('201')))
+  blocked = false
+  for (const keep of kept) keep()
+  t.match(await ack, { kind: 'ack', seq: 2 })
+  media.cut()
+})
+
+t.test('reading stops while too much waits, and goes on', async t => {
+  const { promise: blocked, resolve: release } =
+    Promise.withResolvers<undefined>()
+  const journal: Journal = {
+    keep: entry => (entry.kind === 'batch' ? blocked : Promise.resolve()),
+  }
+  const limits = { waitingFrames: 4 }
+  const { url } = await createSubject(t, { journal, limits })
+  const media = new Media({ url })
+  await media.hello()
+  for (let i = 0; i < 200; i++) media.sendBatch([])
+  await new Promise(setImmediate)
+  release(undefined)
+  for (let seq = 1; seq <= 200; seq++) {
+    const ack = await media.next()
+    if (ack.seq !== seq) t.fail(`expected ack ${seq}, got ${ack.seq}`)
+  }
+  t.pass('all were acknowledged, in order')
+  media.cut()
+})
+
+t.test('connections that come and go leave nothing behind', async t => {
+  const { url, bound } = await createSubject(t)
+  const resources = () =>
+    process.getActiveResourcesInfo().filter(name => name !== 'Immediate')
+  const round = async (i: number) => {
+    const media = await connectMedia({ url })
+    const closed = media.closed()
+    if (i % 3 === 0) media.cut()
+    else if (i % 3 === 1) media.socket.close(1000)
+    else media.socket.send('garbage')
+    await closed
+    const raw = connect(bound.port, bound.host)
+    raw.end('GET /ing')
+    raw.resume()
+    await once(raw, 'close')
+  }
+  for (let i = 0; i < 6; i++) await round(i)
+  const before = resources()
+  for (let i = 0; i < 60; i++) await round(i)
+  while (resources().length > before.length) await new Promise(setImmediate)
+  t.ok(resources().length <= before.length)
+})
+
+t.test('any frame is refused or applied, and the next one works', async t => {
+  const { url } = await createSubject(t)
+  const frames = fc.oneof(
+    fc.string(),
+    fc.json(),
+    fc.uint8Array().map(bytes => Buffer.from(bytes)),
+    fc
+      .record({
+        kind: fc.constantFrom('hello', 'batch', 'snapshot'),
+        seq: fc.oneof(fc.constant(1), fc.jsonValue()),
+        cells: fc.oneof(fc.constant([]), fc.jsonValue()),
+        streams: fc.oneof(fc.constant([]), fc.jsonValue()),
+        udpPorts: fc.jsonValue(),
+        observed: fc.constant(0),
+        lost: fc.constant(0),
+      })
+      .map(frame => JSON.stringify(frame)),
+  )
+  await fc.assert(
+    fc.asyncProperty(frames, fc.boolean(), async (frame, greeted) => {
+      const media = await new Media({ url }).open()
+      if (greeted) await media.hello()
+      const closed = media.closed()
+      media.socket.send(frame)
+      media.socket.send('the end')
+      const { code } = await closed
+      return code >= 4400 || code === 1007
+    }),
+    { numRuns: 60 },
+  )
+  const media = await connectMedia({ url })
+  media.cut()
+})

@@ -1,0 +1,295 @@
+import {
+  appendFile,
+  mkdir,
+  readdir,
+  readFile,
+  rmdir,
+  stat,
+  writeFile,
+} from 'node:fs/promises'
+import { join } from 'node:path'
+import fc from 'fast-check'
+import t from 'tap'
+import type { Test } from 'tap'
+import { isBootId, isStreamId } from '../../../shared/ids.ts'
+import type { Entry } from '../../registry/entry.ts'
+import { applyEntry, createLedger, type Ledger } from '../../registry/ledger.ts'
+import { StateFile, type StateFileOptions } from '../../registry/state-file.ts'
+import { writeLine } from '../../registry/state-lines.ts'
+import { decodeLedger, encodeLedger } from '../../registry/state.ts'
+import { StartError } from '../../start-error.ts'
+import { arbitrarySteps, toEntries } from '../fixtures/arbitrary-entries.ts'
+import { durations, requests } from '../fixtures/cells.ts'
+import { BOOT } from '../fixtures/media.ts'
+import { createMemoryLog } from '../fixtures/memory-log.ts'
+import { shownValues } from '../fixtures/shown.ts'
+
+/** A state file in a folder of its own, and how to open it. */
+function createPlace(t: Test, more: Partial<StateFileOptions> = {}) {
+  const folder = t.testdir()
+  const path = join(folder, 'state')
+  const memory = createMemoryLog()
+  let failures = 0
+  const open = async (core = 'test') => {
+    const opened = await StateFile.open({
+      path,
+      core,
+      maxStreams: 10,
+      log: memory.log,
+      onWriteFailure: () => failures++,
+      now: () => new Date(0),
+      retryMs: 5,
+      ...more,
+    })
+    t.teardown(() => opened.file.close())
+    return opened
+  }
+  const failed = async (): Promise<void> => {
+    while (failures === 0) await new Promise(setImmediate)
+  }
+  return { folder, path, open, failed, ...memory }
+}
+
+async function keepAll(
+  { file, ledger }: { file: StateFile; ledger: Ledger },
+  entries: readonly Entry[],
+): Promise<void> {
+  for (const entry of entries) {
+    await file.keep(entry, ledger)
+    applyEntry(ledger, entry)
+  }
+}
+
+function batchesOf(count: number): readonly Entry[] {
+  const boot = BOOT
+  if (!isBootId(boot)) throw new TypeError(boot)
+  const batches = Array.from({ length: count }, (_, i): Entry => {
+    const seq = i + 1
+    const cells = [requests(1, 'cam', seq), durations(2, 'cam', seq)]
+    const batch = { kind: 'batch', seq, observed: seq, lost: 0, cells } as const
+    return { kind: 'batch', boot, live: true, batch }
+  })
+  const came = ['cam'].filter(isStreamId)
+  return [
+    { kind: 'boot', boot },
+    { kind: 'streams', atMs: 1, came, gone: [] },
+    ...batches,
+  ]
+}
+
+t.test('what was kept is there again', async t => {
+  const { open } = createPlace(t)
+  const first = await open()
+  await keepAll(first, batchesOf(3))
+  await first.file.close()
+  const second = await open()
+  t.same(shownValues(second.ledger), shownValues(first.ledger))
+  t.equal(second.ledger.boot?.seq, 3)
+})
+
+t.test('a torn last line is dropped and written over', async t => {
+  const { open, path, folder } = createPlace(t)
+  const first = await open()
+  await keepAll(first, batchesOf(2))
+  await first.file.close()
+  const line = writeLine(batchesOf(3).at(-1))
+  for (const length of [1, 9, 100, line.length - 1]) {
+    const before = await readFile(path)
+    await appendFile(path, line.subarray(0, length))
+    const { file, ledger } = await open()
+    t.equal(ledger.boot?.seq, 2)
+    await file.keep({ kind: 'refused', reason: 'malformed' }, ledger)
+    await file.close()
+    const again = await open()
+    t.equal(again.ledger.refused.malformed, 1)
+    await again.file.close()
+    await writeFile(path, before)
+  }
+  t.same(await readdir(folder), ['state'])
+})
+
+t.test('a damaged file is kept aside, what is before is used', async t => {
+  const { open, path, folder, of } = createPlace(t)
+  const first = await open()
+  await keepAll(first, batchesOf(4))
+  await first.file.close()
+  const damaged = await readFile(path)
+  const at = damaged.lastIndexOf('"seq":3')
+  damaged.write('7', at + 6)
+  await writeFile(path, damaged)
+  const { ledger } = await open()
+  t.equal(ledger.boot?.seq, 2)
+  const aside = 'state.corrupt-1970-01-01T000000.000Z'
+  t.same((await readdir(folder)).sort(), ['state', aside])
+  t.same(await readFile(join(folder, aside)), damaged)
+  t.match(of('state file is damaged: kept aside'), [
+    { damage: /^line 7: expected checksum/ },
+  ])
+})
+
+t.test('a file that is something else is kept aside', async t => {
+  const { open, path, folder, of } = createPlace(t)
+  await writeFile(path, 'dear diary\n')
+  const { ledger } = await open()
+  t.equal(shownValues(ledger).size, 0)
+  t.equal((await readdir(folder)).length, 2)
+  t.equal(of('state file is damaged: kept aside').length, 1)
+})
+
+t.test('whatever is in the file, opening it works or is refused', async t => {
+  const { open, path } = createPlace(t)
+  const first = await open()
+  await keepAll(first, batchesOf(3))
+  await first.file.close()
+  const good = await readFile(path)
+  await fc.assert(
+    fc.asyncProperty(
+      fc.nat(good.length - 1),
+      fc.uint8Array({ minLength: 1, maxLength: 20 }),
+      async (at, bytes) => {
+        const bad = Buffer.from(good)
+        bad.set(bytes.subarray(0, bad.length - at), at)
+        await writeFile(path, bad)
+        const { file, ledger } = await open()
+        await file.close()
+        return (ledger.boot?.seq ?? 0) <= 3
+      },
+    ),
+    { numRuns: 30 },
+  )
+})
+
+t.test('an empty file is a new one', async t => {
+  const { open, path, folder } = createPlace(t)
+  await writeFile(path, '')
+  await open()
+  t.same(await readdir(folder), ['state'])
+})
+
+t.test("another core's or version's file is refused, untouched", async t => {
+  const { open, path } = createPlace(t)
+  const { file } = await open()
+  await file.close()
+  const before = await readFile(path)
+  await t.rejects(open('other'), StartError)
+  await t.rejects(open('other'), /counters of CORE_ID "test", expected "other"/)
+  t.same(await readFile(path), before)
+  const header = { format: 'dragonfork-exporter-state', version: 2 }
+  await writeFile(path, writeLine(header))
+  await t.rejects(open(), /it is of version 2, expected 1/)
+})
+
+t.test('a file that cannot be had is a clear refusal', async t => {
+  const { folder, log } = createPlace(t)
+  const options = {
+    core: 'test',
+    maxStreams: 1,
+    log,
+    onWriteFailure: () => undefined,
+    now: () => new Date(),
+  }
+  for (const path of [join(folder, 'none', 'state'), folder]) {
+    await t.rejects(
+      StateFile.open({ ...options, path }),
+      new RegExp(`Cannot (use|read) EXPORTER_STATE_FILE ${path}: E`),
+    )
+  }
+})
+
+t.test('the file stays small, whatever is kept', async t => {
+  const compactAfterBytes = 20_000
+  const { open, path, folder } = createPlace(t, { compactAfterBytes })
+  const first = await open()
+  let longest = 0
+  for (const entry of batchesOf(500)) {
+    await keepAll(first, [entry])
+    longest = Math.max(longest, (await stat(path)).size)
+  }
+  t.ok(longest < 30_000, `${longest}`)
+  await first.file.close()
+  const { ledger } = await open()
+  t.same(shownValues(ledger), shownValues(first.ledger))
+  t.same(await readdir(folder), ['state'])
+})
+
+t.test('what cannot be written waits, and is kept when it can', async t => {
+  // Only compaction makes room, and a folder stands in its way.
+  const limits = { maxBytes: 3_000, compactAfterBytes: 1_000_000 }
+  const { open, path, failed, of } = createPlace(t, limits)
+  const opened = await open()
+  await mkdir(`${path}.new`)
+  let kept = 0
+  const done = (async () => {
+    for (const entry of batchesOf(30)) {
+      await keepAll(opened, [entry])
+      kept++
+    }
+  })()
+  await failed()
+  const keptThen = kept
+  t.ok(keptThen < 30)
+  t.equal(opened.ledger.boot?.seq, keptThen - 2, 'nothing is applied unkept')
+  t.equal(of('state cannot be kept').length, 1)
+  await rmdir(`${path}.new`)
+  await done
+  t.equal(of('state is kept again').length, 1)
+  await opened.file.close()
+  t.equal((await open()).ledger.boot?.seq, 30)
+})
+
+t.test('close() gives up what cannot be written', async t => {
+  const { open, failed } = createPlace(t, { maxBytes: 1, retryMs: 1e6 })
+  const { file, ledger } = await open()
+  const kept = file.keep({ kind: 'refused', reason: 'malformed' }, ledger)
+  const gaveUp = t.rejects(kept, { name: 'AbortError' })
+  await failed()
+  await file.close()
+  await gaveUp
+  await file.close()
+})
+
+/** All that is shown, in an order of its own. */
+function sorted(ledger: Ledger): string {
+  return [...shownValues(ledger)]
+    .map(([key, values]) => `${key} ${values.join(' ')}`)
+    .sort()
+    .join('\n')
+}
+
+function reread(ledger: Ledger): Ledger {
+  const json = JSON.stringify(encodeLedger(ledger))
+  return decodeLedger(JSON.parse(json), ledger.core)
+}
+
+t.test('encodeLedger() and decodeLedger() lose nothing', t => {
+  fc.assert(
+    fc.property(arbitrarySteps, steps => {
+      const ledger = createLedger('test', 2)
+      for (const entry of toEntries(steps)) applyEntry(ledger, entry)
+      const read = reread(ledger)
+      return (
+        sorted(read) === sorted(ledger) &&
+        read.ownStreams === ledger.ownStreams &&
+        read.observed.told === ledger.observed.told
+      )
+    }),
+  )
+  t.end()
+})
+
+t.test('a ledger read in the middle goes on as the one never stopped', t => {
+  fc.assert(
+    fc.property(arbitrarySteps, fc.nat(30), (steps, stop) => {
+      const straight = createLedger('test', 2)
+      let stopped = createLedger('test', 2)
+      for (const [i, entry] of toEntries(steps).entries()) {
+        applyEntry(straight, entry)
+        applyEntry(stopped, entry)
+        if (i === stop) stopped = reread(stopped)
+      }
+      return sorted(straight) === sorted(stopped)
+    }),
+    { numRuns: 500 },
+  )
+  t.end()
+})

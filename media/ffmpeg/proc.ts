@@ -1,0 +1,58 @@
+import { readFile } from 'node:fs/promises'
+
+/** Ticks a second in /proc: USER_HZ, which is 100 on every Linux we run on. */
+const TICKS_PER_SECOND = 100
+
+/** What /proc knows of a process. */
+export interface ProcStat {
+  /** Dead, but not yet waited for by its parent. */
+  readonly zombie: boolean
+  /** User and system time used so far, seconds. */
+  readonly cpuSeconds: number
+  /** When it started, ticks since the kernel did: with the pid, its name. */
+  readonly startTicks: number
+}
+
+/** Reads /proc/<pid>/stat; undefined: there is no such process. */
+export async function readProcStat(pid: number): Promise<ProcStat | undefined> {
+  const text = await readProc(`/proc/${pid}/stat`)
+  // The name, in brackets, may itself hold spaces and brackets.
+  const fields = text?.slice(text.lastIndexOf(')') + 2).split(' ')
+  if (fields === undefined || fields.length < 20) return undefined
+  const number = (at: number) => Number(fields[at])
+  return {
+    zombie: fields[0] === 'Z' || fields[0] === 'X',
+    cpuSeconds: (number(11) + number(12)) / TICKS_PER_SECOND,
+    startTicks: number(19),
+  }
+}
+
+/** Resident memory of a process, bytes; undefined: no such process. */
+export async function readMemoryBytes(
+  pid: number,
+): Promise<number | undefined> {
+  const text = await readProc(`/proc/${pid}/status`)
+  const kilobytes = /^VmRSS:\s+(\d+) kB$/m.exec(text ?? '')?.[1]
+  return kilobytes === undefined ? undefined : Number(kilobytes) * 1024
+}
+
+/** Reads the environment a process was started with, where we may. */
+export async function readEnvironment(
+  pid: number,
+): Promise<readonly string[] | undefined> {
+  return (await readProc(`/proc/${pid}/environ`))?.split('\0')
+}
+
+/** Names one boot of the kernel: a pid means nothing after the next. */
+export async function readKernelBootId(): Promise<string> {
+  return (await readProc('/proc/sys/kernel/random/boot_id'))?.trim() ?? ''
+}
+
+async function readProc(path: string): Promise<string | undefined> {
+  try {
+    return await readFile(path, 'utf8')
+  } catch {
+    // Gone meanwhile, or not ours to read.
+    return undefined
+  }
+}

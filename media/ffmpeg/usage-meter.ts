@@ -1,0 +1,29 @@
+import { NO_USAGE, type Usage } from './limits.ts'
+import { readMemoryBytes, readProcStat } from './proc.ts'
+
+/** Measures one process between calls of `sample`. */
+export class UsageMeter {
+  readonly #pid: number
+  #last: { readonly elapsedMs: number; readonly cpuSeconds: number } | undefined
+
+  constructor(pid: number) {
+    this.#pid = pid
+  }
+
+  /** Zero where there is no /proc, and for the CPU at the first call. */
+  async sample(elapsedMs: number): Promise<Usage> {
+    const [stat, memoryBytes] = await Promise.all([
+      readProcStat(this.#pid),
+      readMemoryBytes(this.#pid),
+    ])
+    if (stat === undefined) return NO_USAGE
+    const last = this.#last
+    this.#last = { elapsedMs, cpuSeconds: stat.cpuSeconds }
+    const seconds = (elapsedMs - (last?.elapsedMs ?? elapsedMs)) / 1000
+    const used = stat.cpuSeconds - (last?.cpuSeconds ?? stat.cpuSeconds)
+    return {
+      cpuPercent: seconds > 0 ? (used / seconds) * 100 : 0,
+      memoryBytes: memoryBytes ?? 0,
+    }
+  }
+}

@@ -1,0 +1,120 @@
+import { isStreamId } from '../../shared/ids.ts'
+import { resolveConfig } from './command.ts'
+import type { InputConfig, ProcessConfig } from './config.ts'
+import type { Problem } from './fields.ts'
+import { findUnsupported } from './placeholders.ts'
+
+/** Which input addresses this installation allows. */
+export interface AddressRules {
+  /** Patterns of addresses that may be used; none: all. */
+  readonly inputAllow: readonly RegExp[]
+  /** Patterns of addresses that may not; they win. */
+  readonly inputBlock: readonly RegExp[]
+}
+
+const PROCESS_ID = /^[^\p{Cc}]{1,256}$/u
+
+/** What of a well-formed configuration breaks a rule between its fields. */
+export function checkConfig(
+  config: ProcessConfig,
+  rules: AddressRules,
+): readonly Problem[] {
+  const placeholders = checkPlaceholders(config)
+  return [
+    ...checkId(config),
+    ...checkCounts(config),
+    ...checkIoIds(config),
+    ...placeholders,
+    // What a placeholder stands for is only known where all of them are.
+    ...(placeholders.length === 0 ? checkAddresses(config, rules) : []),
+  ]
+}
+
+function checkId({ id, webrtc }: ProcessConfig): readonly Problem[] {
+  if (webrtc.enabled && !isStreamId(id)) {
+    const got = JSON.stringify(id.slice(0, 80))
+    const message =
+      'expected 1 to 128 of A-Z a-z 0-9 _ . ~ : @ - and no reserved name, as ' +
+      `webrtc is enabled, got ${got}`
+    return [{ field: 'id', message }]
+  }
+  if (PROCESS_ID.test(id)) return []
+  const message = 'expected 1 to 256 characters that can be printed'
+  return [{ field: 'id', message }]
+}
+
+function checkCounts(config: ProcessConfig): readonly Problem[] {
+  const { webrtc, input, output, options } = config
+  const problems: Problem[] = []
+  if (webrtc.enabled && webrtc.ingest === 'external') {
+    const message = 'expected none, as webrtc.ingest is external'
+    if (input.length > 0) problems.push({ field: 'input', message })
+    if (output.length > 0) problems.push({ field: 'output', message })
+    return problems
+  }
+  if (input.length === 0) {
+    problems.push({ field: 'input', message: 'expected at least one' })
+  }
+  if (output.length === 0 && !webrtc.enabled) {
+    const message = 'expected at least one, or webrtc.enabled'
+    problems.push({ field: 'output', message })
+  }
+  if (options.includes('-i')) {
+    const message = 'expected no -i; an input has a list of its own'
+    problems.push({ field: 'options', message })
+  }
+  return problems
+}
+
+function checkIoIds(config: ProcessConfig): readonly Problem[] {
+  return (['input', 'output'] as const).flatMap(kind => {
+    const seen = new Set<string>()
+    return config[kind].flatMap(({ id }, at) => {
+      const isNew = !seen.has(id)
+      seen.add(id)
+      const message = `expected an id of its own, got ${JSON.stringify(id)} again`
+      return isNew ? [] : [{ field: `${kind}[${at}].id`, message }]
+    })
+  })
+}
+
+function checkPlaceholders(config: ProcessConfig): readonly Problem[] {
+  const check = (field: string, text: string): readonly Problem[] => {
+    const found = findUnsupported(text)
+    return found === undefined ? [] : [{ field, message: found }]
+  }
+  const checkIo = (field: string, { address, options }: InputConfig) => [
+    ...check(`${field}.address`, address),
+    ...options.flatMap((text, at) => check(`${field}.options[${at}]`, text)),
+  ]
+  return [
+    ...config.options.flatMap((text, at) => check(`options[${at}]`, text)),
+    ...config.input.flatMap((io, at) => checkIo(`input[${at}]`, io)),
+    ...config.output.flatMap((io, at) => checkIo(`output[${at}]`, io)),
+  ]
+}
+
+function checkAddresses(
+  config: ProcessConfig,
+  { inputAllow, inputBlock }: AddressRules,
+): readonly Problem[] {
+  return resolveConfig(config).input.flatMap(({ address }, at) => {
+    const field = `input[${at}].address`
+    if (/^#[^:]+:output=/.test(address)) {
+      const message = 'expected an address, not an output of another process'
+      return [{ field, message }]
+    }
+    if (inputBlock.some(pattern => pattern.test(address))) {
+      const message = 'refused by CORE_FFMPEG_ACCESS_INPUT_BLOCK'
+      return [{ field, message }]
+    }
+    if (
+      inputAllow.length > 0 &&
+      !inputAllow.some(pattern => pattern.test(address))
+    ) {
+      const message = 'not among CORE_FFMPEG_ACCESS_INPUT_ALLOW'
+      return [{ field, message }]
+    }
+    return []
+  })
+}

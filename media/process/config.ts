@@ -1,0 +1,169 @@
+import type { WebrtcConfig } from '../ingest/webrtc-config.ts'
+import { checkConfig, type AddressRules } from './config-rules.ts'
+import { fieldsOf, isJsonObject, type Fields, type Problem } from './fields.ts'
+import { ProcessError, problemLines } from './process-error.ts'
+
+/** Kept for upstream's clients; there is no memfs here to clean up. */
+export interface CleanupRule {
+  readonly pattern: string
+  readonly max_files: number
+  readonly max_file_age_seconds: number
+  readonly purge_on_delete: boolean
+}
+
+export interface InputConfig {
+  readonly id: string
+  readonly address: string
+  readonly options: readonly string[]
+}
+
+export interface OutputConfig extends InputConfig {
+  readonly cleanup: readonly CleanupRule[]
+}
+
+/** A process in the JSON of upstream's API (http/api/process.go). */
+export interface ProcessConfig {
+  readonly id: string
+  readonly type: 'ffmpeg'
+  readonly reference: string
+  readonly input: readonly InputConfig[]
+  readonly output: readonly OutputConfig[]
+  readonly options: readonly string[]
+  readonly reconnect: boolean
+  readonly reconnect_delay_seconds: number
+  /** Ours: the delay doubles up to a bound; absent: it is fixed. */
+  readonly reconnect_backoff?: {
+    readonly max_seconds: number
+    /** Part of the delay, 0 to 1, that is taken at random. */
+    readonly jitter: number
+  }
+  readonly autostart: boolean
+  /** 0: never stale. */
+  readonly stale_timeout_seconds: number
+  /** 0: no limit. */
+  readonly limits: {
+    /** Percent of one core. */
+    readonly cpu_usage: number
+    readonly memory_mbytes: number
+    readonly waitfor_seconds: number
+  }
+  readonly webrtc: WebrtcConfig
+}
+
+/** What this installation allows, and who knows what others own. */
+export interface ConfigRules extends AddressRules {
+  /** @throws {Error} whose message says what is wrong */
+  readonly parseWebrtc: (raw: unknown) => WebrtcConfig
+  /** An id for an input or output that has none. */
+  readonly newId: () => string
+}
+
+/** setTimeout takes no longer delay than 2^31 ms. */
+const MAX_SECONDS = 2_000_000
+const MAX_CPU_PERCENT = 100_000
+const MAX_MBYTES = 2 ** 30
+const DEFAULT_JITTER = 0.2
+
+/**
+ * Reads a process configuration; fields that are not known are left out.
+ * @throws {ProcessError} `bad-config` that names every field that is wrong
+ */
+export function parseProcessConfig(
+  raw: unknown,
+  rules: ConfigRules,
+): ProcessConfig {
+  const problems: Problem[] = []
+  const config = isJsonObject(raw)
+    ? readConfig(fieldsOf(raw, problems), rules)
+    : undefined
+  if (config === undefined) {
+    problems.push({ field: 'process', message: 'expected an object' })
+  } else if (problems.length === 0) {
+    problems.push(...checkConfig(config, rules))
+  }
+  if (config !== undefined && problems.length === 0) return config
+  throw new ProcessError(
+    'bad-config',
+    `Cannot use process: ${problemLines(problems).join('; ')}`,
+    problems,
+  )
+}
+
+function readConfig(fields: Fields, rules: ConfigRules): ProcessConfig {
+  const type = fields.text('type', 'ffmpeg')
+  if (type !== 'ffmpeg' && type !== '') {
+    fields.problem('type', `expected ffmpeg, got ${JSON.stringify(type)}`)
+  }
+  const seconds = (key: string) => fields.whole(key, MAX_SECONDS)
+  const limits = fields.object('limits')
+  const backoff = fields.object('reconnect_backoff')
+  return {
+    id: fields.text('id'),
+    type: 'ffmpeg',
+    reference: fields.text('reference'),
+    input: withIds(fields.list('input', readInput), rules),
+    output: withIds(fields.list('output', readOutput), rules),
+    options: fields.texts('options'),
+    reconnect: fields.flag('reconnect', false),
+    reconnect_delay_seconds: seconds('reconnect_delay_seconds'),
+    ...(backoff && {
+      reconnect_backoff: {
+        max_seconds: backoff.whole('max_seconds', MAX_SECONDS, 300),
+        jitter: backoff.number('jitter', 1, DEFAULT_JITTER),
+      },
+    }),
+    autostart: fields.flag('autostart', true),
+    stale_timeout_seconds: seconds('stale_timeout_seconds'),
+    limits: {
+      cpu_usage: limits?.number('cpu_usage', MAX_CPU_PERCENT) ?? 0,
+      memory_mbytes: limits?.whole('memory_mbytes', MAX_MBYTES) ?? 0,
+      waitfor_seconds: limits?.whole('waitfor_seconds', MAX_SECONDS) ?? 0,
+    },
+    webrtc: readWebrtc(fields, rules),
+  }
+}
+
+function readInput(fields: Fields): InputConfig {
+  const address = fields.text('address')
+  if (address === '') fields.problem('address', 'expected an address')
+  const options = fields.texts('options')
+  if (options.includes('-i')) {
+    fields.problem('options', 'expected no -i; an input has an address')
+  }
+  return { id: fields.text('id'), address, options }
+}
+
+function readOutput(fields: Fields): OutputConfig {
+  const cleanup = fields.list('cleanup', rule => {
+    const pattern = rule.text('pattern')
+    if (pattern === '') rule.problem('pattern', 'expected a pattern')
+    return {
+      pattern,
+      max_files: rule.whole('max_files', MAX_SECONDS),
+      max_file_age_seconds: rule.whole('max_file_age_seconds', MAX_SECONDS),
+      purge_on_delete: rule.flag('purge_on_delete', false),
+    }
+  })
+  return { ...readInput(fields), cleanup }
+}
+
+function withIds<Io extends InputConfig>(
+  list: readonly Io[],
+  rules: ConfigRules,
+): readonly Io[] {
+  return list.map(io => (io.id === '' ? { ...io, id: rules.newId() } : io))
+}
+
+function readWebrtc(fields: Fields, rules: ConfigRules): WebrtcConfig {
+  const raw = fields.raw('webrtc')
+  if (raw === undefined) return { enabled: false }
+  try {
+    return rules.parseWebrtc(raw)
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error)
+    const named = /^webrtc\.([\w.]+): (.*)$/s.exec(reason)
+    if (named) fields.problem(`webrtc.${named[1]}`, named[2] ?? reason)
+    else fields.problem('webrtc', reason)
+    return { enabled: false }
+  }
+}

@@ -1,0 +1,56 @@
+import { ProcessError } from './process-error.ts'
+
+/** Operations that may wait for one key; more are refused. */
+const MAX_WAITING = 32
+
+/**
+ * Runs operations of the same key one after the other, in the order in which
+ * they came, and those of different keys at once.
+ */
+export class KeyedQueue {
+  readonly #tails = new Map<string, { done: Promise<void>; waiting: number }>()
+
+  /**
+   * Runs `work` when all earlier operations of any of `keys` are done. The
+   * place in all queues is taken at once, so that there is no deadlock.
+   * @throws {ProcessError} `busy` when too many wait already
+   */
+  async run<Result>(
+    keys: readonly string[],
+    work: () => Promise<Result>,
+  ): Promise<Result> {
+    const distinct = [...new Set(keys)]
+    const earlier = distinct.flatMap(key => this.#tails.get(key) ?? [])
+    if (earlier.some(({ waiting }) => waiting >= MAX_WAITING)) {
+      throw new ProcessError(
+        'busy',
+        `Cannot queue operation: ${MAX_WAITING} wait for this process`,
+      )
+    }
+    const { promise: done, resolve: finish } =
+      Promise.withResolvers<undefined>()
+    for (const key of distinct) {
+      const waiting = (this.#tails.get(key)?.waiting ?? 0) + 1
+      this.#tails.set(key, { done, waiting })
+    }
+    await Promise.all(earlier.map(tail => tail.done))
+    try {
+      return await work()
+    } finally {
+      finish(undefined)
+      for (const key of distinct) this.#leave(key)
+    }
+  }
+
+  /** Settles when all that runs or waits now is done. */
+  async idle(): Promise<void> {
+    await Promise.all([...this.#tails.values()].map(tail => tail.done))
+  }
+
+  #leave(key: string): void {
+    const tail = this.#tails.get(key)
+    if (tail === undefined) return
+    if (tail.waiting === 1) this.#tails.delete(key)
+    else this.#tails.set(key, { ...tail, waiting: tail.waiting - 1 })
+  }
+}

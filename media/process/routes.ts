@@ -1,0 +1,175 @@
+import Router from '@koa/router'
+import type { Context, Next } from 'koa'
+
+import { BodyError, readJsonBody, type BodyErrorCode } from './json-body.ts'
+import { matchesGlob } from './glob.ts'
+import {
+  ProcessError,
+  problemLines,
+  type ProcessErrorCode,
+} from './process-error.ts'
+import type { Process, ProcessCommand, Processes } from './processes.ts'
+import { VIEW_PARTS, viewProcess, viewState, type ViewPart } from './views.ts'
+
+/** Upstream's error (http/api/error.go). */
+interface ApiError {
+  readonly code: number
+  readonly message: string
+  readonly details: readonly string[]
+}
+
+const PROCESS_ERRORS = {
+  'bad-config': { code: 400, message: 'Invalid process config' },
+  'process-exists': { code: 400, message: 'Invalid process config' },
+  'too-many': { code: 400, message: 'Too many processes' },
+  'unknown-process': { code: 404, message: 'Unknown process ID' },
+  busy: { code: 503, message: 'Process is busy' },
+  closed: { code: 503, message: 'Server is stopping' },
+} as const satisfies Record<
+  ProcessErrorCode,
+  Pick<ApiError, 'code' | 'message'>
+>
+
+const BODY_ERRORS = {
+  'too-large': { code: 413, message: 'Request body too large' },
+  'wrong-type': { code: 415, message: 'Unsupported media type' },
+  'not-json': { code: 400, message: 'Invalid JSON' },
+} as const satisfies Record<BodyErrorCode, Pick<ApiError, 'code' | 'message'>>
+
+const COMMANDS: readonly ProcessCommand[] = [
+  'start',
+  'stop',
+  'reload',
+  'restart',
+]
+
+/**
+ * `/api/v3/process` in upstream's shapes (http/handler/api/process.go). Who
+ * may call it is decided in front of this.
+ */
+export function processRoutes({
+  processes,
+}: {
+  readonly processes: Processes
+}): Router {
+  const router = new Router({ prefix: '/api/v3/process' })
+  router.use(answerErrors)
+
+  router.get('/', ctx => {
+    const parts = viewParts(ctx)
+    ctx.body = selectProcesses(ctx, processes.list()).map(process =>
+      viewProcess(process, parts),
+    )
+  })
+  router.post('/', async ctx => {
+    ctx.body = await processes.add(await readJsonBody(ctx.req))
+  })
+  router.get('/:id', ctx => {
+    ctx.body = viewProcess(processes.get(idOf(ctx)), viewParts(ctx))
+  })
+  router.put('/:id', async ctx => {
+    ctx.body = await processes.update(idOf(ctx), await readJsonBody(ctx.req))
+  })
+  router.delete('/:id', async ctx => {
+    await processes.remove(idOf(ctx))
+    answerOk(ctx)
+  })
+  router.put('/:id/command', async ctx => {
+    const command = readCommand(await readJsonBody(ctx.req))
+    if (command === undefined) {
+      answer(ctx, {
+        code: 400,
+        message: 'Unknown command provided',
+        details: [`Known commands are: ${COMMANDS.join(', ')}`],
+      })
+      return
+    }
+    await processes.command(idOf(ctx), command)
+    answerOk(ctx)
+  })
+  router.get('/:id/config', ctx => {
+    ctx.body = processes.get(idOf(ctx)).config
+  })
+  router.get('/:id/state', ctx => {
+    ctx.body = viewState(processes.get(idOf(ctx)))
+  })
+  router.get('/:id/report', ctx => {
+    ctx.body = processes.get(idOf(ctx)).runner.report()
+  })
+  return router
+}
+
+async function answerErrors(ctx: Context, next: Next): Promise<void> {
+  try {
+    await next()
+  } catch (error) {
+    if (error instanceof ProcessError) {
+      const { problems, message } = error
+      const details = problems.length > 0 ? problemLines(problems) : [message]
+      answer(ctx, { ...PROCESS_ERRORS[error.code], details })
+    } else if (error instanceof BodyError) {
+      // What is left of the body is not read.
+      ctx.set('Connection', 'close')
+      answer(ctx, { ...BODY_ERRORS[error.code], details: [error.message] })
+    } else {
+      answer(ctx, { code: 500, message: 'Internal error', details: [] })
+      ctx.app.emit('error', error, ctx)
+    }
+  }
+}
+
+function answer(ctx: Context, error: ApiError): void {
+  ctx.status = error.code
+  ctx.body = error
+}
+
+/** Upstream's answers are JSON, also where they are only a word. */
+function answerOk(ctx: Context): void {
+  ctx.type = 'json'
+  ctx.body = JSON.stringify('OK')
+}
+
+function idOf(ctx: Context & { params: Record<string, string> }): string {
+  return ctx.params['id'] ?? ''
+}
+
+function readCommand(body: unknown): ProcessCommand | undefined {
+  if (typeof body !== 'object' || body === null) return undefined
+  const wanted: unknown = 'command' in body ? body.command : undefined
+  return COMMANDS.find(command => command === wanted)
+}
+
+/** `filter=config,state`: the parts named; none named: all. */
+function viewParts(ctx: Context): ReadonlySet<ViewPart> {
+  const wanted = listOf(ctx, 'filter')
+  if (wanted.length === 0) return new Set(VIEW_PARTS)
+  return new Set(VIEW_PARTS.filter(part => wanted.includes(part)))
+}
+
+/** As upstream: a reference is stronger than a list of ids. */
+function selectProcesses(
+  ctx: Context,
+  processes: readonly Process[],
+): readonly Process[] {
+  const ids = new Set(listOf(ctx, 'id'))
+  const reference = textOf(ctx, 'reference')
+  const idPattern = textOf(ctx, 'idpattern')
+  const refPattern = textOf(ctx, 'refpattern')
+  return processes.filter(({ stored }) => {
+    if (idPattern && !matchesGlob(idPattern, stored.id)) return false
+    if (refPattern && !matchesGlob(refPattern, stored.reference)) return false
+    if (reference) return stored.reference === reference
+    return ids.size === 0 || ids.has(stored.id)
+  })
+}
+
+function textOf(ctx: Context, name: string): string {
+  const value = ctx.query[name]
+  return (Array.isArray(value) ? value[0] : value) ?? ''
+}
+
+function listOf(ctx: Context, name: string): readonly string[] {
+  return textOf(ctx, name)
+    .split(',')
+    .filter(item => item !== '')
+}

@@ -1,0 +1,75 @@
+import type { Log } from '../../shared/log.ts'
+import type { Clock } from '../ffmpeg/clock.ts'
+import type { ReconnectPolicy } from '../ffmpeg/reconnect.ts'
+import type { RunFiles } from '../ffmpeg/run-files.ts'
+import { Supervisor } from '../ffmpeg/supervisor.ts'
+import { commandOf } from './command.ts'
+import type { ProcessConfig } from './config.ts'
+import { ExternalRunner } from './external-runner.ts'
+import type { Runner } from './runner.ts'
+import type { StreamPort } from './stream-port.ts'
+
+/** What all runners have in common. */
+export interface RunnerParts {
+  /** FFmpeg, by name or path. */
+  readonly ffmpegBinary: string
+  /** PATH to look it up in. */
+  readonly searchPath: string
+  readonly runFiles: RunFiles
+  readonly clock: Clock
+  readonly log: Log
+  /** 0 up to but not 1. */
+  readonly random: () => number
+}
+
+/** Upstream's times. */
+const SAMPLE_MS = 1_000
+const KILL_AFTER_MS = 5_000
+
+const MBYTE = 1024 * 1024
+
+/** Makes what runs for a process; `port` is there where it feeds a stream. */
+export function createRunner(
+  config: ProcessConfig,
+  port: StreamPort | undefined,
+  parts: RunnerParts,
+): Runner {
+  const { id, webrtc, limits } = config
+  const { clock, log, random, runFiles } = parts
+  const reconnect = reconnectPolicy(config)
+  if (webrtc.enabled && webrtc.ingest === 'external' && port !== undefined) {
+    const ownLog = log.with({ process: id })
+    return new ExternalRunner({ port, reconnect, clock, log: ownLog, random })
+  }
+  return new Supervisor(
+    {
+      id,
+      binary: parts.ffmpegBinary,
+      searchPath: parts.searchPath,
+      args: commandOf(config),
+      reconnect,
+      bounds: {
+        staleTimeoutMs: config.stale_timeout_seconds * 1000,
+        limits: {
+          cpuPercent: limits.cpu_usage,
+          memoryBytes: limits.memory_mbytes * MBYTE,
+          waitForMs: limits.waitfor_seconds * 1000,
+        },
+        sampleMs: SAMPLE_MS,
+        killAfterMs: KILL_AFTER_MS,
+      },
+    },
+    { clock, log, runFiles, random, port },
+  )
+}
+
+function reconnectPolicy(config: ProcessConfig): ReconnectPolicy {
+  const backoff = config.reconnect_backoff
+  return {
+    enabled: config.reconnect,
+    delayMs: config.reconnect_delay_seconds * 1000,
+    ...(backoff && {
+      backoff: { maxMs: backoff.max_seconds * 1000, jitter: backoff.jitter },
+    }),
+  }
+}

@@ -1,0 +1,177 @@
+import { join } from 'node:path'
+
+import type { Log } from '../../shared/log.ts'
+import {
+  DB_VERSION,
+  proveWritable,
+  readDatabase,
+  writeAtomically,
+} from './db-file.ts'
+import { isJsonObject } from './fields.ts'
+
+/** What `process.order` says: whether it should run. */
+export type Order = 'start' | 'stop'
+
+/** A process as db.json has it. `config` is still to be parsed. */
+export interface StoredProcess {
+  readonly id: string
+  readonly reference: string
+  readonly config: unknown
+  /** Unix seconds. */
+  readonly created_at: number
+  readonly updated_at: number
+  readonly order: Order
+}
+
+type JsonObject = Readonly<Record<string, unknown>>
+
+const EMPTY: JsonObject = {
+  version: DB_VERSION,
+  process: {},
+  metadata: { system: {}, process: {} },
+}
+
+/**
+ * The process list in `db.json`, in upstream's spelling. A change is on disk
+ * when its promise resolves, else it was not made. What this version does not
+ * know stays in the file.
+ */
+export class ProcessStore {
+  readonly #path: string
+  #document: JsonObject
+  #lastWrite: Promise<unknown> = Promise.resolve()
+
+  private constructor(path: string, document: JsonObject) {
+    this.#path = path
+    this.#document = document
+  }
+
+  /**
+   * Opens `dir`/db.json; both are made where they are missing. A file that
+   * cannot be read as JSON is renamed, and said so in the log.
+   * @throws {StoreError} when the folder or the file cannot be used
+   */
+  static async open(dir: string, log: Log, now: Date): Promise<ProcessStore> {
+    const path = join(dir, 'db.json')
+    await proveWritable(dir)
+    const document = await readDatabase(path, log, now)
+    return new ProcessStore(path, { ...EMPTY, ...document })
+  }
+
+  /** The processes, as they are in the file. */
+  list(): readonly StoredProcess[] {
+    const records = this.#records()
+    return Object.entries(records).map(([id, raw]) => readRecord(id, raw))
+  }
+
+  has(id: string): boolean {
+    return Object.hasOwn(this.#records(), id)
+  }
+
+  /** The number of processes, also of those that cannot be read. */
+  get size(): number {
+    return Object.keys(this.#records()).length
+  }
+
+  /** The `config` of a process as it is in the file. */
+  rawConfig(id: string): unknown {
+    const raw = own(this.#records(), id)
+    return isJsonObject(raw) ? raw['config'] : undefined
+  }
+
+  /** What was stored with a process under upstream's metadata. */
+  metadata(id: string): unknown {
+    const all = this.#metadata()['process']
+    return isJsonObject(all) ? own(all, id) : undefined
+  }
+
+  /** Adds or replaces a process; `formerId` is the id that it had. */
+  async put(process: StoredProcess, formerId = process.id): Promise<void> {
+    await this.#change(() => {
+      const records = this.#records()
+      const former = own(records, formerId)
+      const kept = isJsonObject(former) ? former : {}
+      const entry = [process.id, { ...kept, ...process }] as const
+      // In its old place, so that the list does not change its order.
+      const entries = Object.entries(records).map(([id, record]) =>
+        id === formerId ? entry : ([id, record] as const),
+      )
+      if (former === undefined) entries.push(entry)
+      return {
+        process: Object.fromEntries(entries),
+        metadata: this.#movedMetadata(formerId, process.id),
+      }
+    })
+  }
+
+  async remove(id: string): Promise<void> {
+    await this.#change(() => ({
+      process: without(this.#records(), id),
+      metadata: this.#movedMetadata(id, undefined),
+    }))
+  }
+
+  /** Settles when all changes so far are on disk or were refused. */
+  async close(): Promise<void> {
+    await this.#lastWrite
+  }
+
+  #records(): JsonObject {
+    const records = this.#document['process']
+    return isJsonObject(records) ? records : {}
+  }
+
+  #metadata(): JsonObject {
+    const metadata = this.#document['metadata']
+    return isJsonObject(metadata) ? metadata : {}
+  }
+
+  #movedMetadata(from: string, to: string | undefined): JsonObject {
+    const all = this.#metadata()['process']
+    if (from === to || !isJsonObject(all)) return this.#metadata()
+    if (!Object.hasOwn(all, from)) return this.#metadata()
+    const others = without(all, from)
+    const moved = to === undefined ? others : { ...others, [to]: all[from] }
+    return { ...this.#metadata(), process: moved }
+  }
+
+  /** Applies changes one after the other; one that fails changes nothing. */
+  async #change(change: () => JsonObject): Promise<void> {
+    const write = this.#lastWrite.then(async () => {
+      const next = { ...this.#document, ...change() }
+      await writeAtomically(this.#path, `${JSON.stringify(next, null, 2)}\n`)
+      this.#document = next
+    })
+    this.#lastWrite = write.catch(() => undefined)
+    await write
+  }
+}
+
+/** Ids are the callers' choice: `__proto__` is one. */
+function own(object: JsonObject, key: string): unknown {
+  return Object.hasOwn(object, key) ? object[key] : undefined
+}
+
+function without(object: JsonObject, key: string): JsonObject {
+  return Object.fromEntries(Object.entries(object).filter(([k]) => k !== key))
+}
+
+function readRecord(id: string, raw: unknown): StoredProcess {
+  const record = isJsonObject(raw) ? raw : {}
+  const text = (key: string) => {
+    const value = record[key]
+    return typeof value === 'string' ? value : ''
+  }
+  const seconds = (key: string) => {
+    const value = record[key]
+    return typeof value === 'number' ? value : 0
+  }
+  return {
+    id,
+    reference: text('reference'),
+    config: record['config'],
+    created_at: seconds('created_at'),
+    updated_at: seconds('updated_at') || seconds('created_at'),
+    order: text('order') === 'start' ? 'start' : 'stop',
+  }
+}

@@ -1,0 +1,110 @@
+import type { MediaKind, PipeTransport, Router } from 'mediasoup/types'
+
+import type { Bound } from '../engine/bound.ts'
+import { bounded } from '../engine/bounded.ts'
+import type { MediaWorker } from '../engine/media-worker.ts'
+import type { PortPool } from '../engine/port-pool.ts'
+import { routerCodecs, type Layout } from './layout.ts'
+import type { StreamCodecs } from './viewer.ts'
+
+/** A router that has a stream under the payload types of one layout. */
+export interface Feed {
+  readonly worker: MediaWorker
+  readonly router: Router
+  readonly layout: Layout
+  /** Ids of the producers that viewers consume. */
+  readonly producers: ReadonlyMap<MediaKind, string>
+  /** Closes all in it. Idempotent. */
+  close(): void
+}
+
+export interface PipeOptions {
+  /** Where the stream comes from. */
+  readonly source: Feed
+  readonly worker: MediaWorker
+  readonly layout: Layout
+  readonly codecs: StreamCodecs
+  readonly udpPorts: PortPool
+  readonly signal: AbortSignal
+}
+
+const LOOPBACK = '127.0.0.1'
+
+/**
+ * Makes a router in `worker` and pipes the kinds of `layout` into it, over
+ * two ports of the pool. (mediasoup's own `pipeToRouter` gives both ends the
+ * same port, so it cannot be used with ports of ours.)
+ * @throws {EngineError}
+ */
+export async function openPipedFeed(options: PipeOptions): Promise<Feed> {
+  const { source, worker, layout, codecs, signal } = options
+  const undo: (() => void)[] = []
+  const close = () => {
+    for (const step of undo.splice(0).reverse()) step()
+  }
+  try {
+    const router = await worker.createRouter(
+      routerCodecs(codecs, layout),
+      signal,
+    )
+    undo.push(() => {
+      router.close()
+    })
+    // One after the other, so that each is undone by itself.
+    const near = await openPipe(source, options)
+    undo.push(() => {
+      near.close()
+    })
+    const far = await openPipe({ worker, router }, options)
+    undo.push(() => {
+      far.close()
+    })
+    const kinds = (['video', 'audio'] as const).filter(kind => layout[kind])
+    const [, , ...producers] = await bounded(
+      'pipe a stream',
+      Promise.all([
+        near.made.connect(localEnd(far.made)),
+        far.made.connect(localEnd(near.made)),
+        ...kinds.map(kind => pipeKind(kind, source, near.made, far.made)),
+      ]),
+      signal,
+      () => undefined,
+    )
+    return { worker, router, layout, producers: new Map(producers), close }
+  } catch (error) {
+    close()
+    throw error
+  }
+}
+
+function openPipe(
+  end: Pick<Feed, 'worker' | 'router'>,
+  { udpPorts, signal }: PipeOptions,
+): Promise<Bound<PipeTransport>> {
+  return end.worker.bind({
+    action: 'open a pipe',
+    demands: [{ pool: udpPorts, count: 1 }],
+    make: ([port = 0]) =>
+      end.router.createPipeTransport({
+        listenInfo: { protocol: 'udp', ip: LOOPBACK, port },
+      }),
+    signal,
+  })
+}
+
+function localEnd({ tuple }: PipeTransport) {
+  return { ip: LOOPBACK, port: tuple.localPort }
+}
+
+async function pipeKind(
+  kind: MediaKind,
+  source: Feed,
+  near: PipeTransport,
+  far: PipeTransport,
+): Promise<readonly [MediaKind, string]> {
+  const producerId = source.producers.get(kind) ?? ''
+  const { rtpParameters } = await near.consume({ producerId })
+  // With an id of its own: in one worker the producer's is taken.
+  const producer = await far.produce({ kind, rtpParameters })
+  return [kind, producer.id]
+}

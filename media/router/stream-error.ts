@@ -1,0 +1,14 @@
+import { EngineError } from '../engine/engine-error.ts'
+import { StreamError } from './viewer.ts'
+
+/** Turns what the engine throws into what WHEP knows, with its cause. */
+export function streamError(cause: unknown): StreamError {
+  if (cause instanceof StreamError) return cause
+  if (cause instanceof EngineError) {
+    return new StreamError(cause.code, cause.message, { cause })
+  }
+  const reason = cause instanceof Error ? cause.message : String(cause)
+  return new StreamError('worker', `Cannot serve the viewer: ${reason}`, {
+    cause,
+  })
+}

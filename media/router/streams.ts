@@ -1,0 +1,78 @@
+import type { Report } from '../../shared/catalogue.ts'
+import type { StreamId } from '../../shared/ids.ts'
+import type { Log } from '../../shared/log.ts'
+
+import type { Engine } from '../engine/engine.ts'
+import type { ExternalWebrtc, ManagedWebrtc } from '../ingest/webrtc-config.ts'
+import type { StreamRegistry } from '../process/stream-port.ts'
+import { LiveStream, type StreamSettings } from './live-stream.ts'
+import type { StreamStatus } from './status.ts'
+import type { ViewerStreams } from './viewer.ts'
+
+export interface StreamsOptions {
+  readonly engine: Engine
+  readonly settings: StreamSettings
+  readonly report: Report
+  readonly log: Log
+  /** Called when something that a snapshot or a list shows has changed. */
+  readonly onChange: () => void
+  /**
+   * The stream's legs were lost with their worker: its FFmpeg must be ended
+   * and started again at once, which is nobody's failure.
+   */
+  readonly onRestartNeeded: (id: StreamId) => void
+}
+
+/** The registered streams. */
+export class Streams implements ViewerStreams, StreamRegistry {
+  readonly #options: StreamsOptions
+  readonly #streams = new Map<string, LiveStream>()
+
+  constructor(options: StreamsOptions) {
+    this.#options = options
+  }
+
+  /**
+   * Registers a stream, stopped.
+   * @throws {RangeError} when there is one of that id
+   */
+  add(id: StreamId, config: ManagedWebrtc | ExternalWebrtc): LiveStream {
+    if (this.#streams.has(id)) {
+      throw new RangeError(`Cannot register stream ${id}: it exists`)
+    }
+    const { onChange, onRestartNeeded } = this.#options
+    const stream = new LiveStream({
+      ...this.#options,
+      id,
+      config,
+      onRestartNeeded: () => {
+        onRestartNeeded(id)
+      },
+      onRemoved: () => {
+        this.#streams.delete(id)
+        onChange()
+      },
+    })
+    this.#streams.set(id, stream)
+    onChange()
+    return stream
+  }
+
+  find(id: string): LiveStream | undefined {
+    return this.#streams.get(id)
+  }
+
+  /** All of them, in the order they were registered. */
+  get all(): readonly LiveStream[] {
+    return [...this.#streams.values()]
+  }
+
+  statuses(): readonly StreamStatus[] {
+    return this.all.map(stream => stream.status)
+  }
+
+  /** Removes all. Idempotent. */
+  async close(): Promise<void> {
+    await Promise.all(this.all.map(stream => stream.remove()))
+  }
+}

@@ -1,0 +1,256 @@
+import type {
+  DtlsState,
+  IceState,
+  RtpCapabilities,
+  WebRtcTransport,
+} from 'mediasoup/types'
+
+import type { Bound } from '../engine/bound.ts'
+import { bounded } from '../engine/bounded.ts'
+import type { PortPool } from '../engine/port-pool.ts'
+import { allCandidates, listenInfo, type Endpoint } from './endpoints.ts'
+import type { Feed } from './feed.ts'
+import { streamError } from './stream-error.ts'
+import type {
+  ViewerMedia,
+  ViewerRequest,
+  ViewerState,
+  ViewerTransport,
+} from './viewer.ts'
+
+export interface OpenViewerOptions {
+  readonly feed: Feed
+  readonly request: ViewerRequest
+  readonly sockets: readonly Endpoint[]
+  readonly udpPorts: PortPool
+  /** undefined: no ICE over TCP. */
+  readonly tcpPorts: PortPool | undefined
+  /** 0: a viewer is never lost for lack of consent. */
+  readonly iceConsentTimeoutS: number
+  readonly signal: AbortSignal
+  /** Called once, when it is closed, whoever closed it. */
+  readonly onClosed: () => void
+}
+
+/**
+ * Makes a transport in the feed's router that sends what the request asks.
+ * @throws {EngineError}
+ */
+export async function openViewerTransport(
+  options: OpenViewerOptions,
+): Promise<ViewerHandle> {
+  const { feed, request, signal } = options
+  const transport = await openTransport(options)
+  try {
+    const [, ...sent] = await bounded(
+      'connect a viewer',
+      Promise.all([
+        transport.made.connect({ dtlsParameters: request.dtlsParameters }),
+        ...request.media.map(media => consume(transport.made, feed, media)),
+      ]),
+      signal,
+      () => undefined,
+    )
+    return new ViewerHandle(transport, sent, options)
+  } catch (error) {
+    transport.close()
+    throw error
+  }
+}
+
+function openTransport({
+  feed,
+  sockets,
+  udpPorts,
+  tcpPorts,
+  iceConsentTimeoutS,
+  signal,
+}: OpenViewerOptions): Promise<Bound<WebRtcTransport>> {
+  const count = sockets.length
+  return feed.worker.bind({
+    action: 'open a viewer',
+    demands: [
+      { pool: udpPorts, count },
+      ...(tcpPorts ? [{ pool: tcpPorts, count }] : []),
+    ],
+    make: ports =>
+      feed.router.createWebRtcTransport({
+        // mediasoup prefers candidates in the order of these.
+        listenInfos: ports.flatMap((port, index) => {
+          const socket = sockets[index % count]
+          const protocol = index < count ? 'udp' : 'tcp'
+          return socket ? [listenInfo(protocol, socket, port)] : []
+        }),
+        enableTcp: tcpPorts !== undefined,
+        iceConsentTimeout: iceConsentTimeoutS,
+      }),
+    signal,
+  })
+}
+
+async function consume(
+  transport: WebRtcTransport,
+  feed: Feed,
+  media: ViewerMedia,
+) {
+  const { kind, mid } = media
+  const consumer = await transport.consume({
+    producerId: feed.producers.get(kind) ?? '',
+    rtpCapabilities: capabilitiesOf(feed, media),
+    // Also switches NACK on, which works without rtx as well.
+    enableRtx: true,
+    mid,
+  })
+  return { kind, mid, rtpParameters: consumer.rtpParameters }
+}
+
+/** What the offer can take, in mediasoup's terms. */
+function capabilitiesOf(feed: Feed, media: ViewerMedia): RtpCapabilities {
+  const { kind, codec, headerExtensions } = media
+  const ofRouter = feed.router.rtpCapabilities.codecs ?? []
+  const main = ofRouter.find(
+    ({ preferredPayloadType }) => preferredPayloadType === codec.payloadType,
+  )
+  const rtx = ofRouter.find(
+    ({ mimeType, parameters }) =>
+      mimeType === 'video/rtx' && parameters?.['apt'] === codec.payloadType,
+  )
+  const keepsRtx =
+    codec.rtxPayloadType !== undefined &&
+    rtx?.preferredPayloadType === codec.rtxPayloadType
+  const rtcpFeedback = (main?.rtcpFeedback ?? []).filter(ours =>
+    codec.rtcpFeedback.some(
+      ({ type, parameter = '' }) =>
+        type === ours.type && parameter === (ours.parameter ?? ''),
+    ),
+  )
+  return {
+    codecs: [
+      // The router's parameters, since which variant of a codec is good
+      // enough was decided when the offer was read.
+      ...(main ? [{ ...main, rtcpFeedback }] : []),
+      ...(keepsRtx ? [rtx] : []),
+    ],
+    headerExtensions: headerExtensions.map(({ uri, id }) => ({
+      kind,
+      uri,
+      preferredId: id,
+    })),
+  }
+}
+
+/** A viewer's transport, as WHEP holds it and as its stream ends it. */
+export class ViewerHandle implements ViewerTransport {
+  readonly sent: ViewerTransport['sent']
+  readonly iceCandidates: ViewerTransport['iceCandidates']
+  readonly #transport: Bound<WebRtcTransport>
+  readonly #onClosed: () => void
+  #state: ViewerState
+  #listener: ((state: ViewerState) => void) | undefined
+  #wasConnected = false
+  #closed = false
+
+  constructor(
+    transport: Bound<WebRtcTransport>,
+    sent: ViewerTransport['sent'],
+    { sockets, onClosed, feed }: OpenViewerOptions,
+  ) {
+    const { made } = transport
+    this.sent = sent
+    this.iceCandidates = allCandidates(made.iceCandidates, sockets)
+    this.#transport = transport
+    this.#onClosed = onClosed
+    this.#state = 'new'
+    const update = () => {
+      this.#update(made.iceState, made.dtlsState)
+    }
+    made.on('icestatechange', update)
+    made.on('dtlsstatechange', update)
+    made.on('routerclose', () => {
+      // Our own shutdown closes workers too, and that is no failure.
+      this.end(feed.worker.died ? 'worker-died' : 'stream-ended')
+    })
+    update()
+    if (made.closed) this.end(feed.worker.died ? 'worker-died' : 'stream-ended')
+  }
+
+  get iceParameters() {
+    return this.#transport.made.iceParameters
+  }
+
+  get dtlsParameters() {
+    return this.#transport.made.dtlsParameters
+  }
+
+  get state(): ViewerState {
+    return this.#state
+  }
+
+  get remoteAddress(): string | undefined {
+    return this.#transport.made.iceSelectedTuple?.remoteIp
+  }
+
+  onState(listener: (state: ViewerState) => void): void {
+    this.#listener = listener
+  }
+
+  async restartIce(signal: AbortSignal) {
+    try {
+      return await bounded(
+        'restart ICE',
+        this.#transport.made.restartIce(),
+        signal,
+        () => undefined,
+      )
+    } catch (error) {
+      throw streamError(error)
+    }
+  }
+
+  /** Its stream or worker is gone: tells so, and closes it. */
+  end(state: 'worker-died' | 'stream-ended'): void {
+    this.#enter(state)
+    this.close()
+  }
+
+  close(): void {
+    if (this.#closed) return
+    this.#closed = true
+    this.#listener = undefined
+    this.#transport.close()
+    this.#onClosed()
+  }
+
+  #update(ice: IceState, dtls: DtlsState): void {
+    if (dtls === 'failed') this.#enter('dtls-failed')
+    else if (dtls === 'closed') this.#enter('dtls-closed')
+    else if (ice === 'new') this.#enter('new')
+    else if (ice === 'disconnected' && this.#wasConnected) {
+      this.#enter('disconnected')
+    } else if (dtls === 'connected' && ice !== 'disconnected') {
+      this.#wasConnected = true
+      this.#enter('connected')
+    } else this.#enter('checking')
+  }
+
+  #enter(state: ViewerState): void {
+    if (state === this.#state || isFinal(this.#state)) return
+    this.#state = state
+    this.#listener?.(state)
+  }
+}
+
+function isFinal(state: ViewerState): boolean {
+  switch (state) {
+    case 'dtls-failed':
+    case 'dtls-closed':
+    case 'worker-died':
+    case 'stream-ended':
+      return true
+    case 'new':
+    case 'checking':
+    case 'connected':
+    case 'disconnected':
+      return false
+  }
+}

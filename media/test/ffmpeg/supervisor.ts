@@ -1,0 +1,303 @@
+import { readdir, readFile } from 'node:fs/promises'
+
+import t from 'tap'
+
+import { fakeProgram } from '../fixtures/fake-program.ts'
+import { FakeStream } from '../fixtures/fake-streams.ts'
+import { NOWHERE, PICTURE, supervise, TONE } from '../fixtures/supervised.ts'
+import { temporaryFolder } from '../fixtures/temporary-folder.ts'
+import { waitFor } from '../fixtures/wait-for.ts'
+
+const SOON = { enabled: true, delayMs: 0 }
+
+t.test(
+  'FFmpeg runs, tells its progress, and finishes when stopped',
+  async t => {
+    const port = new FakeStream('camera')
+    const { supervisor } = await supervise(t, {
+      args: [...PICTURE, ...NOWHERE],
+      port,
+    })
+    t.equal(supervisor.status().exec, 'finished')
+    supervisor.start()
+    t.equal(supervisor.status().exec, 'starting')
+    const { progress } = await waitFor(() => {
+      const status = supervisor.status()
+      return status.progress.frame > 0 && status
+    })
+    t.ok(progress.timeS > 0)
+    t.equal(supervisor.status().exec, 'running')
+    const stopped = supervisor.stop()
+    t.equal(supervisor.status().exec, 'finishing')
+    await stopped
+    t.equal(supervisor.status().exec, 'finished')
+    t.same(port.calls, ['prepareRun', 'runStarted', 'runEnded'])
+    t.match(port.ends, [{ asked: true, code: 255, signal: null }])
+  },
+)
+
+t.test('what the stream wants as outputs comes last', async t => {
+  const port = new FakeStream('camera')
+  port.outputs = ['-map', '0:v', ...NOWHERE]
+  const { supervisor } = await supervise(t, { args: PICTURE, port })
+  supervisor.start()
+  await waitFor(() => supervisor.status().progress.frame > 0)
+  t.same(supervisor.status().command.slice(-5), port.outputs)
+})
+
+t.test('a child has no environment but the name of its run', async t => {
+  const folder = await temporaryFolder(t)
+  const { supervisor, runs } = await supervise(t, {
+    binary: await fakeProgram(
+      folder,
+      'cat /proc/self/environ >&2; echo >&2; exec sleep 99',
+    ),
+  })
+  supervisor.start()
+  const line = await waitFor(() => supervisor.report().log[0]?.[1])
+  const entries = line.split('\0').filter(entry => entry !== '')
+  // The shell puts PWD and the like there by itself.
+  const names = entries.map(entry => entry.split('=')[0])
+  t.notOk(names.includes('PATH'))
+  t.notOk(names.includes('HOME'))
+  const [run] = await readdir(runs)
+  t.ok(entries.includes(`DRAGONFORK_RUN=${run?.replace('.json', '')}`))
+})
+
+t.test(
+  'a clean exit is finished, and starts again after the delay',
+  async t => {
+    const port = new FakeStream('camera')
+    const { supervisor } = await supervise(t, {
+      args: ['-f', 'lavfi', '-i', 'testsrc2=d=0.1', ...NOWHERE],
+      reconnect: SOON,
+      port,
+    })
+    supervisor.start()
+    const waiting = await waitFor(() => {
+      const status = supervisor.status()
+      return status.reconnectS !== undefined && status
+    })
+    t.equal(waiting.exec, 'finished')
+    await waitFor(() => port.ends.length === 2)
+    t.match(port.ends[1], { asked: false, code: 0, signal: null })
+  },
+)
+
+t.test(
+  'without reconnect it stays as it ended, and can be started',
+  async t => {
+    const port = new FakeStream('camera')
+    const { supervisor } = await supervise(t, {
+      args: ['-i', 'no-such-file', ...NOWHERE],
+      port,
+    })
+    supervisor.start()
+    await waitFor(() => supervisor.status().exec === 'failed')
+    t.equal(supervisor.status().reconnectS, undefined)
+    t.match(port.ends, [{ asked: false, code: 1, signal: null }])
+    t.match(port.ends[0]?.log.at(-1), /no-such-file: No such file/)
+    await waitFor(() => {
+      supervisor.start()
+      return port.ends.length === 2
+    })
+  },
+)
+
+t.test('death by a signal is killed', async t => {
+  const folder = await temporaryFolder(t)
+  const port = new FakeStream('camera')
+  const { supervisor } = await supervise(t, {
+    binary: await fakeProgram(folder, 'kill -KILL $$'),
+    port,
+  })
+  supervisor.start()
+  await waitFor(() => supervisor.status().exec === 'killed')
+  t.match(port.ends, [{ asked: false, code: null, signal: 'SIGKILL' }])
+})
+
+t.test(
+  'a child that ignores SIGINT is killed, with its own children',
+  async t => {
+    const folder = await temporaryFolder(t)
+    const port = new FakeStream('camera')
+    const { supervisor } = await supervise(t, {
+      binary: await fakeProgram(
+        folder,
+        `trap '' INT; /bin/sleep 1000 & echo "child $!" >&2; while :; do wait; done`,
+      ),
+      bounds: { killAfterMs: 50 },
+      port,
+    })
+    supervisor.start()
+    const line = await waitFor(() => supervisor.report().log[0]?.[1])
+    const stopped = supervisor.stop()
+    t.equal(supervisor.status().exec, 'finishing')
+    await stopped
+    t.equal(supervisor.status().exec, 'killed')
+    t.match(port.ends, [{ asked: true, signal: 'SIGKILL' }])
+    const pid = line.replace('child ', '')
+    await waitFor(async () => {
+      const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '')
+      return stat === '' || stat.includes(') Z ')
+    })
+    t.match(
+      supervisor.report().log.at(-1)?.[1],
+      /^Killed because it did not end/,
+    )
+  },
+)
+
+t.test(
+  'a missing FFmpeg fails the start, is said, and is tried again',
+  async t => {
+    const port = new FakeStream('camera')
+    const { supervisor, records } = await supervise(t, {
+      binary: 'no-such-ffmpeg',
+      reconnect: SOON,
+      port,
+    })
+    supervisor.start()
+    await waitFor(() => port.ends.length === 2)
+    t.match(port.ends[0], { asked: false, code: null, signal: null })
+    t.notOk(port.calls.includes('runStarted'))
+    t.match(records, [
+      {
+        level: 'error',
+        message: 'cannot start FFmpeg',
+        process: 'camera',
+        reason: /no executable no-such-ffmpeg in PATH/,
+      },
+    ])
+    t.match(supervisor.report().history[0]?.exit_state, 'failed')
+  },
+)
+
+t.test('a file that is no program fails the start', async t => {
+  const folder = await temporaryFolder(t)
+  const program = await fakeProgram(folder, '')
+  const { writeFile } = await import('node:fs/promises')
+  await writeFile(program, '#!/no/such/interpreter\n')
+  const port = new FakeStream('camera')
+  const { supervisor } = await supervise(t, { binary: program, port })
+  supervisor.start()
+  await waitFor(() => supervisor.status().exec === 'failed')
+  t.match(supervisor.status().lastLine, /ENOENT/)
+  t.match(port.ends, [{ asked: false, code: null, signal: null }])
+})
+
+t.test(
+  'legs that cannot be made fail the start, and are tried again',
+  async t => {
+    const port = new FakeStream('camera')
+    port.outputs = new Error('no more ports')
+    const { supervisor } = await supervise(t, {
+      args: [...TONE, ...NOWHERE],
+      reconnect: SOON,
+      port,
+    })
+    supervisor.start()
+    await waitFor(() => supervisor.status().exec === 'failed')
+    t.match(supervisor.status().lastLine, 'no more ports')
+    t.same(port.ends, [], 'the stream has counted them itself')
+    port.outputs = []
+    await waitFor(() => supervisor.status().exec === 'running')
+  },
+)
+
+t.test('a stop while legs are made starts nothing', async t => {
+  const port = new FakeStream('camera')
+  const release = port.hold()
+  const { supervisor } = await supervise(t, {
+    args: [...TONE, ...NOWHERE],
+    port,
+  })
+  supervisor.start()
+  await waitFor(() => port.calls.length === 1)
+  const stopped = supervisor.stop()
+  release()
+  await stopped
+  t.equal(supervisor.status().exec, 'finished')
+  t.same(port.calls, ['prepareRun'])
+})
+
+t.test('a restart while legs are made makes them again', async t => {
+  const port = new FakeStream('camera')
+  const release = port.hold()
+  const { supervisor } = await supervise(t, {
+    args: [...TONE, ...NOWHERE],
+    port,
+  })
+  supervisor.start()
+  await waitFor(() => port.calls.length === 1)
+  supervisor.restart('the worker died')
+  release()
+  await waitFor(() => supervisor.status().exec === 'running')
+  t.same(port.calls, ['prepareRun', 'prepareRun', 'runStarted'])
+})
+
+t.test('a restart counts nothing and does not wait', async t => {
+  const port = new FakeStream('camera')
+  const { supervisor, records } = await supervise(t, {
+    args: [...TONE, ...NOWHERE],
+    reconnect: { enabled: true, delayMs: 3_600_000 },
+    port,
+  })
+  supervisor.start()
+  await waitFor(() => supervisor.status().progress.timeS > 0)
+  supervisor.restart('the worker died')
+  await waitFor(() => port.calls.filter(c => c === 'runStarted').length === 2)
+  t.match(port.ends, [{ asked: true }])
+  t.match(
+    records.find(({ message }) => message === 'restarting FFmpeg'),
+    { reason: 'the worker died' },
+  )
+})
+
+t.test('a restart brings a start forward that is due', async t => {
+  const port = new FakeStream('camera')
+  const { supervisor } = await supervise(t, {
+    args: ['-i', 'no-such-file', ...NOWHERE],
+    reconnect: { enabled: true, delayMs: 3_600_000 },
+    port,
+  })
+  supervisor.start()
+  const due = await waitFor(() => supervisor.status().reconnectS)
+  t.ok(due > 3500 && due <= 3600)
+  supervisor.restart('an operator')
+  await waitFor(() => port.ends.length === 2)
+})
+
+t.test('a stop ends the wait for a start that is due', async t => {
+  const { supervisor } = await supervise(t, {
+    args: ['-i', 'no-such-file', ...NOWHERE],
+    reconnect: { enabled: true, delayMs: 3_600_000 },
+  })
+  supervisor.start()
+  await waitFor(() => supervisor.status().reconnectS)
+  await supervisor.stop()
+  t.match(supervisor.status(), { exec: 'failed', reconnectS: undefined })
+  supervisor.restart('nothing to restart')
+  t.equal(supervisor.status().exec, 'failed')
+})
+
+t.test('a stop after a stop, or without a start, is done at once', async t => {
+  const { supervisor } = await supervise(t, { args: [...TONE, ...NOWHERE] })
+  await supervisor.stop()
+  supervisor.start()
+  await waitFor(() => supervisor.status().exec === 'running')
+  await Promise.all([supervisor.stop(), supervisor.stop()])
+  await supervisor.stop()
+  t.equal(supervisor.status().exec, 'finished')
+})
+
+t.test('no file of a run outlives it', async t => {
+  const { supervisor, runs } = await supervise(t, {
+    args: [...TONE, ...NOWHERE],
+  })
+  supervisor.start()
+  await waitFor(() => supervisor.status().exec === 'running')
+  t.equal((await readdir(runs)).length, 1)
+  await supervisor.stop()
+  t.same(await readdir(runs), [])
+})

@@ -1,0 +1,163 @@
+import fc from 'fast-check'
+import { setImmediate } from 'node:timers/promises'
+import t from 'tap'
+
+import { FakeClock } from './fixtures/clock.ts'
+import { Cutter } from './fixtures/cutter.ts'
+import { ScriptedExporter } from './fixtures/exporter.ts'
+import {
+  iceDuration,
+  legFailure,
+  newOutbox,
+  viewOf,
+} from './fixtures/outbox.ts'
+
+const STREAMS = ['a', 'b', 'c'] as const
+
+/** One thing that happens, and for how many rounds it is left to work. */
+const event = fc.record({
+  rounds: fc.nat({ max: 20 }),
+  what: fc.oneof(
+    {
+      weight: 5,
+      arbitrary: fc.record({
+        do: fc.constant('report' as const),
+        stream: fc.constantFrom(...STREAMS),
+        times: fc.integer({ min: 1, max: 30 }),
+        quarters: fc.nat({ max: 44 }),
+      }),
+    },
+    {
+      weight: 4,
+      arbitrary: fc.record({
+        do: fc.constant('cut' as const),
+        bytes: fc.nat({ max: 700 }),
+        way: fc.constantFrom('up' as const, 'down' as const),
+      }),
+    },
+    { weight: 1, arbitrary: fc.constant({ do: 'cut now' } as const) },
+    { weight: 1, arbitrary: fc.constant({ do: 'freeze' } as const) },
+    { weight: 1, arbitrary: fc.constant({ do: 'restart exporter' } as const) },
+    { weight: 1, arbitrary: fc.constant({ do: 'exporter forgets' } as const) },
+    { weight: 1, arbitrary: fc.constant({ do: 'restart media' } as const) },
+  ),
+})
+
+type Event = typeof event extends fc.Arbitrary<infer Value> ? Value : never
+
+/**
+ * Plays `events` over real sockets in time that is not real, then lets all
+ * faults end, and gives what the exporter shows beside what was reported.
+ */
+async function play(events: readonly Event[]) {
+  const exporter = new ScriptedExporter()
+  await exporter.up()
+  const cutter = new Cutter(exporter.port)
+  await cutter.start()
+  const clock = new FakeClock()
+  const open = () => {
+    const url = new URL(`ws://127.0.0.1:${cutter.port}/ingest`)
+    const snapshot = () => viewOf(...STREAMS)
+    const { outbox } = newOutbox(url, { clock, random: () => 0, snapshot })
+    outbox.start()
+    return outbox
+  }
+  const close = async (outbox: ReturnType<typeof open>) => {
+    let closed = false
+    const closing = outbox.close().then(() => (closed = true))
+    await clock.until(() => closed, 10)
+    await closing
+  }
+  let outbox = open()
+  let reported = 0
+  let oracle = new Map<string, number>()
+  // What an exporter that forgets can be told again: this boot's.
+  let boot = new Map<string, number>()
+  const count = (series: Map<string, number>, id: string, add: number) =>
+    series.set(id, (series.get(id) ?? 0) + add)
+  const settle = () =>
+    clock.until(() => reported === 0 || exporter.observed === reported, 50)
+  for (const { what, rounds } of events) {
+    switch (what.do) {
+      case 'report': {
+        const seconds = what.quarters / 4
+        for (let i = 0; i < what.times; i += 1) {
+          outbox.report(legFailure(what.stream))
+          outbox.report(iceDuration(what.stream, seconds))
+        }
+        reported += 2 * what.times
+        for (const series of [oracle, boot]) {
+          count(series, `${what.stream} legs`, what.times)
+          count(series, `${what.stream} sum`, what.times * seconds)
+        }
+        break
+      }
+      case 'cut':
+        cutter.cutAfter(what.bytes, what.way)
+        break
+      case 'cut now':
+        cutter.cut()
+        break
+      case 'freeze':
+        exporter.freeze()
+        break
+      case 'restart exporter':
+        await exporter.down()
+        await exporter.up()
+        break
+      case 'exporter forgets':
+        await exporter.down()
+        exporter.forget()
+        oracle = new Map(boot)
+        await exporter.up()
+        break
+      case 'restart media':
+        cutter.cut()
+        await settle()
+        await close(outbox)
+        boot = new Map()
+        reported = 0
+        outbox = open()
+        break
+      default:
+        what satisfies never
+    }
+    for (let i = 0; i < rounds; i += 1) {
+      clock.advance(10)
+      await setImmediate()
+    }
+  }
+  cutter.cut()
+  await settle()
+  await close(outbox)
+  const shown = new Map<string, number>()
+  for (const [key, numbers] of exporter.shown) {
+    const id = key.split('|')[1] ?? ''
+    if (numbers.length === 1) shown.set(`${id} legs`, numbers[0] ?? 0)
+    else shown.set(`${id} sum`, numbers.at(-1) ?? 0)
+  }
+  await cutter.close()
+  await exporter.down()
+  return { shown, oracle, cuts: cutter.cuts, pending: clock.pending }
+}
+
+t.test('any cuts and restarts end in exact totals', async t => {
+  let cuts = 0
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(event, { minLength: 10, maxLength: 60 }),
+      async events => {
+        const played = await play(events)
+        cuts += played.cuts
+        const sorted = (series: ReadonlyMap<string, number>) =>
+          JSON.stringify([...series].sort())
+        if (sorted(played.shown) !== sorted(played.oracle)) {
+          throw new Error(`${sorted(played.shown)} != ${sorted(played.oracle)}`)
+        }
+        return played.pending === 0
+      },
+    ),
+    { numRuns: 150 },
+  )
+  t.ok(cuts > 100, `${cuts} connections were cut within a frame`)
+})

@@ -1,0 +1,323 @@
+import t from 'tap'
+
+import { CLOSE_CODES, type CloseReason } from '../../../shared/frames.ts'
+import { BATCH_INTERVAL_MS, SILENCE_LIMIT_MS } from '../../../shared/limits.ts'
+import { FakeClock } from './fixtures/clock.ts'
+import type { ScriptedExporter } from './fixtures/exporter.ts'
+import {
+  legFailure,
+  startExporter,
+  startOutbox,
+  viewOf,
+} from './fixtures/outbox.ts'
+
+const SERIES = 'dragonfork_webrtc_ffmpeg_leg_failures_total|cam|video'
+
+function totalOf(exporter: ScriptedExporter): number | undefined {
+  return exporter.shown.get(SERIES)?.[0]
+}
+
+t.test('a cut connection comes back and nothing is counted twice', async t => {
+  const exporter = await startExporter(t)
+  const clock = new FakeClock()
+  const { outbox } = startOutbox(t, exporter.url, { clock })
+  for (let round = 1; round <= 20; round += 1) {
+    outbox.report(legFailure('cam'))
+    await clock.until(() => exporter.observed === round, 10)
+    exporter.cut()
+  }
+  t.equal(totalOf(exporter), 20)
+})
+
+t.test('an ack that was lost does not count a batch twice', async t => {
+  const exporter = await startExporter(t)
+  const clock = new FakeClock()
+  const { outbox } = startOutbox(t, exporter.url, { clock })
+  exporter.script.ack = () => null
+  outbox.report(legFailure('cam'))
+  await clock.until(() => exporter.observed === 1, 1)
+  exporter.script.ack = ({ seq }) => ({ kind: 'ack', seq })
+  exporter.cut()
+  outbox.report(legFailure('cam'))
+  await clock.until(() => exporter.observed === 2, 10)
+  t.equal(totalOf(exporter), 2)
+  t.match(
+    exporter.batches.map(({ seq }) => seq),
+    [1, 2],
+  )
+})
+
+t.test('an exporter that forgot everything is told everything', async t => {
+  const exporter = await startExporter(t)
+  const clock = new FakeClock()
+  const { outbox } = startOutbox(t, exporter.url, { clock })
+  for (const id of ['cam', 'other']) outbox.report(legFailure(id))
+  await clock.until(() => exporter.observed === 2, 1)
+  await exporter.down()
+  exporter.forget()
+  outbox.report(legFailure('cam'))
+  await exporter.up()
+  await clock.until(() => exporter.observed === 3, 10)
+  t.equal(totalOf(exporter), 2)
+  t.equal(exporter.shown.size, 2)
+  t.equal(exporter.batches.at(-1)?.seq, 1)
+})
+
+t.test('a welcome with an older seq brings what came after it', async t => {
+  const exporter = await startExporter(t)
+  const clock = new FakeClock()
+  const { outbox } = startOutbox(t, exporter.url, { clock })
+  for (const [i, id] of ['a', 'b', 'c'].entries()) {
+    outbox.report(legFailure(id))
+    await clock.until(() => exporter.observed === i + 1, 10)
+  }
+  exporter.pretendSeq(1)
+  exporter.cut()
+  await clock.until(() => exporter.batches.length === 4, 10)
+  t.match(exporter.batches.at(-1), {
+    seq: 2,
+    cells: [{ labels: ['b', 'video'] }, { labels: ['c', 'video'] }],
+  })
+})
+
+t.test(
+  'a welcome with a seq never sent brings everything, and is said',
+  async t => {
+    const exporter = await startExporter(t)
+    const clock = new FakeClock()
+    const { outbox, lines } = startOutbox(t, exporter.url, { clock })
+    outbox.report(legFailure('cam'))
+    await clock.until(() => exporter.observed === 1, 1)
+    exporter.pretendSeq(500)
+    exporter.cut()
+    await clock.until(() => exporter.batches.length === 2, 10)
+    t.match(exporter.batches.at(-1), { seq: 501, cells: [{ total: 1 }] })
+    t.equal(lines.filter(line => line.includes('never sent')).length, 1)
+  },
+)
+
+t.test('what the protocol does not allow ends the connection only', async t => {
+  const nonsense = [
+    '',
+    'hello',
+    '[]',
+    '{"kind":"batch"}',
+    '{"kind":"ack"}',
+    '{"kind":"ack","seq":-1}',
+    '{"kind":"ack","seq":0}',
+    '{"kind":"ack","seq":7}',
+    '{"kind":"welcome","seq":0}',
+    '{"kind":"ack","seq":9007199254740993}',
+    '\u0000'.repeat(1000),
+    'x'.repeat(2 * 1024 * 1024),
+  ]
+  for (const text of nonsense) {
+    const exporter = await startExporter(t)
+    const clock = new FakeClock()
+    const { outbox } = startOutbox(t, exporter.url, { clock })
+    let left = 2
+    exporter.script.ack = ({ seq }) => {
+      left -= 1
+      return left > 0 ? text : { kind: 'ack', seq }
+    }
+    outbox.report(legFailure('cam'))
+    await clock.until(() => exporter.connections === 2, 10)
+    outbox.report(legFailure('cam'))
+    await clock.until(() => exporter.observed === 2, 10)
+    t.equal(totalOf(exporter), 2, JSON.stringify(text.slice(0, 40)))
+  }
+})
+
+t.test('nonsense instead of a welcome ends the connection only', async t => {
+  for (const text of [
+    '',
+    'no',
+    '{"kind":"ack","seq":1}',
+    '{"kind":"welcome","seq":9007199254740991}',
+  ]) {
+    const exporter = await startExporter(t)
+    const clock = new FakeClock()
+    let first = true
+    const honest = exporter.script.welcome
+    exporter.script.welcome = (hello, kept) => {
+      if (!first) return honest(hello, kept)
+      first = false
+      return text
+    }
+    const { outbox } = startOutbox(t, exporter.url, { clock })
+    outbox.report(legFailure('cam'))
+    await clock.until(() => exporter.observed === 1, 10)
+    t.equal(exporter.connections, 2, JSON.stringify(text))
+  }
+})
+
+t.test('every refusal is explained once, however often it comes', async t => {
+  const clock = new FakeClock()
+  const said = new Set<string>()
+  for (const reason of Object.keys(CLOSE_CODES) as CloseReason[]) {
+    const exporter = await startExporter(t)
+    exporter.script.welcome = () => CLOSE_CODES[reason]
+    const { lines } = startOutbox(t, exporter.url, { clock })
+    await clock.until(() => exporter.connections === 4, 50)
+    t.equal(lines.length, 1, reason)
+    t.match(lines[0], new RegExp(`"code":${CLOSE_CODES[reason]}`))
+    const { message } = JSON.parse(lines[0] ?? '{}') as { message: string }
+    said.add(message)
+  }
+  t.equal(said.size, Object.keys(CLOSE_CODES).length, 'each in its own words')
+  t.ok([...said].some(message => message.includes('CORE_ID')))
+})
+
+t.test('a refused upgrade is explained by its status, once', async t => {
+  const clock = new FakeClock()
+  for (const [status, says] of [
+    [401, 'CORE_EXPORTER_TOKEN'],
+    [403, 'CORE_EXPORTER_TOKEN'],
+    [404, 'CORE_EXPORTER_URL'],
+    [200, 'CORE_EXPORTER_URL'],
+    [503, 'connections'],
+  ] as const) {
+    const exporter = await startExporter(t)
+    let asked = 0
+    exporter.script.upgrade = () => {
+      asked += 1
+      return asked < 4 ? status : 101
+    }
+    const { outbox, lines } = startOutbox(t, exporter.url, { clock })
+    outbox.report(legFailure('cam'))
+    await clock.until(() => exporter.observed === 1, 50)
+    t.equal(lines.filter(line => line.includes(says)).length, 1, says)
+  }
+})
+
+t.test('a token that no header takes is said, and hurts nobody', async t => {
+  const exporter = await startExporter(t)
+  const clock = new FakeClock()
+  const { outbox, lines } = startOutbox(t, exporter.url, {
+    clock,
+    token: 'line\nbreak',
+  })
+  outbox.report(legFailure('cam'))
+  clock.advance(60_000)
+  t.equal(lines.length, 1)
+  t.notMatch(lines[0], /line.*break/)
+  t.equal(exporter.connections, 0)
+})
+
+t.test(
+  'an absent exporter is said once and served soon after it is back',
+  async t => {
+    const exporter = await startExporter(t)
+    await exporter.down()
+    const clock = new FakeClock()
+    const { outbox, lines } = startOutbox(t, exporter.url, { clock })
+    await clock.until(() => clock.nowMs() > 600_000, 100)
+    t.equal(lines.length, 1)
+    outbox.report(legFailure('cam'))
+    await exporter.up()
+    const backMs = clock.nowMs()
+    await clock.until(() => exporter.observed === 1, 10)
+    t.ok(clock.nowMs() - backMs < 3_000)
+    await clock.until(() => lines.length > 1)
+    t.match(lines.slice(1), [/exporter connected/])
+  },
+)
+
+t.test(
+  'an exporter that stops answering is cut off and asked again',
+  async t => {
+    const exporter = await startExporter(t)
+    const clock = new FakeClock()
+    const { outbox, lines } = startOutbox(t, exporter.url, { clock })
+    await clock.until(() => exporter.frames.length === 2)
+    exporter.freeze()
+    const frozenMs = clock.nowMs()
+    await clock.until(() => lines.length === 2, 50)
+    t.ok(clock.nowMs() - frozenMs >= SILENCE_LIMIT_MS)
+    outbox.report(legFailure('cam'))
+    await clock.until(() => exporter.observed === 1, 10)
+    t.match(lines[1], /does not answer/)
+  },
+)
+
+t.test('an exporter that never acknowledges is cut off too', async t => {
+  const exporter = await startExporter(t)
+  const clock = new FakeClock()
+  exporter.script.ack = () => null
+  const { outbox } = startOutbox(t, exporter.url, { clock })
+  outbox.report(legFailure('cam'))
+  await clock.until(() => exporter.connections === 2, 50)
+  t.ok(clock.nowMs() >= SILENCE_LIMIT_MS)
+  t.equal(exporter.batches.length, 1, 'and sent nothing meanwhile')
+})
+
+t.test('an exporter that never says welcome is cut off', async t => {
+  const exporter = await startExporter(t)
+  const clock = new FakeClock()
+  exporter.script.welcome = () => null
+  startOutbox(t, exporter.url, { clock })
+  await clock.until(() => exporter.connections === 3, 50)
+  t.ok(clock.nowMs() < 2 * SILENCE_LIMIT_MS)
+})
+
+t.test('nothing is sent to an exporter that does not read', async t => {
+  const exporter = await startExporter(t)
+  const clock = new FakeClock()
+  const ids = Array.from({ length: 4_000 }, (_, i) => `${'x'.repeat(120)}${i}`)
+  const view = viewOf(...ids)
+  let looked = 0
+  const { outbox } = startOutbox(t, exporter.url, {
+    clock,
+    snapshot: () => {
+      looked += 1
+      return view
+    },
+  })
+  await clock.until(() => exporter.frames.length === 2)
+  exporter.freeze()
+  outbox.report(legFailure('cam'))
+  clock.advance(BATCH_INTERVAL_MS)
+  const before = looked
+  for (let i = 0; i < 100; i += 1) {
+    outbox.report(legFailure('cam'))
+    outbox.changed()
+    clock.advance(BATCH_INTERVAL_MS)
+  }
+  // The tick of every 5 s looks for itself.
+  t.ok(looked - before <= 3, `${looked - before} snapshots in 10 s`)
+})
+
+t.test(
+  'snapshots alone do not pile up before one that does not read',
+  async t => {
+    const exporter = await startExporter(t)
+    const clock = new FakeClock()
+    const ids = Array.from(
+      { length: 5_000 },
+      (_, i) => `${'x'.repeat(120)}${i}`,
+    )
+    const view = viewOf(...ids)
+    let looked = 0
+    const { outbox } = startOutbox(t, exporter.url, {
+      clock,
+      snapshot: () => {
+        looked += 1
+        return view
+      },
+    })
+    await clock.until(() => exporter.frames.length === 2)
+    exporter.freeze()
+    const stuck = () => {
+      const before = looked
+      outbox.changed()
+      clock.advance(BATCH_INTERVAL_MS)
+      return looked === before
+    }
+    let rounds = 0
+    await clock.until(() => {
+      rounds += 1
+      return stuck() && stuck() && stuck()
+    })
+    t.ok(rounds < 100, `${rounds} snapshots of 0.8 MB went into the sockets`)
+  },
+)

@@ -1,0 +1,234 @@
+/** Rows M1 to M15 of the requirement table: POST on the endpoint. */
+import t from 'tap'
+import {
+  answerOf,
+  assertProblem,
+  etagOf,
+  locationOf,
+} from './fixtures/assertions.ts'
+import {
+  CHROMIUM,
+  DATA_CHANNEL,
+  GSTREAMER,
+  OFFERS,
+  onlySection,
+  without,
+} from './fixtures/offers.ts'
+import { WhepServer } from './fixtures/whep-server.ts'
+
+const streamOf = (player: string) => (player === 'FIREFOX' ? 'vp8' : 'av')
+
+for (const [player, offer] of Object.entries(OFFERS)) {
+  t.test(`M1: ${player}'s offer is answered with 201`, async t => {
+    const server = await WhepServer.start(t)
+    const response = await server.post(streamOf(player), offer)
+    t.equal(response.status, 201)
+    t.equal(response.headers.get('Content-Type'), 'application/sdp')
+    t.match(locationOf(response), /^\/api\/v3\/whep\/\w+\/[\w-]{22,}$/)
+    const { text, sdp } = await answerOf(response)
+    t.match(text, /^v=0\r\n/)
+    t.match(text, /\r\n$/)
+    t.notMatch(text, /[^\r]\n/, 'every line ends with CRLF')
+    const kinds = (sdp: string) => sdp.match(/^m=\w+/gm)
+    t.same(kinds(text), kinds(offer), 'as many m= of the same kinds in order')
+    t.equal(sdp.media.length, kinds(offer)?.length)
+  })
+}
+
+t.test('M2: each answer has a strong ETag of its own', async t => {
+  const server = await WhepServer.start(t)
+  const [one, two] = [
+    await server.post('av', CHROMIUM),
+    await server.post('av', CHROMIUM),
+  ]
+  t.match(etagOf(one), /^"[\x21\x23-\x7e]+"$/)
+  t.not(etagOf(one), etagOf(two))
+})
+
+for (const type of ['', 'text/plain', 'application/json']) {
+  t.test(`M3: Content-Type "${type}" is 415`, async t => {
+    const server = await WhepServer.start(t)
+    // A body of bytes, or fetch would write a type by itself.
+    const response = await server.request('/api/v3/whep/av', {
+      method: 'POST',
+      headers: type === '' ? {} : { 'Content-Type': type },
+      body: new TextEncoder().encode(CHROMIUM),
+    })
+    await assertProblem(t, response, 415, 'media-type')
+    t.equal(response.headers.get('Accept-Post'), 'application/sdp')
+    t.equal(server.av.transports.length, 0)
+    t.equal(server.sessions.slotsTaken, 0)
+  })
+}
+
+for (const type of ['application/sdp; charset=utf-8', 'Application/SDP']) {
+  t.test(`M4: Content-Type "${type}" is taken`, async t => {
+    const server = await WhepServer.start(t)
+    const response = await server.post('av', CHROMIUM, { 'Content-Type': type })
+    t.equal(response.status, 201)
+  })
+}
+
+const MALFORMED = {
+  'empty body': '',
+  hello: 'hello',
+  'no m=': CHROMIUM.slice(0, CHROMIUM.indexOf('m=')),
+  'no ice-ufrag': without(CHROMIUM, /^a=ice-ufrag/),
+  'no ice-pwd': without(CHROMIUM, /^a=ice-pwd/),
+  'no fingerprint': without(CHROMIUM, /^a=fingerprint/),
+  'unknown fingerprint algorithm': CHROMIUM.replaceAll('sha-256', 'sha-7'),
+  'short fingerprint': CHROMIUM.replaceAll(/:0D\r/g, '\r'),
+  'no v=0': CHROMIUM.replace('v=0\r\n', ''),
+  'broken m=': CHROMIUM.replace(/^m=.*$/m, 'm=video nine'),
+  'no formats': CHROMIUM.replace(/^m=.*$/m, 'm=video 9 UDP/TLS/RTP/SAVPF'),
+  'two of one mid': CHROMIUM.replace('a=mid:1', 'a=mid:0'),
+  'a control character': CHROMIUM.replace('a=mid:1', 'a=mid:\x00'),
+  'setup holdconn': CHROMIUM.replaceAll('actpass', 'holdconn'),
+  'no rtcp-mux': without(CHROMIUM, /^a=rtcp-mux/),
+  'no BUNDLE': without(CHROMIUM, /^a=group/),
+}
+
+for (const [what, offer] of Object.entries(MALFORMED)) {
+  t.test(`M5: an offer with ${what} is 400`, async t => {
+    const server = await WhepServer.start(t)
+    const response = await server.post('av', offer)
+    await assertProblem(t, response, 400, 'malformed-offer')
+    t.equal(server.av.transports.length, 0)
+    t.equal(server.sessions.slotsTaken, 0)
+  })
+}
+
+for (const direction of ['recvonly', 'sendrecv', '']) {
+  t.test(`M6, M7: to "${direction}" the answer is sendonly`, async t => {
+    const server = await WhepServer.start(t)
+    const offer =
+      direction === ''
+        ? without(CHROMIUM, /^a=recvonly/)
+        : CHROMIUM.replaceAll('recvonly', direction)
+    const { sdp, text } = await answerOf(await server.post('av', offer))
+    t.same(
+      sdp.media.map(media => media.direction),
+      ['sendonly', 'sendonly'],
+    )
+    t.notMatch(text, /^a=(sendrecv|recvonly)/m)
+  })
+}
+
+for (const direction of ['sendonly', 'inactive']) {
+  t.test(`M8: a section that is ${direction} is rejected`, async t => {
+    const server = await WhepServer.start(t)
+    const offer = CHROMIUM.replace('a=recvonly', `a=${direction}`)
+    const { sdp, text } = await answerOf(await server.post('av', offer))
+    t.same(
+      sdp.media.map(media => media.port),
+      [0, 9],
+    )
+    t.match(text, /^a=group:BUNDLE 1\r$/m)
+    const none = CHROMIUM.replaceAll('recvonly', direction)
+    const response = await server.post('av', none)
+    await assertProblem(t, response, 400, 'malformed-offer')
+  })
+}
+
+t.test('M9: bundle-only with port 0 is taken, with port 9', async t => {
+  const server = await WhepServer.start(t)
+  const { sdp } = await answerOf(await server.post('av', GSTREAMER))
+  t.same(
+    sdp.media.map(media => media.port),
+    [9, 9],
+  )
+  t.same(sdp.groups?.[0]?.mids, 'video0 audio1')
+})
+
+t.test('M9: port 0 without bundle-only is a disabled section', async t => {
+  const server = await WhepServer.start(t)
+  const offer = without(GSTREAMER, /^a=bundle-only/)
+  const { sdp } = await answerOf(await server.post('av', offer))
+  t.same(
+    sdp.media.map(media => media.port),
+    [9, 0],
+  )
+})
+
+t.test('M10, M11: one bundled, muxed transport', async t => {
+  const server = await WhepServer.start(t)
+  const offer = CHROMIUM.replace('BUNDLE 0 1', 'BUNDLE 0 1 2') + DATA_CHANNEL
+  const { sdp, sections } = await answerOf(await server.post('av', offer))
+  t.same(sdp.groups, [{ type: 'BUNDLE', mids: '0 1' }])
+  const accepted = sections.slice(0, 2)
+  for (const section of accepted) {
+    t.match(section, /^a=rtcp-mux\r$/m)
+    t.match(section, /^a=rtcp-mux-only\r$/m)
+  }
+  for (const name of ['ice-ufrag', 'ice-pwd', 'fingerprint', 'setup']) {
+    const values = accepted.map(
+      section => new RegExp(`^a=${name}:(.*)`, 'm').exec(section)?.[1],
+    )
+    t.type(values[0], 'string')
+    t.equal(new Set(values).size, 1, `one ${name}`)
+  }
+})
+
+t.test('M12: one MediaStream, a track of each kind', async t => {
+  const server = await WhepServer.start(t)
+  const { sdp } = await answerOf(await server.post('av', CHROMIUM))
+  const msids = sdp.media.map(media => media.msid?.[0])
+  t.equal(new Set(msids.map(msid => msid?.id)).size, 1)
+  t.same(
+    msids.map(msid => msid?.appdata),
+    ['video', 'audio'],
+  )
+  t.not(msids[0]?.id, '-')
+})
+
+t.test('M13: all candidates are in the answer', async t => {
+  const server = await WhepServer.start(t)
+  const { sdp } = await answerOf(await server.post('av', CHROMIUM))
+  for (const media of sdp.media) {
+    t.match(media.candidates, [{ ip: '192.0.2.7', port: 44000, type: 'host' }])
+    t.equal(media.endOfCandidates, 'end-of-candidates')
+  }
+  t.equal(sdp.icelite, 'ice-lite')
+})
+
+t.test('M14: an unknown stream is 404, after the token', async t => {
+  const server = await WhepServer.start(t, { config: { whepToken: 'secret' } })
+  const unasked = await server.post('nobody', CHROMIUM)
+  await assertProblem(t, unasked, 401, 'token-missing')
+  const response = await server.post('nobody', CHROMIUM, {
+    Authorization: 'Bearer secret',
+  })
+  await assertProblem(t, response, 404, 'stream-unknown')
+  t.equal(
+    server.observations.count('whep_requests_total', { stream_id: '_unknown' }),
+    2,
+  )
+})
+
+t.test('M15: a stream without RTP is 409', async t => {
+  const server = await WhepServer.start(t)
+  server.av.live = false
+  const response = await server.post('av', CHROMIUM)
+  await assertProblem(t, response, 409, 'stream-not-live')
+  const seconds = Number(response.headers.get('Retry-After'))
+  t.ok(seconds >= 1 && seconds <= 60)
+})
+
+t.test('a stream of one kind rejects the other section', async t => {
+  const server = await WhepServer.start(t)
+  const video = await answerOf(await server.post('video', CHROMIUM))
+  t.same(
+    video.sdp.media.map(media => media.port),
+    [9, 0],
+  )
+  const audio = await answerOf(await server.post('audio', CHROMIUM))
+  t.same(
+    audio.sdp.media.map(media => media.port),
+    [0, 9],
+  )
+  t.match(audio.text, /^a=group:BUNDLE 1\r$/m)
+  t.match(audio.sections[1], /^a=candidate:/m)
+  t.notMatch(audio.sections[0], /^a=candidate:/m)
+  const alone = await server.post('av', onlySection('1'))
+  t.equal(alone.status, 201)
+})

@@ -1,0 +1,78 @@
+import Router from '@koa/router'
+import type { StreamStatus } from '../router/status.ts'
+import { Problem } from '../whep/problem.ts'
+import type { Session } from '../whep/session.ts'
+import type { Sessions } from '../whep/sessions.ts'
+
+export interface AdminRoutesOptions {
+  readonly sessions: Sessions
+  /** All registered streams, running or not. */
+  readonly statuses: () => readonly StreamStatus[]
+}
+
+/** A viewer, as GET /api/v3/webrtc/streams/{id}/peers shows it. */
+export interface PeerStatus {
+  /** The session's id. Who has it can end the session: for admins only. */
+  readonly id: string
+  readonly state: 'offered' | 'connected' | 'disconnected' | 'ended'
+  /** Unix seconds. */
+  readonly created_at: number
+  /** Unix seconds; null until it first connected. */
+  readonly connected_at: number | null
+  readonly user_agent: string
+  readonly remote_address: string | null
+  /** Such as `{ "video": "h264", "audio": "opus" }`. */
+  readonly codecs: Readonly<Record<string, string>>
+}
+
+/** The streams and their viewers, for operators. */
+export function adminRoutes(options: AdminRoutesOptions): Router {
+  const { sessions, statuses } = options
+  const router = new Router({ prefix: '/api/v3/webrtc' })
+
+  router.get('/streams', ctx => {
+    const counts = sessions.countByStream()
+    ctx.body = statuses().map(status => ({
+      ...status,
+      peers: counts.get(status.id) ?? 0,
+    }))
+  })
+
+  router.get('/streams/:id/peers', ctx => {
+    requireStream(statuses(), ctx.params['id'])
+    ctx.body = sessions.of(ctx.params['id'] ?? '').map(peerStatus)
+  })
+
+  router.delete('/streams/:id/peers/:peer', ctx => {
+    const { id = '', peer = '' } = ctx.params
+    requireStream(statuses(), id)
+    if (!sessions.end(id, peer, 'kicked')) {
+      throw new Problem('peer-unknown', 'No viewer of the stream has this id')
+    }
+    ctx.status = 204
+  })
+
+  return router
+}
+
+function requireStream(
+  statuses: readonly StreamStatus[],
+  id: string | undefined,
+): void {
+  if (statuses.some(status => status.id === id)) return
+  throw new Problem('stream-unknown', 'No stream is registered by this id')
+}
+
+function peerStatus(session: Session): PeerStatus {
+  const { connectedAtMs } = session
+  return {
+    id: session.id,
+    state: session.state.at,
+    created_at: Math.floor(session.createdAtMs / 1000),
+    connected_at:
+      connectedAtMs === undefined ? null : Math.floor(connectedAtMs / 1000),
+    user_agent: session.userAgent,
+    remote_address: session.remoteAddress ?? null,
+    codecs: session.codecs,
+  }
+}

@@ -1,0 +1,27 @@
+import type { Middleware } from 'koa'
+import type { Log } from '../../shared/log.ts'
+import { Problem, problemBody, toProblem } from '../whep/problem.ts'
+
+/** The one error path: whatever is thrown becomes application/problem+json. */
+export function answerProblems(log: Log): Middleware {
+  return async (ctx, next) => {
+    try {
+      await next()
+      if (ctx.status === 404 && ctx.body === undefined) {
+        throw new Problem('not-found', 'No route leads there')
+      }
+    } catch (error) {
+      // Nobody is there to be told.
+      if (ctx.res.destroyed) return
+      const problem = toProblem(error)
+      if (problem.code === 'internal') {
+        log.error('request failed', { method: ctx.method, error })
+      }
+      ctx.status = problem.status
+      ctx.set(problem.headers)
+      ctx.set('Content-Type', 'application/problem+json')
+      ctx.set('Cache-Control', 'no-store')
+      ctx.body = JSON.stringify(problemBody(problem))
+    }
+  }
+}

@@ -1,0 +1,151 @@
+import Koa, { type Middleware } from 'koa'
+import Router from '@koa/router'
+import type { Report } from '../../shared/catalogue.ts'
+import type { Log } from '../../shared/log.ts'
+import type { Address } from '../../shared/settings.ts'
+import type { StreamStatus } from '../router/status.ts'
+import type { ViewerStreams } from '../router/viewer.ts'
+import type { Clock } from '../whep/clock.ts'
+import type { IceServer } from '../whep/ice-server.ts'
+import { Problem } from '../whep/problem.ts'
+import { RateLimit } from '../whep/rate-limit.ts'
+import { whepRoutes } from '../whep/routes.ts'
+import type { Sessions } from '../whep/sessions.ts'
+import { adminAccess } from './admin-access.ts'
+import { adminRoutes } from './admin-routes.ts'
+import { answerProblems } from './answer-problems.ts'
+import { HttpServer } from './http-server.ts'
+import { pages } from './pages.ts'
+
+/** The settings that the web reads; `Config` has them all. */
+export interface WebConfig {
+  readonly apiToken: string | undefined
+  readonly whepToken: string | undefined
+  readonly strictEtag: boolean
+  readonly publicBasePath: string
+  readonly postsPerMinute: number
+  readonly iceServers: readonly IceServer[]
+}
+
+export interface WebOptions {
+  readonly config: WebConfig
+  readonly sessions: Sessions
+  readonly streams: ViewerStreams
+  /** All registered streams, running or not. */
+  readonly statuses: () => readonly StreamStatus[]
+  /** Further admin routes, such as /api/v3/process; guarded like the rest. */
+  readonly adminRouters?: readonly Router[]
+  readonly report: Report
+  readonly clock: Clock
+  readonly log: Log
+  /** Version of the product, for GET /api. */
+  readonly version: string
+}
+
+/** The HTTP side of the media process. */
+export interface Web {
+  /** @throws {Error} such as EADDRINUSE */
+  listen(address: Address): Promise<Address>
+  /** Takes no more requests; resolves within a few seconds. Idempotent. */
+  close(): Promise<void>
+}
+
+/** Puts WHEP, the admin API and the pages behind one server. */
+export function createWeb(options: WebOptions): Web {
+  const { config, log } = options
+  const app = new Koa()
+  // Errors of a response under way, such as a reset connection.
+  app.on('error', (error: unknown) => {
+    log.debug('response failed', { error })
+  })
+  app.use(answerProblems(log))
+  app.use(withoutBasePath(config.publicBasePath))
+  for (const router of publicRouters(options)) app.use(router.routes())
+  const guard = adminAccess(config.apiToken)
+  for (const router of [
+    adminRoutes(options),
+    ...(options.adminRouters ?? []),
+  ]) {
+    app.use(guarded(router, guard)).use(router.routes())
+    app.use(refuseOtherMethods(router))
+  }
+  const handle = app.callback()
+  return new HttpServer((request, response) => {
+    handle(request, response).catch((error: unknown) => {
+      log.error('request failed', { error })
+    })
+  })
+}
+
+function publicRouters(options: WebOptions): readonly Router[] {
+  const { config, sessions, streams, report, clock, statuses } = options
+  const whep = whepRoutes({
+    sessions,
+    streams,
+    report,
+    clock,
+    rateLimit: new RateLimit(config.postsPerMinute, clock),
+    token: config.whepToken,
+    strictEtag: config.strictEtag,
+    publicBasePath: config.publicBasePath,
+    iceServers: config.iceServers,
+  })
+  return [
+    whep,
+    aboutRoutes(options.version),
+    // With a viewer token the streams are nobody's business but its holders'.
+    pages({ statuses, listed: config.whepToken === undefined }),
+  ]
+}
+
+/** Upstream Core's ping and, as far as it says nothing of this server, about. */
+function aboutRoutes(version: string): Router {
+  return new Router()
+    .get('/ping', ctx => {
+      ctx.body = 'pong'
+    })
+    .get('/api', ctx => {
+      ctx.body = {
+        app: 'dragonfork-webrtc',
+        auths: [],
+        version: { number: version },
+      }
+    })
+}
+
+/** Serves the same below the base path, for proxies that do not strip it. */
+function withoutBasePath(base: string): Middleware {
+  return (ctx, next) => {
+    if (base === '') return next()
+    if (ctx.path === base && ctx.method === 'GET') {
+      ctx.status = 308
+      ctx.set('Location', `${base}/`)
+      return undefined
+    }
+    if (ctx.path.startsWith(`${base}/`)) ctx.path = ctx.path.slice(base.length)
+    return next()
+  }
+}
+
+/** Whatever the router would serve, by whatever spelling, meets the guard. */
+function guarded(router: Router, guard: Middleware): Middleware {
+  return async (ctx, next) => {
+    const serves = router.match(ctx.path, ctx.method).path.length > 0
+    await (serves ? guard(ctx, next) : next())
+  }
+}
+
+function refuseOtherMethods(router: Router): Middleware {
+  return (ctx, next) => {
+    const { path, route } = router.match(ctx.path, ctx.method)
+    if (route || path.length === 0) return next()
+    const allowed = [...new Set(path.flatMap(({ methods }) => methods))]
+    throw new Problem(
+      'method-not-allowed',
+      `Allowed are ${allowed.join(', ')}`,
+      {
+        headers: { Allow: allowed.join(', ') },
+      },
+    )
+  }
+}

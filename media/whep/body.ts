@@ -1,0 +1,47 @@
+import type { IncomingMessage } from 'node:http'
+import { Problem } from './problem.ts'
+
+/** Longest offer or fragment, bytes. */
+export const MAX_BODY_BYTES = 64 * 1024
+
+/**
+ * Reads a request's body as UTF-8 text. What exceeds the limit is not kept;
+ * Node throws the rest away once the answer is out, so the connection lives.
+ * @throws {Problem} `body-too-large`
+ * @throws {Error} when the client hangs up before the end
+ */
+export async function readBody(request: IncomingMessage): Promise<string> {
+  const announced = Number(request.headers['content-length'] ?? 0)
+  if (announced > MAX_BODY_BYTES) throw tooLarge(announced)
+  const body = Promise.withResolvers<string>()
+  const chunks: Buffer[] = []
+  let bytes = 0
+  const onData = (chunk: Buffer) => {
+    bytes += chunk.length
+    chunks.push(chunk)
+    if (bytes > MAX_BODY_BYTES) body.reject(tooLarge(bytes))
+  }
+  const onEnd = () => {
+    body.resolve(Buffer.concat(chunks).toString('utf8'))
+  }
+  const onClose = () => {
+    body.reject(new Error('Cannot read the body: the client hung up'))
+  }
+  request.on('data', onData).once('end', onEnd).once('close', onClose)
+  request.once('error', body.reject)
+  try {
+    return await body.promise
+  } finally {
+    request.off('data', onData).off('end', onEnd).off('close', onClose)
+    // 'error' stays heard: an abort may still raise it.
+    request.resume()
+  }
+}
+
+function tooLarge(bytes: number): Problem {
+  return new Problem(
+    'body-too-large',
+    `The body is at least ${bytes} bytes, the limit is ${MAX_BODY_BYTES}`,
+    { members: { limit_bytes: MAX_BODY_BYTES } },
+  )
+}

@@ -1,0 +1,92 @@
+import { createHmac } from 'node:crypto'
+
+/** A STUN or TURN server that players are told of. */
+export interface IceServer {
+  /** Such as `turn:host:3478?transport=udp`, without credentials. */
+  readonly url: string
+  readonly credentials?: {
+    readonly username: string
+    readonly password: string
+  }
+}
+
+/**
+ * User name under which the password is a secret shared with the TURN server,
+ * from which short-lived credentials are made (coturn: use-auth-secret).
+ */
+const SHARED_SECRET = 'AUTH_SECRET'
+
+/** Life of short-lived credentials, seconds. */
+const CREDENTIAL_SECONDS = 24 * 3600
+
+const ICE_SERVER =
+  /^(?<scheme>stuns?|turns?):(?:(?<user>[^:@\s]+):(?<password>[^@\s]+)@)?(?<rest>(?:\[[0-9a-fA-F:.]+\]|[\w.-]+)(?::\d{1,5})?(?:\?transport=(?:udp|tcp))?)$/
+
+/**
+ * Parses an item of CORE_WEBRTC_ICE_SERVERS: a STUN URL (RFC 7064), or a TURN
+ * URL (RFC 7065) with credentials before the host, `turn:user:password@host`,
+ * where what is special in URLs is percent-encoded.
+ * @throws {RangeError} which says what was expected, without the password
+ */
+export function parseIceServer(text: string): IceServer {
+  const groups = ICE_SERVER.exec(text)?.groups
+  const { scheme = '', user, password, rest = '' } = groups ?? {}
+  const url = `${scheme}:${rest}`
+  const isTurn = scheme.startsWith('turn')
+  if (groups === undefined || (user !== undefined) !== isTurn) {
+    throw new RangeError(
+      'expected stun:host:port or turn:user:password@host:port, with ' +
+        '?transport=udp or tcp at will',
+    )
+  }
+  if (user === undefined || password === undefined) return { url }
+  return {
+    url,
+    credentials: { username: decode(user), password: decode(password) },
+  }
+}
+
+function decode(text: string): string {
+  try {
+    return decodeURIComponent(text)
+  } catch (cause) {
+    throw new RangeError('expected percent-encoded credentials', { cause })
+  }
+}
+
+/**
+ * The Link header lines (draft, 4.6) for `servers`, one a server, in the
+ * parameter order that mediamtx insists on.
+ */
+export function linkHeaders(
+  servers: readonly IceServer[],
+  unixMs: number,
+): readonly string[] {
+  return servers.map(({ url, credentials }) => {
+    const link = `<${url}>; rel="ice-server"`
+    if (credentials === undefined) return link
+    const { username, password } = shortLived(credentials, unixMs)
+    return (
+      `${link}; username=${quoted(username)}; credential=${quoted(password)}; ` +
+      'credential-type="password"'
+    )
+  })
+}
+
+/** The TURN REST convention: `<expiry>:<name>`, and its HMAC-SHA1. */
+function shortLived(
+  credentials: NonNullable<IceServer['credentials']>,
+  unixMs: number,
+): NonNullable<IceServer['credentials']> {
+  if (credentials.username !== SHARED_SECRET) return credentials
+  const expiry = Math.floor(unixMs / 1000) + CREDENTIAL_SECONDS
+  const username = `${expiry}:viewer`
+  const password = createHmac('sha1', credentials.password)
+    .update(username)
+    .digest('base64')
+  return { username, password }
+}
+
+function quoted(text: string): string {
+  return `"${text.replace(/["\\]/g, '\\$&')}"`
+}
