@@ -48,5 +48,5 @@ USER node
 VOLUME /data
 EXPOSE 8080
 HEALTHCHECK --interval=10s --timeout=5s --start-period=1m --retries=3 \
-  CMD ["node", "deploy/images/healthcheck.ts", "CORE_ADDRESS", "/"]
+  CMD ["node", "deploy/images/healthcheck.ts", "CORE_ADDRESS", "/ping"]
 CMD ["node", "media/main.ts"]
