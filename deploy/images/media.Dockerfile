@@ -39,6 +39,7 @@ COPY --from=worker /mediasoup-worker /usr/local/bin/mediasoup-worker
 COPY --from=modules /app/node_modules node_modules
 COPY package.json ./
 COPY deploy/images/healthcheck.ts deploy/images/
+COPY deploy/local/demo.json deploy/local/
 COPY deploy/verify deploy/verify
 COPY shared shared
 COPY media media
