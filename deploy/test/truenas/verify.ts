@@ -41,7 +41,7 @@ async function startGrafana(t: Test): Promise<string> {
 t.test('verify', async t => {
   if (requireProgram(t, 'prometheus') === undefined) return
   const stack = await startStack(t, {
-    udpPort: 41_200,
+    udpPort: 41_300,
     processes: [testStream('demo')],
     media: { CORE_ID: CORE, CORE_API_TOKEN: 'token-of-the-api' },
     exporter: { CORE_ID: CORE },
