@@ -14,7 +14,8 @@ import {
   startStack,
   testStream,
 } from '../fixtures/stack.ts'
-import { readOffer, WhepViewer } from '../fixtures/whep-viewer.ts'
+import { WhepViewer } from '../fixtures/whep-viewer.ts'
+import { CHROMIUM } from '../../../media/test/whep/fixtures/offers.ts'
 import { startBundlePrometheus } from './fixtures/bundle-prometheus.ts'
 import { queriesOf, readDashboard } from './fixtures/dashboard.ts'
 import { requireProgram } from './fixtures/program.ts'
@@ -67,7 +68,7 @@ t.test('the bundle on real traffic', async t => {
     target: new URL(stack.metricsUrl).host,
     core: CORE,
   })
-  const offer = await readOffer()
+  const offer = CHROMIUM
   const post = async (id: string, body: string) => {
     const answer = await request(`${stack.url}/api/v3/whep/${id}`, {
       method: 'POST',
@@ -90,12 +91,12 @@ t.test('the bundle on real traffic', async t => {
 
   await t.test('viewers that come and go raise nothing', async t => {
     await eventually('a stream to watch', () =>
-      WhepViewer.open(endpoint)
+      WhepViewer.open(t, endpoint)
         .then(viewer => viewer.end())
         .catch(() => undefined),
     )
     keepDoing(t, 500, async () => {
-      const viewer = await WhepViewer.open(endpoint)
+      const viewer = await WhepViewer.open(t, endpoint)
       await eventually('pictures', () =>
         Promise.resolve(viewer.packets('video') > 0),
       )
@@ -114,7 +115,7 @@ t.test('the bundle on real traffic', async t => {
     t.equal(await verdict(), 0, 'the first line says OK')
   })
 
-  const viewer = await WhepViewer.open(endpoint)
+  const viewer = await WhepViewer.open(t, endpoint)
   t.teardown(() => {
     viewer.vanish()
   })
