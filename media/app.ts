@@ -116,6 +116,9 @@ export async function startApp(
       report,
       log: log.with({ part: 'router' }),
       onChange,
+      onRestartNeeded: id => {
+        processes.restartNow(id, 'its worker died')
+      },
     })
     opened.push(() => streams.close())
 
@@ -132,19 +135,10 @@ export async function startApp(
     })
     opened.push(() => sessions.close())
 
-    const processes = new Processes({
+    const processes: Processes = new Processes({
       store,
       rules: rulesOf(config),
-      streams: {
-        add: (id, webrtc) => {
-          if (webrtc.ingest === 'external') {
-            throw new RangeError('Cannot take webrtc.ingest external yet')
-          }
-          return streams.register(id, webrtc, () => {
-            processes.restartNow(id, 'its legs are gone')
-          })
-        },
-      },
+      streams,
       createRunner: (processConfig, port) =>
         createRunner(processConfig, port, {
           ffmpegBinary: config.ffmpegBinary,
