@@ -23,8 +23,8 @@ function mediaCheck(coreUrl: string): Check {
   return {
     title: 'media process',
     run: async () => {
-      const { status } = await ask(`${coreUrl}/`)
-      if (status !== 200) throw new Error(`${coreUrl}/ answers ${status}`)
+      const { status } = await ask(`${coreUrl}/ping`)
+      if (status !== 200) throw new Error(`${coreUrl}/ping answers ${status}`)
       return `answers at ${coreUrl}/`
     },
   }

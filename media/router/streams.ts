@@ -3,7 +3,8 @@ import type { StreamId } from '../../shared/ids.ts'
 import type { Log } from '../../shared/log.ts'
 
 import type { Engine } from '../engine/engine.ts'
-import type { ManagedWebrtc } from '../ingest/webrtc-config.ts'
+import type { ExternalWebrtc, ManagedWebrtc } from '../ingest/webrtc-config.ts'
+import type { StreamRegistry } from '../process/stream-port.ts'
 import { LiveStream, type StreamSettings } from './live-stream.ts'
 import type { StreamStatus } from './status.ts'
 import type { ViewerStreams } from './viewer.ts'
@@ -15,10 +16,15 @@ export interface StreamsOptions {
   readonly log: Log
   /** Called when something that a snapshot or a list shows has changed. */
   readonly onChange: () => void
+  /**
+   * The stream's legs were lost with their worker: its FFmpeg must be ended
+   * and started again at once, which is nobody's failure.
+   */
+  readonly onRestartNeeded: (id: StreamId) => void
 }
 
 /** The registered streams. */
-export class Streams implements ViewerStreams {
+export class Streams implements ViewerStreams, StreamRegistry {
   readonly #options: StreamsOptions
   readonly #streams = new Map<string, LiveStream>()
 
@@ -27,31 +33,28 @@ export class Streams implements ViewerStreams {
   }
 
   /**
-   * Registers a stream, stopped. `onRestartNeeded` is called when its legs
-   * were lost with their worker: its FFmpeg must then be ended and started
-   * again at once, which counts as nobody's failure.
+   * Registers a stream, stopped.
    * @throws {RangeError} when there is one of that id
    */
-  register(
-    id: StreamId,
-    config: ManagedWebrtc,
-    onRestartNeeded?: () => void,
-  ): LiveStream {
+  add(id: StreamId, config: ManagedWebrtc | ExternalWebrtc): LiveStream {
     if (this.#streams.has(id)) {
       throw new RangeError(`Cannot register stream ${id}: it exists`)
     }
+    const { onChange, onRestartNeeded } = this.#options
     const stream = new LiveStream({
       ...this.#options,
       id,
       config,
+      onRestartNeeded: () => {
+        onRestartNeeded(id)
+      },
       onRemoved: () => {
         this.#streams.delete(id)
-        this.#options.onChange()
+        onChange()
       },
-      ...(onRestartNeeded && { onRestartNeeded }),
     })
     this.#streams.set(id, stream)
-    this.#options.onChange()
+    onChange()
     return stream
   }
 

@@ -19,7 +19,7 @@ await t.test('one stream, played', async t => {
   const stack = await startMediaStack(42_000)
   t.teardown(() => stack.close())
   const { engine, streams } = stack
-  const stream = streams.register(streamId('demo'), managedConfig())
+  const stream = streams.add(streamId('demo'), managedConfig())
   const ports = () => engine.udpPorts.counts().inUse
 
   t.match(stream.status, {
@@ -76,11 +76,11 @@ await t.test('one stream, played', async t => {
   )
 
   await t.test('viewers that left', async t => {
-    await until(() => ports() === 8, 'ports of viewers and pipes come back')
+    await until(() => ports() === 8)
     const viewer = await TestViewer.open(stream, { audio: 96 })
     await viewer.plays('audio')
     viewer.close()
-    await until(() => ports() === 8, 'ports come back')
+    await until(() => ports() === 8)
     t.pass('give all back')
   })
 
@@ -107,7 +107,7 @@ await t.test('one stream, played', async t => {
     viewer.transport.onState(state => states.push(state))
     await stream.stop()
     t.same(states, ['stream-ended'])
-    await until(() => ports() === 0, 'all ports come back')
+    await until(() => ports() === 0)
     t.match(stream.status, { state: 'stopped', started_at: null })
     await t.rejects(TestViewer.open(stream, CHROMIUM), { code: 'not-live' })
   })
