@@ -1,4 +1,5 @@
 import type { Server } from 'node:http'
+import type { Log } from '../shared/log.ts'
 import type { Address } from '../shared/settings.ts'
 import { StartError } from './start-error.ts'
 
@@ -16,13 +17,15 @@ export interface Bound extends Address {
 }
 
 /**
- * Binds the server.
+ * Binds the server. What goes wrong with it later, such as no file left for a
+ * connection, is logged and is not its end.
  * @throws {StartError} that names `setting` and says why it cannot
  */
 export async function listen(
   server: Server,
   { host, port }: Address,
   setting: string,
+  log: Log,
 ): Promise<Bound> {
   try {
     await new Promise<void>((resolve, reject) => {
@@ -40,6 +43,9 @@ export async function listen(
       { cause },
     )
   }
+  server.on('error', error => {
+    log.error('server failed', { error })
+  })
   const bound = server.address()
   if (bound === null || typeof bound === 'string') {
     throw new StartError(`Cannot listen on ${format(host, port)} (${setting})`)

@@ -64,7 +64,13 @@ export async function startApp(
     const initial = readInitial(config, readFile)
 
     const processLog = log.with({ part: 'process' })
-    const store = await ProcessStore.open(config.dbDir, processLog, new Date())
+    const store = await ProcessStore.open({
+      dir: config.dbDir,
+      log: processLog,
+      now: new Date(),
+      pid: process.pid,
+    })
+    opened.push(() => store.close())
     const runFiles = await RunFiles.open(
       join(config.dbDir, 'ffmpeg-runs'),
       processLog,
@@ -110,6 +116,9 @@ export async function startApp(
       report,
       log: log.with({ part: 'router' }),
       onChange,
+      onRestartNeeded: id => {
+        processes.restartNow(id, 'its worker died')
+      },
     })
     opened.push(() => streams.close())
 
@@ -126,19 +135,10 @@ export async function startApp(
     })
     opened.push(() => sessions.close())
 
-    const processes = new Processes({
+    const processes: Processes = new Processes({
       store,
       rules: rulesOf(config),
-      streams: {
-        add: (id, webrtc) => {
-          if (webrtc.ingest === 'external') {
-            throw new RangeError('Cannot take webrtc.ingest external yet')
-          }
-          return streams.register(id, webrtc, () => {
-            processes.restartNow(id, 'its legs are gone')
-          })
-        },
-      },
+      streams,
       createRunner: (processConfig, port) =>
         createRunner(processConfig, port, {
           ffmpegBinary: config.ffmpegBinary,

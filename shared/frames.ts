@@ -233,13 +233,19 @@ export function decodeSinkFrame(text: string): SinkFrame {
 type Fields = Readonly<Record<string, unknown>>
 
 function malformed(field: string, expected: string, value: unknown) {
-  // JSON.stringify is undefined for a missing field.
-  const seen = (JSON.stringify(value) as string | undefined) ?? 'nothing'
   return new ProtocolError(
     'malformed',
     `Cannot read frame: expected ${field} to be ${expected}, got ` +
-      seen.slice(0, 80),
+      describe(value),
   )
+}
+
+/** A value in a few words: what a source sends may be deep and long. */
+function describe(value: unknown): string {
+  if (value === undefined) return 'nothing'
+  if (Array.isArray(value)) return 'a list'
+  if (isFields(value)) return 'an object'
+  return JSON.stringify(value).slice(0, 80)
 }
 
 function isFields(value: unknown): value is Fields {

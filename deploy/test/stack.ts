@@ -1,12 +1,10 @@
-import { cleanup } from 'node-datachannel'
 import t from 'tap'
 import { request } from 'undici'
 import { FAMILY_NAMES } from '../../shared/catalogue.ts'
 import { valueOf, type Sample } from './fixtures/scrape.ts'
 import { eventually, startStack, testStream } from './fixtures/stack.ts'
-import { readOffer, WhepViewer } from './fixtures/whep-viewer.ts'
-
-t.teardown(cleanup)
+import { CHROMIUM, onlySection } from '../../media/test/whep/fixtures/offers.ts'
+import { WhepViewer } from './fixtures/whep-viewer.ts'
 
 const UDP_PORT = 46_000
 const PREFIX = 'dragonfork_webrtc_'
@@ -88,13 +86,9 @@ t.test('a viewer plays, is counted, and leaves', async t => {
   )
   t.equal(told(samples, 'active_peers', { stream_id: 'demo' }), 0)
   const viewer = await eventually('RTP has arrived', () =>
-    WhepViewer.open(demo).catch(() => undefined),
+    WhepViewer.open(t, demo).catch(() => undefined),
   )
-  await eventually('media', () =>
-    Promise.resolve(
-      viewer.packets('video') > 20 && viewer.packets('audio') > 20,
-    ),
-  )
+  await viewer.plays()
   const playing = await scraped(
     'the viewer',
     s => told(s, 'active_peers', { stream_id: 'demo' }) === 1,
@@ -125,25 +119,20 @@ t.test('a viewer plays, is counted, and leaves', async t => {
 })
 
 t.test('viewers with other payload types play, too', async t => {
-  const viewer = await WhepViewer.open(demo, { video: 121, audio: 63 })
-  await eventually('media', () =>
-    Promise.resolve(
-      viewer.packets('video') > 20 && viewer.packets('audio') > 20,
-    ),
-  )
+  const viewer = await WhepViewer.open(t, demo, { video: 121, audio: 63 })
+  await viewer.plays()
   t.equal(await viewer.end(), 204)
 })
 
 t.test('each error has its code, and its series', async t => {
-  const offer = await readOffer()
   const before = await stack.scrape()
   const codes: [string, Promise<{ status: number }>, number][] = [
     ['demo', post('demo', 'hello'), 400],
-    ['_unknown', post('nobody', offer), 404],
-    ['demo', post('demo', onlyH264Mode0(offer)), 406],
-    ['off', post('off', offer), 409],
+    ['_unknown', post('nobody', CHROMIUM), 404],
+    ['demo', post('demo', onlyH264Mode0(CHROMIUM)), 406],
+    ['off', post('off', CHROMIUM), 409],
     ['demo', post('demo', 'v=0\r\n'.repeat(20_000)), 413],
-    ['demo', post('demo', offer, 'text/plain'), 415],
+    ['demo', post('demo', CHROMIUM, 'text/plain'), 415],
   ]
   for (const [, answer, code] of codes) t.equal((await answer).status, code)
   await scraped('every one of them', samples =>
@@ -167,12 +156,11 @@ t.test('each error has its code, and its series', async t => {
 })
 
 t.test('caps answer 503 by scope; abandoned offers time out', async t => {
-  const offer = await readOffer()
-  const audio = await readOffer({ audio: 111 })
+  const audio = onlySection('1')
   const answers = [
-    await post('demo', offer),
-    await post('demo', offer),
-    await post('demo', offer),
+    await post('demo', CHROMIUM),
+    await post('demo', CHROMIUM),
+    await post('demo', CHROMIUM),
     await post('still', audio),
     await post('still', audio),
   ]

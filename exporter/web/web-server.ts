@@ -35,6 +35,7 @@ export interface WebServerOptions {
 /** Serves the metrics, by HTTP or HTTPS. */
 export class WebServer {
   readonly #server: Server
+  readonly #log: Log
 
   constructor(options: WebServerOptions) {
     const { page, clock, log, tls } = options
@@ -59,6 +60,7 @@ export class WebServer {
       // Koa answers in any case; its promise never rejects.
       void handle(request, response)
     }
+    this.#log = log
     this.#server =
       tls === undefined
         ? createServer(listener)
@@ -68,7 +70,7 @@ export class WebServer {
 
   /** @throws {StartError} when the address cannot be bound */
   listen(address: Address): Promise<Bound> {
-    return listen(this.#server, address, 'EXPORTER_ADDRESS')
+    return listen(this.#server, address, 'EXPORTER_ADDRESS', this.#log)
   }
 
   async close(): Promise<void> {

@@ -81,6 +81,11 @@ export class PortPool {
     )
   }
 
+  /** Whether nobody holds the port now. */
+  probe(port: number): Promise<boolean> {
+    return this.#options.probe(port)
+  }
+
   /** Takes a port that nobody holds, for a program that we start. */
   async leaseProbed(): Promise<PortLease> {
     for (;;) {

@@ -127,8 +127,9 @@ export async function installPackages(
     const output = tail.filter(line => !STATUS.test(line)).join('\n')
     throw new SetupError(`Cannot install ${names} by apt-get:\n${output}`)
   }
+  report.say(`Debian packages that are missing: ${names}`)
   await report.step(
-    `Debian packages: apt-get install ${names}`,
+    'Debian packages (apt-get install)',
     '1 to 3 minutes',
     async progress => {
       await aptGet(['update'], progress)

@@ -79,8 +79,10 @@ export class Report {
       return
     }
     this.#erase()
-    // A line that wraps could not be erased again.
-    this.#out.write(line.slice(0, (this.#out.columns ?? 80) - 1))
+    // A line that wraps could not be erased again. A terminal that does not
+    // know its width says 0.
+    const { columns = 0 } = this.#out
+    this.#out.write(line.slice(0, (columns > 0 ? columns : 80) - 1))
     this.#drawn = true
   }
 

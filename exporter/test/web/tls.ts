@@ -28,7 +28,12 @@ t.test('the certificate is read again when its files change', async t => {
     log,
   )
   t.teardown(() => closeServer(server))
-  const { port } = await listen(server, { host: '127.0.0.1', port: 0 }, 'X')
+  const { port } = await listen(
+    server,
+    { host: '127.0.0.1', port: 0 },
+    'X',
+    log,
+  )
 
   /** The name in the certificate that a new connection is shown. */
   const shownName = async () => {

@@ -32,6 +32,9 @@ t.test('a report is bounded, whatever is said', t => {
   t.equal(lines.length, 50)
   t.equal(lines.at(-1)?.[1], 'line 999')
   t.equal(prelude.length, 151)
+  t.same(runLog.lines, prelude)
+  runLog.endPrelude()
+  t.equal(runLog.lines.length, 50)
   t.same(prelude.slice(99, 102), [
     'line 99',
     '… 850 lines left out …',

@@ -19,7 +19,8 @@ const AGAIN = { enabled: true, delayMs: 0 }
 /** The pid of the child that runs, as it was written down. */
 async function childPid({ runs }: Supervised): Promise<number> {
   return await waitFor(async () => {
-    const [name = ''] = await readdir(runs)
+    const names = await readdir(runs)
+    const name = names.find(name => name.endsWith('.json')) ?? ''
     const text = await readFile(join(runs, name), 'utf8').catch(() => '')
     const pid = /"child":\{"pid":(\d+)/.exec(text)?.[1]
     return pid === undefined ? undefined : Number(pid)

@@ -60,7 +60,7 @@ t.test('a child has no environment but the name of its run', async t => {
   const names = entries.map(entry => entry.split('=')[0])
   t.notOk(names.includes('PATH'))
   t.notOk(names.includes('HOME'))
-  const [run] = await readdir(runs)
+  const run = (await readdir(runs)).find(name => name.endsWith('.json'))
   t.ok(entries.includes(`DRAGONFORK_RUN=${run?.replace('.json', '')}`))
 })
 
@@ -297,7 +297,7 @@ t.test('no file of a run outlives it', async t => {
   })
   supervisor.start()
   await waitFor(() => supervisor.status().exec === 'running')
-  t.equal((await readdir(runs)).length, 1)
+  t.ok((await readdir(runs)).some(name => name.endsWith('.json')))
   await supervisor.stop()
   t.same(await readdir(runs), [])
 })
