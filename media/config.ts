@@ -13,6 +13,7 @@ import {
   type SettingsSource,
   type ValuesOf,
 } from '../shared/settings.ts'
+import { parseIceServer } from './whep/ice-server.ts'
 
 const poolPort = wholeNumber(1, 65_535)
 
@@ -155,8 +156,8 @@ export const SETTINGS = {
   iceServers: {
     name: 'CORE_WEBRTC_ICE_SERVERS',
     fallback: '',
-    parse: listOf(parseText),
-    help: 'STUN and TURN URLs that players are told in Link headers, comma list',
+    parse: listOf(parseIceServer),
+    help: 'stun:host:port, turn:user:password@host:port, for Link headers; comma list',
   },
   workers: {
     name: 'CORE_WEBRTC_WORKERS',

@@ -21,6 +21,8 @@ export interface EngineOptions {
   /** undefined: no ICE over TCP. */
   readonly tcpPorts: PortRange | undefined
   readonly log: Log
+  /** Called when the counts of the UDP pool have changed. */
+  readonly onPortsChange?: () => void
   readonly startTimeLimitMs?: number
   readonly askEveryMs?: number
   readonly frozenAfterMs?: number
@@ -58,6 +60,7 @@ export class Engine {
       protocol: 'udp',
       ...options.udpPorts,
       probe: probeUdpPort,
+      ...(options.onPortsChange && { onChange: options.onPortsChange }),
     })
     this.tcpPorts =
       options.tcpPorts &&

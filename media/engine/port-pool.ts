@@ -24,6 +24,8 @@ export interface PortPoolOptions {
   readonly probe: PortProbe
   /** How long a port that another program holds stays out, milliseconds. */
   readonly keepOutMs?: number
+  /** Called when a port was taken or given back. */
+  readonly onChange?: () => void
 }
 
 const KEEP_OUT_MS = 60_000
@@ -120,12 +122,14 @@ export class PortPool {
   #lend(port: number): PortLease {
     this.#free.delete(port)
     this.#leased.add(port)
+    this.#options.onChange?.()
     let held = true
     const giveBack = (to: (port: number) => void) => () => {
       if (!held) return
       held = false
       this.#leased.delete(port)
       to(port)
+      this.#options.onChange?.()
     }
     return {
       protocol: this.#options.protocol,

@@ -1,7 +1,6 @@
-import { readFile } from 'node:fs/promises'
-
 import { parse } from 'yaml'
 
+import { SettingsError } from '../../shared/settings.ts'
 import {
   parseProcessConfig,
   type ConfigRules,
@@ -12,56 +11,50 @@ import { mergeJson } from './merge.ts'
 import { ProcessError, problemLines } from './process-error.ts'
 import { fromStoredConfig } from './stored-config.ts'
 
-/** All that is wrong with CORE_PROCESS_FILE, a line each. */
-export class ProcessFileError extends Error {
-  override readonly name = 'ProcessFileError'
-  readonly problems: readonly string[]
-
-  constructor(problems: readonly string[], options?: ErrorOptions) {
-    super(`Cannot use CORE_PROCESS_FILE: ${problems.join('; ')}`, options)
-    this.problems = problems
-  }
-}
-
 /**
- * Reads the processes of a file in JSON or YAML: one process, a list of them,
- * `processes:` with a list, or `process:` with a map by id, as db.json has.
- * @throws {ProcessFileError} that names the file and every field
+ * Reads the processes of CORE_PROCESS_FILE, in JSON or YAML: one process, a
+ * list of them, `processes:` with a list, or `process:` with a map by id, as
+ * db.json has.
+ * @throws {SettingsError} that names the file and every field that is wrong
  */
-export async function readProcessFile(
+export function readProcessFile(
   path: string,
   rules: ConfigRules,
-): Promise<readonly ProcessConfig[]> {
-  const document = await readDocument(path)
+  readFile: (path: string) => string,
+): readonly ProcessConfig[] {
+  const document = readDocument(path, readFile)
   const problems: string[] = []
+  const problem = (name: string, line: string) => {
+    const separator = name === '' ? '' : '.'
+    problems.push(`CORE_PROCESS_FILE: ${path}: ${name}${separator}${line}`)
+  }
   const seen = new Set<string>()
   const configs = processesIn(document).flatMap(({ name, raw }) => {
     try {
       const config = parseProcessConfig(raw, rules)
-      if (!seen.has(config.id)) {
-        seen.add(config.id)
-        return [config]
-      }
-      problems.push(`${path}: ${name}.id: expected an id of its own`)
+      if (seen.has(config.id)) problem(name, 'id: expected an id of its own')
+      seen.add(config.id)
+      return [config]
     } catch (error) {
       if (!(error instanceof ProcessError)) throw error
-      for (const line of problemLines(error.problems)) {
-        problems.push(`${path}: ${name === '' ? '' : `${name}.`}${line}`)
-      }
+      for (const line of problemLines(error.problems)) problem(name, line)
+      return []
     }
-    return []
   })
-  if (problems.length > 0) throw new ProcessFileError(problems)
+  if (problems.length > 0) throw new SettingsError(problems)
   return configs
 }
 
-async function readDocument(path: string): Promise<unknown> {
+function readDocument(
+  path: string,
+  readFile: (path: string) => string,
+): unknown {
   try {
     // JSON is YAML, too. The bound keeps aliases from growing without end.
-    return parse(await readFile(path, 'utf8'), { maxAliasCount: 100 })
+    return parse(readFile(path), { maxAliasCount: 100 })
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause)
-    throw new ProcessFileError([`${path}: ${reason}`], { cause })
+    throw new SettingsError([`CORE_PROCESS_FILE: ${path}: ${reason}`])
   }
 }
 

@@ -45,8 +45,10 @@ function requireToken(header: string | undefined, token: string): void {
 function requireLocal(request: IncomingMessage): void {
   const address = (request.socket.remoteAddress ?? '').replace(/^::ffff:/, '')
   const proxied = FORWARDED.some(name => request.headers[name] !== undefined)
-  // A page whose name was rebound to 127.0.0.1 still sends its own name.
-  if (isLoopback(address) && !proxied && isLoopback(hostOf(request))) return
+  // A page whose name was rebound to 127.0.0.1 still sends its own name, and
+  // one that posts here across origins sends its own origin.
+  const asLocal = isLoopback(hostOf(request)) && !isCrossOrigin(request)
+  if (isLoopback(address) && !proxied && asLocal) return
   throw new Problem(
     'admin-local-only',
     'Without CORE_API_TOKEN only clients on this machine are answered',
@@ -56,4 +58,8 @@ function requireLocal(request: IncomingMessage): void {
 function hostOf({ headers }: IncomingMessage): string {
   const host = (headers.host ?? '').toLowerCase()
   return /^\[(.*)\](?::\d+)?$/.exec(host)?.[1] ?? host.replace(/:\d+$/, '')
+}
+
+function isCrossOrigin({ headers: { origin, host } }: IncomingMessage) {
+  return origin !== undefined && URL.parse(origin)?.host !== host
 }

@@ -32,16 +32,19 @@ const FITS = {
 
 /**
  * H264 is sent with packetization-mode 1 (RFC 6184, 6.2), so an offer must
- * have that; it is 0 unless given. Profiles match leniently: baseline
- * variants and main (profile_idc 42, 4D, also 58) as they come, others only
- * where there is none of these, since whoever decodes High decodes ours too.
+ * have that; it is 0 unless given. Profiles match leniently. Best is
+ * constrained baseline, which is what we declare (and Chromium's payload type
+ * of it needs no router of its own); then whatever is baseline or main; other
+ * profiles last, since whoever decodes High decodes ours too.
  */
 function fitH264({ name, rtpmap, parameters }: Format): number | undefined {
   if (name !== 'h264' || !rtpmap.endsWith('/90000')) return undefined
   if (parameters['packetization-mode'] !== 1) return undefined
-  const profile = String(parameters['profile-level-id'] ?? '42001f')
+  const profile = String(parameters['profile-level-id'] ?? '420010')
   if (!/^[0-9a-f]{6}$/i.test(profile)) return undefined
-  return /^(42|4d|58)/i.test(profile) ? 0 : 1
+  // RFC 6184, table 5: profile_idc 42 with constraint_set1.
+  if (/^42[4-7c-f]/i.test(profile)) return 0
+  return /^(42|4d|58)/i.test(profile) ? 1 : 2
 }
 
 /**

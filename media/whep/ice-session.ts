@@ -17,6 +17,9 @@ import { SdpError } from './sdp-text.ts'
 /** Time the worker has to restart ICE, milliseconds. */
 const RESTART_TIMEOUT_MS = 5_000
 
+/** Most PATCHes that wait for a restart; players send some 30 a second. */
+const MAX_WAITING = 100
+
 /** What a PATCH led to. */
 export type PatchOutcome =
   | { readonly at: 'taken' }
@@ -40,6 +43,7 @@ export class IceSession {
   #etag = createEntityTag()
   #remote: IceCredentials
   #restarting: Promise<void> = Promise.resolve()
+  #waiting = 0
   #ended: string | undefined
 
   constructor(agreement: Agreement, transport: ViewerTransport, clock: Clock) {
@@ -63,10 +67,20 @@ export class IceSession {
    * A restart that fails leaves the old ICE session and its tag in place.
    * @throws {Problem}
    */
-  patch(fragment: Fragment, precondition: Precondition): Promise<PatchOutcome> {
+  async patch(
+    fragment: Fragment,
+    precondition: Precondition,
+  ): Promise<PatchOutcome> {
+    if (this.#waiting >= MAX_WAITING) {
+      throw new Problem('too-many-patches', 'Others wait for an ICE restart', {
+        headers: { 'Retry-After': '1' },
+      })
+    }
+    this.#waiting++
     // Waits in line, so that If-Match is held against what is then current.
-    const previous = this.#restarting
-    const turn = previous.then(() => this.#patchInTurn(fragment, precondition))
+    const turn = this.#restarting
+      .then(() => this.#patchInTurn(fragment, precondition))
+      .finally(() => this.#waiting--)
     this.#restarting = turn.then(
       () => undefined,
       () => undefined,

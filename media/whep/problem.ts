@@ -66,6 +66,10 @@ export const PROBLEMS = {
     status: 429,
     title: 'Too many sessions were asked for: try again later',
   },
+  'too-many-patches': {
+    status: 429,
+    title: 'Too many requests for one session: try again soon',
+  },
   internal: { status: 500, title: 'The server failed: see its log' },
   'cap-reached': {
     status: 503,

@@ -1,19 +1,24 @@
-import type { ServerResponse } from 'node:http'
 import Router, { type RouterContext } from '@koa/router'
 import type { Report } from '../../shared/catalogue.ts'
 import type { ViewerStream, ViewerStreams } from '../router/viewer.ts'
 import { checkBearer } from './bearer.ts'
 import { readBody } from './body.ts'
+import { byVerb, type Handler } from './by-verb.ts'
 import type { Clock } from './clock.ts'
-import { allowAnyOrigin, answerPreflight } from './cors.ts'
+import { answerPreflight } from './cors.ts'
 import { counted } from './counted.ts'
-import { matches } from './entity-tag.ts'
-import { readFragment } from './fragment.ts'
+import { hangUpOf } from './hang-up.ts'
 import { linkHeaders, type IceServer } from './ice-server.ts'
-import type { Precondition } from './ice-session.ts'
 import { Problem } from './problem.ts'
 import type { RateLimit } from './rate-limit.ts'
-import { SdpError } from './sdp-text.ts'
+import {
+  limitRate,
+  parseFragment,
+  preconditionOf,
+  refuseWrongToken,
+  requireToken,
+  requireType,
+} from './request-checks.ts'
 import type { Sessions } from './sessions.ts'
 
 const OFFER = 'application/sdp'
@@ -32,8 +37,6 @@ export interface WhepRoutesOptions {
   readonly publicBasePath: string
   readonly iceServers: readonly IceServer[]
 }
-
-type Handler = (ctx: RouterContext) => void | Promise<void>
 
 /** The WHEP endpoint and its session resources: verbs, nothing else. */
 export function whepRoutes(options: WhepRoutesOptions): Router {
@@ -74,7 +77,10 @@ export function whepRoutes(options: WhepRoutesOptions): Router {
     const session = sessions.get(param(ctx, 'id'), param(ctx, 'r'))
     requireType(ctx, FRAGMENT, 'Accept-Patch')
     const fragment = parseFragment(await readBody(ctx.req))
-    const outcome = await session.patch(fragment, precondition(ctx, strictEtag))
+    const outcome = await session.patch(
+      fragment,
+      preconditionOf(ctx, strictEtag),
+    )
     if (outcome.at === 'taken') {
       ctx.status = 204
       return
@@ -136,98 +142,14 @@ export function whepRoutes(options: WhepRoutesOptions): Router {
     .all('/:id/:r', session)
 }
 
-/** Picks the handler by verb; other verbs are told which there are. */
-function byVerb(verbs: Readonly<Record<string, Handler>>): Handler {
-  const allowed = Object.keys(verbs).join(', ')
-  return async ctx => {
-    allowAnyOrigin(ctx)
-    const handle = Object.hasOwn(verbs, ctx.method)
-      ? verbs[ctx.method]
-      : undefined
-    if (handle === undefined) {
-      throw new Problem('method-not-allowed', `Allowed are ${allowed}`, {
-        headers: { Allow: allowed },
-      })
-    }
-    await handle(ctx)
-  }
-}
-
 function param(ctx: RouterContext, name: 'id' | 'r'): string {
   return ctx.params[name] ?? ''
-}
-
-function requireToken(ctx: RouterContext, token: string | undefined): void {
-  refuseWrongToken(ctx, token)
-  if (token === undefined || ctx.headers.authorization !== undefined) return
-  throw new Problem('token-missing', 'This server has CORE_WHEP_TOKEN set', {
-    headers: { 'WWW-Authenticate': 'Bearer realm="whep"' },
-  })
-}
-
-/** The URL of a session is a capability: it needs no token beside it. */
-function refuseWrongToken(ctx: RouterContext, token: string | undefined): void {
-  if (token === undefined) return
-  if (checkBearer(ctx.headers.authorization, token) !== 'wrong') return
-  throw new Problem('token-wrong', 'It is not what CORE_WHEP_TOKEN says', {
-    headers: {
-      'WWW-Authenticate': 'Bearer realm="whep", error="invalid_token"',
-    },
-  })
-}
-
-function limitRate(ctx: RouterContext, rateLimit: RateLimit): void {
-  const waitSeconds = rateLimit.take(ctx.req.socket.remoteAddress ?? '')
-  if (waitSeconds === 0) return
-  throw new Problem(
-    'too-many-posts',
-    `The next one is taken in ${waitSeconds} seconds`,
-    { headers: { 'Retry-After': String(waitSeconds) } },
-  )
 }
 
 function findStream(ctx: RouterContext, streams: ViewerStreams): ViewerStream {
   const stream = streams.find(param(ctx, 'id'))
   if (stream !== undefined) return stream
   throw new Problem('stream-unknown', 'No stream is registered by this id')
-}
-
-function requireType(
-  ctx: RouterContext,
-  type: string,
-  accept: 'Accept-Post' | 'Accept-Patch',
-): void {
-  const given = ctx.get('Content-Type').split(';', 1)[0]?.trim().toLowerCase()
-  if (given === type) return
-  throw new Problem(
-    'media-type',
-    given === ''
-      ? `Content-Type is missing; send ${type}`
-      : `Content-Type must be ${type}`,
-    { headers: { [accept]: type } },
-  )
-}
-
-function parseFragment(body: string): ReturnType<typeof readFragment> {
-  try {
-    return readFragment(body)
-  } catch (error) {
-    if (!(error instanceof SdpError)) throw error
-    throw new Problem('malformed-fragment', error.message, { cause: error })
-  }
-}
-
-/** If-Match must name the ICE session (draft, 4.3.2). */
-function precondition(ctx: RouterContext, strict: boolean): Precondition {
-  const ifMatch = ctx.headers['if-match']
-  return (etag, restart) => {
-    if (ifMatch === undefined) {
-      if (!strict && !restart) return
-      throw new Problem('etag-missing', 'The request has no If-Match')
-    }
-    if (matches(ifMatch, etag)) return
-    throw new Problem('etag-stale', 'If-Match is not the current ETag')
-  }
 }
 
 function answerEmpty(ctx: RouterContext): void {
@@ -244,15 +166,4 @@ function setLinks(
 ): void {
   const links = linkHeaders(servers, clock.unixMs())
   if (links.length > 0) ctx.set('Link', [...links])
-}
-
-/** Aborted when the connection ends before the whole answer is out. */
-function hangUpOf(response: ServerResponse): AbortSignal {
-  const hungUp = new AbortController()
-  const check = () => {
-    if (!response.writableFinished) hungUp.abort()
-  }
-  if (response.closed) check()
-  else response.once('close', check)
-  return hungUp.signal
 }

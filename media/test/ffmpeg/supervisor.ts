@@ -6,7 +6,7 @@ import { fakeProgram } from '../fixtures/fake-program.ts'
 import { FakeStream } from '../fixtures/fake-streams.ts'
 import { NOWHERE, PICTURE, supervise, TONE } from '../fixtures/supervised.ts'
 import { temporaryFolder } from '../fixtures/temporary-folder.ts'
-import { until } from '../fixtures/until.ts'
+import { waitFor } from '../fixtures/wait-for.ts'
 
 const SOON = { enabled: true, delayMs: 0 }
 
@@ -21,7 +21,7 @@ t.test(
     t.equal(supervisor.status().exec, 'finished')
     supervisor.start()
     t.equal(supervisor.status().exec, 'starting')
-    const { progress } = await until(() => {
+    const { progress } = await waitFor(() => {
       const status = supervisor.status()
       return status.progress.frame > 0 && status
     })
@@ -41,7 +41,7 @@ t.test('what the stream wants as outputs comes last', async t => {
   port.outputs = ['-map', '0:v', ...NOWHERE]
   const { supervisor } = await supervise(t, { args: PICTURE, port })
   supervisor.start()
-  await until(() => supervisor.status().progress.frame > 0)
+  await waitFor(() => supervisor.status().progress.frame > 0)
   t.same(supervisor.status().command.slice(-5), port.outputs)
 })
 
@@ -54,13 +54,13 @@ t.test('a child has no environment but the name of its run', async t => {
     ),
   })
   supervisor.start()
-  const line = await until(() => supervisor.report().log[0]?.[1])
+  const line = await waitFor(() => supervisor.report().log[0]?.[1])
   const entries = line.split('\0').filter(entry => entry !== '')
   // The shell puts PWD and the like there by itself.
   const names = entries.map(entry => entry.split('=')[0])
   t.notOk(names.includes('PATH'))
   t.notOk(names.includes('HOME'))
-  const [run] = await readdir(runs)
+  const run = (await readdir(runs)).find(name => name.endsWith('.json'))
   t.ok(entries.includes(`DRAGONFORK_RUN=${run?.replace('.json', '')}`))
 })
 
@@ -74,12 +74,12 @@ t.test(
       port,
     })
     supervisor.start()
-    const waiting = await until(() => {
+    const waiting = await waitFor(() => {
       const status = supervisor.status()
       return status.reconnectS !== undefined && status
     })
     t.equal(waiting.exec, 'finished')
-    await until(() => port.ends.length === 2)
+    await waitFor(() => port.ends.length === 2)
     t.match(port.ends[1], { asked: false, code: 0, signal: null })
   },
 )
@@ -93,11 +93,11 @@ t.test(
       port,
     })
     supervisor.start()
-    await until(() => supervisor.status().exec === 'failed')
+    await waitFor(() => supervisor.status().exec === 'failed')
     t.equal(supervisor.status().reconnectS, undefined)
     t.match(port.ends, [{ asked: false, code: 1, signal: null }])
     t.match(port.ends[0]?.log.at(-1), /no-such-file: No such file/)
-    await until(() => {
+    await waitFor(() => {
       supervisor.start()
       return port.ends.length === 2
     })
@@ -112,7 +112,7 @@ t.test('death by a signal is killed', async t => {
     port,
   })
   supervisor.start()
-  await until(() => supervisor.status().exec === 'killed')
+  await waitFor(() => supervisor.status().exec === 'killed')
   t.match(port.ends, [{ asked: false, code: null, signal: 'SIGKILL' }])
 })
 
@@ -130,14 +130,14 @@ t.test(
       port,
     })
     supervisor.start()
-    const line = await until(() => supervisor.report().log[0]?.[1])
+    const line = await waitFor(() => supervisor.report().log[0]?.[1])
     const stopped = supervisor.stop()
     t.equal(supervisor.status().exec, 'finishing')
     await stopped
     t.equal(supervisor.status().exec, 'killed')
     t.match(port.ends, [{ asked: true, signal: 'SIGKILL' }])
     const pid = line.replace('child ', '')
-    await until(async () => {
+    await waitFor(async () => {
       const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '')
       return stat === '' || stat.includes(') Z ')
     })
@@ -158,7 +158,7 @@ t.test(
       port,
     })
     supervisor.start()
-    await until(() => port.ends.length === 2)
+    await waitFor(() => port.ends.length === 2)
     t.match(port.ends[0], { asked: false, code: null, signal: null })
     t.notOk(port.calls.includes('runStarted'))
     t.match(records, [
@@ -181,7 +181,7 @@ t.test('a file that is no program fails the start', async t => {
   const port = new FakeStream('camera')
   const { supervisor } = await supervise(t, { binary: program, port })
   supervisor.start()
-  await until(() => supervisor.status().exec === 'failed')
+  await waitFor(() => supervisor.status().exec === 'failed')
   t.match(supervisor.status().lastLine, /ENOENT/)
   t.match(port.ends, [{ asked: false, code: null, signal: null }])
 })
@@ -197,11 +197,11 @@ t.test(
       port,
     })
     supervisor.start()
-    await until(() => supervisor.status().exec === 'failed')
+    await waitFor(() => supervisor.status().exec === 'failed')
     t.match(supervisor.status().lastLine, 'no more ports')
     t.same(port.ends, [], 'the stream has counted them itself')
     port.outputs = []
-    await until(() => supervisor.status().exec === 'running')
+    await waitFor(() => supervisor.status().exec === 'running')
   },
 )
 
@@ -213,7 +213,7 @@ t.test('a stop while legs are made starts nothing', async t => {
     port,
   })
   supervisor.start()
-  await until(() => port.calls.length === 1)
+  await waitFor(() => port.calls.length === 1)
   const stopped = supervisor.stop()
   release()
   await stopped
@@ -229,10 +229,10 @@ t.test('a restart while legs are made makes them again', async t => {
     port,
   })
   supervisor.start()
-  await until(() => port.calls.length === 1)
+  await waitFor(() => port.calls.length === 1)
   supervisor.restart('the worker died')
   release()
-  await until(() => supervisor.status().exec === 'running')
+  await waitFor(() => supervisor.status().exec === 'running')
   t.same(port.calls, ['prepareRun', 'prepareRun', 'runStarted'])
 })
 
@@ -244,9 +244,9 @@ t.test('a restart counts nothing and does not wait', async t => {
     port,
   })
   supervisor.start()
-  await until(() => supervisor.status().progress.timeS > 0)
+  await waitFor(() => supervisor.status().progress.timeS > 0)
   supervisor.restart('the worker died')
-  await until(() => port.calls.filter(c => c === 'runStarted').length === 2)
+  await waitFor(() => port.calls.filter(c => c === 'runStarted').length === 2)
   t.match(port.ends, [{ asked: true }])
   t.match(
     records.find(({ message }) => message === 'restarting FFmpeg'),
@@ -262,10 +262,10 @@ t.test('a restart brings a start forward that is due', async t => {
     port,
   })
   supervisor.start()
-  const due = await until(() => supervisor.status().reconnectS)
+  const due = await waitFor(() => supervisor.status().reconnectS)
   t.ok(due > 3500 && due <= 3600)
   supervisor.restart('an operator')
-  await until(() => port.ends.length === 2)
+  await waitFor(() => port.ends.length === 2)
 })
 
 t.test('a stop ends the wait for a start that is due', async t => {
@@ -274,7 +274,7 @@ t.test('a stop ends the wait for a start that is due', async t => {
     reconnect: { enabled: true, delayMs: 3_600_000 },
   })
   supervisor.start()
-  await until(() => supervisor.status().reconnectS)
+  await waitFor(() => supervisor.status().reconnectS)
   await supervisor.stop()
   t.match(supervisor.status(), { exec: 'failed', reconnectS: undefined })
   supervisor.restart('nothing to restart')
@@ -285,10 +285,48 @@ t.test('a stop after a stop, or without a start, is done at once', async t => {
   const { supervisor } = await supervise(t, { args: [...TONE, ...NOWHERE] })
   await supervisor.stop()
   supervisor.start()
-  await until(() => supervisor.status().exec === 'running')
+  await waitFor(() => supervisor.status().exec === 'running')
   await Promise.all([supervisor.stop(), supervisor.stop()])
   await supervisor.stop()
   t.equal(supervisor.status().exec, 'finished')
+})
+
+t.test('a start asked for as a run ends is not missed', async t => {
+  const port = new FakeStream('camera')
+  const { supervisor } = await supervise(t, {
+    args: ['-i', 'no-such-file', ...NOWHERE],
+    port,
+  })
+  let restarts = 0
+  port.onEnd = () => {
+    const again = restarts++ < 3 ? 'restart' : 'start'
+    queueMicrotask(() => {
+      if (again === 'restart') supervisor.restart('at its end')
+      else if (restarts < 6) supervisor.start()
+    })
+  }
+  supervisor.start()
+  await waitFor(() => restarts === 6)
+  await waitFor(() => supervisor.status().exec === 'failed')
+  t.equal(port.ends.length, 6)
+})
+
+t.test('a stream that fails to take note stops no supervision', async t => {
+  const port = new FakeStream('camera')
+  port.onEnd = () => {
+    throw new Error('broken')
+  }
+  const { supervisor, records } = await supervise(t, {
+    args: ['-i', 'no-such-file', ...NOWHERE],
+    reconnect: SOON,
+    port,
+  })
+  supervisor.start()
+  await waitFor(() => port.ends.length === 2)
+  t.match(
+    records.find(({ error }) => error !== undefined),
+    { level: 'error', process: 'camera', error: { message: 'broken' } },
+  )
 })
 
 t.test('no file of a run outlives it', async t => {
@@ -296,8 +334,8 @@ t.test('no file of a run outlives it', async t => {
     args: [...TONE, ...NOWHERE],
   })
   supervisor.start()
-  await until(() => supervisor.status().exec === 'running')
-  t.equal((await readdir(runs)).length, 1)
+  await waitFor(() => supervisor.status().exec === 'running')
+  t.ok((await readdir(runs)).some(name => name.endsWith('.json')))
   await supervisor.stop()
   t.same(await readdir(runs), [])
 })

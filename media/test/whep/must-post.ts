@@ -118,18 +118,12 @@ for (const direction of ['sendonly', 'inactive']) {
   t.test(`M8: a section that is ${direction} is rejected`, async t => {
     const server = await WhepServer.start(t)
     const offer = CHROMIUM.replace('a=recvonly', `a=${direction}`)
-    const { sdp } = await answerOf(await server.post('av', offer))
+    const { sdp, text } = await answerOf(await server.post('av', offer))
     t.same(
       sdp.media.map(media => media.port),
       [0, 9],
     )
-    t.same(
-      sdp.groups,
-      [{ type: 'BUNDLE', mids: 1 }].map(group => ({
-        ...group,
-        mids: String(group.mids),
-      })),
-    )
+    t.match(text, /^a=group:BUNDLE 1\r$/m)
     const none = CHROMIUM.replaceAll('recvonly', direction)
     const response = await server.post('av', none)
     await assertProblem(t, response, 400, 'malformed-offer')
@@ -232,7 +226,7 @@ t.test('a stream of one kind rejects the other section', async t => {
     audio.sdp.media.map(media => media.port),
     [0, 9],
   )
-  t.equal(audio.sdp.groups?.[0]?.mids, '1')
+  t.match(audio.text, /^a=group:BUNDLE 1\r$/m)
   t.match(audio.sections[1], /^a=candidate:/m)
   t.notMatch(audio.sections[0], /^a=candidate:/m)
   const alone = await server.post('av', onlySection('1'))

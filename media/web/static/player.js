@@ -78,6 +78,10 @@ function onConnection(state, mine) {
       show('starting', 'The connection was lost; trying to get it back.')
       timer = setTimeout(() => restart(mine), PATIENCE_MS)
       return
+    case 'closed':
+      show('failed', 'The server ended this view.')
+      later()
+      return
     case 'failed':
       show('failed', 'No connection to the media server came about.')
       later()

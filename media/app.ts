@@ -1,0 +1,238 @@
+import { randomUUID } from 'node:crypto'
+import { availableParallelism } from 'node:os'
+import { join } from 'node:path'
+import { describeBindError, formatAddress } from '../shared/bind-error.ts'
+import { isBootId, type BootId } from '../shared/ids.ts'
+import type { Log } from '../shared/log.ts'
+import type { Address, SettingsSource } from '../shared/settings.ts'
+import { SETTINGS, type Config } from './config.ts'
+import { Engine } from './engine/engine.ts'
+import { findWorkerBinary } from './engine/worker-binary.ts'
+import { systemClock as processClock } from './ffmpeg/clock.ts'
+import { RunFiles } from './ffmpeg/run-files.ts'
+import { parseWebrtcConfig } from './ingest/webrtc-config.ts'
+import { Outbox, type View } from './outbox/outbox.ts'
+import type { ConfigRules, ProcessConfig } from './process/config.ts'
+import { readProcessFile } from './process/initial.ts'
+import { Processes } from './process/processes.ts'
+import { processRoutes } from './process/routes.ts'
+import { createRunner } from './process/runners.ts'
+import { ProcessStore } from './process/store.ts'
+import { Streams } from './router/streams.ts'
+import { createWeb, type Web } from './web/web.ts'
+import { systemClock } from './whep/clock.ts'
+import { Sessions } from './whep/sessions.ts'
+
+export interface AppOptions {
+  readonly version: string
+  readonly log: Log
+  readonly source: SettingsSource
+}
+
+export interface App {
+  readonly web: Address
+  /** Closes everything, in reverse order of opening; once. */
+  close(): Promise<void>
+}
+
+/**
+ * Looks at what the settings name, as a start would.
+ * @throws {EngineError} without a mediasoup worker
+ * @throws {SettingsError} naming what is wrong in CORE_PROCESS_FILE
+ */
+export function checkApp(
+  config: Config,
+  { env, readFile }: SettingsSource,
+): void {
+  findWorkerBinary(env)
+  readInitial(config, readFile)
+}
+
+/**
+ * Starts the media process. What was opened before a failure is closed again.
+ * @throws {Error} that says what could not be had, such as the address
+ */
+export async function startApp(
+  config: Config,
+  { version, log, source }: AppOptions,
+): Promise<App> {
+  const opened: (() => Promise<void>)[] = []
+  let closed: Promise<void> | undefined
+  const close = () => (closed ??= closeAll(opened))
+  const { env, readFile } = source
+  try {
+    const binary = findWorkerBinary(env)
+    const initial = readInitial(config, readFile)
+
+    const processLog = log.with({ part: 'process' })
+    const store = await ProcessStore.open({
+      dir: config.dbDir,
+      log: processLog,
+      now: new Date(),
+      pid: process.pid,
+    })
+    opened.push(() => store.close())
+    const runFiles = await RunFiles.open(
+      join(config.dbDir, 'ffmpeg-runs'),
+      processLog,
+      process.pid,
+    )
+    // Before the engine looks which ports are free.
+    await runFiles.sweep()
+
+    const outbox: Outbox = new Outbox({
+      core: config.core,
+      boot: newBoot(),
+      url: config.exporterUrl,
+      token: config.exporterToken,
+      snapshot: () => viewOf(engine, streams, sessions),
+      log: log.with({ part: 'outbox' }),
+    })
+    const { report } = outbox
+    const onChange = () => {
+      outbox.changed()
+    }
+    opened.push(() => outbox.close())
+
+    const engine = await Engine.start({
+      workers: config.workers ?? availableParallelism(),
+      binary,
+      udpPorts: { min: config.udpMinPort, max: config.udpMaxPort },
+      tcpPorts: tcpPortsOf(config),
+      log: log.with({ part: 'engine' }),
+      onPortsChange: onChange,
+    })
+    opened.push(() => engine.close())
+
+    const streams = new Streams({
+      engine,
+      settings: {
+        addresses: {
+          listen: config.listenAddresses,
+          announced: config.announcedAddresses,
+        },
+        iceConsentTimeoutS: config.iceConsentTimeoutS,
+        legTimeoutMs: config.legTimeoutMs,
+      },
+      report,
+      log: log.with({ part: 'router' }),
+      onChange,
+      onRestartNeeded: id => {
+        processes.restartNow(id, 'its worker died')
+      },
+    })
+    opened.push(() => streams.close())
+
+    const sessions = new Sessions({
+      caps: {
+        total: config.maxPeersTotal,
+        perStream: config.maxPeersPerStream,
+      },
+      iceTimeoutMs: config.iceTimeoutMs,
+      clock: systemClock,
+      report,
+      log: log.with({ part: 'whep' }),
+      onChange,
+    })
+    opened.push(() => sessions.close())
+
+    const processes: Processes = new Processes({
+      store,
+      rules: rulesOf(config),
+      streams,
+      createRunner: (processConfig, port) =>
+        createRunner(processConfig, port, {
+          ffmpegBinary: config.ffmpegBinary,
+          searchPath: env['PATH'] ?? '',
+          runFiles,
+          clock: processClock,
+          log: processLog,
+          random: Math.random,
+        }),
+      log: processLog,
+      now: Date.now,
+    })
+    opened.push(() => processes.close())
+
+    const web = createWeb({
+      config,
+      sessions,
+      streams,
+      statuses: () => streams.statuses(),
+      adminRouters: [processRoutes({ processes })],
+      report,
+      clock: systemClock,
+      log: log.with({ part: 'web' }),
+      version,
+    })
+    opened.push(() => web.close())
+    // First, for the address is also the lock: a second media process with
+    // the same settings starts no FFmpeg and writes no db.json.
+    const address = await listen(web, config.address)
+    await processes.start(initial)
+    outbox.start()
+    log.info('listening', {
+      part: 'web',
+      address: formatAddress(address),
+      port: address.port,
+    })
+    return { web: address, close }
+  } catch (error) {
+    await close()
+    throw error
+  }
+}
+
+function viewOf(engine: Engine, streams: Streams, sessions: Sessions): View {
+  const peers = sessions.countByStream()
+  return {
+    streams: streams.all.map(({ id, running }) => ({
+      id,
+      running,
+      peers: peers.get(id) ?? 0,
+    })),
+    udpPorts: engine.udpPorts.counts(),
+  }
+}
+
+function rulesOf({ inputAllow, inputBlock }: Config): ConfigRules {
+  return {
+    inputAllow,
+    inputBlock,
+    parseWebrtc: parseWebrtcConfig,
+    newId: randomUUID,
+  }
+}
+
+function readInitial(
+  config: Config,
+  readFile: SettingsSource['readFile'],
+): readonly ProcessConfig[] {
+  if (config.processFile === undefined) return []
+  return readProcessFile(config.processFile, rulesOf(config), readFile)
+}
+
+function tcpPortsOf({ tcpMinPort, tcpMaxPort }: Config) {
+  if (tcpMinPort === undefined || tcpMaxPort === undefined) return undefined
+  return { min: tcpMinPort, max: tcpMaxPort }
+}
+
+function newBoot(): BootId {
+  const id = randomUUID()
+  if (!isBootId(id)) throw new Error('Cannot make a boot id')
+  return id
+}
+
+async function listen(web: Web, wanted: Address): Promise<Address> {
+  try {
+    return await web.listen(wanted)
+  } catch (cause) {
+    throw new Error(describeBindError(wanted, SETTINGS.address.name, cause), {
+      cause,
+    })
+  }
+}
+
+async function closeAll(opened: (() => Promise<void>)[]): Promise<void> {
+  for (const undo of opened.reverse()) await undo()
+}

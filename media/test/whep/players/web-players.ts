@@ -1,0 +1,170 @@
+/**
+ * Players that others wrote, as published on npm, in Chromium, from another
+ * origin than the server's.
+ */
+import type { Page } from 'playwright-core'
+import t from 'tap'
+import { waitFor } from '../../fixtures/wait-for.ts'
+import { openPage, startChromium } from '../fixtures/chromium.ts'
+import { H264, LiveServer } from '../fixtures/live-server.ts'
+import { servePlayers } from '../fixtures/player-page.ts'
+
+/** Video frames decoded by the page's connection `window.pc`, by stats. */
+const FRAMES = `(async () => {
+  let frames = 0
+  for (const report of (await window.pc?.getStats())?.values() ?? []) {
+    if (report.type === 'inbound-rtp') frames += report.framesDecoded ?? 0
+  }
+  return frames
+})()`
+
+async function decodesMore(page: Page, more = 15): Promise<void> {
+  const before = await page.evaluate<number>(FRAMES)
+  await waitFor(
+    async () => (await page.evaluate<number>(FRAMES)) >= before + more,
+    `${more} frames`,
+  )
+}
+
+/** Keeps each new connection of the page in `window.pc`. */
+const KEEP_PEER = `
+  const Native = window.RTCPeerConnection
+  window.RTCPeerConnection = class extends Native {
+    constructor(...options) {
+      super(...options)
+      window.pc = this
+    }
+  }
+  window.rejections = []
+  window.addEventListener('unhandledrejection', event =>
+    window.rejections.push(String(event.reason)))`
+
+const WHIP_WHEP_VIEW = `(async endpoint => {
+  const pc = new RTCPeerConnection()
+  const stream = new MediaStream()
+  document.querySelector('video').srcObject = stream
+  pc.addTransceiver('audio', { direction: 'recvonly' })
+  pc.addTransceiver('video', { direction: 'recvonly' })
+  pc.ontrack = ({ track }) => stream.addTrack(track)
+  window.client = new WHEPClient()
+  await client.view(pc, endpoint)
+})`
+
+/** The ICE credentials that the connection really uses. */
+const LOCAL_UFRAG = `(async () => {
+  for (const report of (await pc.getStats()).values()) {
+    if (report.type === 'transport') return report.iceLocalUsernameFragment
+  }
+})()`
+
+const EYEVINN_VIEW = `(async endpoint => {
+  window.player = new WebRTCPlayer({
+    video: document.querySelector('video'),
+    type: 'whep',
+    iceServers: [],
+  })
+  await player.load(new URL(endpoint))
+})`
+
+/** A browser that can decode VP8 alone. */
+const VP8_ONLY = `
+  const add = RTCPeerConnection.prototype.addTransceiver
+  RTCPeerConnection.prototype.addTransceiver = function (kind, init) {
+    const transceiver = add.call(this, kind, init)
+    const { codecs } = RTCRtpReceiver.getCapabilities(kind)
+    transceiver.setCodecPreferences(
+      codecs.filter(({ mimeType }) => !/H26[45]|VP9|AV1/i.test(mimeType)))
+    return transceiver
+  }`
+
+await t.test('players of others', async t => {
+  const browser = await startChromium(t)
+  if (browser === undefined) return
+  const origin = await servePlayers(t)
+
+  for (const strictEtag of [true, false]) {
+    const firstPort = strictEtag ? 44_120 : 44_160
+    await t.test(`whip-whep, strictEtag ${strictEtag}`, async t => {
+      const server = await LiveServer.start(t, {
+        firstPort,
+        ports: 40,
+        streams: { h264: H264 },
+        config: { strictEtag },
+      })
+      const { page } = await openPage(t, browser)
+      await page.addInitScript(KEEP_PEER)
+      await page.goto(origin.href)
+      const endpoint = JSON.stringify(server.endpoint('h264').href)
+      await page.evaluate(`${WHIP_WHEP_VIEW}(${endpoint})`)
+      await decodesMore(page)
+
+      const ufrag = await page.evaluate<string>(LOCAL_UFRAG)
+      await page.evaluate('client.restart()')
+      await waitFor(
+        async () => (await page.evaluate(LOCAL_UFRAG)) !== ufrag,
+        'new ICE credentials in use',
+      )
+      await decodesMore(page)
+      t.equal(server.sessions.of('h264')[0]?.state.at, 'connected')
+      const patches = server.observations.of('whep_requests_total')
+      const codes = patches.flatMap(({ labels }) =>
+        'route' in labels &&
+        'code' in labels &&
+        labels.route.startsWith('PATCH')
+          ? [labels.code]
+          : [],
+      )
+      t.ok(codes.includes('200'), 'the restart')
+      t.ok(codes.includes('204'), 'candidates after it')
+      t.equal(codes.includes('428'), strictEtag)
+      const rejections = await page.evaluate<string[]>('window.rejections')
+      t.same(
+        rejections.filter(text => !text.includes('428')),
+        [],
+      )
+      t.equal(rejections.length > 0, strictEtag, 'strict costs an error only')
+
+      await page.evaluate('client.stop()')
+      t.equal(server.sessions.slotsTaken, 0)
+      t.equal(server.observations.count('ice_failures_total'), 0)
+    })
+  }
+
+  await t.test('@eyevinn/webrtc-player', async t => {
+    const server = await LiveServer.start(t, {
+      firstPort: 44_200,
+      ports: 40,
+      streams: { h264: H264 },
+    })
+    const endpoint = JSON.stringify(server.endpoint('h264').href)
+
+    await t.test('views and stops', async t => {
+      const { page } = await openPage(t, browser)
+      await page.addInitScript(KEEP_PEER)
+      await page.goto(origin.href)
+      await page.evaluate(`${EYEVINN_VIEW}(${endpoint})`)
+      await decodesMore(page)
+      await page.evaluate('player.unload()')
+      t.equal(server.sessions.slotsTaken, 0)
+    })
+
+    await t.test('falls back to audio on 406', async t => {
+      const { page } = await openPage(t, browser)
+      await page.addInitScript(KEEP_PEER + VP8_ONLY)
+      await page.goto(origin.href)
+      await page.evaluate(`${EYEVINN_VIEW}(${endpoint})`)
+      const session = await waitFor(
+        () =>
+          server.sessions
+            .of('h264')
+            .find(({ state }) => state.at === 'connected'),
+        'a session',
+      )
+      t.same(session.codecs, { audio: 'opus' })
+      const labels = { stream_id: 'h264', kind: 'video' }
+      t.equal(server.observations.count('codec_mismatches_total', labels), 2)
+      await page.evaluate('player.unload()')
+      t.equal(server.sessions.slotsTaken, 0)
+    })
+  })
+})
