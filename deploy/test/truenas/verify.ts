@@ -90,7 +90,7 @@ t.test('verify', async t => {
 
   await t.test('each thing that is wrong is named', async t => {
     const { code, output } = await verify(
-      ['--without-grafana', '--stream=nobody'],
+      ['--without-grafana', '--stream=nobody', '--patience=2'],
       { env: { CORE_ID: 'another-box' } },
     )
     t.match(output, /FAIL {2}exporter: core should be "another-box"/)
