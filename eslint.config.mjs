@@ -20,7 +20,7 @@ const walls = [
     message: 'media/ and exporter/ know each other only by shared/',
   },
   {
-    files: ['media/{engine,ingest,router,whep,process}/**/*.ts'],
+    files: ['media/{engine,ffmpeg,ingest,router,whep,process}/**/*.ts'],
     forbidden: ['**/exporter/**', '**/deploy/**', '**/outbox/**'],
     message: 'report is a parameter; only app.ts knows the outbox',
   },

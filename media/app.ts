@@ -1,10 +1,11 @@
 import { randomUUID } from 'node:crypto'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
+import { describeBindError, formatAddress } from '../shared/bind-error.ts'
 import { isBootId, type BootId } from '../shared/ids.ts'
 import type { Log } from '../shared/log.ts'
-import type { Address } from '../shared/settings.ts'
-import type { Config } from './config.ts'
+import type { Address, SettingsSource } from '../shared/settings.ts'
+import { SETTINGS, type Config } from './config.ts'
 import { Engine } from './engine/engine.ts'
 import { findWorkerBinary } from './engine/worker-binary.ts'
 import { systemClock as processClock } from './ffmpeg/clock.ts'
@@ -18,14 +19,14 @@ import { processRoutes } from './process/routes.ts'
 import { createRunner } from './process/runners.ts'
 import { ProcessStore } from './process/store.ts'
 import { Streams } from './router/streams.ts'
-import { createWeb } from './web/web.ts'
+import { createWeb, type Web } from './web/web.ts'
 import { systemClock } from './whep/clock.ts'
 import { Sessions } from './whep/sessions.ts'
 
 export interface AppOptions {
   readonly version: string
   readonly log: Log
-  readonly env: Readonly<Record<string, string | undefined>>
+  readonly source: SettingsSource
 }
 
 export interface App {
@@ -37,14 +38,14 @@ export interface App {
 /**
  * Looks at what the settings name, as a start would.
  * @throws {EngineError} without a mediasoup worker
- * @throws {ProcessFileError} naming what is wrong in CORE_PROCESS_FILE
+ * @throws {SettingsError} naming what is wrong in CORE_PROCESS_FILE
  */
-export async function checkApp(
+export function checkApp(
   config: Config,
-  { env }: Pick<AppOptions, 'env'>,
-): Promise<void> {
+  { env, readFile }: SettingsSource,
+): void {
   findWorkerBinary(env)
-  await readInitial(config)
+  readInitial(config, readFile)
 }
 
 /**
@@ -53,16 +54,33 @@ export async function checkApp(
  */
 export async function startApp(
   config: Config,
-  { version, log, env }: AppOptions,
+  { version, log, source }: AppOptions,
 ): Promise<App> {
   const opened: (() => Promise<void>)[] = []
   let closed: Promise<void> | undefined
   const close = () => (closed ??= closeAll(opened))
+  const { env, readFile } = source
   try {
     const binary = findWorkerBinary(env)
-    const initial = await readInitial(config)
+    const initial = readInitial(config, readFile)
 
-    const outbox = new Outbox({
+    const processLog = log.with({ part: 'process' })
+    const store = await ProcessStore.open({
+      dir: config.dbDir,
+      log: processLog,
+      now: new Date(),
+      pid: process.pid,
+    })
+    opened.push(() => store.close())
+    const runFiles = await RunFiles.open(
+      join(config.dbDir, 'ffmpeg-runs'),
+      processLog,
+      process.pid,
+    )
+    // Before the engine looks which ports are free.
+    await runFiles.sweep()
+
+    const outbox: Outbox = new Outbox({
       core: config.core,
       boot: newBoot(),
       url: config.exporterUrl,
@@ -82,6 +100,7 @@ export async function startApp(
       udpPorts: { min: config.udpMinPort, max: config.udpMaxPort },
       tcpPorts: tcpPortsOf(config),
       log: log.with({ part: 'engine' }),
+      onPortsChange: onChange,
     })
     opened.push(() => engine.close())
 
@@ -98,6 +117,9 @@ export async function startApp(
       report,
       log: log.with({ part: 'router' }),
       onChange,
+      onRestartNeeded: id => {
+        processes.restartNow(id, 'its worker died')
+      },
     })
     opened.push(() => streams.close())
 
@@ -114,22 +136,10 @@ export async function startApp(
     })
     opened.push(() => sessions.close())
 
-    const processLog = log.with({ part: 'process' })
-    const store = await ProcessStore.open(config.dbDir, processLog, new Date())
-    const runFiles = await RunFiles.open(
-      join(config.dbDir, 'run'),
-      processLog,
-      process.pid,
-    )
-    const processes = new Processes({
+    const processes: Processes = new Processes({
       store,
       rules: rulesOf(config),
-      streams: {
-        add: (id, webrtc) =>
-          streams.register(id, webrtc, () => {
-            processes.restartNow(id, 'its legs are gone')
-          }),
-      },
+      streams,
       createRunner: (processConfig, port) =>
         createRunner(processConfig, port, {
           ffmpegBinary: config.ffmpegBinary,
@@ -157,14 +167,13 @@ export async function startApp(
     })
     opened.push(() => web.close())
     // First, for the address is also the lock: a second media process with
-    // the same settings must not touch the first one's FFmpeg or db.json.
-    const address = await web.listen(config.address)
-    await runFiles.sweep()
+    // the same settings starts no FFmpeg and writes no db.json.
+    const address = await listen(web, config.address)
     await processes.start(initial)
     outbox.start()
     log.info('listening', {
       part: 'web',
-      address: textOf(address),
+      address: formatAddress(address),
       port: address.port,
     })
     return { web: address, close }
@@ -182,7 +191,7 @@ function viewOf(engine: Engine, streams: Streams, sessions: Sessions): View {
       running,
       peers: peers.get(id) ?? 0,
     })),
-    udpPorts: engine.udpPorts.counts,
+    udpPorts: engine.udpPorts.counts(),
   }
 }
 
@@ -195,9 +204,12 @@ function rulesOf({ inputAllow, inputBlock }: Config): ConfigRules {
   }
 }
 
-async function readInitial(config: Config): Promise<readonly ProcessConfig[]> {
+function readInitial(
+  config: Config,
+  readFile: SettingsSource['readFile'],
+): readonly ProcessConfig[] {
   if (config.processFile === undefined) return []
-  return readProcessFile(config.processFile, rulesOf(config))
+  return readProcessFile(config.processFile, rulesOf(config), readFile)
 }
 
 function tcpPortsOf({ tcpMinPort, tcpMaxPort }: Config) {
@@ -211,8 +223,14 @@ function newBoot(): BootId {
   return id
 }
 
-function textOf({ host, port }: Address): string {
-  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
+async function listen(web: Web, wanted: Address): Promise<Address> {
+  try {
+    return await web.listen(wanted)
+  } catch (cause) {
+    throw new Error(describeBindError(wanted, SETTINGS.address.name, cause), {
+      cause,
+    })
+  }
 }
 
 async function closeAll(opened: (() => Promise<void>)[]): Promise<void> {

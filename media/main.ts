@@ -14,8 +14,8 @@ import {
   type SettingsSource,
 } from '../shared/settings.ts'
 import packageJson from '../package.json' with { type: 'json' }
-import { readConfig, SETTINGS } from './config.ts'
 import { checkApp, startApp } from './app.ts'
+import { readConfig, SETTINGS } from './config.ts'
 
 const USAGE = `Usage: node media/main.ts [--help | --version | --check-config]
 
@@ -41,7 +41,7 @@ async function perform(command: Command): Promise<void> {
       process.stdout.write(`${packageJson.version}\n`)
       return
     case 'check-config':
-      checkApp(readConfig(source))
+      checkApp(readConfig(source), source)
       process.stdout.write('The settings are good\n')
       return
     case 'run':
@@ -50,19 +50,17 @@ async function perform(command: Command): Promise<void> {
 }
 
 async function run(): Promise<void> {
-  const ended = new AbortController()
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-    process.on(signal, () => {
-      log.info('ending', { signal })
-      ended.abort()
-    })
-  }
+  const asked = new Promise<NodeJS.Signals>(resolve => {
+    process.once('SIGINT', resolve)
+    process.once('SIGTERM', resolve)
+  })
   const app = await startApp(readConfig(source), {
     version: packageJson.version,
     log,
-    signal: ended.signal,
+    source,
   })
-  await app.ended
+  log.info('ending', { signal: await asked })
+  await app.close()
   log.info('ended')
 }
 
@@ -73,7 +71,8 @@ try {
     for (const problem of error.problems) log.error('bad setting', { problem })
     process.exitCode = 2
   } else {
-    log.error('cannot run', { error })
+    const reason = error instanceof Error ? error.message : String(error)
+    log.error('cannot run', { reason })
     process.exitCode = error instanceof RangeError ? 2 : 1
   }
 }

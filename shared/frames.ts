@@ -20,7 +20,8 @@
  * be lost or sent again without harm: the exporter takes the newest total of
  * a cell, and after a reconnect the media process sends every cell that
  * changed after the seq in `welcome`. An exporter that forgot everything
- * answers 0 and gets all totals of this boot.
+ * answers 0 and gets all totals of this boot; so does one that answers a seq
+ * that was never sent, for it vouches for nothing.
  *
  * **What the exporter shows** for a series is `base + total`. When another
  * cell reports the same series (a new boot, or a stream that was removed for
@@ -233,13 +234,19 @@ export function decodeSinkFrame(text: string): SinkFrame {
 type Fields = Readonly<Record<string, unknown>>
 
 function malformed(field: string, expected: string, value: unknown) {
-  // JSON.stringify is undefined for a missing field.
-  const seen = (JSON.stringify(value) as string | undefined) ?? 'nothing'
   return new ProtocolError(
     'malformed',
     `Cannot read frame: expected ${field} to be ${expected}, got ` +
-      seen.slice(0, 80),
+      describe(value),
   )
+}
+
+/** A value in a few words: what a source sends may be deep and long. */
+function describe(value: unknown): string {
+  if (value === undefined) return 'nothing'
+  if (Array.isArray(value)) return 'a list'
+  if (isFields(value)) return 'an object'
+  return JSON.stringify(value).slice(0, 80)
 }
 
 function isFields(value: unknown): value is Fields {

@@ -39,6 +39,7 @@ COPY --from=worker /mediasoup-worker /usr/local/bin/mediasoup-worker
 COPY --from=modules /app/node_modules node_modules
 COPY package.json ./
 COPY deploy/images/healthcheck.ts deploy/images/
+COPY deploy/local/demo.json deploy/local/
 COPY deploy/verify deploy/verify
 COPY shared shared
 COPY media media
@@ -48,5 +49,5 @@ USER node
 VOLUME /data
 EXPOSE 8080
 HEALTHCHECK --interval=10s --timeout=5s --start-period=1m --retries=3 \
-  CMD ["node", "deploy/images/healthcheck.ts", "CORE_ADDRESS", "/"]
+  CMD ["node", "deploy/images/healthcheck.ts", "CORE_ADDRESS", "/ping"]
 CMD ["node", "media/main.ts"]

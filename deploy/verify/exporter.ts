@@ -1,16 +1,17 @@
 import { FAMILY_NAMES, familyOf } from '../../shared/catalogue.ts'
 import type { Check } from './check.ts'
-import { ask, patiently } from './http.ts'
-
-/** A media process that has just started is given so long to connect. */
-const PATIENCE_MS = 30_000
+import { ask, type Patiently } from './http.ts'
 
 /** Whether /metrics is whole: all families, and one `core` on every sample. */
-export function exporterCheck(metricsUrl: string, core: string): Check {
+export function exporterCheck(
+  metricsUrl: string,
+  core: string,
+  patiently: Patiently,
+): Check {
   return {
     title: 'exporter',
     run: () =>
-      patiently(PATIENCE_MS, async () => {
+      patiently(async () => {
         const { status, text } = await ask(metricsUrl)
         if (status !== 200) throw new Error(`${metricsUrl} answers ${status}`)
         if (!/^dragonfork_exporter_media_connected(\{.*\})? 1$/m.test(text)) {

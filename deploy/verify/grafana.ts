@@ -1,7 +1,5 @@
 import type { Check } from './check.ts'
-import { askJson, patiently } from './http.ts'
-
-const PATIENCE_MS = 30_000
+import { askJson, type Patiently } from './http.ts'
 
 const DASHBOARD = 'dragonfork-webrtc-health'
 
@@ -16,13 +14,17 @@ interface Proxied {
 }
 
 /** Whether Grafana has the dashboard and reaches Prometheus. */
-export function grafanaCheck(grafanaUrl: string, password: string): Check {
+export function grafanaCheck(
+  grafanaUrl: string,
+  password: string,
+  patiently: Patiently,
+): Check {
   const login = Buffer.from(`admin:${password}`).toString('base64')
   const headers = { authorization: `Basic ${login}` }
   return {
     title: 'Grafana',
     run: () =>
-      patiently(PATIENCE_MS, async () => {
+      patiently(async () => {
         const { dashboard, meta } = await askJson<Dashboard>(
           `${grafanaUrl}/api/dashboards/uid/${DASHBOARD}`,
           headers,

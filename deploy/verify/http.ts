@@ -55,11 +55,15 @@ export function bearer(
   return token === undefined ? {} : { authorization: `Bearer ${token}` }
 }
 
-/**
- * Tries again and again until `attempt` does not throw.
- * @throws {Error} the last one, after `limitMs`
- */
-export async function patiently<Value>(
+/** Tries until `attempt` does not throw; its last error comes through. */
+export type Patiently = <Value>(attempt: () => Promise<Value>) => Promise<Value>
+
+/** Patience for so long, milliseconds: what has just started takes a while. */
+export function patienceOf(limitMs: number): Patiently {
+  return attempt => retry(limitMs, attempt)
+}
+
+async function retry<Value>(
   limitMs: number,
   attempt: () => Promise<Value>,
 ): Promise<Value> {

@@ -3,7 +3,7 @@
  * runs it in the container of the media process, whose settings it reads.
  *
  *     node deploy/verify/main.ts --metrics URL --prometheus URL
- *       (--grafana URL | --without-grafana) [--stream ID]
+ *       (--grafana URL | --without-grafana) [--stream ID] [--patience SECONDS]
  *
  * With --grafana the password of its user admin is read from standard input.
  * Exit codes: 0 all is well, 1 something is not, 2 bad arguments.
@@ -15,7 +15,7 @@ import { readConfig } from '../../media/config.ts'
 import { runChecks, type Check } from './check.ts'
 import { exporterCheck } from './exporter.ts'
 import { grafanaCheck } from './grafana.ts'
-import { ask } from './http.ts'
+import { ask, patienceOf } from './http.ts'
 import { rulesCheck, targetsCheck } from './prometheus.ts'
 import { whepCheck } from './whep.ts'
 
@@ -23,8 +23,8 @@ function mediaCheck(coreUrl: string): Check {
   return {
     title: 'media process',
     run: async () => {
-      const { status } = await ask(`${coreUrl}/`)
-      if (status !== 200) throw new Error(`${coreUrl}/ answers ${status}`)
+      const { status } = await ask(`${coreUrl}/ping`)
+      if (status !== 200) throw new Error(`${coreUrl}/ping answers ${status}`)
       return `answers at ${coreUrl}/`
     },
   }
@@ -38,6 +38,7 @@ async function main(): Promise<void> {
       grafana: { type: 'string', default: 'http://127.0.0.1:3000' },
       'without-grafana': { type: 'boolean', default: false },
       stream: { type: 'string' },
+      patience: { type: 'string', default: '60' },
     },
   })
   const config = readConfig({
@@ -47,11 +48,12 @@ async function main(): Promise<void> {
   const { core, apiToken, whepToken } = config
   const coreUrl = `http://127.0.0.1:${config.address.port}${config.publicBasePath}`
   const promUrl = values.prometheus
+  const patiently = patienceOf(Number(values.patience) * 1000)
   const checks = [
     mediaCheck(coreUrl),
-    exporterCheck(values.metrics, core),
-    targetsCheck(promUrl, core),
-    rulesCheck(promUrl),
+    exporterCheck(values.metrics, core, patiently),
+    targetsCheck(promUrl, core, patiently),
+    rulesCheck(promUrl, patiently),
     whepCheck({
       coreUrl,
       promUrl,
@@ -59,11 +61,12 @@ async function main(): Promise<void> {
       apiToken,
       whepToken,
       stream: values.stream,
+      patiently,
     }),
   ]
   if (!values['without-grafana']) {
     const password = (await text(process.stdin)).trim()
-    checks.push(grafanaCheck(values.grafana, password))
+    checks.push(grafanaCheck(values.grafana, password, patiently))
   }
   const failed = await runChecks(checks, line => {
     process.stdout.write(`${line}\n`)

@@ -1,8 +1,5 @@
 import type { Check } from './check.ts'
-import { askJson, patiently } from './http.ts'
-
-/** Three scrape and evaluation intervals of the bundle's prometheus.yml. */
-const PATIENCE_MS = 45_000
+import { askJson, type Patiently } from './http.ts'
 
 /** Alerts of prom/rules/. */
 export const ALERTS = [
@@ -58,11 +55,15 @@ export async function sumOf(promUrl: string, expr: string): Promise<number> {
 }
 
 /** Whether every target is scraped, and `core` is the box's. */
-export function targetsCheck(promUrl: string, core: string): Check {
+export function targetsCheck(
+  promUrl: string,
+  core: string,
+  patiently: Patiently,
+): Check {
   return {
     title: 'Prometheus targets',
     run: () =>
-      patiently(PATIENCE_MS, async () => {
+      patiently(async () => {
         const { data } = await askJson<Targets>(`${promUrl}/api/v1/targets`)
         const targets = data.activeTargets
         const down = targets.find(({ health }) => health !== 'up')
@@ -89,11 +90,11 @@ async function checkExternalLabel(promUrl: string, core: string) {
 }
 
 /** Whether all rules are loaded and were evaluated without error. */
-export function rulesCheck(promUrl: string): Check {
+export function rulesCheck(promUrl: string, patiently: Patiently): Check {
   return {
     title: 'Prometheus rules',
     run: () =>
-      patiently(PATIENCE_MS, async () => {
+      patiently(async () => {
         const { data } = await askJson<Rules>(`${promUrl}/api/v1/rules`)
         const rules = data.groups.flatMap(group => group.rules)
         const names = rules.map(({ name }) => name)

@@ -1,11 +1,8 @@
 import { WHEP_ROUTES } from '../../shared/catalogue.ts'
 import type { Check } from './check.ts'
-import { ask, askJson, bearer, patiently } from './http.ts'
+import { ask, askJson, bearer, type Patiently } from './http.ts'
 import { makeOffer } from './offer.ts'
 import { sumOf } from './prometheus.ts'
-
-/** A stream may take so long to start, and Prometheus to scrape. */
-const PATIENCE_MS = 60_000
 
 export interface WhepOptions {
   readonly coreUrl: string
@@ -15,6 +12,7 @@ export interface WhepOptions {
   readonly whepToken: string | undefined
   /** The stream to use; else the first that is live. */
   readonly stream: string | undefined
+  readonly patiently: Patiently
 }
 
 interface Stream {
@@ -31,7 +29,7 @@ export function whepCheck(options: WhepOptions): Check {
       const counts = () => countsOf(options, id)
       const before = await counts()
       await openAndClose(options, id)
-      await patiently(PATIENCE_MS, async () => {
+      await options.patiently(async () => {
         const now = await counts()
         if (now.opened <= before.opened || now.closed <= before.closed) {
           throw new Error(`Prometheus does not see the session on ${id}`)
@@ -42,8 +40,12 @@ export function whepCheck(options: WhepOptions): Check {
   }
 }
 
-function liveStream({ coreUrl, apiToken }: WhepOptions): Promise<string> {
-  return patiently(PATIENCE_MS, async () => {
+function liveStream({
+  coreUrl,
+  apiToken,
+  patiently,
+}: WhepOptions): Promise<string> {
+  return patiently(async () => {
     const streams = await askJson<readonly Stream[]>(
       `${coreUrl}/api/v3/webrtc/streams`,
       bearer(apiToken),

@@ -72,7 +72,8 @@ export class IngestServer {
 
   /** @throws {StartError} when the address cannot be bound */
   listen(address: Address): Promise<Bound> {
-    return listen(this.#http, address, 'EXPORTER_INGEST_ADDRESS')
+    const { log } = this.#options
+    return listen(this.#http, address, 'EXPORTER_INGEST_ADDRESS', log)
   }
 
   /** Whether a media process is connected and has been welcomed. */

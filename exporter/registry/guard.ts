@@ -48,5 +48,7 @@ function valuesOf(cell: Cell, bounds: number | undefined): Values | undefined {
   }
   // One bucket more than bounds: the last is +Inf.
   if (bounds === undefined || cell.buckets.length !== bounds + 1) return
+  // Sums of such sums stay finite for ever; counts are as small anyway.
+  if (cell.sum > Number.MAX_SAFE_INTEGER) return
   return [...cell.buckets, cell.sum]
 }

@@ -104,8 +104,8 @@ export function decodeLedger(raw: unknown, core: string): Ledger {
 
 function readTotal(fields: Fields, name: string, total: Total): void {
   const raw = fieldsOf(fields[name])
-  total.base = count(raw, 'base')
-  total.told = count(raw, 'told')
+  total.base = amount(raw['base'])
+  total.told = amount(raw['told'])
 }
 
 function readStream(ledger: Ledger, raw: unknown): void {
@@ -146,7 +146,10 @@ function readSeries(
     if (typeof family !== 'string' || !isObservedName(family)) {
       throw unreadable('family', family)
     }
-    if (!Array.isArray(labels)) throw unreadable('labels', labels)
+    const expected = familyOf(family).labels.length
+    if (!Array.isArray(labels) || labels.length !== expected) {
+      throw unreadable('labels', labels)
+    }
     const series: Series = ensureSeries(
       ledger,
       stream,
@@ -168,10 +171,13 @@ function valuesOf(family: ObservedName, raw: unknown): Values {
   if (!Array.isArray(raw) || raw.length !== zero.length) {
     throw unreadable('values', raw)
   }
-  return raw.map(value => {
-    if (typeof value === 'number' && Number.isFinite(value) && value >= 0) {
-      return value
-    }
-    throw unreadable('values', value)
-  })
+  return raw.map(amount)
+}
+
+/** A number from 0 on; more than a safe integer where boots add up. */
+function amount(value: unknown): number {
+  if (typeof value === 'number' && Number.isFinite(value) && value >= 0) {
+    return value
+  }
+  throw unreadable('a number', value)
 }

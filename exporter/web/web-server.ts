@@ -19,6 +19,9 @@ const SCRAPE_TIMEOUT_MS = 30_000
 
 const MAX_CONNECTIONS = 512
 
+/** Longer than the usual scrape intervals: one TLS handshake does for many. */
+const KEEP_ALIVE_MS = 75_000
+
 export interface WebServerOptions {
   readonly version: string
   readonly core: string
@@ -35,6 +38,7 @@ export interface WebServerOptions {
 /** Serves the metrics, by HTTP or HTTPS. */
 export class WebServer {
   readonly #server: Server
+  readonly #log: Log
 
   constructor(options: WebServerOptions) {
     const { page, clock, log, tls } = options
@@ -59,16 +63,18 @@ export class WebServer {
       // Koa answers in any case; its promise never rejects.
       void handle(request, response)
     }
+    this.#log = log
     this.#server =
       tls === undefined
         ? createServer(listener)
         : createTlsServer(tls, listener, log)
     this.#server.maxConnections = MAX_CONNECTIONS
+    this.#server.keepAliveTimeout = KEEP_ALIVE_MS
   }
 
   /** @throws {StartError} when the address cannot be bound */
   listen(address: Address): Promise<Bound> {
-    return listen(this.#server, address, 'EXPORTER_ADDRESS')
+    return listen(this.#server, address, 'EXPORTER_ADDRESS', this.#log)
   }
 
   async close(): Promise<void> {

@@ -21,9 +21,18 @@ export interface EngineOptions {
   /** undefined: no ICE over TCP. */
   readonly tcpPorts: PortRange | undefined
   readonly log: Log
+  /** Called when the counts of the UDP pool have changed. */
+  readonly onPortsChange?: () => void
   readonly startTimeLimitMs?: number
   readonly askEveryMs?: number
   readonly frozenAfterMs?: number
+}
+
+/** A stream's place in a worker. */
+export interface WorkerPlace {
+  readonly worker: MediaWorker
+  /** Idempotent. */
+  readonly leave: () => void
 }
 
 const START_TIME_LIMIT_MS = 10_000
@@ -51,6 +60,7 @@ export class Engine {
       protocol: 'udp',
       ...options.udpPorts,
       probe: probeUdpPort,
+      ...(options.onPortsChange && { onChange: options.onPortsChange }),
     })
     this.tcpPorts =
       options.tcpPorts &&
@@ -100,12 +110,15 @@ export class Engine {
   }
 
   /**
-   * As `leastLoaded`, but waits while a dead worker is being replaced.
+   * Counts a stream into the least loaded worker; waits while a dead one is
+   * being replaced.
    * @throws {EngineError} `deadline`
    */
-  async worker(signal: AbortSignal): Promise<MediaWorker> {
+  async join(signal: AbortSignal): Promise<WorkerPlace> {
     while (this.#workers.size === 0) await this.#workerCame(signal)
-    return this.leastLoaded()
+    const worker = this.leastLoaded()
+    // Counted at once, so that streams that start together share the workers.
+    return { worker, leave: worker.occupy() }
   }
 
   /** Ends all workers. Idempotent. */

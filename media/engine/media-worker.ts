@@ -1,4 +1,9 @@
-import type { Router, RouterRtpCodecCapability, Worker } from 'mediasoup/types'
+import type {
+  Router,
+  RouterRtpCodecCapability,
+  Worker,
+  WorkerDump,
+} from 'mediasoup/types'
 import type { Log } from '../../shared/log.ts'
 
 import { bind, type BindRequest, type Bound, type Closable } from './bound.ts'
@@ -94,6 +99,11 @@ export class MediaWorker {
    */
   async settled(): Promise<void> {
     await this.#worker.getResourceUsage().catch(() => undefined)
+  }
+
+  /** What is in it, by id. */
+  dump(): Promise<WorkerDump> {
+    return this.#worker.dump()
   }
 
   /** Calls `listener` when it ended without being asked to. */

@@ -24,6 +24,8 @@ export interface PortPoolOptions {
   readonly probe: PortProbe
   /** How long a port that another program holds stays out, milliseconds. */
   readonly keepOutMs?: number
+  /** Called when a port was taken or given back. */
+  readonly onChange?: () => void
 }
 
 const KEEP_OUT_MS = 60_000
@@ -79,6 +81,11 @@ export class PortPool {
     )
   }
 
+  /** Whether nobody holds the port now. */
+  probe(port: number): Promise<boolean> {
+    return this.#options.probe(port)
+  }
+
   /** Takes a port that nobody holds, for a program that we start. */
   async leaseProbed(): Promise<PortLease> {
     for (;;) {
@@ -115,12 +122,14 @@ export class PortPool {
   #lend(port: number): PortLease {
     this.#free.delete(port)
     this.#leased.add(port)
+    this.#options.onChange?.()
     let held = true
     const giveBack = (to: (port: number) => void) => () => {
       if (!held) return
       held = false
       this.#leased.delete(port)
       to(port)
+      this.#options.onChange?.()
     }
     return {
       protocol: this.#options.protocol,

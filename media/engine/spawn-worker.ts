@@ -22,7 +22,9 @@ export async function spawnWorker(
   }
   limit.addEventListener('abort', kill)
   try {
-    return await created
+    const worker = await created
+    leaveSignalsToUs(worker)
+    return worker
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause)
     const why = limit.aborted
@@ -36,6 +38,18 @@ export async function spawnWorker(
   } finally {
     limit.removeEventListener('abort', kill)
   }
+}
+
+/**
+ * mediasoup closes its workers at the first SIGINT or SIGTERM, under streams
+ * and viewers that still stand, so that FFmpeg's legs look as if they failed.
+ * In what order things end is for the app to say.
+ */
+function leaveSignalsToUs(worker: Worker): void {
+  if (!('onSignal' in worker) || typeof worker.onSignal !== 'function') return
+  const onSignal = worker.onSignal as (signal: NodeJS.Signals) => void
+  process.off('SIGINT', onSignal)
+  process.off('SIGTERM', onSignal)
 }
 
 /** mediasoup hands out a worker once it runs; its child we need before. */

@@ -40,6 +40,6 @@ export function parseIdentity(raw: unknown): ProcessIdentity | undefined {
   if (typeof startTicks !== 'number' || typeof kernel !== 'string') {
     return undefined
   }
-  // 0 and below are groups to kill(2), 1 is init.
-  return pid > 1 ? { pid, startTicks, kernel } : undefined
+  // 0 and below are groups to kill(2).
+  return pid > 0 ? { pid, startTicks, kernel } : undefined
 }

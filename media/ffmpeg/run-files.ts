@@ -27,6 +27,7 @@ export interface RunFile {
 }
 
 const FILE = /^([0-9a-f-]{36})\.json$/
+const DRAFT = '.tmp'
 
 /**
  * Which children run, written down in a folder, so that the next start finds
@@ -59,16 +60,24 @@ export class RunFiles {
    * Never ends a process for its name or its pid alone.
    */
   async sweep(): Promise<number> {
-    const names = await readdir(this.#dir)
+    const names = new Set(await readdir(this.#dir))
     const leftovers: Leftover[] = []
     for (const name of names) {
       const run = FILE.exec(name)?.[1]
       if (run !== undefined) leftovers.push(await this.#read(run))
-      // A file that was being written when we were killed.
-      else if (name.endsWith('.tmp')) await rm(join(this.#dir, name))
+      // It was to be written when we were killed: there is no child yet.
+      else if (
+        name.endsWith(DRAFT) &&
+        !names.has(name.slice(0, -DRAFT.length))
+      ) {
+        await rm(join(this.#dir, name), { force: true })
+      }
     }
     const { ended, gone } = await endLeftovers(leftovers, RUN_VARIABLE)
-    for (const { run } of gone) await rm(this.#path(run), { force: true })
+    for (const { run } of gone) {
+      await rm(this.#path(run), { force: true })
+      await rm(`${this.#path(run)}${DRAFT}`, { force: true })
+    }
     if (ended.length > 0) {
       this.#log.warn('ended FFmpeg processes of a former media process', {
         pids: ended,
@@ -108,8 +117,8 @@ export class RunFiles {
   async #write(run: string, facts: object): Promise<void> {
     const path = this.#path(run)
     try {
-      await writeFile(`${path}.tmp`, JSON.stringify(facts))
-      await rename(`${path}.tmp`, path)
+      await writeFile(`${path}${DRAFT}`, JSON.stringify(facts))
+      await rename(`${path}${DRAFT}`, path)
     } catch (error) {
       // A full disk must not stop a stream: it is worth more than the note.
       this.#log.warn('cannot write down a run of FFmpeg', { run, error })

@@ -86,8 +86,12 @@ export class RunLog {
     return this.#run.log.at(-1)?.[1] ?? ''
   }
 
-  /** The last lines of this run, oldest first. */
+  /**
+   * What tells best why this run ended, oldest first: all there is of one
+   * that never made progress, else the last lines.
+   */
   get lines(): readonly string[] {
+    if (this.#run.inPrelude) return preludeOf(this.#run)
     return this.#run.log.map(([, line]) => line)
   }
 
@@ -112,19 +116,17 @@ export class RunLog {
   }
 }
 
-function reportOf({
-  createdAt,
-  head,
-  tail,
-  skipped,
-  log,
-  exit,
-}: Run): RunReport {
-  const gap = skipped > 0 ? [`… ${skipped} lines left out …`] : []
+function reportOf(run: Run): RunReport {
+  const { createdAt, log, exit } = run
   return {
     created_at: createdAt,
-    prelude: [...head, ...gap, ...tail],
+    prelude: preludeOf(run),
     log: [...log],
     ...(exit && { exited_at: exit.at, exit_state: exit.state }),
   }
+}
+
+function preludeOf({ head, tail, skipped }: Run): readonly string[] {
+  const gap = skipped > 0 ? [`… ${skipped} lines left out …`] : []
+  return [...head, ...gap, ...tail]
 }

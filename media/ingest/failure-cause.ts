@@ -16,6 +16,8 @@ const ENCODERS = {
   video: /libx264|libvpx|h264_mp4toannexb|dump_extra/,
   audio: /libopus/,
 } as const
+/** Names all encoders, also those that are well. */
+const STREAM_MAPPING = /Stream #\d+:\d+.* -> #\d+:\d+/
 const BIND = /bind failed|Address already in use/
 
 /**
@@ -54,7 +56,9 @@ function isGuilty(
     case 'no-such-stream':
       return !log.some(line => isInputOf(kind, line))
     case 'encoder':
-      return log.some(line => ENCODERS[kind].test(line))
+      return log.some(
+        line => ENCODERS[kind].test(line) && !STREAM_MAPPING.test(line),
+      )
     case 'silent':
       return false
   }

@@ -1,5 +1,6 @@
-import type { Producer } from 'mediasoup/types'
+import type { Producer, Router } from 'mediasoup/types'
 
+import type { MediaWorker } from '../engine/media-worker.ts'
 import type { LegPlan } from './leg-plan.ts'
 
 /** One kind's way into a worker. */
@@ -13,5 +14,20 @@ export interface Leg {
    */
   packets(): Promise<number>
   /** Gives back its ports. Idempotent. */
+  close(): void
+}
+
+/** All legs of a stream, and what of them outlives a worker. */
+export interface LegSet {
+  /**
+   * Opens the legs in a worker; earlier ones are closed already.
+   * @throws {EngineError} those that were opened are closed
+   */
+  open(
+    worker: MediaWorker,
+    router: Router,
+    signal: AbortSignal,
+  ): Promise<readonly Leg[]>
+  /** Gives back what outlives a worker. Idempotent. */
   close(): void
 }

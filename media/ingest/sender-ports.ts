@@ -4,6 +4,8 @@ import type { PortLease, PortPool } from '../engine/port-pool.ts'
 export interface SenderPorts {
   readonly rtp: number
   readonly rtcp: number
+  /** False: another program took one; both are given back. */
+  check(): Promise<boolean>
   /** Gives them back, after FFmpeg is gone. Idempotent. */
   release(): void
 }
@@ -22,12 +24,21 @@ export async function takeSenderPorts(pool: PortPool): Promise<SenderPorts> {
     rtp.release()
     throw error
   }
+  const leases = [rtp, rtcp]
+  const release = () => {
+    for (const lease of leases) lease.release()
+  }
   return {
     rtp: rtp.port,
     rtcp: rtcp.port,
-    release() {
-      rtp.release()
-      rtcp.release()
+    async check() {
+      const free = await Promise.all(leases.map(({ port }) => pool.probe(port)))
+      leases.forEach((lease, index) => {
+        if (free[index] === false) lease.refuse()
+      })
+      if (free.includes(false)) release()
+      return !free.includes(false)
     },
+    release,
   }
 }

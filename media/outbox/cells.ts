@@ -14,6 +14,7 @@ import {
   MAX_CELLS_PER_BATCH,
   SERIES_RETENTION_MS,
 } from '../../shared/limits.ts'
+import { SeriesTree } from './series-tree.ts'
 
 /** Totals of one series since its cell was made. */
 interface Totals {
@@ -32,17 +33,14 @@ interface Totals {
   sentIn: number
 }
 
-/** A family's cells, a level of Maps for each label. */
-interface Branch {
-  readonly next: Map<unknown, Branch>
-  cell?: Totals
-}
+/** Labels as a caller gives them; without types they may be anything. */
+type GivenLabels = Readonly<Partial<Record<LabelName, unknown>>>
 
 interface FamilyCells {
   readonly name: ObservedName
   readonly labels: readonly LabelName[]
   readonly bounds: readonly number[] | undefined
-  readonly root: Branch
+  readonly cells: SeriesTree<Totals>
 }
 
 /**
@@ -220,22 +218,11 @@ export class Cells {
     return true
   }
 
-  #find(
-    family: FamilyCells,
-    labels: Readonly<Partial<Record<LabelName, unknown>>>,
-  ): Totals | undefined {
-    let branch: Branch | undefined = family.root
-    for (const label of family.labels) {
-      branch = branch.next.get(labels[label])
-      if (branch === undefined) return this.#make(family, labels)
-    }
-    return branch.cell
+  #find(family: FamilyCells, labels: GivenLabels): Totals | undefined {
+    return family.cells.find(labels) ?? this.#make(family, labels)
   }
 
-  #make(
-    family: FamilyCells,
-    given: Readonly<Partial<Record<LabelName, unknown>>>,
-  ): Totals | undefined {
+  #make(family: FamilyCells, given: GivenLabels): Totals | undefined {
     if (this.#cells.size >= this.#limit) return undefined
     const labels: string[] = []
     for (const label of family.labels) {
@@ -256,9 +243,7 @@ export class Cells {
     }
     this.#nextNumber += 1
     this.#cells.add(cell)
-    let branch = family.root
-    for (const value of labels) branch = grow(branch, value)
-    branch.cell = cell
+    family.cells.put(labels, cell)
     if (!this.#isTold(cell.streamId)) this.#onNewStream()
     return cell
   }
@@ -279,14 +264,13 @@ export class Cells {
 
   #drop(cell: Totals): void {
     this.#cells.delete(cell)
-    const family = this.#families.get(cell.family)
-    if (family !== undefined) prune(family.root, cell.labels)
+    this.#families.get(cell.family)?.cells.drop(cell.labels)
   }
 }
 
 function familyCells(name: ObservedName): FamilyCells {
   const { labels, buckets } = familyOf(name)
-  return { name, labels, bounds: buckets, root: { next: new Map() } }
+  return { name, labels, bounds: buckets, cells: new SeriesTree(labels) }
 }
 
 function isDuration(value: unknown): value is number {
@@ -306,20 +290,6 @@ function bucketOf(bounds: readonly number[], value: number): number {
     bucket += 1
   }
   return bucket
-}
-
-function grow(branch: Branch, value: string): Branch {
-  const next = branch.next.get(value) ?? { next: new Map<unknown, Branch>() }
-  branch.next.set(value, next)
-  return next
-}
-
-/** Takes the leaf at `path` away, and the branches that it leaves empty. */
-function prune(branch: Branch, [value, ...rest]: readonly string[]): void {
-  const next = branch.next.get(value)
-  if (next === undefined) return
-  prune(next, rest)
-  if (rest.length === 0 || next.next.size === 0) branch.next.delete(value)
 }
 
 function toWire({ number, family, labels, count, sum, buckets }: Totals): Cell {

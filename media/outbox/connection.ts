@@ -134,9 +134,11 @@ export class Connection {
       }
       this.#events.received(decodeSinkFrame(data.toString()))
     } catch (error) {
-      if (!(error instanceof ProtocolError)) throw error
+      if (!(error instanceof Error)) throw error
       this.#trouble ??= troubleOfProtocol(error)
-      this.#socket.close(CLOSE_CODES[error.reason])
+      if (error instanceof ProtocolError) {
+        this.#socket.close(CLOSE_CODES[error.reason])
+      }
       this.#socket.terminate()
     }
   }

@@ -9,10 +9,12 @@ import {
   PING_INTERVAL_MS,
   SILENCE_LIMIT_MS,
 } from '../../shared/limits.ts'
-import type { Log, LogFields } from '../../shared/log.ts'
+import type { Log } from '../../shared/log.ts'
 import type { Cells } from './cells.ts'
 import type { Cancel, Clock } from './clock.ts'
 import { Connection } from './connection.ts'
+import { exchangeOf, type LinkState } from './link-state.ts'
+import { OnceLog } from './once-log.ts'
 import { troubleOfError, troubleOfSilence, type Trouble } from './trouble.ts'
 
 /** Time from hello to welcome. */
@@ -24,48 +26,10 @@ const FLUSH_LIMIT_MS = 1_000
 /**
  * Time between two attempts: doubled from the first to the last, and spread
  * over its upper half so that several do not knock at the same moment. The
- * last is short, for an exporter that is back should be served at once.
+ * last is short: a refused attempt costs less than a millisecond, and what
+ * happens until the exporter is served again would be gone with a crash.
  */
-const RETRY_MS = { first: 100, last: 1_500, lasting: 5_000 } as const
-
-/** What a batch in flight waits with. */
-interface InFlight {
-  readonly seq: number
-  readonly cells: number
-  /** Gives up waiting for the ack. */
-  readonly cancel: Cancel
-}
-
-/** A connection whose hello was welcomed. */
-interface Exchange {
-  readonly connection: Connection
-  readonly batch: InFlight | undefined
-}
-
-/** The link's whole state; each has what it owns, to be given up on leaving. */
-type State =
-  | { readonly at: 'idle' }
-  /** Until the next attempt; `lost` says that the exporter was there. */
-  | {
-      readonly at: 'waiting'
-      readonly cancel: Cancel
-      readonly lost: boolean
-    }
-  /** TCP and WebSocket handshake. */
-  | { readonly at: 'connecting'; readonly connection: Connection }
-  /** Hello was sent. */
-  | {
-      readonly at: 'greeting'
-      readonly connection: Connection
-      readonly cancel: Cancel
-    }
-  /** What was owed at the welcome goes out: so many cells are left. */
-  | ({ readonly at: 'replaying'; readonly left: number } & Exchange)
-  /** What changes goes out, and snapshots. */
-  | ({ readonly at: 'live' } & Exchange)
-  /** Goodbye was said. */
-  | { readonly at: 'closing'; readonly ended: () => void }
-  | { readonly at: 'closed' }
+const RETRY_MS = { first: 50, last: 500, lasting: 5_000 } as const
 
 export interface LinkOptions {
   readonly hello: Hello
@@ -90,20 +54,20 @@ export interface LinkOptions {
  */
 export class Link {
   readonly #options: LinkOptions
-  #state: State = { at: 'idle' }
+  #state: LinkState = { at: 'idle' }
   #snapshotDue = false
   /** Set while a turn is planned: at once, or when the interval is over. */
   #nextTurn: Cancel | undefined
   /** Set while the link is live but not yet for long. */
   #steady: Cancel | undefined
   #attempts = 0
-  /** Messages that were logged since the link was steady. */
-  readonly #logged = new Set<string>()
+  readonly #log: OnceLog
   #flushed: () => void = () => undefined
   #closing: Promise<void> | undefined
 
   constructor(options: LinkOptions) {
     this.#options = options
+    this.#log = new OnceLog(options.log)
   }
 
   /** Starts to connect, for good. */
@@ -228,10 +192,10 @@ export class Link {
 
   #goLive(connection: Connection): void {
     this.#state = { at: 'live', connection, batch: undefined }
-    this.#logOnce('info', 'exporter connected', {})
+    this.#log.once('info', 'exporter connected')
     this.#steady = this.#options.clock.after(PING_INTERVAL_MS, () => {
       this.#attempts = 0
-      this.#logged.clear()
+      this.#log.forget()
     })
     this.tell()
   }
@@ -292,7 +256,7 @@ export class Link {
     }
     const { clock, random } = this.#options
     const level = trouble.lasting ? 'error' : 'warn'
-    this.#logOnce(level, trouble.message, trouble.fields)
+    this.#log.once(level, trouble.message, trouble.fields)
     const { first, last, lasting } = RETRY_MS
     const most = Math.min(last, first * 2 ** this.#attempts)
     const ms = (trouble.lasting ? lasting : most) * (0.5 + random() / 2)
@@ -314,16 +278,6 @@ export class Link {
     this.#nextTurn = undefined
     this.#steady?.()
     this.#steady = undefined
-  }
-
-  #logOnce(
-    level: 'info' | 'warn' | 'error',
-    message: string,
-    fields: LogFields,
-  ): void {
-    if (this.#logged.has(message)) return
-    this.#logged.add(message)
-    this.#options.log[level](message, fields)
   }
 
   /** Whether waiting any longer would bring nothing more to the exporter. */
@@ -355,10 +309,6 @@ export class Link {
     }
     this.#state = { at: 'closed' }
   }
-}
-
-function exchangeOf(state: State): Exchange | undefined {
-  return state.at === 'live' || state.at === 'replaying' ? state : undefined
 }
 
 function unexpected(kind: SinkFrame['kind'], seq: number): ProtocolError {

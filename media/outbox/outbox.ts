@@ -9,6 +9,7 @@ import type { Log } from '../../shared/log.ts'
 import { Cells } from './cells.ts'
 import { systemClock, type Cancel, type Clock } from './clock.ts'
 import { Link } from './link.ts'
+import { OnceLog } from './once-log.ts'
 
 /** What is now, as the exporter shows it in gauges. */
 export type View = Omit<Snapshot, 'kind'>
@@ -45,18 +46,17 @@ export class Outbox {
   }
 
   readonly #snapshot: () => View
-  readonly #log: Log
+  readonly #log: OnceLog
   readonly #clock: Clock
   readonly #cells: Cells
   readonly #link: Link
   #tick: Cancel | undefined
-  #warned = false
 
   constructor(options: OutboxOptions) {
     const { core, boot, url, token, snapshot, log } = options
     const { clock = systemClock, random = Math.random } = options
     this.#snapshot = snapshot
-    this.#log = log
+    this.#log = new OnceLog(log)
     this.#clock = clock
     this.#cells = new Cells({
       onOwed: () => {
@@ -120,23 +120,21 @@ export class Outbox {
       const { streams: all, udpPorts } = this.#snapshot()
       const streams = all.slice(0, MAX_STREAMS_PER_SNAPSHOT)
       if (all.length > streams.length) {
-        this.#warnOnce('streams over the limit are not shown in metrics', {
-          streams: all.length,
-          limit: MAX_STREAMS_PER_SNAPSHOT,
-        })
+        this.#log.once(
+          'warn',
+          'streams over the limit are not shown in metrics',
+          {
+            streams: all.length,
+            limit: MAX_STREAMS_PER_SNAPSHOT,
+          },
+        )
       }
       const ids = new Set<string>(streams.map(({ id }) => id))
       this.#cells.retire(ids, this.#clock.nowMs())
       return { kind: 'snapshot', streams, udpPorts }
     } catch (error) {
-      this.#warnOnce('state for metrics cannot be read', { error })
+      this.#log.once('warn', 'state for metrics cannot be read', { error })
       return undefined
     }
-  }
-
-  #warnOnce(message: string, fields: Readonly<Record<string, unknown>>): void {
-    if (this.#warned) return
-    this.#warned = true
-    this.#log.warn(message, fields)
   }
 }

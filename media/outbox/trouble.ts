@@ -57,10 +57,16 @@ const NO_SUCH_PATH: Explanation = {
   lasting: true,
 }
 
+const CROWDED: Explanation = {
+  message: 'exporter refused: it has as many connections as it takes',
+  lasting: false,
+}
+
 const STATUS: ReadonlyMap<number, Explanation> = new Map([
   [401, UNAUTHORIZED],
   [403, UNAUTHORIZED],
   [404, NO_SUCH_PATH],
+  [503, CROWDED],
 ])
 
 const OTHER_STATUS: Explanation = {

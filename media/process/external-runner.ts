@@ -4,7 +4,7 @@ import { NO_USAGE } from '../ffmpeg/limits.ts'
 import { NO_PROGRESS } from '../ffmpeg/progress.ts'
 import { reconnectDelayMs, type ReconnectPolicy } from '../ffmpeg/reconnect.ts'
 import { RunLog, type Report } from '../ffmpeg/run-log.ts'
-import type { SupervisorStatus } from '../ffmpeg/supervisor.ts'
+import type { SupervisorStatus } from '../ffmpeg/status.ts'
 import type { Runner } from './runner.ts'
 import type { StreamPort } from './stream-port.ts'
 
@@ -22,8 +22,13 @@ type State =
   /** The legs are being made; `again`: and then once more. */
   | { readonly at: 'starting'; readonly again: boolean }
   | { readonly at: 'running' }
-  /** `retry` undefined: reconnect is off. */
-  | { readonly at: 'failed'; readonly retry?: NodeJS.Timeout }
+  /** `retry` absent: reconnect is off. */
+  | { readonly at: 'failed'; readonly retry?: Retry }
+
+interface Retry {
+  readonly timer: NodeJS.Timeout
+  readonly atMs: number
+}
 
 /** A process with `webrtc.ingest: "external"`: legs, but no FFmpeg of ours. */
 export class ExternalRunner implements Runner {
@@ -62,18 +67,22 @@ export class ExternalRunner implements Runner {
     const { at } = this.#state
     if (at === 'finished') return
     this.#parts.log.info('restarting external legs', { reason })
-    if (at === 'starting') this.#enter({ at, again: true })
-    else {
-      this.#enter({ at: 'failed' })
-      this.start()
+    if (at === 'starting') {
+      this.#enter({ at, again: true })
+      return
     }
+    this.#clearRetry()
+    this.#enter({ at: 'failed' })
+    this.start()
   }
 
   status(): SupervisorStatus {
+    const nowMs = this.#parts.clock.elapsed()
+    const retry = this.#state.at === 'failed' ? this.#state.retry : undefined
     return {
       exec: this.#state.at,
-      runtimeS: (this.#parts.clock.elapsed() - this.#sinceMs) / 1000,
-      reconnectS: undefined,
+      runtimeS: (nowMs - this.#sinceMs) / 1000,
+      reconnectS: retry && Math.max(0, retry.atMs - nowMs) / 1000,
       lastLine: this.#runLog.lastLine,
       progress: NO_PROGRESS,
       usage: NO_USAGE,
@@ -111,17 +120,16 @@ export class ExternalRunner implements Runner {
       return
     }
     this.#failures++
-    const retry = setTimeout(
-      () => {
-        this.start()
-      },
-      reconnectDelayMs(reconnect, this.#failures, 0, random()),
-    )
-    this.#enter({ at: 'failed', retry })
+    const delayMs = reconnectDelayMs(reconnect, this.#failures, 0, random())
+    const timer = setTimeout(() => {
+      this.start()
+    }, delayMs)
+    const atMs = this.#parts.clock.elapsed() + delayMs
+    this.#enter({ at: 'failed', retry: { timer, atMs } })
   }
 
   #clearRetry(): void {
-    if (this.#state.at === 'failed') clearTimeout(this.#state.retry)
+    if (this.#state.at === 'failed') clearTimeout(this.#state.retry?.timer)
   }
 
   #enter(state: State): void {

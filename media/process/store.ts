@@ -7,6 +7,7 @@ import {
   readDatabase,
   writeAtomically,
 } from './db-file.ts'
+import { lockDir, type DirLock } from './dir-lock.ts'
 import { isJsonObject } from './fields.ts'
 
 /** What `process.order` says: whether it should run. */
@@ -21,6 +22,15 @@ export interface StoredProcess {
   readonly created_at: number
   readonly updated_at: number
   readonly order: Order
+}
+
+export interface StoreOptions {
+  /** CORE_DB_DIR. */
+  readonly dir: string
+  readonly log: Log
+  readonly now: Date
+  /** Of the process that uses the folder: ours. */
+  readonly pid: number
 }
 
 type JsonObject = Readonly<Record<string, unknown>>
@@ -38,11 +48,13 @@ const EMPTY: JsonObject = {
  */
 export class ProcessStore {
   readonly #path: string
+  readonly #lock: DirLock
   #document: JsonObject
   #lastWrite: Promise<unknown> = Promise.resolve()
 
-  private constructor(path: string, document: JsonObject) {
+  private constructor(path: string, lock: DirLock, document: JsonObject) {
     this.#path = path
+    this.#lock = lock
     this.#document = document
   }
 
@@ -51,11 +63,17 @@ export class ProcessStore {
    * cannot be read as JSON is renamed, and said so in the log.
    * @throws {StoreError} when the folder or the file cannot be used
    */
-  static async open(dir: string, log: Log, now: Date): Promise<ProcessStore> {
+  static async open({ dir, log, now, pid }: StoreOptions) {
     const path = join(dir, 'db.json')
     await proveWritable(dir)
-    const document = await readDatabase(path, log, now)
-    return new ProcessStore(path, { ...EMPTY, ...document })
+    const lock = await lockDir(dir, pid)
+    try {
+      const document = await readDatabase(path, log, now)
+      return new ProcessStore(path, lock, { ...EMPTY, ...document })
+    } catch (error) {
+      await lock.release()
+      throw error
+    }
   }
 
   /** The processes, as they are in the file. */
@@ -111,9 +129,10 @@ export class ProcessStore {
     }))
   }
 
-  /** Settles when all changes so far are on disk or were refused. */
+  /** Waits until all changes are on disk or were refused. */
   async close(): Promise<void> {
     await this.#lastWrite
+    await this.#lock.release()
   }
 
   #records(): JsonObject {

@@ -3,18 +3,15 @@ import type { Report } from '../../shared/catalogue.ts'
 import type { StreamId } from '../../shared/ids.ts'
 import type { Log } from '../../shared/log.ts'
 
-import { bounded } from '../engine/bounded.ts'
 import type { Engine } from '../engine/engine.ts'
-import type { MediaWorker } from '../engine/media-worker.ts'
-import { failureCauses } from '../ingest/failure-cause.ts'
+import { ExternalLegs } from '../ingest/external-legs.ts'
 import { LegMonitor } from '../ingest/leg-monitor.ts'
 import { planLegs, type LegPlan } from '../ingest/leg-plan.ts'
-import type { ManagedLeg } from '../ingest/managed-leg.ts'
+import type { LegFailure } from '../ingest/leg-watch.ts'
 import { ManagedLegs } from '../ingest/managed-legs.ts'
 import type { ExternalWebrtc, ManagedWebrtc } from '../ingest/webrtc-config.ts'
 import type { RunEnd, StreamPort } from '../process/stream-port.ts'
-import { endpoints, type Addresses } from './endpoints.ts'
-import { layoutOf } from './layout.ts'
+import type { Addresses } from './endpoints.ts'
 import { openSource, type Source } from './source.ts'
 import type { StreamStatus } from './status.ts'
 import { streamError } from './stream-error.ts'
@@ -26,13 +23,17 @@ import {
   type ViewerStream,
   type ViewerTransport,
 } from './viewer.ts'
-import { openViewerTransport, type ViewerHandle } from './viewer-transport.ts'
+import { Viewers } from './viewers.ts'
 
 /** What every stream shares. */
 export interface StreamSettings {
   readonly addresses: Addresses
   readonly iceConsentTimeoutS: number
   readonly legTimeoutMs: number
+  /** How long a leg may take to its first RTP; never less than legTimeoutMs. */
+  readonly startGraceMs?: number
+  /** How long a video leg may be without key frame. */
+  readonly keyFrameLimitMs?: number
   /** How long a payload-type layout without viewers is kept. */
   readonly feedIdleMs?: number
 }
@@ -47,36 +48,35 @@ export interface LiveStreamOptions {
   /** Called when something that a snapshot or a list shows has changed. */
   readonly onChange: () => void
   /**
-   * The legs were lost with their worker: FFmpeg must be ended and started
-   * again at once, which is nobody's failure.
+   * The legs were lost with their worker: the sender must be ended and
+   * started again at once, which is nobody's failure.
    */
   readonly onRestartNeeded: () => void
   /** Called when it was removed for good. */
   readonly onRemoved: () => void
 }
 
-/** From the start to the stop of a stream, whatever happens to FFmpeg. */
+/** From the start to the stop of a stream, whatever happens to its sender. */
 interface Life {
   readonly startedAtMs: number
   readonly ended: AbortController
   readonly monitor: LegMonitor
-  readonly legs: ManagedLegs
-  /** FFmpeg is running. */
+  readonly legs: ManagedLegs | ExternalLegs
+  /** The sender runs. */
   sending: boolean
   /** RTP has arrived. */
   arrived: boolean
-  /** The worker died: FFmpeg's end that follows is not its own. */
+  /** The worker died: the sender's end that follows is not its own. */
   sourceLost: boolean
-  opening: Promise<Source<ManagedLeg>> | undefined
-  source: Source<ManagedLeg> | undefined
+  /** Shared by all who need it first. */
+  opening: Promise<Source> | undefined
+  source: Source | undefined
 }
 
 const WORKER_TIME_LIMIT_MS = 5_000
 const START_GRACE_MS = 5_000
 const KEY_FRAME_LIMIT_MS = 10_000
 const FEED_IDLE_MS = 5_000
-/** A pipe costs two ports and a hop: not for a difference of one. */
-const WORTH_A_PIPE = 2
 
 /** A registered stream: its legs, its viewers and how they are doing. */
 export class LiveStream implements ViewerStream, StreamPort {
@@ -84,25 +84,29 @@ export class LiveStream implements ViewerStream, StreamPort {
   readonly codecs: StreamCodecs
   readonly #options: LiveStreamOptions
   readonly #plans: readonly LegPlan[]
-  readonly #viewers = new Set<ViewerHandle>()
+  readonly #viewers: Viewers
   readonly #log: Log
+  /** undefined: stopped. */
   #life: Life | undefined
+  #removed = false
 
   constructor(options: LiveStreamOptions) {
-    this.id = options.id
+    const { id, config, engine, settings, log } = options
+    this.id = id
     this.#options = options
-    this.#plans = planLegs(options.config)
+    this.#plans = planLegs(config)
     this.codecs = Object.fromEntries(
       this.#plans.map(({ kind, codec }) => [kind, codec]),
     )
-    this.#log = options.log.with({ stream: options.id })
+    this.#viewers = new Viewers({ engine, ...settings })
+    this.#log = log.with({ stream: id })
   }
 
   get live(): boolean {
     return this.#life?.arrived ?? false
   }
 
-  /** Whether its process is running: then it is an active stream. */
+  /** Whether its sender runs: then it is an active stream. */
   get running(): boolean {
     return this.#life?.sending ?? false
   }
@@ -112,36 +116,26 @@ export class LiveStream implements ViewerStream, StreamPort {
     return streamStatus(
       this.id,
       this.#plans,
-      life && {
-        startedAtMs: life.startedAtMs,
-        legs: life.monitor.view(),
-      },
+      life && { startedAtMs: life.startedAtMs, legs: life.monitor.view() },
     )
   }
 
   async prepareRun(): Promise<readonly string[]> {
-    const life = (this.#life ??= this.#start())
-    life.sourceLost = false
-    const signal = AbortSignal.any([
-      life.ended.signal,
-      AbortSignal.timeout(WORKER_TIME_LIMIT_MS),
-    ])
-    try {
-      const source = await this.#openSource(life, signal)
-      return await life.legs.outputs(source.legs, signal)
-    } catch (error) {
-      life.monitor.senderFailed(
-        new Map(this.#plans.map(({ kind }) => [kind, 'bind'])),
-      )
-      throw streamError(error)
+    const life = this.#liveOn()
+    const { legs } = life
+    if (legs instanceof ExternalLegs) {
+      throw new StreamError('worker', 'Cannot start FFmpeg: ingest is external')
     }
+    const signal = workerTimeLimit(life)
+    return this.#orFailed(life, async () => {
+      if (!(await legs.sendersReady())) this.#closeSource(life, 'stream-ended')
+      await this.#openSource(life, signal)
+      return legs.outputs(signal)
+    })
   }
 
   runStarted(): void {
-    if (this.#life === undefined) return
-    this.#life.sending = true
-    this.#life.monitor.senderStarted()
-    this.#options.onChange()
+    if (this.#life) this.#senderStarted(this.#life)
   }
 
   runEnded(end: RunEnd): void {
@@ -149,21 +143,16 @@ export class LiveStream implements ViewerStream, StreamPort {
     if (life === undefined) return
     life.sending = false
     if (end.asked || life.sourceLost) life.monitor.senderStopped()
-    else {
-      const legs = life.source?.legs ?? []
-      const suspects = legs.map(({ plan, ports }) => ({
-        kind: plan.kind,
-        ports,
-      }))
-      life.monitor.senderFailed(failureCauses(end.log, suspects))
-    }
+    else life.monitor.senderFailed(causesOf(life, end))
     this.#options.onChange()
   }
 
-  startExternal(): Promise<void> {
-    return Promise.reject(
-      new StreamError('worker', 'Cannot start external ingest: not there yet'),
+  async startExternal(): Promise<void> {
+    const life = this.#liveOn()
+    await this.#orFailed(life, () =>
+      this.#openSource(life, workerTimeLimit(life)),
     )
+    if (!life.sending) this.#senderStarted(life)
   }
 
   async stop(): Promise<void> {
@@ -172,18 +161,15 @@ export class LiveStream implements ViewerStream, StreamPort {
     this.#life = undefined
     life.ended.abort()
     life.monitor.close()
-    for (const viewer of this.#viewers) viewer.end('stream-ended')
-    await life.opening?.then(
-      source => {
-        source.close()
-      },
-      () => undefined,
-    )
+    this.#closeSource(life, 'stream-ended')
+    // One that is still being opened closes itself.
+    await life.opening?.catch(() => undefined)
     life.legs.close()
     this.#options.onChange()
   }
 
   async remove(): Promise<void> {
+    this.#removed = true
     this.#options.onRemoved()
     await this.stop()
   }
@@ -192,17 +178,10 @@ export class LiveStream implements ViewerStream, StreamPort {
     request: ViewerRequest,
     signal: AbortSignal,
   ): Promise<ViewerTransport> {
-    const life = this.#life
-    if (!life?.arrived) {
-      throw new StreamError('not-live', 'Cannot play the stream: no RTP yet')
-    }
-    const { source } = life
-    if (source === undefined) {
-      throw new StreamError('worker', 'Cannot play the stream: it comes back')
-    }
+    const source = this.#playable()
     try {
-      const viewer = await this.#openViewer(source, request, signal)
-      if (this.#life === life && life.source === source) return viewer
+      const viewer = await this.#viewers.open(source, request, signal)
+      if (this.#life?.source === source) return viewer
       viewer.end('stream-ended')
     } catch (error) {
       throw streamError(error)
@@ -210,63 +189,35 @@ export class LiveStream implements ViewerStream, StreamPort {
     throw new StreamError('not-live', 'Cannot play the stream: it was stopped')
   }
 
-  async #openViewer(
-    source: Source,
-    request: ViewerRequest,
-    signal: AbortSignal,
-  ): Promise<ViewerHandle> {
-    const { engine, settings } = this.#options
-    const worker = this.#workerFor(source)
-    const leave = worker.occupy()
-    try {
-      const use = await bounded(
-        'feed a viewer',
-        source.feeds.use(worker, layoutOf(request.media)),
-        signal,
-        late => {
-          late.done()
-        },
-      )
-      try {
-        const viewer = await openViewerTransport({
-          feed: use.feed,
-          request,
-          sockets: endpoints(settings.addresses),
-          udpPorts: engine.udpPorts,
-          tcpPorts: engine.tcpPorts,
-          iceConsentTimeoutS: settings.iceConsentTimeoutS,
-          signal,
-          onClosed: () => {
-            use.done()
-            leave()
-            this.#viewers.delete(viewer)
-          },
-        })
-        this.#viewers.add(viewer)
-        return viewer
-      } catch (error) {
-        use.done()
-        throw error
-      }
-    } catch (error) {
-      leave()
-      throw error
+  /** @throws {StreamError} */
+  #playable(): Source {
+    if (!this.#life?.arrived) {
+      throw new StreamError('not-live', 'Cannot play the stream: no RTP yet')
     }
+    const { source } = this.#life
+    if (source !== undefined) return source
+    throw new StreamError(
+      'worker',
+      'Cannot play the stream: its worker is being replaced',
+    )
   }
 
-  /** The stream's own worker, unless it is clearly fuller than another. */
-  #workerFor({ worker }: Source): MediaWorker {
-    const other = this.#options.engine.leastLoaded()
-    return worker.load >= other.load + WORTH_A_PIPE ? other : worker
+  /** The present life, or a new one. */
+  #liveOn(): Life {
+    if (this.#removed) {
+      throw new StreamError(
+        'not-live',
+        'Cannot start the stream: it is removed',
+      )
+    }
+    this.#life ??= this.#start()
+    this.#life.sourceLost = false
+    return this.#life
   }
 
   #start(): Life {
-    const { config, engine, settings } = this.#options
-    const { legTimeoutMs } = settings
-    if (config.ingest === 'external') {
-      throw new StreamError('worker', 'Cannot start FFmpeg: ingest is external')
-    }
-    this.#options.onChange()
+    const { settings } = this.#options
+    const { legTimeoutMs, startGraceMs, keyFrameLimitMs } = settings
     return {
       startedAtMs: Date.now(),
       ended: new AbortController(),
@@ -274,19 +225,14 @@ export class LiveStream implements ViewerStream, StreamPort {
         plans: this.#plans,
         limits: {
           silenceMs: legTimeoutMs,
-          startMs: Math.max(START_GRACE_MS, legTimeoutMs),
-          keyFrameMs: KEY_FRAME_LIMIT_MS,
+          startMs: Math.max(startGraceMs ?? START_GRACE_MS, legTimeoutMs),
+          keyFrameMs: keyFrameLimitMs ?? KEY_FRAME_LIMIT_MS,
         },
         onEdge: (kind, edge) => {
           this.#onLegEdge(kind, edge)
         },
       }),
-      legs: new ManagedLegs({
-        config,
-        plans: this.#plans,
-        cname: this.id,
-        udpPorts: engine.udpPorts,
-      }),
+      legs: this.#makeLegs(),
       sending: false,
       arrived: false,
       sourceLost: false,
@@ -295,55 +241,97 @@ export class LiveStream implements ViewerStream, StreamPort {
     }
   }
 
-  #openSource(life: Life, signal: AbortSignal): Promise<Source<ManagedLeg>> {
-    if (life.opening !== undefined) return life.opening
+  #makeLegs(): ManagedLegs | ExternalLegs {
+    const { config, engine } = this.#options
+    const shared = {
+      plans: this.#plans,
+      cname: this.id,
+      udpPorts: engine.udpPorts,
+    }
+    return config.ingest === 'managed'
+      ? new ManagedLegs({ ...shared, config })
+      : new ExternalLegs({ ...shared, config })
+  }
+
+  #senderStarted(life: Life): void {
+    life.sending = true
+    life.monitor.senderStarted()
+    this.#options.onChange()
+  }
+
+  /** What cannot be started has failed, and is counted as such. */
+  async #orFailed<Result>(
+    life: Life,
+    start: () => Promise<Result>,
+  ): Promise<Result> {
+    try {
+      return await start()
+    } catch (error) {
+      if (this.#life === life) {
+        const cause: LegFailure = 'bind'
+        life.monitor.senderFailed(
+          new Map(this.#plans.map(({ kind }) => [kind, cause])),
+        )
+      }
+      throw streamError(error)
+    }
+  }
+
+  #openSource(life: Life, signal: AbortSignal): Promise<Source> {
+    life.opening ??= this.#open(life, signal).catch((error: unknown) => {
+      life.opening = undefined
+      throw error
+    })
+    return life.opening
+  }
+
+  async #open(life: Life, signal: AbortSignal): Promise<Source> {
     const { engine, settings } = this.#options
-    const opening = openSource({
+    const source = await openSource({
       engine,
       codecs: this.codecs,
-      openLegs: (worker, router, until) =>
-        life.legs.open(worker, router, until),
+      legs: life.legs,
       feedIdleMs: settings.feedIdleMs ?? FEED_IDLE_MS,
       signal,
       onLost: () => {
         this.#onSourceLost(life)
       },
     })
-    life.opening = opening
-    return opening.then(
-      async source => {
-        life.source = source
-        await life.monitor.attach(source.legs)
-        return source
-      },
-      (error: unknown) => {
-        life.opening = undefined
-        throw error
-      },
-    )
+    life.source = source
+    await life.monitor.attach(source.legs)
+    if (!life.ended.signal.aborted) return source
+    this.#closeSource(life, 'stream-ended')
+    throw new StreamError('not-live', 'Cannot start the stream: it was stopped')
+  }
+
+  #closeSource(life: Life, why: 'worker-died' | 'stream-ended'): void {
+    const { source } = life
+    life.source = undefined
+    life.opening = source === undefined ? life.opening : undefined
+    life.monitor.detach()
+    // Also those on other workers: their pipe has no source any more.
+    this.#viewers.endAll(why)
+    source?.close()
   }
 
   #onSourceLost(life: Life): void {
     const { source } = life
     if (source === undefined) return
-    life.source = undefined
-    life.opening = undefined
-    life.monitor.detach()
-    const why = source.worker.died ? 'worker-died' : 'stream-ended'
-    // Also those on other workers: their pipe has no source any more.
-    for (const viewer of this.#viewers) viewer.end(why)
-    source.close()
-    if (!source.worker.died) return
+    const { died } = source.worker
+    this.#closeSource(life, died ? 'worker-died' : 'stream-ended')
+    // Else it was closed by our own shutdown.
+    if (!died) return
     life.sourceLost = true
+    life.sending = false
     life.monitor.senderStopped()
     this.#log.warn('stream lost its worker')
-    this.#options.onRestartNeeded()
     this.#options.onChange()
+    this.#options.onRestartNeeded()
   }
 
   #onLegEdge(kind: MediaKind, edge: 'live' | 'failed'): void {
     const { report, onChange } = this.#options
-    const view = this.#life?.monitor
+    const leg = this.#life?.monitor
       .view()
       .find(({ plan }) => plan.kind === kind)
     if (edge === 'live') {
@@ -354,8 +342,22 @@ export class LiveStream implements ViewerStream, StreamPort {
         family: 'dragonfork_webrtc_ffmpeg_leg_failures_total',
         labels: { stream_id: this.id, leg: kind },
       })
-      this.#log.warn('leg failed', { leg: kind, cause: view?.cause })
+      this.#log.warn('leg failed', { leg: kind, cause: leg?.cause })
     }
     onChange()
   }
+}
+
+function workerTimeLimit(life: Life): AbortSignal {
+  return AbortSignal.any([
+    life.ended.signal,
+    AbortSignal.timeout(WORKER_TIME_LIMIT_MS),
+  ])
+}
+
+function causesOf(
+  { legs }: Life,
+  { log }: RunEnd,
+): ReadonlyMap<MediaKind, LegFailure> {
+  return legs instanceof ManagedLegs ? legs.causesOf(log) : new Map()
 }

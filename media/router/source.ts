@@ -1,31 +1,25 @@
-import type { Router } from 'mediasoup/types'
-
 import type { Engine } from '../engine/engine.ts'
 import { EngineError } from '../engine/engine-error.ts'
 import type { MediaWorker } from '../engine/media-worker.ts'
-import type { Leg } from '../ingest/leg.ts'
+import type { Leg, LegSet } from '../ingest/leg.ts'
 import { openPipedFeed, type Feed } from './feed.ts'
 import { Feeds } from './feeds.ts'
 import { ownLayout, routerCodecs } from './layout.ts'
 import type { StreamCodecs } from './viewer.ts'
 
 /** A stream's legs in a worker, and what feeds its viewers from there. */
-export interface Source<Legs extends Leg = Leg> {
+export interface Source {
   readonly worker: MediaWorker
-  readonly legs: readonly Legs[]
+  readonly legs: readonly Leg[]
   readonly feeds: Feeds
   /** Idempotent. */
   close(): void
 }
 
-export interface SourceOptions<Legs extends Leg> {
+export interface SourceOptions {
   readonly engine: Engine
   readonly codecs: StreamCodecs
-  readonly openLegs: (
-    worker: MediaWorker,
-    router: Router,
-    signal: AbortSignal,
-  ) => Promise<readonly Legs[]>
+  readonly legs: LegSet
   readonly feedIdleMs: number
   readonly signal: AbortSignal
   /** Its worker is gone: died, or was closed by our own shutdown. */
@@ -41,12 +35,10 @@ const PIPE_TIME_LIMIT_MS = 5_000
  * Makes the stream's own router and its legs in the least loaded worker.
  * @throws {EngineError} what was half made is closed
  */
-export async function openSource<Legs extends Leg>(
-  options: SourceOptions<Legs>,
-): Promise<Source<Legs>> {
-  const { engine, codecs, openLegs, feedIdleMs, signal, onLost } = options
-  const worker = await engine.worker(signal)
-  const undo = [worker.occupy()]
+export async function openSource(options: SourceOptions): Promise<Source> {
+  const { engine, codecs, feedIdleMs, signal, onLost } = options
+  const { worker, leave } = await engine.join(signal)
+  const undo = [leave]
   const close = () => {
     for (const step of undo.splice(0).reverse()) step()
   }
@@ -59,7 +51,7 @@ export async function openSource<Legs extends Leg>(
     undo.push(() => {
       router.close()
     })
-    const legs = await openLegs(worker, router, signal)
+    const legs = await options.legs.open(worker, router, signal)
     for (const leg of legs) {
       undo.push(() => {
         leg.close()

@@ -28,8 +28,6 @@ export interface OpenViewerOptions {
   /** 0: a viewer is never lost for lack of consent. */
   readonly iceConsentTimeoutS: number
   readonly signal: AbortSignal
-  /** Called once, when it is closed, whoever closed it. */
-  readonly onClosed: () => void
 }
 
 /**
@@ -144,7 +142,7 @@ export class ViewerHandle implements ViewerTransport {
   readonly sent: ViewerTransport['sent']
   readonly iceCandidates: ViewerTransport['iceCandidates']
   readonly #transport: Bound<WebRtcTransport>
-  readonly #onClosed: () => void
+  #onClosed: (() => void) | undefined
   #state: ViewerState
   #listener: ((state: ViewerState) => void) | undefined
   #wasConnected = false
@@ -153,13 +151,12 @@ export class ViewerHandle implements ViewerTransport {
   constructor(
     transport: Bound<WebRtcTransport>,
     sent: ViewerTransport['sent'],
-    { sockets, onClosed, feed }: OpenViewerOptions,
+    { sockets, feed }: OpenViewerOptions,
   ) {
     const { made } = transport
     this.sent = sent
     this.iceCandidates = allCandidates(made.iceCandidates, sockets)
     this.#transport = transport
-    this.#onClosed = onClosed
     this.#state = 'new'
     const update = () => {
       this.#update(made.iceState, made.dtlsState)
@@ -194,6 +191,12 @@ export class ViewerHandle implements ViewerTransport {
     this.#listener = listener
   }
 
+  /** Calls `listener` once, when it is closed, also if it is already. */
+  onClosed(listener: () => void): void {
+    this.#onClosed = listener
+    if (this.#closed) listener()
+  }
+
   async restartIce(signal: AbortSignal) {
     try {
       return await bounded(
@@ -218,7 +221,7 @@ export class ViewerHandle implements ViewerTransport {
     this.#closed = true
     this.#listener = undefined
     this.#transport.close()
-    this.#onClosed()
+    this.#onClosed?.()
   }
 
   #update(ice: IceState, dtls: DtlsState): void {

@@ -4,6 +4,7 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import { setTimeout as delay } from 'node:timers/promises'
+import { SetupError } from './setup-error.mjs'
 
 /** How many of the last lines a failed program's message carries. */
 const TAIL_LINES = 30
@@ -67,7 +68,9 @@ export async function run(program, args, options = {}) {
   try {
     /** @type {number | null} */
     const code = await new Promise((resolve, reject) => {
-      child.once('error', reject)
+      child.once('error', ({ message }) => {
+        reject(new SetupError(`Cannot run ${program}: ${message}`))
+      })
       child.once('exit', resolve)
     })
     await Promise.race([closed, delay(DRAIN_MS, undefined, { ref: false })])

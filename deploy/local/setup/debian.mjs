@@ -20,6 +20,7 @@ export const TO_RUN = [{ name: 'ffmpeg', program: 'ffmpeg' }]
 export const TO_TEST = [
   ...TO_RUN,
   { name: 'chromium', program: 'chromium' },
+  { name: 'docker-compose', program: 'docker-compose' },
   { name: 'firefox-esr', program: 'firefox-esr' },
   { name: 'prometheus', program: 'promtool' },
 ]
@@ -126,8 +127,9 @@ export async function installPackages(
     const output = tail.filter(line => !STATUS.test(line)).join('\n')
     throw new SetupError(`Cannot install ${names} by apt-get:\n${output}`)
   }
+  report.say(`Debian packages that are missing: ${names}`)
   await report.step(
-    `Debian packages: apt-get install ${names}`,
+    'Debian packages (apt-get install)',
     '1 to 3 minutes',
     async progress => {
       await aptGet(['update'], progress)

@@ -3,29 +3,30 @@
 import { createHash } from 'node:crypto'
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { BIN, NODE, ROOT } from './checkout.mjs'
+import { ROOT } from './checkout.mjs'
 import { run } from './command.mjs'
 import { readJson } from './read-json.mjs'
 import { SetupError } from './setup-error.mjs'
-
-/** npm ci removes it together with everything else in the folder. */
-const STAMP = join(ROOT, 'node_modules', '.dragonfork-set-up')
 
 /**
  * Installs what package-lock.json pins, unless that was done before.
  *
  * @param {import('./context.mjs').Context} context
+ * @param {string} [root] the folder of package.json
  */
-export async function installModules({ env, report, signal }) {
-  const wanted = await fingerprint()
-  if ((await readStamp()) === wanted) return
+export async function installModules({ env, report, signal }, root = ROOT) {
+  const modules = join(root, 'node_modules')
+  // npm ci removes it together with everything else in the folder.
+  const stamp = join(modules, '.dragonfork-set-up')
+  const wanted = await fingerprint(root)
+  if ((await readIfThere(stamp)) === wanted) return
   /**
    * @param {string} program
    * @param {string[]} args
    */
   const mustRun = async (program, args) => {
     const { code, tail } = await run(program, args, {
-      cwd: ROOT,
+      cwd: root,
       // Where this is set, mediasoup's postinstall leaves the worker to us.
       // package.json forbids it as well, which older npm does not know of.
       env: { ...env, MEDIASOUP_WORKER_BIN: 'none' },
@@ -41,26 +42,32 @@ export async function installModules({ env, report, signal }) {
     await mustRun('npm', ['ci', '--include=dev', '--loglevel=error'])
     // tap comes with a plugin built in that breaks with TypeScript 6 and that
     // package.json leaves out; it takes that from there only when built anew.
-    await mustRun(NODE, [join(BIN, 'tap'), 'build'])
+    const bin = join(modules, '.bin')
+    await mustRun(join(bin, 'node'), [join(bin, 'tap'), 'build'])
   })
-  await writeFile(STAMP, wanted)
+  await writeFile(stamp, wanted)
 }
 
-/** What the installed packages follow from, as a hash. */
-async function fingerprint() {
+/**
+ * What the installed packages follow from, as a hash.
+ *
+ * @param {string} root
+ */
+async function fingerprint(root) {
   const { allowScripts, tap } =
     /** @type {{ allowScripts?: unknown, tap?: { plugin?: unknown } }} */ (
-      await readJson(join(ROOT, 'package.json'))
+      await readJson(join(root, 'package.json'))
     )
   return createHash('sha256')
-    .update(await readFile(join(ROOT, 'package-lock.json')))
+    .update(await readFile(join(root, 'package-lock.json')))
     .update(JSON.stringify([allowScripts, tap?.plugin]))
     .digest('hex')
 }
 
-async function readStamp() {
+/** @param {string} path */
+async function readIfThere(path) {
   try {
-    return await readFile(STAMP, 'utf8')
+    return await readFile(path, 'utf8')
   } catch {
     return undefined
   }

@@ -10,24 +10,20 @@ const EXIT_CODES = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 }
 
 /**
  * Sets up and then works; the process ends with the exit code that the work
- * returns. A signal before the work ends the set-up and what it runs; from
- * then on signals are the work's.
+ * returns, or with that of the signal that ended it.
  *
  * @param {'run' | 'test'} purpose
- * @param {(env: NodeJS.ProcessEnv) => Promise<number>} work
+ * @param {(env: NodeJS.ProcessEnv, signal: AbortSignal) => Promise<number>} work
  */
 export async function program(purpose, work) {
   const report = new Report(process.stderr)
   const stop = new AbortController()
-  /** @type {[NodeJS.Signals, () => void][]} */
-  const listeners = Object.entries(EXIT_CODES).map(([name, code]) => [
-    /** @type {NodeJS.Signals} */ (name),
-    () => {
+  for (const [name, code] of Object.entries(EXIT_CODES)) {
+    process.on(name, () => {
       process.exitCode = code
       stop.abort()
-    },
-  ])
-  for (const [name, listener] of listeners) process.on(name, listener)
+    })
+  }
   try {
     const major = parseInt(process.versions.node)
     if (major < OLDEST_NODE) {
@@ -36,13 +32,25 @@ export async function program(purpose, work) {
       )
     }
     const context = { env: process.env, report, signal: stop.signal }
-    const env = await setUp(purpose, context)
-    for (const [name, listener] of listeners) process.off(name, listener)
-    process.exitCode = await work(env)
+    process.exitCode = await work(await setUp(purpose, context), stop.signal)
   } catch (error) {
     if (stop.signal.aborted) return
-    if (!(error instanceof SetupError)) throw error
+    if (!isForTheUser(error)) throw error
     report.say(error.message)
     process.exitCode = 1
   }
+}
+
+/**
+ * Whether the message says enough: set-up's own, or the system's, which names
+ * the file that it could not write.
+ *
+ * @param {unknown} error
+ * @returns {error is Error}
+ */
+function isForTheUser(error) {
+  return (
+    error instanceof SetupError ||
+    (error instanceof Error && 'syscall' in error)
+  )
 }

@@ -51,7 +51,7 @@ export class Report {
     let latest = ''
     const telling = setInterval(
       () => {
-        this.#tell(`[setup]   ${elapsed()}  ${latest}`)
+        this.#tell(`[setup]   ${elapsed()}  ${latest}`.trimEnd())
       },
       this.#out.isTTY ? DRAW_EVERY_MS : LINE_EVERY_MS,
     )
@@ -79,8 +79,10 @@ export class Report {
       return
     }
     this.#erase()
-    // A line that wraps could not be erased again.
-    this.#out.write(line.slice(0, (this.#out.columns ?? 80) - 1))
+    // A line that wraps could not be erased again. A terminal that does not
+    // know its width says 0.
+    const { columns = 0 } = this.#out
+    this.#out.write(line.slice(0, (columns > 0 ? columns : 80) - 1))
     this.#drawn = true
   }
 

@@ -6,7 +6,7 @@
 import { delimiter } from 'node:path'
 import { findWorker, makeWorker } from '../worker/obtain.mjs'
 import { findPlace } from '../worker/place.mjs'
-import { BIN } from './checkout.mjs'
+import { BIN, setting } from './checkout.mjs'
 import { installPackages, TO_BUILD_WORKER, TO_RUN, TO_TEST } from './debian.mjs'
 import { installModules } from './modules.mjs'
 
@@ -22,7 +22,7 @@ export async function setUp(purpose, context) {
   // One call of apt-get, one password at most: so all packages together.
   await installPackages(
     [
-      ...(purpose === 'test' ? TO_TEST : TO_RUN),
+      ...(purpose === 'test' ? TO_TEST : toRun(context.env)),
       ...(found === undefined ? TO_BUILD_WORKER : []),
     ],
     context,
@@ -32,4 +32,14 @@ export async function setUp(purpose, context) {
     PATH: [BIN, context.env['PATH']].join(delimiter),
     MEDIASOUP_WORKER_BIN: found ?? (await makeWorker(place, context)),
   }
+}
+
+/**
+ * Whoever names an FFmpeg needs no other.
+ *
+ * @param {NodeJS.ProcessEnv} env
+ */
+function toRun(env) {
+  const own = setting(env, 'CORE_FFMPEG_BINARY')
+  return TO_RUN.filter(({ name }) => name !== 'ffmpeg' || own === undefined)
 }

@@ -36,12 +36,11 @@ export async function findWorker(place, context) {
   if (existsSync(place.worker)) {
     const what = 'use the cached one'
     if (await isGood(place.worker, what, place, context)) return place.worker
-    await rm(place.worker, { force: true })
   }
   if (setting(env, SKIP_DOWNLOAD) !== undefined) return undefined
-  return await attempt('download the official one', context, async () => {
+  return attempt('use the official one', context, async () => {
     const worker = await downloadWorker(place, context)
-    await check(worker, place, context)
+    await checkNew(worker, place, context)
     return worker
   })
 }
@@ -57,15 +56,30 @@ export async function findWorker(place, context) {
 export async function makeWorker(place, context) {
   const worker = await buildWorker(place, context)
   try {
-    await check(worker, place, context)
+    await checkNew(worker, place, context)
     return worker
   } catch (cause) {
     context.signal?.throwIfAborted()
-    await rm(worker, { force: true })
     throw new SetupError(
       `The mediasoup worker was built but does not work: ${reason(cause)}`,
       { cause },
     )
+  }
+}
+
+/**
+ * Like `check`; a worker that fails does not stay in the cache.
+ *
+ * @param {string} worker
+ * @param {Place} place
+ * @param {Context} context
+ */
+async function checkNew(worker, place, context) {
+  try {
+    await check(worker, place, context)
+  } catch (error) {
+    await rm(worker, { force: true })
+    throw error
   }
 }
 

@@ -317,7 +317,8 @@ t.test('what cannot be kept is not acknowledged; gauges go on', async t => {
 })
 
 t.test('reading stops while too much waits, and goes on', async t => {
-  const { promise: blocked, resolve: release } = Promise.withResolvers<void>()
+  const { promise: blocked, resolve: release } =
+    Promise.withResolvers<undefined>()
   const journal: Journal = {
     keep: entry => (entry.kind === 'batch' ? blocked : Promise.resolve()),
   }
@@ -327,7 +328,7 @@ t.test('reading stops while too much waits, and goes on', async t => {
   await media.hello()
   for (let i = 0; i < 200; i++) media.sendBatch([])
   await new Promise(setImmediate)
-  release()
+  release(undefined)
   for (let seq = 1; seq <= 200; seq++) {
     const ack = await media.next()
     if (ack.seq !== seq) t.fail(`expected ack ${seq}, got ${ack.seq}`)

@@ -146,6 +146,7 @@ const UNACCEPTABLE: readonly [Refusal, Cell][] = [
       sum: 1,
     },
   ],
+  ['wrong_value', { ...durations(1, 'cam', 1), sum: 1e300 }],
   ['unknown_stream', requests(1, 'never-told-of', 1)],
 ]
 

@@ -60,7 +60,7 @@ t.test('a child has no environment but the name of its run', async t => {
   const names = entries.map(entry => entry.split('=')[0])
   t.notOk(names.includes('PATH'))
   t.notOk(names.includes('HOME'))
-  const [run] = await readdir(runs)
+  const run = (await readdir(runs)).find(name => name.endsWith('.json'))
   t.ok(entries.includes(`DRAGONFORK_RUN=${run?.replace('.json', '')}`))
 })
 
@@ -291,13 +291,51 @@ t.test('a stop after a stop, or without a start, is done at once', async t => {
   t.equal(supervisor.status().exec, 'finished')
 })
 
+t.test('a start asked for as a run ends is not missed', async t => {
+  const port = new FakeStream('camera')
+  const { supervisor } = await supervise(t, {
+    args: ['-i', 'no-such-file', ...NOWHERE],
+    port,
+  })
+  let restarts = 0
+  port.onEnd = () => {
+    const again = restarts++ < 3 ? 'restart' : 'start'
+    queueMicrotask(() => {
+      if (again === 'restart') supervisor.restart('at its end')
+      else if (restarts < 6) supervisor.start()
+    })
+  }
+  supervisor.start()
+  await waitFor(() => restarts === 6)
+  await waitFor(() => supervisor.status().exec === 'failed')
+  t.equal(port.ends.length, 6)
+})
+
+t.test('a stream that fails to take note stops no supervision', async t => {
+  const port = new FakeStream('camera')
+  port.onEnd = () => {
+    throw new Error('broken')
+  }
+  const { supervisor, records } = await supervise(t, {
+    args: ['-i', 'no-such-file', ...NOWHERE],
+    reconnect: SOON,
+    port,
+  })
+  supervisor.start()
+  await waitFor(() => port.ends.length === 2)
+  t.match(
+    records.find(({ error }) => error !== undefined),
+    { level: 'error', process: 'camera', error: { message: 'broken' } },
+  )
+})
+
 t.test('no file of a run outlives it', async t => {
   const { supervisor, runs } = await supervise(t, {
     args: [...TONE, ...NOWHERE],
   })
   supervisor.start()
   await waitFor(() => supervisor.status().exec === 'running')
-  t.equal((await readdir(runs)).length, 1)
+  t.ok((await readdir(runs)).some(name => name.endsWith('.json')))
   await supervisor.stop()
   t.same(await readdir(runs), [])
 })

@@ -8,6 +8,7 @@ import { ScriptedExporter } from './fixtures/exporter.ts'
 import {
   iceDuration,
   legFailure,
+  newBoot,
   newOutbox,
   viewOf,
 } from './fixtures/outbox.ts'
@@ -55,10 +56,17 @@ async function play(events: readonly Event[]) {
   const cutter = new Cutter(exporter.port)
   await cutter.start()
   const clock = new FakeClock()
+  let bootId = newBoot()
   const open = () => {
     const url = new URL(`ws://127.0.0.1:${cutter.port}/ingest`)
     const snapshot = () => viewOf(...STREAMS)
-    const { outbox } = newOutbox(url, { clock, random: () => 0, snapshot })
+    bootId = newBoot()
+    const { outbox } = newOutbox(url, {
+      clock,
+      random: () => 0,
+      snapshot,
+      boot: bootId,
+    })
     outbox.start()
     return outbox
   }
@@ -76,7 +84,12 @@ async function play(events: readonly Event[]) {
   const count = (series: Map<string, number>, id: string, add: number) =>
     series.set(id, (series.get(id) ?? 0) + add)
   const settle = () =>
-    clock.until(() => reported === 0 || exporter.observed === reported, 50)
+    clock.until(
+      () =>
+        reported === 0 ||
+        (exporter.boot === bootId && exporter.observed === reported),
+      50,
+    )
   for (const { what, rounds } of events) {
     switch (what.do) {
       case 'report': {

@@ -1,0 +1,128 @@
+/**
+ * Observations per second from report() in this process to the totals of a
+ * real exporter, over a real WebSocket; the ceiling beside it is prom-client
+ * observing the same in a loop, without any process between.
+ */
+import { setImmediate } from 'node:timers/promises'
+import { Histogram, Registry } from 'prom-client'
+import { randomUUID } from 'node:crypto'
+
+import { Outbox } from '../../media/outbox/outbox.ts'
+import { DURATION_BUCKETS } from '../../shared/catalogue.ts'
+import { isBootId, parseStreamId } from '../../shared/ids.ts'
+import { createLog } from '../../shared/log.ts'
+import { startChild } from '../test/fixtures/child.ts'
+import { scrape, valueOf } from '../test/fixtures/scrape.ts'
+import { eventually, listening } from '../test/fixtures/stack.ts'
+
+const OBSERVATIONS = 1_000_000
+const ROUNDS = 5
+/** Between two turns of the event loop, as in a server that does its work. */
+const AT_ONCE = 1_000
+
+const STREAMS = Array.from({ length: 50 }, (_, i) => `camera-${i}`)
+const ROUTE = 'POST /api/v3/whep/{id}'
+
+const exporter = startChild('exporter/main.ts', {
+  CORE_ID: 'bench',
+  EXPORTER_ADDRESS: '127.0.0.1:0',
+  EXPORTER_INGEST_ADDRESS: '127.0.0.1:0',
+})
+const metricsUrl = `http://127.0.0.1:${await listening(exporter, 'web')}/metrics`
+const ingestPort = await listening(exporter, 'ingest')
+
+const boot = randomUUID()
+if (!isBootId(boot)) throw new RangeError(`Cannot use ${boot} as a boot id`)
+const outbox = new Outbox({
+  core: 'bench',
+  boot,
+  url: new URL(`ws://127.0.0.1:${ingestPort}/ingest`),
+  snapshot: () => ({
+    streams: STREAMS.map(id => ({
+      id: parseStreamId(id),
+      running: true,
+      peers: 0,
+    })),
+    udpPorts: { inUse: 0, available: 0 },
+  }),
+  log: createLog({ write: () => undefined, now: () => new Date() }),
+})
+outbox.start()
+
+const histogram = new Histogram({
+  name: 'duration_seconds',
+  help: 'Durations.',
+  labelNames: ['route', 'stream_id'],
+  buckets: [...DURATION_BUCKETS],
+  registers: [new Registry()],
+})
+
+/** Seconds until `observe` was called for all, and `done` says that it is. */
+async function time(
+  observe: (streamId: string, value: number) => void,
+  done: () => Promise<boolean>,
+): Promise<number> {
+  const startMs = performance.now()
+  for (let i = 0; i < OBSERVATIONS; i += 1) {
+    observe(STREAMS[i % STREAMS.length] ?? '', (i % 1000) / 500)
+    if (i % AT_ONCE === 0) await setImmediate()
+  }
+  await eventually('all observations to be counted', done)
+  return (performance.now() - startMs) / 1000
+}
+
+async function read(name: string): Promise<number> {
+  return valueOf(await scrape(metricsUrl), name) ?? 0
+}
+
+const endToEnd: number[] = []
+const ceiling: number[] = []
+const exporterCpu: number[] = []
+for (let round = 1; round <= ROUNDS; round += 1) {
+  const cpuBefore = await read('process_cpu_seconds_total')
+  endToEnd.push(
+    await time(
+      (stream_id, value) => {
+        outbox.report({
+          family: 'dragonfork_webrtc_whep_request_duration_seconds',
+          labels: { route: ROUTE, stream_id },
+          value,
+        })
+      },
+      async () =>
+        (await read('dragonfork_exporter_observations_total')) ===
+        round * OBSERVATIONS,
+    ),
+  )
+  exporterCpu.push((await read('process_cpu_seconds_total')) - cpuBefore)
+  ceiling.push(
+    await time(
+      (stream_id, value) => {
+        histogram.observe({ route: ROUTE, stream_id }, value)
+      },
+      () => Promise.resolve(true),
+    ),
+  )
+}
+await outbox.close()
+await exporter.end()
+
+const median = (values: readonly number[]) =>
+  values.toSorted((a, b) => a - b)[values.length >> 1] ?? NaN
+const write = (line: string) => process.stdout.write(`${line}\n`)
+const perSecond = (seconds: number) =>
+  Math.round(OBSERVATIONS / seconds).toLocaleString('en')
+
+write(`${OBSERVATIONS} observations a round, median of ${ROUNDS} rounds`)
+write(
+  `  report() until the exporter shows it  ${perSecond(median(endToEnd)).padStart(12)} a second`,
+)
+write(
+  `  prom-client observe() in a loop       ${perSecond(median(ceiling)).padStart(12)} a second`,
+)
+write(
+  `  ratio                                 ${(median(ceiling) / median(endToEnd)).toFixed(2).padStart(12)}`,
+)
+write(
+  `  CPU of the exporter, scrapes too      ${median(exporterCpu).toFixed(2).padStart(12)} s a round`,
+)

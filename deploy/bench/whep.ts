@@ -1,0 +1,149 @@
+/**
+ * WHEP POST at a real media process with a real stream, while its exporter is
+ * up, frozen and absent: the latency must not move. `up` stands there twice,
+ * so that the second shows what is noise.
+ */
+import { cleanup } from 'node-datachannel'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { request } from 'undici'
+
+import { Cutter } from '../../media/test/outbox/fixtures/cutter.ts'
+import { startChild, type Child } from '../test/fixtures/child.ts'
+import { scrape, valueOf } from '../test/fixtures/scrape.ts'
+import { eventually, listening, testStream } from '../test/fixtures/stack.ts'
+import { CHROMIUM } from '../../media/test/whep/fixtures/offers.ts'
+
+const ROUNDS = 12
+const POSTS = 25
+const WARM_UP = 5
+const FIRST_UDP_PORT = 45_000
+
+const STATES = ['up', 'frozen', 'absent', 'up again'] as const
+
+const dir = await mkdtemp(join(tmpdir(), 'dragonfork-bench-'))
+const ingest = new Cutter(0)
+await ingest.start()
+
+async function startExporter(): Promise<Child> {
+  const exporter = startChild('exporter/main.ts', {
+    EXPORTER_ADDRESS: '127.0.0.1:0',
+    EXPORTER_INGEST_ADDRESS: '127.0.0.1:0',
+  })
+  const web = await listening(exporter, 'web')
+  ingest.aim(await listening(exporter, 'ingest'))
+  await eventually('the media process to connect', async () => {
+    const samples = await scrape(`http://127.0.0.1:${web}/metrics`)
+    return valueOf(samples, 'dragonfork_exporter_media_connected') === 1
+  })
+  return exporter
+}
+
+/** Brings the exporter into a state from whatever it is in. */
+async function turnTo(
+  state: (typeof STATES)[number],
+  before: Child | undefined,
+): Promise<Child | undefined> {
+  before?.kill('SIGCONT')
+  if (state === 'absent') {
+    if (before !== undefined) await kill(before)
+    return undefined
+  }
+  const exporter = before ?? (await startExporter())
+  if (state === 'frozen') exporter.kill('SIGSTOP')
+  return exporter
+}
+
+async function startMedia(): Promise<Child> {
+  const processFile = join(dir, 'processes.json')
+  await writeFile(processFile, JSON.stringify([testStream('bench')]))
+  return startChild('media/main.ts', {
+    CORE_ADDRESS: '127.0.0.1:0',
+    CORE_DB_DIR: join(dir, 'data'),
+    CORE_PROCESS_FILE: processFile,
+    CORE_EXPORTER_URL: `ws://127.0.0.1:${ingest.port}/ingest`,
+    CORE_WEBRTC_LISTEN_ADDRESSES: '127.0.0.1',
+    CORE_WEBRTC_ANNOUNCED_ADDRESSES: '127.0.0.1',
+    CORE_WEBRTC_UDP_MIN_PORT: String(FIRST_UDP_PORT),
+    CORE_WEBRTC_UDP_MAX_PORT: String(FIRST_UDP_PORT + 199),
+    CORE_WEBRTC_WORKERS: '1',
+  })
+}
+
+async function kill(child: Child): Promise<void> {
+  child.kill('SIGKILL')
+  await child.exited
+}
+
+/** Opens a session and ends it; gives the milliseconds until the answer. */
+async function post(endpoint: string, offer: string): Promise<number> {
+  const startMs = performance.now()
+  const { statusCode, headers, body } = await request(endpoint, {
+    method: 'POST',
+    headers: { 'content-type': 'application/sdp' },
+    body: offer,
+  })
+  const text = await body.text()
+  const ms = performance.now() - startMs
+  const { location } = headers
+  if (statusCode !== 201 || typeof location !== 'string') {
+    throw new Error(`POST got ${statusCode}: ${text}`)
+  }
+  const end = await request(new URL(location, endpoint), { method: 'DELETE' })
+  await end.body.dump()
+  return ms
+}
+
+function quantile(sorted: readonly number[], share: number): number {
+  return sorted[Math.floor(share * (sorted.length - 1))] ?? NaN
+}
+
+const media = await startMedia()
+let exporter: Child | undefined
+try {
+  const port = await listening(media, 'web')
+  const endpoint = `http://127.0.0.1:${port}/api/v3/whep/bench`
+  const offer = CHROMIUM
+  exporter = await startExporter()
+  await eventually('RTP to arrive', () =>
+    post(endpoint, offer).catch(() => undefined),
+  )
+
+  const times = new Map(STATES.map(state => [state, [] as number[]]))
+  for (let round = 0; round < ROUNDS; round += 1) {
+    // Each state comes first, second, third and last equally often.
+    const turn = round % STATES.length
+    for (const state of [...STATES.slice(turn), ...STATES.slice(0, turn)]) {
+      exporter = await turnTo(state, exporter)
+      for (let i = 0; i < WARM_UP; i += 1) await post(endpoint, offer)
+      for (let i = 0; i < POSTS; i += 1) {
+        times.get(state)?.push(await post(endpoint, offer))
+      }
+    }
+  }
+
+  const write = (line: string) => process.stdout.write(`${line}\n`)
+  write(
+    `${ROUNDS * POSTS} WHEP POSTs a state, in ${ROUNDS} rounds; milliseconds`,
+  )
+  write('  exporter       p50     p95     p99   p50 and p95 to those of up')
+  const sortedUp = times.get('up')?.sort((a, b) => a - b) ?? []
+  for (const [state, list] of times) {
+    const sorted = list.sort((a, b) => a - b)
+    const [p50, p95, p99] = [0.5, 0.95, 0.99].map(share =>
+      quantile(sorted, share),
+    )
+    const ratios = [0.5, 0.95].map(share =>
+      (quantile(sorted, share) / quantile(sortedUp, share)).toFixed(2),
+    )
+    const columns = [p50, p95, p99].map(ms => ms?.toFixed(2).padStart(7))
+    write(`  ${state.padEnd(10)} ${columns.join(' ')}   ${ratios.join('  ')}`)
+  }
+} finally {
+  await media.end()
+  if (exporter !== undefined) await kill(exporter)
+  await ingest.close()
+  await rm(dir, { recursive: true, force: true })
+  cleanup()
+}

@@ -1,0 +1,11 @@
+/** `npm test`: sets up, then checks everything that takes minutes at most. */
+
+import { runChecks, toolCheck } from './checks/checks.mjs'
+import { runTap } from './checks/tap.mjs'
+
+await runChecks([
+  toolCheck('types', 'tsc'),
+  toolCheck('lint', 'eslint', '.'),
+  toolCheck('format', 'prettier', '--check', '--log-level=warn', '.'),
+  context => runTap([], context),
+])

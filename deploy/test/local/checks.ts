@@ -1,0 +1,136 @@
+import { execFile } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+import t, { type Test } from 'tap'
+import { TapReader } from '../../local/checks/tap.mjs'
+import { closingLine, sum } from '../../local/checks/tally.mjs'
+import { fakeProgram } from './fixtures/fake-program.ts'
+
+const CI = fileURLToPath(new URL('../../../.ci/run', import.meta.url))
+
+/** What tap prints of one file that passes, one that fails and one skipped. */
+const TAP = `TAP version 14
+1..3
+# Subtest: media/test/good.ts
+    # Subtest: plays
+        ok 1 - should be equal
+        1..1
+    ok 1 - plays # time=5.1ms
+    ok 2 - in Firefox # SKIP no firefox-esr
+    1..2
+ok 1 - media/test/good.ts # time=16.8ms
+
+# Subtest: media/test/bad.ts
+    # Subtest: counts
+        not ok 1 - one more
+          ---
+          diff: |
+            -2
+            +1
+          ...
+        1..1
+    not ok 1 - counts # time=2ms
+    1..1
+not ok 2 - media/test/bad.ts # time=3ms
+  ---
+  exitCode: 1
+  ...
+
+# Subtest: media/test/last.ts
+    ok 1 - should be equal
+    1..1
+ok 3 - media/test/last.ts # time=1ms
+
+# { total: 4, pass: 2, fail: 1, skip: 1 }
+# time=40ms`
+
+function read(tap: string) {
+  const said: string[] = []
+  const reader = new TapReader(text => said.push(text))
+  for (const line of tap.split('\n')) reader.read(line)
+  return { reader, said }
+}
+
+t.test('a run of tap is told a line a file, and what failed', t => {
+  const { said } = read(TAP)
+  t.same(said, [
+    'ok      media/test/good.ts # time=16.8ms',
+    '        in Firefox # SKIP no firefox-esr',
+    'FAILED  media/test/bad.ts # time=3ms',
+    '# Subtest: media/test/bad.ts',
+    '    # Subtest: counts',
+    '        not ok 1 - one more',
+    '          ---',
+    '          diff: |',
+    '            -2',
+    '            +1',
+    '          ...',
+    '    not ok 1 - counts # time=2ms',
+    '  ---',
+    '  exitCode: 1',
+    '  ...',
+    'ok      media/test/last.ts # time=1ms',
+  ])
+  t.end()
+})
+
+t.test("a run of tap counts what tap's totals say", t => {
+  const { reader } = read(TAP)
+  t.same(reader.tally(false), { passed: 2, failed: 1, skipped: 1 })
+  t.end()
+})
+
+t.test('a run of tap that breaks has failed', t => {
+  const { reader } = read('TAP version 14\nok 1 - media/test/good.ts')
+  t.same(reader.tally(false), { passed: 0, failed: 1, skipped: 0 })
+  t.end()
+})
+
+t.test('the closing line counts all checks', t => {
+  const tallies = [
+    { passed: 1, failed: 0, skipped: 0 },
+    { passed: 40, failed: 2, skipped: 0 },
+  ]
+  t.equal(closingLine(sum(tallies)), '41 passed, 2 failed')
+  const skipped = { passed: 1, failed: 0, skipped: 3 }
+  t.equal(closingLine(skipped), '1 passed, 0 failed, 3 skipped')
+  t.end()
+})
+
+/** Runs .ci/run with an npm that does `script`; gives its last line and code. */
+async function runCi(t: Test, script: string) {
+  const bin = t.testdir({})
+  await fakeProgram(bin, 'npm', script)
+  const PATH = `${bin}:${process.env['PATH'] ?? ''}`
+  return new Promise<{ code: unknown; last: string | undefined }>(resolve => {
+    execFile(CI, { env: { PATH, TMPDIR: bin } }, (error, stdout) => {
+      const last = stdout.trimEnd().split('\n').at(-1)
+      resolve({ code: error === null ? 0 : error.code, last })
+    })
+  })
+}
+
+t.test('.ci/run adds up both commands', async t => {
+  const script = `case "$*" in
+    test) echo 40 passed, 0 failed, 1 skipped;;
+    "run soak") echo 2 passed, 0 failed;;
+  esac`
+  t.same(await runCi(t, script), {
+    code: 0,
+    last: '42 passed, 0 failed, 1 skipped',
+  })
+})
+
+t.test('.ci/run fails if either command fails', async t => {
+  const script = `case "$*" in
+    test) echo 40 passed, 0 failed;;
+    "run soak") echo 2 passed, 1 failed; exit 1;;
+  esac`
+  t.same(await runCi(t, script), { code: 1, last: '42 passed, 1 failed' })
+})
+
+t.test('.ci/run counts a command that breaks as failed', async t => {
+  t.same(await runCi(t, 'echo no network; exit 1'), {
+    code: 1,
+    last: '0 passed, 2 failed',
+  })
+})

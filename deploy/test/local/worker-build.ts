@@ -1,0 +1,97 @@
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import t, { type Test } from 'tap'
+import {
+  buildWorker,
+  FIXES,
+  prepareSources,
+} from '../../local/worker/build.mjs'
+import { findPlace, type Place } from '../../local/worker/place.mjs'
+import { recordedContext } from './fixtures/context.ts'
+import { fakeProgram } from './fixtures/fake-program.ts'
+
+/** Sources of a worker in which all that is to be fixed is there once. */
+async function fakeSources(t: Test): Promise<string> {
+  const folder = t.testdir({ sources: { worker: {} } })
+  for (const { file, from } of FIXES) {
+    const path = join(folder, 'sources', 'worker', file)
+    await mkdir(dirname(path), { recursive: true })
+    await writeFile(path, `before\n${from}\nafter\n`)
+  }
+  return join(folder, 'sources')
+}
+
+/** Programs in the place of Meson and Ninja, and a cache of its own. */
+async function scene(t: Test, ninja: string) {
+  const sources = await fakeSources(t)
+  const bin = join(t.testdirName, 'bin')
+  await fakeProgram(bin, 'meson', 'echo "$@" >meson-args; mkdir out')
+  await fakeProgram(bin, 'ninja', ninja)
+  const env = { ...process.env, PATH: `${bin}:${process.env['PATH'] ?? ''}` }
+  const cache = join(t.testdirName, 'cache')
+  const place: Place = {
+    ...(await findPlace({ XDG_CACHE_HOME: cache })),
+    sources,
+    cache,
+    worker: join(cache, 'the-worker'),
+  }
+  return { place, context: recordedContext(env) }
+}
+
+t.test(
+  'every fix still applies to the sources of the pinned mediasoup',
+  async t => {
+    const { sources } = await findPlace({})
+    const folder = t.testdir({})
+    await prepareSources(join(sources, 'worker'), folder)
+    for (const { file, from, to } of FIXES) {
+      const text = await readFile(join(folder, file), 'utf8')
+      t.notMatch(text, from, `${file}: the old text is gone`)
+      t.match(text, to)
+    }
+    const subprojects = await readdir(join(folder, 'subprojects'))
+    t.notOk(subprojects.includes('openssl.wrap'), 'nothing is downloaded')
+    t.ok(subprojects.includes('openssl'), 'a stand-in is there')
+  },
+)
+
+t.test('sources without the line to fix are not built', async t => {
+  const sources = await fakeSources(t)
+  const file = 'src/RTC/DtlsTransport.cpp'
+  await writeFile(join(sources, 'worker', file), 'a new version\n')
+
+  await t.rejects(
+    prepareSources(join(sources, 'worker'), join(t.testdirName, 'copy')),
+    {
+      name: 'SetupError',
+      message:
+        /DtlsTransport\.cpp should have \(operationType == BIO_CB_RETURN\) once and has it 0 times/,
+    },
+  )
+})
+
+t.test(
+  'the worker is built into the cache, and nothing else is left',
+  async t => {
+    const { place, context } = await scene(
+      t,
+      'echo "[1/2] one"; echo "[2/2] two"; echo built >out/mediasoup-worker',
+    )
+    t.equal(await buildWorker(place, context), place.worker)
+    t.equal(await readFile(place.worker, 'utf8'), 'built\n')
+    t.same(await readdir(place.cache), ['the-worker'])
+    t.match(context.said(), /building it from its sources, about 8 minutes/)
+  },
+)
+
+t.test('a build that fails says what the compiler said', async t => {
+  const { place, context } = await scene(
+    t,
+    'echo "error: no such type"; exit 1',
+  )
+  await t.rejects(buildWorker(place, context), {
+    name: 'SetupError',
+    message: /MEDIASOUP_WORKER_BIN[^]*ninja said:\nerror: no such type$/,
+  })
+  t.same(await readdir(place.cache), [])
+})

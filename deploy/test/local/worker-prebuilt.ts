@@ -1,0 +1,212 @@
+import { execFileSync } from 'node:child_process'
+import { once } from 'node:events'
+import { copyFile, mkdir, readdir, readFile, utimes } from 'node:fs/promises'
+import { createServer, type RequestListener } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { join } from 'node:path'
+import t, { type Test } from 'tap'
+import { findWorker } from '../../local/worker/obtain.mjs'
+import { findPlace, type Place } from '../../local/worker/place.mjs'
+import { downloadWorker } from '../../local/worker/prebuilt.mjs'
+import { recordedContext, type RecordedContext } from './fixtures/context.ts'
+import { fakeProgram, WORKER_SCRIPT } from './fixtures/fake-program.ts'
+
+/** The worker that this machine was set up with, if any. */
+const REAL = process.env['MEDIASOUP_WORKER_BIN'] ?? (await findPlace({})).worker
+
+/** A time limit that a test can wait for. */
+const SHORT_MS = 300
+
+interface Scene {
+  readonly place: Place
+  readonly context: RecordedContext
+  /** Paths that the server was asked for. */
+  readonly asked: string[]
+}
+
+/** A new cache, and a server in the place of the official one. */
+async function scene(t: Test, answer: RequestListener): Promise<Scene> {
+  const asked: string[] = []
+  const server = createServer((request, response) => {
+    asked.push(request.url ?? '')
+    answer(request, response)
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  t.teardown(() => {
+    server.close()
+    server.closeAllConnections()
+  })
+  const { port } = server.address() as AddressInfo
+  const env = {
+    ...process.env,
+    MEDIASOUP_WORKER_BIN: '',
+    MEDIASOUP_WORKER_PREBUILT_DOWNLOAD_BASE_URL: `http://127.0.0.1:${port}/dl`,
+    XDG_CACHE_HOME: t.testdir({}),
+  }
+  return { place: await findPlace(env), context: recordedContext(env), asked }
+}
+
+/** An archive as the official ones are, of the worker at `path`. */
+async function archiveOf(t: Test, path: string): Promise<Buffer> {
+  const folder = join(t.testdirName, 'archive')
+  await mkdir(folder, { recursive: true })
+  await copyFile(path, join(folder, 'mediasoup-worker'))
+  const archive = join(folder, 'worker.tgz')
+  execFileSync('tar', ['-czf', archive, '-C', folder, 'mediasoup-worker'])
+  return readFile(archive)
+}
+
+/** What the cache holds, proofs apart. */
+async function cached({ place }: Scene): Promise<string[]> {
+  const names = await readdir(place.cache)
+  return names.filter(name => !name.endsWith('.proven'))
+}
+
+t.test('the official worker is downloaded, proven and cached', async t => {
+  const archive = await archiveOf(t, REAL)
+  const s = await scene(t, (_request, response) => response.end(archive))
+
+  t.equal(await findWorker(s.place, s.context), s.place.worker)
+  t.match(s.asked, [
+    /^\/dl\/3\.27\.1\/mediasoup-worker-3\.27\.1-linux-\w+-kernel\d+\.tgz$/,
+  ])
+  t.match(s.context.said(), 'downloading the official one: done')
+  t.match(s.context.said(), 'proving it by a DTLS handshake: done')
+  t.same(await cached(s), [s.place.worker.split('/').at(-1)])
+
+  const again = recordedContext(s.context.env)
+  t.equal(await findWorker(s.place, again), s.place.worker)
+  t.equal(again.said(), '', 'a second time there is nothing to do')
+  t.equal(s.asked.length, 1)
+})
+
+t.test('a worker that runs but fails its proof is not kept', async t => {
+  const fake = await fakeProgram(t.testdir({}), 'worker', WORKER_SCRIPT)
+  const archive = await archiveOf(t, fake)
+  const s = await scene(t, (_request, response) => response.end(archive))
+
+  t.equal(await findWorker(s.place, s.context), undefined)
+  t.match(s.context.said(), 'cannot use the official one')
+  t.same(await cached(s), [])
+})
+
+t.test('a worker that does not run on this machine is refused', async t => {
+  const fake = await fakeProgram(
+    t.testdir({}),
+    'worker',
+    'echo no glibc; exit 1',
+  )
+  const archive = await archiveOf(t, fake)
+  const s = await scene(t, (_request, response) => response.end(archive))
+
+  await t.rejects(downloadWorker(s.place, s.context), {
+    message: 'it does not run here: it ended with code 1: no glibc',
+  })
+  t.same(await cached(s), [])
+})
+
+t.test('an archive that is none is refused', async t => {
+  const s = await scene(t, (_request, response) => response.end('<html>'))
+
+  t.equal(await findWorker(s.place, s.context), undefined)
+  t.match(s.context.said(), /cannot use the official one: gzip: /)
+  t.same(await cached(s), [])
+})
+
+t.test('an archive that ends in the middle is refused', async t => {
+  const archive = await archiveOf(t, REAL)
+  const s = await scene(t, (_request, response) =>
+    response.end(archive.subarray(0, archive.length / 2)),
+  )
+
+  t.equal(await findWorker(s.place, s.context), undefined)
+  t.same(await cached(s), [])
+})
+
+t.test('what a killed download left is swept away, a day later', async t => {
+  const s = await scene(t, (_request, response) => {
+    response.writeHead(404).end()
+  })
+  const [old, recent] = ['making-old', 'making-recent']
+  for (const name of [old, recent])
+    await mkdir(join(s.place.cache, name), { recursive: true })
+  const longAgo = new Date('2026-01-01')
+  await utimes(join(s.place.cache, old), longAgo, longAgo)
+
+  t.equal(await findWorker(s.place, s.context), undefined)
+  t.same(await cached(s), [recent])
+})
+
+t.test('a server that has none says so', async t => {
+  const s = await scene(t, (_request, response) => {
+    response.writeHead(404).end()
+  })
+
+  await t.rejects(downloadWorker(s.place, s.context), {
+    message: `404 Not Found for ${s.place.prebuilt}`,
+  })
+})
+
+t.test('a server that hangs is left at the time limit', async t => {
+  const s = await scene(t, (_request, response) => {
+    response.writeHead(200).write('a little')
+  })
+
+  await t.rejects(downloadWorker(s.place, s.context, SHORT_MS), {
+    message: 'not done within 0.3 s',
+  })
+  t.same(await cached(s), [])
+})
+
+t.test('where nobody answers, there is no worker at once', async t => {
+  const s = await scene(t, () => undefined)
+  const place = { ...s.place, prebuilt: 'http://127.0.0.1:9/worker.tgz' }
+
+  t.equal(await findWorker(place, s.context), undefined)
+  t.match(s.context.said(), /cannot use the official one: fetch failed/)
+})
+
+t.test("mediasoup's own switch forbids the download", async t => {
+  const s = await scene(t, (_request, response) => response.end())
+  const env = {
+    ...s.context.env,
+    MEDIASOUP_SKIP_WORKER_PREBUILT_DOWNLOAD: 'true',
+  }
+
+  t.equal(await findWorker(s.place, recordedContext(env)), undefined)
+  t.same(s.asked, [])
+})
+
+t.test('a given worker that works is taken as it is', async t => {
+  const s = await scene(t, (_request, response) => response.end())
+  const context = recordedContext({
+    ...s.context.env,
+    MEDIASOUP_WORKER_BIN: REAL,
+  })
+
+  t.equal(await findWorker(s.place, context), REAL)
+  t.same(s.asked, [])
+})
+
+t.test('a given or cached worker that is none is told of', async t => {
+  const s = await scene(t, (_request, response) => {
+    response.writeHead(404).end()
+  })
+  await fakeProgram(
+    s.place.cache,
+    s.place.worker.split('/').at(-1) ?? '',
+    'exit 1',
+  )
+  const context = recordedContext({
+    ...s.context.env,
+    MEDIASOUP_WORKER_BIN: '/bin/true',
+  })
+
+  t.equal(await findWorker(s.place, context), undefined)
+  t.match(
+    context.said(),
+    'cannot use MEDIASOUP_WORKER_BIN, /bin/true: it ended with code 0',
+  )
+  t.match(context.said(), /cannot use the cached one, .*: it ended with code 1/)
+})

@@ -1,0 +1,201 @@
+import t from 'tap'
+import { request } from 'undici'
+import { FAMILY_NAMES } from '../../shared/catalogue.ts'
+import { valueOf, type Sample } from './fixtures/scrape.ts'
+import { eventually, startStack, testStream } from './fixtures/stack.ts'
+import { CHROMIUM, onlySection } from '../../media/test/whep/fixtures/offers.ts'
+import { WhepViewer } from './fixtures/whep-viewer.ts'
+
+const UDP_PORT = 46_000
+const PREFIX = 'dragonfork_webrtc_'
+
+/** The value of a family's one sample that has `labels`. */
+function told(
+  samples: readonly Sample[],
+  name: string,
+  labels: Readonly<Record<string, string>> = {},
+): number | undefined {
+  return valueOf(samples, PREFIX + name, labels)
+}
+
+const stack = await startStack(t, {
+  udpPort: UDP_PORT,
+  processes: [
+    testStream('demo'),
+    testStream('still', { video: { codec: 'none' } }),
+    { ...testStream('off'), autostart: false },
+  ],
+  media: {
+    CORE_WEBRTC_MAX_PEERS_TOTAL: '3',
+    CORE_WEBRTC_MAX_PEERS_PER_STREAM: '2',
+    CORE_WEBRTC_ICE_TIMEOUT_MS: '2000',
+  },
+})
+const demo = `${stack.url}/api/v3/whep/demo`
+
+async function post(id: string, body: string, type = 'application/sdp') {
+  const answer = await request(`${stack.url}/api/v3/whep/${id}`, {
+    method: 'POST',
+    headers: { 'content-type': type },
+    body,
+  })
+  const text = await answer.body.text()
+  const { location = '' } = answer.headers
+  return { status: answer.statusCode, text, location: String(location) }
+}
+
+/** Waits until a scrape says so. */
+function scraped(
+  what: string,
+  holds: (samples: readonly Sample[]) => boolean,
+): Promise<readonly Sample[]> {
+  return eventually(what, async () => {
+    const samples = await stack.scrape()
+    return holds(samples) && samples
+  })
+}
+
+await scraped(
+  'both streams run',
+  samples => told(samples, 'active_streams') === 2,
+)
+
+t.test('all eleven families are in the first scrape', async t => {
+  const { body } = await request(stack.metricsUrl)
+  const types = (await body.text()).matchAll(
+    /^# TYPE (dragonfork_webrtc_\S+)/gm,
+  )
+  t.strictSame(
+    [...types].map(([, name]) => name).sort(),
+    [...FAMILY_NAMES].sort(),
+  )
+})
+
+t.test('a stream that was never started has its series at zero', async t => {
+  const samples = await stack.scrape()
+  for (const leg of ['video', 'audio']) {
+    const labels = { stream_id: 'off', leg }
+    t.equal(told(samples, 'ffmpeg_leg_failures_total', labels), 0)
+  }
+})
+
+t.test('a viewer plays, is counted, and leaves', async t => {
+  const samples = await scraped(
+    'ports of two streams',
+    s => told(s, 'udp_ports_in_use') === 12,
+  )
+  t.equal(told(samples, 'active_peers', { stream_id: 'demo' }), 0)
+  const viewer = await eventually('RTP has arrived', () =>
+    WhepViewer.open(t, demo).catch(() => undefined),
+  )
+  await viewer.plays()
+  const playing = await scraped(
+    'the viewer',
+    s => told(s, 'active_peers', { stream_id: 'demo' }) === 1,
+  )
+  t.equal(told(playing, 'udp_ports_in_use'), 13, 'one port a viewer')
+  t.equal(await viewer.end(), 204)
+  const after = await scraped(
+    'the viewer gone',
+    s =>
+      told(s, 'active_peers', { stream_id: 'demo' }) === 0 &&
+      told(s, 'udp_ports_in_use') === 12,
+  )
+  t.equal(
+    told(after, 'ice_establishment_duration_seconds_count', {
+      stream_id: 'demo',
+      result: 'connected',
+    }),
+    1,
+  )
+  t.equal(
+    told(after, 'whep_requests_total', {
+      route: 'DELETE /api/v3/whep/{id}/{r}',
+      code: '204',
+      stream_id: 'demo',
+    }),
+    1,
+  )
+})
+
+t.test('viewers with other payload types play, too', async t => {
+  const viewer = await WhepViewer.open(t, demo, { video: 121, audio: 63 })
+  await viewer.plays()
+  t.equal(await viewer.end(), 204)
+})
+
+t.test('each error has its code, and its series', async t => {
+  const before = await stack.scrape()
+  const codes: [string, Promise<{ status: number }>, number][] = [
+    ['demo', post('demo', 'hello'), 400],
+    ['_unknown', post('nobody', CHROMIUM), 404],
+    ['demo', post('demo', onlyH264Mode0(CHROMIUM)), 406],
+    ['off', post('off', CHROMIUM), 409],
+    ['demo', post('demo', 'v=0\r\n'.repeat(20_000)), 413],
+    ['demo', post('demo', CHROMIUM, 'text/plain'), 415],
+  ]
+  for (const [, answer, code] of codes) t.equal((await answer).status, code)
+  await scraped('every one of them', samples =>
+    codes.every(([stream, , code]) => {
+      const labels = {
+        route: 'POST /api/v3/whep/{id}',
+        code: String(code),
+        stream_id: stream,
+      }
+      const count = (s: readonly Sample[]) =>
+        told(s, 'whep_requests_total', labels) ?? 0
+      return count(samples) === count(before) + 1
+    }),
+  )
+  const mismatches = (samples: readonly Sample[]) =>
+    told(samples, 'codec_mismatches_total', {
+      stream_id: 'demo',
+      kind: 'video',
+    }) ?? NaN
+  t.equal(mismatches(await stack.scrape()), mismatches(before) + 1)
+})
+
+t.test('caps answer 503 by scope; abandoned offers time out', async t => {
+  const audio = onlySection('1')
+  const answers = [
+    await post('demo', CHROMIUM),
+    await post('demo', CHROMIUM),
+    await post('demo', CHROMIUM),
+    await post('still', audio),
+    await post('still', audio),
+  ]
+  t.strictSame(
+    answers.map(({ status }) => status),
+    [201, 201, 503, 201, 503],
+  )
+  t.match(JSON.parse(answers[2]?.text ?? ''), { scope: 'stream', limit: 2 })
+  t.match(JSON.parse(answers[4]?.text ?? ''), { scope: 'global', limit: 3 })
+  const samples = await scraped(
+    'two timeouts',
+    s =>
+      told(s, 'ice_failures_total', {
+        stream_id: 'demo',
+        reason: 'timeout',
+      }) === 2,
+  )
+  const rejected = (stream_id: string, scope: string) =>
+    told(samples, 'cap_rejections_total', { stream_id, scope })
+  t.equal(rejected('demo', 'stream'), 1)
+  t.equal(rejected('demo', 'global'), 0)
+  t.equal(rejected('still', 'global'), 1)
+  await scraped(
+    'no peers',
+    s => told(s, 'active_peers', { stream_id: 'demo' }) === 0,
+  )
+})
+
+t.test('nothing but JSON records is written', t => {
+  t.strictSame(stack.media.stray, [])
+  t.strictSame(stack.exporter.stray, [])
+  t.end()
+})
+
+/** The offer with its only H264 payload type in packetization mode 0. */
+function onlyH264Mode0(offer: string): string {
+  return offer.replaceAll('packetization-mode=1', 'packetization-mode=0')
+}

@@ -1,0 +1,185 @@
+/**
+ * The bundle's Prometheus against both processes: a healthy run is quiet, the
+ * alerts of webrtc-alerts.yml fire when their faults are made for real, and
+ * under all that traffic every query of the dashboard has an answer.
+ */
+import { readFile } from 'node:fs/promises'
+import { cleanup } from 'node-datachannel'
+import t, { type Test } from 'tap'
+import { request } from 'undici'
+import { verdictQuery } from '../../dashboard/verdict.ts'
+import {
+  eventually,
+  startMedia,
+  startStack,
+  testStream,
+} from '../fixtures/stack.ts'
+import { WhepViewer } from '../fixtures/whep-viewer.ts'
+import { CHROMIUM } from '../../../media/test/whep/fixtures/offers.ts'
+import { startBundlePrometheus } from './fixtures/bundle-prometheus.ts'
+import { queriesOf, readDashboard } from './fixtures/dashboard.ts'
+import { requireProgram } from './fixtures/program.ts'
+
+const CORE = 'dragonfork-local'
+/** Abandoned viewers fail by then: slower than the 3 seconds of the alert. */
+const ICE_TIMEOUT_MS = 3_500
+const STACK = {
+  udpPort: 41_200,
+  processes: [testStream('demo')],
+  media: {
+    CORE_WEBRTC_UDP_MAX_PORT: '41299',
+    CORE_WEBRTC_ICE_TIMEOUT_MS: String(ICE_TIMEOUT_MS),
+    CORE_WEBRTC_MAX_PEERS_PER_STREAM: '8',
+  },
+}
+
+/** Does `work` again and again, each time when the last one is done. */
+function keepDoing(t: Test, pauseMs: number, work: () => Promise<unknown>) {
+  const ended = new AbortController()
+  const run = async () => {
+    while (!ended.signal.aborted) {
+      await work()
+      await new Promise(resolve => setTimeout(resolve, pauseMs))
+    }
+  }
+  const running = run()
+  t.teardown(async () => {
+    ended.abort()
+    await running
+  })
+}
+
+/** Pids of the children of a process that run `program`. */
+async function childrenOf(pid: number, program: string) {
+  const list = await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8')
+  const pids = list.trim().split(' ').filter(Boolean)
+  const names = await Promise.all(
+    pids.map(child => readFile(`/proc/${child}/comm`, 'utf8')),
+  )
+  return pids.map(Number).filter((_, i) => names[i]?.trim() === program)
+}
+
+t.test('the bundle on real traffic', async t => {
+  if (requireProgram(t, 'prometheus') === undefined) return
+  t.teardown(cleanup)
+  const stack = await startStack(t, STACK)
+  const endpoint = `${stack.url}/api/v3/whep/demo`
+  const prometheus = await startBundlePrometheus(t, {
+    target: new URL(stack.metricsUrl).host,
+    core: CORE,
+  })
+  const offer = CHROMIUM
+  const post = async (id: string, body: string) => {
+    const answer = await request(`${stack.url}/api/v3/whep/${id}`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/sdp' },
+      body,
+    })
+    await answer.body.dump()
+    return answer.statusCode
+  }
+  const ask = (expr: string) =>
+    prometheus.query(
+      expr
+        .replaceAll('$core', CORE)
+        .replaceAll('$stream', '.*')
+        .replaceAll('$__rate_interval', '15s')
+        .replaceAll('$__range', '5m'),
+    )
+  const verdict = async () =>
+    Number((await ask(verdictQuery()))[0]?.value[1] ?? NaN)
+
+  await t.test('viewers that come and go raise nothing', async t => {
+    await eventually('a stream to watch', () =>
+      WhepViewer.open(t, endpoint)
+        .then(viewer => viewer.end())
+        .catch(() => undefined),
+    )
+    keepDoing(t, 500, async () => {
+      const viewer = await WhepViewer.open(t, endpoint)
+      await eventually('pictures', () =>
+        Promise.resolve(viewer.packets('video') > 0),
+      )
+      t.equal(await viewer.end(), 204)
+    })
+    // Longer than the alerts' windows and waits together, in hurried minutes.
+    await eventually(
+      'scrapes for 45 seconds',
+      async () => {
+        const [up] = await prometheus.query('count_over_time(up[5m])')
+        return Number(up?.value[1] ?? 0) >= 45
+      },
+      120_000,
+    )
+    // The exporter counts as down until Prometheus has scraped it once.
+    const fired = 'max_over_time(ALERTS{alertstate="firing"}[40s])'
+    t.strictSame(await prometheus.query(fired), [])
+    t.equal(await verdict(), 0, 'the first line says OK')
+  })
+
+  const viewer = await WhepViewer.open(t, endpoint)
+  t.teardown(() => {
+    viewer.vanish()
+  })
+
+  await t.test('errors at two a second', async t => {
+    keepDoing(t, 400, () => post('nobody', offer))
+    const { labels } = await prometheus.fires('WebRTCWHEPErrorRateHigh')
+    t.equal(labels['core'], CORE)
+    t.equal(labels['stream_id'], '_unknown')
+    t.ok((await verdict()) > 0, 'the first line says so')
+  })
+
+  await t.test('viewers that never connect', async t => {
+    keepDoing(t, 700, () => post('demo', offer))
+    const failing = await prometheus.fires('WebRTCICEFailureRateHigh')
+    t.equal(failing.labels['stream_id'], 'demo')
+    const slow = await prometheus.fires('WebRTCICEEstablishmentSlow')
+    t.equal(slow.labels['stream_id'], 'demo')
+    t.equal(slow.labels['core'], CORE)
+  })
+
+  await t.test('an FFmpeg that is killed', async t => {
+    const [pid] = await childrenOf(stack.media.pid, 'ffmpeg')
+    t.ok(pid, 'FFmpeg runs')
+    if (pid !== undefined) process.kill(pid, 'SIGKILL')
+    const { labels } = await prometheus.fires('WebRTCFFmpegLegFailure')
+    t.equal(labels['core'], CORE)
+    t.equal(labels['severity'], 'critical')
+    t.equal(await verdict(), 4, 'the first line says so')
+    await prometheus.ends('WebRTCFFmpegLegFailure')
+  })
+
+  await t.test('every query of the dashboard has an answer', async t => {
+    // A mismatch, a full stream and, by a new media process, a restart.
+    await post('demo', offer.replaceAll('packetization-mode=1', 'x=0'))
+    const codes = await Promise.all(
+      Array.from({ length: 12 }, () => post('demo', offer)),
+    )
+    t.ok(codes.includes(503), 'the cap is reached')
+    const [pid] = await childrenOf(stack.media.pid, 'ffmpeg')
+    if (pid !== undefined) process.kill(pid, 'SIGKILL')
+    const dashboard = await readDashboard('dragonfork-webrtc-health.json')
+    const queries = queriesOf(dashboard)
+    const [restarts] = queries.filter(({ where }) => where.includes('restarts'))
+    for (const { where, expr } of queries) {
+      if (expr === restarts?.expr) continue
+      const answers = await eventually(where, async () => {
+        const found = await ask(expr)
+        return (
+          found.some(({ value }) => Number.isFinite(Number(value[1]))) && found
+        )
+      })
+      t.ok(answers.length > 0, `${where}: ${answers.length} series`)
+    }
+    stack.media.kill('SIGKILL')
+    await stack.media.exited
+    await startMedia(t, stack.dir, {
+      ...STACK,
+      media: { ...STACK.media, CORE_EXPORTER_URL: stack.ingestUrl },
+    })
+    await eventually('the restart', async () => {
+      return (await ask(restarts?.expr ?? '')).length > 0
+    })
+  })
+})

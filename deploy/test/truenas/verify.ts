@@ -1,0 +1,112 @@
+import { createServer } from 'node:http'
+import { once } from 'node:events'
+import t, { type Test } from 'tap'
+import { startStack, testStream } from '../fixtures/stack.ts'
+import { startBundlePrometheus } from './fixtures/bundle-prometheus.ts'
+import { requireProgram, run } from './fixtures/program.ts'
+
+const CORE = 'dragonfork-verify'
+const PASSWORD = 'secret-of-grafana'
+
+/** Answers the two questions that verify has for Grafana. */
+async function startGrafana(t: Test): Promise<string> {
+  const right = `Basic ${Buffer.from(`admin:${PASSWORD}`).toString('base64')}`
+  const answers: Readonly<Record<string, object>> = {
+    '/api/dashboards/uid/dragonfork-webrtc-health': {
+      dashboard: { title: 'WebRTC Health' },
+      meta: { folderTitle: 'Dragon Fork' },
+    },
+    '/api/datasources/proxy/uid/prometheus/api/v1/query?query=up': {
+      status: 'success',
+      data: { result: [{}] },
+    },
+  }
+  const server = createServer((request, response) => {
+    const isAdmin = request.headers.authorization === right
+    const answer = answers[request.url ?? '']
+    response.statusCode = isAdmin ? (answer === undefined ? 404 : 200) : 401
+    response.end(JSON.stringify(answer ?? {}))
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  t.teardown(() => {
+    server.close()
+  })
+  const address = server.address()
+  if (address === null || typeof address === 'string')
+    throw new Error('no port')
+  return `http://127.0.0.1:${address.port}`
+}
+
+t.test('verify', async t => {
+  if (requireProgram(t, 'prometheus') === undefined) return
+  const stack = await startStack(t, {
+    udpPort: 41_300,
+    processes: [testStream('demo')],
+    media: { CORE_ID: CORE, CORE_API_TOKEN: 'token-of-the-api' },
+    exporter: { CORE_ID: CORE },
+  })
+  const prometheus = await startBundlePrometheus(t, {
+    target: new URL(stack.metricsUrl).host,
+    core: CORE,
+  })
+  const grafana = await startGrafana(t)
+  const verify = (
+    args: readonly string[],
+    { env = {}, input = '' }: { env?: Record<string, string>; input?: string },
+  ) =>
+    run(
+      process.execPath,
+      [
+        'deploy/verify/main.ts',
+        `--metrics=${stack.metricsUrl}`,
+        `--prometheus=${prometheus.url}`,
+        ...args,
+      ],
+      {
+        env: {
+          CORE_ID: CORE,
+          CORE_API_TOKEN: 'token-of-the-api',
+          CORE_ADDRESS: new URL(stack.url).host,
+          ...env,
+        },
+        input,
+      },
+    )
+
+  await t.test('all is well', async t => {
+    const { code, output } = await verify([`--grafana=${grafana}`], {
+      input: `${PASSWORD}\n`,
+    })
+    t.match(output, `ok    media process: answers at ${stack.url}/`)
+    t.match(output, `11 families, each sample with core="${CORE}"`)
+    t.match(output, `1 up, external label core="${CORE}"`)
+    t.match(output, 'ok    Prometheus rules: 11 healthy, firing: none')
+    t.match(output, 'a session on demo opened and closed')
+    t.match(output, 'ok    Grafana: Dragon Fork / WebRTC Health, with data')
+    t.match(output, /All 6 checks passed\n$/)
+    t.equal(code, 0)
+  })
+
+  await t.test('each thing that is wrong is named', async t => {
+    const { code, output } = await verify(
+      ['--without-grafana', '--stream=nobody', '--patience=2'],
+      { env: { CORE_ID: 'another-box' } },
+    )
+    t.match(output, /FAIL {2}exporter: core should be "another-box"/)
+    t.match(output, /FAIL {2}Prometheus targets: external label core is/)
+    t.match(output, /FAIL {2}WHEP: POST answers 404/)
+    t.match(output, 'ok    Prometheus rules')
+    t.match(output, /3 of 5 checks failed\n$/)
+    t.equal(code, 1)
+  })
+
+  await t.test(
+    'what cannot be understood is said, with another code',
+    async t => {
+      const { code, output } = await verify(['--without-coffee'], {})
+      t.equal(code, 2)
+      t.match(output, "Cannot verify: Unknown option '--without-coffee'")
+    },
+  )
+})

@@ -1,0 +1,75 @@
+import t from 'tap'
+import { labelsText } from '../../registry/labels.ts'
+import { headLines, writeFamily } from '../../web/exposition.ts'
+import {
+  formatNumber,
+  OPEN_METRICS,
+  TEXT,
+  type Format,
+} from '../../web/formats.ts'
+import type { ShownFamily } from '../../registry/registry.ts'
+
+function written(family: ShownFamily, format: Format): string {
+  let page = ''
+  writeFamily(family, format, text => (page += text))
+  return page
+}
+
+t.test('a counter: OpenMetrics drops _total from the family', t => {
+  const family: ShownFamily = {
+    name: 'dragonfork_webrtc_ice_failures_total',
+    type: 'counter',
+    help: 'Some "help".',
+    labels: [],
+    bornAtZero: false,
+    series: [{ text: 'core="a"', values: [7] }],
+  }
+  t.equal(
+    written(family, TEXT),
+    '# HELP dragonfork_webrtc_ice_failures_total Some "help".\n' +
+      '# TYPE dragonfork_webrtc_ice_failures_total counter\n' +
+      'dragonfork_webrtc_ice_failures_total{core="a"} 7\n',
+  )
+  t.equal(
+    written(family, OPEN_METRICS),
+    '# HELP dragonfork_webrtc_ice_failures Some \\"help\\".\n' +
+      '# TYPE dragonfork_webrtc_ice_failures counter\n' +
+      'dragonfork_webrtc_ice_failures_total{core="a"} 7\n',
+  )
+  t.end()
+})
+
+t.test('a histogram: buckets add up, bounds as the format has them', t => {
+  const name = 'dragonfork_webrtc_whep_request_duration_seconds'
+  const family: ShownFamily = {
+    name,
+    type: 'histogram',
+    help: 'Help.',
+    labels: [],
+    buckets: [0.5, 1],
+    bornAtZero: false,
+    series: [{ text: 'core="a"', values: [1, 2, 4, 9.5] }],
+  }
+  const head = `# HELP ${name} Help.\n# TYPE ${name} histogram\n`
+  const page = (one: string) =>
+    `${head}${name}_bucket{core="a",le="0.5"} 1\n` +
+    `${name}_bucket{core="a",le="${one}"} 3\n` +
+    `${name}_bucket{core="a",le="+Inf"} 7\n` +
+    `${name}_sum{core="a"} 9.5\n${name}_count{core="a"} 7\n`
+  t.equal(written(family, TEXT), page('1'))
+  t.equal(written(family, OPEN_METRICS), page('1.0'))
+  t.end()
+})
+
+t.test('HELP and label values are escaped', t => {
+  const family = { name: 'a', help: 'one\ntwo\\', type: 'gauge' }
+  t.match(headLines(family, TEXT), /^# HELP a one\\ntwo\\\\\n/)
+  t.equal(labelsText([['a', 'x\\y"z\n']]), 'a="x\\\\y\\"z\\n"')
+  t.end()
+})
+
+t.test('numbers are written as Go reads them', t => {
+  const written = [0, 1.5, 1e21, NaN, Infinity, -Infinity].map(formatNumber)
+  t.same(written, ['0', '1.5', '1e+21', 'NaN', '+Inf', '-Inf'])
+  t.end()
+})

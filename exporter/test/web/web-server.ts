@@ -1,0 +1,249 @@
+import { once } from 'node:events'
+import { request, type IncomingMessage } from 'node:http'
+import { connect } from 'node:net'
+import { gunzipSync } from 'node:zlib'
+import t from 'tap'
+import type { Test } from 'tap'
+import type { Credentials } from '../../config.ts'
+import { REAL_CLOCK } from '../fixtures/fake-clock.ts'
+import { createMemoryLog } from '../fixtures/memory-log.ts'
+import { OPEN_METRICS, type Format } from '../../web/formats.ts'
+import { WebServer } from '../../web/web-server.ts'
+
+interface SubjectOptions {
+  readonly page?: (format: Format) => Promise<Buffer>
+  readonly basicAuth?: Credentials
+  readonly isReady?: () => boolean
+  readonly maxScrapes?: number
+}
+
+async function createSubject(t: Test, options: SubjectOptions = {}) {
+  const memory = createMemoryLog()
+  const durations: number[] = []
+  const server = new WebServer({
+    version: '1.2.3',
+    core: '<core>',
+    page:
+      options.page ??
+      (format => Promise.resolve(Buffer.from(format.contentType.repeat(100)))),
+    observeScrape: seconds => durations.push(seconds),
+    isReady: options.isReady ?? (() => true),
+    basicAuth: options.basicAuth,
+    tls: undefined,
+    clock: REAL_CLOCK,
+    log: memory.log,
+    ...(options.maxScrapes === undefined
+      ? {}
+      : { maxScrapes: options.maxScrapes }),
+  })
+  t.teardown(() => server.close())
+  const bound = await server.listen({ host: '127.0.0.1', port: 0 })
+  return { ...memory, server, durations, bound, url: `http://${bound.text}` }
+}
+
+interface Answer {
+  readonly status: number
+  readonly headers: IncomingMessage['headers']
+  readonly body: Buffer
+}
+
+/** A request just as it stands: no header is added. */
+async function ask(
+  url: string,
+  headers: Record<string, string> = {},
+  method = 'GET',
+): Promise<Answer> {
+  const sent = request(url, { method, headers, agent: false }).end()
+  const [response] = (await once(sent, 'response')) as [IncomingMessage]
+  const chunks: Buffer[] = []
+  for await (const chunk of response) chunks.push(chunk as Buffer)
+  const { statusCode: status = 0, headers: got } = response
+  return { status, headers: got, body: Buffer.concat(chunks) }
+}
+
+t.test('the landing page links to what there is', async t => {
+  const { url } = await createSubject(t)
+  const { status, headers, body } = await ask(`${url}/`)
+  t.equal(status, 200)
+  t.equal(headers['content-type'], 'text/html; charset=utf-8')
+  const text = body.toString()
+  for (const path of ['metrics', '-/healthy', '-/ready']) {
+    t.match(text, `href="${path}"`)
+    t.equal((await ask(`${url}/${path}`)).status, 200)
+  }
+  t.match(text, 'Version 1.2.3')
+  t.notMatch(text, '<core>')
+})
+
+t.test('only GET and HEAD, on what there is', async t => {
+  const { url } = await createSubject(t)
+  for (const method of ['POST', 'PUT', 'DELETE', 'OPTIONS', 'PATCH']) {
+    for (const path of ['/', '/metrics', '/-/healthy', '/-/ready']) {
+      const { status, headers } = await ask(url + path, {}, method)
+      t.equal(status, 405, `${method} ${path}`)
+      t.equal(headers.allow, 'GET, HEAD')
+    }
+  }
+  for (const path of ['/', '/metrics', '/-/healthy', '/-/ready']) {
+    const { body: whole } = await ask(url + path)
+    const { status, body, headers } = await ask(url + path, {}, 'HEAD')
+    t.equal(status, 200)
+    t.equal(body.length, 0)
+    t.equal(headers['content-length'], `${whole.length}`)
+  }
+  t.equal((await ask(`${url}/metrics/more`)).status, 404)
+})
+
+t.test('scrapes at once get each the format they asked for', async t => {
+  const { url } = await createSubject(t)
+  const accepts = ['application/openmetrics-text', 'text/plain', '*/*']
+  const answers = await Promise.all(
+    Array.from({ length: 30 }, (_, i) =>
+      ask(`${url}/metrics`, { accept: accepts[i % 3] ?? '' }),
+    ),
+  )
+  for (const [i, { headers, body }] of answers.entries()) {
+    const type = headers['content-type'] ?? ''
+    t.ok(type.startsWith(i % 3 === 0 ? 'application/openm' : 'text/plain;'))
+    t.ok(body.toString().startsWith(type))
+    t.equal(headers.vary, 'Accept, Accept-Encoding')
+  }
+  t.equal(answers[0]?.headers['content-type'], OPEN_METRICS.contentType)
+})
+
+t.test('gzip for who asks for it', async t => {
+  const { url } = await createSubject(t)
+  const plain = await ask(`${url}/metrics`)
+  t.equal(plain.headers['content-encoding'], undefined)
+  const zipped = await ask(`${url}/metrics`, { 'accept-encoding': 'gzip' })
+  t.equal(zipped.headers['content-encoding'], 'gzip')
+  t.ok(zipped.body.length < plain.body.length)
+  t.same(gunzipSync(zipped.body), plain.body)
+})
+
+t.test('basic auth guards the metrics and the landing page', async t => {
+  const basicAuth = { user: 'prom', password: 'pass:wörd' }
+  const { url, records } = await createSubject(t, { basicAuth })
+  const header = (text: string) => ({
+    authorization: `Basic ${Buffer.from(text).toString('base64')}`,
+  })
+  for (const path of ['/', '/metrics']) {
+    const { status, headers } = await ask(url + path)
+    t.equal(status, 401)
+    t.match(headers['www-authenticate'], /^Basic realm="/)
+    for (const wrong of ['prom:', 'prom:pass', 'x:pass:wörd', ':', '']) {
+      t.equal((await ask(url + path, header(wrong))).status, 401, wrong)
+    }
+    t.equal((await ask(url + path, header('prom:pass:wörd'))).status, 200)
+    t.equal((await ask(url + path, { authorization: 'Bearer x' })).status, 401)
+  }
+  for (const path of ['/-/healthy', '/-/ready']) {
+    t.equal((await ask(url + path)).status, 200, 'health is open')
+  }
+  t.same(records, [])
+})
+
+t.test('readiness tells, health stays', async t => {
+  let ready = false
+  const { url } = await createSubject(t, { isReady: () => ready })
+  t.equal((await ask(`${url}/-/ready`)).status, 503)
+  t.equal((await ask(`${url}/-/healthy`)).status, 200)
+  ready = true
+  t.equal((await ask(`${url}/-/ready`)).status, 200)
+})
+
+/** A page that is not done until it is told to be. */
+function slowPage() {
+  const waiting: (() => void)[] = []
+  const page = () =>
+    new Promise<Buffer>(resolve => {
+      waiting.push(() => {
+        resolve(Buffer.from('done'))
+      })
+    })
+  const started = async (count: number) => {
+    while (waiting.length < count) await new Promise(setImmediate)
+  }
+  const release = () => {
+    for (const done of waiting.splice(0)) done()
+  }
+  return { page, started, release }
+}
+
+t.test('a scrape over the limit is refused, those under way go on', async t => {
+  const { page, started, release } = slowPage()
+  const { url } = await createSubject(t, { page, maxScrapes: 2 })
+  const first = [ask(`${url}/metrics`), ask(`${url}/metrics`)]
+  await started(2)
+  const { status, headers, body } = await ask(`${url}/metrics`)
+  t.equal(status, 503)
+  t.equal(headers['retry-after'], '1')
+  t.match(body.toString(), 'limit is 2')
+  release()
+  for (const answer of await Promise.all(first)) t.equal(answer.status, 200)
+  const next = ask(`${url}/metrics`)
+  await started(1)
+  release()
+  t.equal((await next).status, 200, 'places are free again')
+})
+
+t.test('a scrape whose client has gone frees its place', async t => {
+  const { page, started, release } = slowPage()
+  const { url, bound } = await createSubject(t, { page, maxScrapes: 1 })
+  const socket = connect(bound.port, bound.host)
+  socket.write('GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n')
+  await started(1)
+  socket.destroy()
+  const scrape = async () => {
+    const answer = ask(`${url}/metrics`)
+    const progress = setInterval(release, 1)
+    const { status } = await answer
+    clearInterval(progress)
+    return status
+  }
+  let status = await scrape()
+  while (status === 503) status = await scrape()
+  t.equal(status, 200)
+})
+
+t.test('a scrape that is too slow for its timeout ends with 503', async t => {
+  const { page } = slowPage()
+  const { url, durations } = await createSubject(t, { page })
+  const timeout = { 'x-prometheus-scrape-timeout-seconds': '0.05' }
+  const { status, headers } = await ask(`${url}/metrics`, timeout)
+  t.equal(status, 503)
+  t.equal(headers['content-encoding'], undefined)
+  t.same(durations, [])
+})
+
+t.test('a client that does not read its answer is cut off', async t => {
+  const page = () => Promise.resolve(Buffer.alloc(64 * 1024 * 1024))
+  const { bound, url } = await createSubject(t, { page, maxScrapes: 1 })
+  const socket = connect(bound.port, bound.host)
+  t.teardown(() => socket.destroy())
+  socket.write(
+    'GET /metrics HTTP/1.1\r\nHost: x\r\n' +
+      'X-Prometheus-Scrape-Timeout-Seconds: 0.1\r\n\r\n',
+  )
+  await once(socket, 'readable')
+  let status = 503
+  while (status === 503) ({ status } = await ask(`${url}/metrics`, {}, 'HEAD'))
+  t.equal(status, 200, 'its place is free, though it never read')
+})
+
+t.test('a page that fails is a 500 without its insides', async t => {
+  const page = () => Promise.reject(new Error('secret'))
+  const { url, of } = await createSubject(t, { page })
+  const { status, body } = await ask(`${url}/metrics`)
+  t.equal(status, 500)
+  t.equal(body.toString(), 'Internal error\n')
+  t.match(of('request failed'), [{ path: '/metrics' }])
+})
+
+t.test('every scrape is timed', async t => {
+  const { url, durations } = await createSubject(t)
+  await ask(`${url}/metrics`)
+  await ask(`${url}/metrics`, { 'accept-encoding': 'gzip' })
+  t.equal(durations.length, 2)
+  for (const seconds of durations) t.ok(seconds > 0 && seconds < 10)
+})

@@ -1,0 +1,42 @@
+import { chmodSync, mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import t from 'tap'
+
+import {
+  findWorkerBinary,
+  workerBinaryPlaces,
+} from '../../engine/worker-binary.ts'
+
+const folder = t.testdir({ cache: {}, given: '#!/bin/sh\n' })
+
+await t.test('findWorkerBinary takes the one of the environment', t => {
+  const given = join(folder, 'given')
+  const env = { MEDIASOUP_WORKER_BIN: given, XDG_CACHE_HOME: folder }
+  t.throws(() => findWorkerBinary(env), { code: 'worker' }, 'not executable')
+  chmodSync(given, 0o755)
+  t.equal(findWorkerBinary(env), given)
+  t.end()
+})
+
+await t.test('findWorkerBinary looks into the cache', t => {
+  const env = { XDG_CACHE_HOME: join(folder, 'cache') }
+  const [cached = ''] = workerBinaryPlaces(env)
+  t.match(
+    cached,
+    /cache\/dragonfork\/mediasoup-worker-3\.27\.1-\w+-\w+$/,
+    'under a name with version, platform and architecture',
+  )
+  mkdirSync(join(cached, '..'), { recursive: true })
+  writeFileSync(cached, '', { mode: 0o755 })
+  t.equal(findWorkerBinary(env), cached)
+  t.end()
+})
+
+await t.test('findWorkerBinary names the command that obtains one', t => {
+  const env = { MEDIASOUP_WORKER_BIN: join(folder, 'none') }
+  t.throws(() => findWorkerBinary(env), {
+    code: 'worker',
+    message: /^Cannot find a mediasoup .*run: node deploy\/local\/setup\.mjs$/,
+  })
+  t.end()
+})

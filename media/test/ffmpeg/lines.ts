@@ -1,0 +1,38 @@
+import fc from 'fast-check'
+import t from 'tap'
+
+import { MAX_LINE_CHARS, splitLines } from '../../ffmpeg/lines.ts'
+
+function split(...chunks: readonly Buffer[]): readonly string[] {
+  const lines: string[] = []
+  const splitter = splitLines(line => lines.push(line))
+  for (const chunk of chunks) splitter.push(chunk)
+  splitter.end()
+  return lines
+}
+
+t.test('splitLines() ends a line at \\r and \\n, and drops empty ones', t => {
+  t.same(split(Buffer.from('a\rb\nc\r\n\n  \nd')), ['a', 'b', 'c', 'd'])
+  t.end()
+})
+
+t.test('splitLines() gives the same whatever the chunks', t => {
+  const text = fc.array(fc.constantFrom('a', 'é', '💡', '\r', '\n', ' '))
+  fc.assert(
+    fc.property(text, fc.array(fc.nat({ max: 40 })), (parts, cuts) => {
+      const bytes = Buffer.from(parts.join(''))
+      const at = [0, ...cuts.sort((a, b) => a - b), bytes.length]
+      const chunks = at.map((from, i) => bytes.subarray(from, at[i + 1]))
+      t.strictSame(split(...chunks.slice(0, -1)), split(bytes))
+    }),
+  )
+  t.end()
+})
+
+t.test('splitLines() keeps no more of a line than it gives', t => {
+  const chunk = Buffer.alloc(1024 * 1024, 0x78)
+  const [line, next] = split(chunk, chunk, Buffer.from('\nnext\n'))
+  t.equal(line, `${'x'.repeat(MAX_LINE_CHARS)}…`)
+  t.equal(next, 'next')
+  t.end()
+})

@@ -1,0 +1,176 @@
+import { readdir, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+
+import t from 'tap'
+
+import { fakeProgram } from '../fixtures/fake-program.ts'
+import { FakeStream } from '../fixtures/fake-streams.ts'
+import {
+  NOWHERE,
+  supervise,
+  TONE,
+  type Supervised,
+} from '../fixtures/supervised.ts'
+import { temporaryFolder } from '../fixtures/temporary-folder.ts'
+import { waitFor } from '../fixtures/wait-for.ts'
+
+const AGAIN = { enabled: true, delayMs: 0 }
+
+/** The pid of the child that runs, as it was written down. */
+async function childPid({ runs }: Supervised): Promise<number> {
+  return await waitFor(async () => {
+    const names = await readdir(runs)
+    const name = names.find(name => name.endsWith('.json')) ?? ''
+    const text = await readFile(join(runs, name), 'utf8').catch(() => '')
+    const pid = /"child":\{"pid":(\d+)/.exec(text)?.[1]
+    return pid === undefined ? undefined : Number(pid)
+  })
+}
+
+t.test('a run without progress is stale, ended, and tried again', async t => {
+  const folder = await temporaryFolder(t)
+  const port = new FakeStream('camera')
+  const { supervisor } = await supervise(t, {
+    binary: await fakeProgram(
+      folder,
+      'printf "frame=5\\nprogress=continue\\n" >&3; exec sleep 1000',
+    ),
+    reconnect: AGAIN,
+    bounds: { staleTimeoutMs: 300 },
+    port,
+  })
+  supervisor.start()
+  await waitFor(() => port.ends.length === 2)
+  t.match(port.ends[0], {
+    asked: false,
+    signal: 'SIGINT',
+    log: ['Stale timeout after 0.3 s without progress'],
+  })
+})
+
+t.test('a run that repeats the same progress is stale', async t => {
+  const folder = await temporaryFolder(t)
+  const port = new FakeStream('camera')
+  const { supervisor } = await supervise(t, {
+    binary: await fakeProgram(
+      folder,
+      'while :; do printf "frame=5\\nout_time_us=N/A\\nprogress=continue\\n" >&3; sleep 0.05; done',
+    ),
+    bounds: { staleTimeoutMs: 300, killAfterMs: 0 },
+    port,
+  })
+  supervisor.start()
+  await waitFor(() => port.ends.length === 1)
+  t.equal(port.ends[0]?.asked, false)
+})
+
+t.test('a run of audio alone makes progress', async t => {
+  const port = new FakeStream('camera')
+  const { supervisor } = await supervise(t, {
+    args: [...TONE, ...NOWHERE],
+    bounds: { staleTimeoutMs: 2_500 },
+    port,
+  })
+  supervisor.start()
+  await waitFor(() => supervisor.status().progress.timeS > 4)
+  t.equal(supervisor.status().progress.frame, 0)
+  t.equal(supervisor.status().exec, 'running')
+  t.same(port.ends, [])
+})
+
+t.test('a frozen FFmpeg is stale, deaf, and killed', async t => {
+  const port = new FakeStream('camera')
+  const supervised = await supervise(t, {
+    args: [...TONE, ...NOWHERE],
+    bounds: { staleTimeoutMs: 2_500, killAfterMs: 100 },
+    port,
+  })
+  const { supervisor } = supervised
+  supervisor.start()
+  await waitFor(() => supervisor.status().progress.timeS > 0)
+  process.kill(await childPid(supervised), 'SIGSTOP')
+  await waitFor(() => port.ends.length === 1)
+  t.match(port.ends, [{ asked: false, signal: 'SIGKILL' }])
+  t.equal(supervisor.status().exec, 'killed')
+})
+
+t.test('a run over its limit of memory is ended', async t => {
+  const port = new FakeStream('camera')
+  const { supervisor } = await supervise(t, {
+    args: [...TONE, ...NOWHERE],
+    bounds: {
+      limits: { cpuPercent: 0, memoryBytes: 1024 * 1024, waitForMs: 0 },
+    },
+    port,
+  })
+  supervisor.start()
+  await waitFor(() => port.ends.length === 1)
+  t.equal(port.ends[0]?.asked, false)
+  t.match(
+    supervisor.report().log.map(([, line]) => line),
+    [
+      /^Killed because limits are exceeded: \d+ bytes of memory, limit is 1048576/,
+    ],
+  )
+})
+
+t.test('a run over its limit of CPU time is ended after a while', async t => {
+  const folder = await temporaryFolder(t)
+  const port = new FakeStream('camera')
+  const { supervisor } = await supervise(t, {
+    binary: await fakeProgram(folder, 'while :; do :; done'),
+    bounds: {
+      limits: { cpuPercent: 5, memoryBytes: 0, waitForMs: 200 },
+      sampleMs: 100,
+    },
+    port,
+  })
+  supervisor.start()
+  await waitFor(() => port.ends.length === 1)
+  t.match(
+    supervisor.report().log.map(([, line]) => line),
+    [
+      /^Killed because limits are exceeded: \d+% CPU, limit is 5, tolerated for 0.2 s/,
+    ],
+  )
+})
+
+t.test('what a child writes to its stdout goes nowhere', async t => {
+  const { supervisor } = await supervise(t, {
+    args: [...TONE, '-f', 's16le', '-'],
+  })
+  supervisor.start()
+  await waitFor(() => supervisor.status().progress.timeS > 0)
+  t.equal(supervisor.status().exec, 'running')
+})
+
+t.test('a child that leaves its pipes to others is not waited for', async t => {
+  const folder = await temporaryFolder(t)
+  const port = new FakeStream('camera')
+  const { supervisor } = await supervise(t, {
+    binary: await fakeProgram(folder, 'sleep 1000 & echo said >&2; exit 3'),
+    port,
+  })
+  supervisor.start()
+  await waitFor(() => port.ends.length === 1)
+  t.match(port.ends, [{ asked: false, code: 3, log: ['said'] }])
+})
+
+t.test('secrets of addresses are in no log, report or command', async t => {
+  const { supervisor, records } = await supervise(t, {
+    args: [
+      '-i',
+      'rtsp://user:hunter2@127.0.0.1:1/live?token=hunter3',
+      ...NOWHERE,
+    ],
+  })
+  supervisor.start()
+  await waitFor(() => supervisor.status().exec === 'failed')
+  const all = JSON.stringify([
+    records,
+    supervisor.report(),
+    supervisor.status(),
+  ])
+  t.match(all, /rtsp:\/\/user:\*\*\*@127.0.0.1:1\/live\?token=\*\*\*/)
+  t.notMatch(all, /hunter/)
+})

@@ -1,0 +1,191 @@
+import { createSocket } from 'node:dgram'
+import { once } from 'node:events'
+import t, { type Test } from 'tap'
+
+import { FfmpegRun, PATTERN_AND_TONE } from '../fixtures/ffmpeg.ts'
+import {
+  managedConfig,
+  startMediaStack,
+  streamId,
+  untilLive,
+} from '../fixtures/media-stack.ts'
+import { until } from '../fixtures/until.ts'
+
+const LEG_TIMEOUT_MS = 1_000
+/** The contract: a fault shows within the leg timeout and a second. */
+const SHOWN_WITHIN_MS = LEG_TIMEOUT_MS + 1_000
+
+async function startStream(t: Test, firstPort: number) {
+  const stack = await startMediaStack(firstPort, {
+    ports: 20,
+    legTimeoutMs: LEG_TIMEOUT_MS,
+    startGraceMs: 2_000,
+  })
+  t.teardown(() => stack.close())
+  const stream = stack.streams.add(streamId('cam'), managedConfig())
+  const failures = () => ({
+    video: stack.legFailures('cam', 'video'),
+    audio: stack.legFailures('cam', 'audio'),
+  })
+  const run = async (inputs?: readonly string[]) => {
+    const ffmpeg = await FfmpegRun.start(stream, inputs)
+    t.teardown(() => ffmpeg.stop())
+    return ffmpeg
+  }
+  return { stack, stream, failures, run }
+}
+
+await t.test('FFmpeg ends and nobody asked for it', async t => {
+  const { stream, failures, run } = await startStream(t, 42_200)
+  const ffmpeg = await run()
+  await untilLive(stream)
+  ffmpeg.kill('SIGKILL')
+  await ffmpeg.ended
+  t.same(failures(), { video: 1, audio: 1 })
+  t.match(stream.status, {
+    state: 'failed',
+    degraded: true,
+    legs: { video: { cause: 'exit' }, audio: { cause: 'exit' } },
+  })
+
+  const again = await run()
+  await untilLive(stream)
+  t.match(stream.status, { state: 'live', degraded: false })
+  await again.stop()
+  t.same(failures(), { video: 1, audio: 1 }, 'an asked end counts nothing')
+})
+
+await t.test('FFmpeg that fails again and again', async t => {
+  const { stream, failures, run } = await startStream(t, 42_220)
+  for (let attempt = 0; attempt < 3; attempt++) {
+    const ffmpeg = await run(['-i', '/nonexistent/input.mp4'])
+    await ffmpeg.ended
+  }
+  t.same(failures(), { video: 1, audio: 1 }, 'is one episode')
+  await run()
+  await untilLive(stream)
+  t.equal(stream.status.degraded, false, 'that ends when RTP flows')
+})
+
+await t.test('FFmpeg that falls silent', async t => {
+  const { stream, failures, run } = await startStream(t, 42_240)
+  const ffmpeg = await run()
+  await untilLive(stream)
+  const frozenAt = performance.now()
+  ffmpeg.kill('SIGSTOP')
+  await until(() => stream.status.state === 'failed')
+  const shownAfterMs = performance.now() - frozenAt
+  t.ok(shownAfterMs < SHOWN_WITHIN_MS, `shows after ${shownAfterMs} ms`)
+  t.match(stream.status.legs, {
+    video: { cause: 'silent' },
+    audio: { cause: 'silent' },
+  })
+  ffmpeg.kill('SIGCONT')
+  await untilLive(stream)
+  t.same(failures(), { video: 1, audio: 1 }, 'counts once')
+
+  ffmpeg.kill('SIGSTOP')
+  await until(() => stream.status.state === 'failed')
+  t.same(failures(), { video: 2, audio: 2 }, 'and once for each episode')
+  ffmpeg.kill('SIGCONT')
+})
+
+await t.test('one leg that falls silent', async t => {
+  const { stream, failures, run } = await startStream(t, 42_260)
+  await run([
+    ...['-re', '-f', 'lavfi', '-i', 'testsrc2=size=320x180:rate=15'],
+    ...['-re', '-f', 'lavfi', '-i', 'sine=frequency=440:duration=2'],
+  ])
+  await untilLive(stream)
+  await until(() => stream.status.legs.audio?.state === 'failed')
+  t.match(stream.status, {
+    state: 'live',
+    degraded: true,
+    degraded_reason: 'audio: no RTP arrives',
+    legs: { video: { state: 'live' }, audio: { cause: 'silent' } },
+  })
+  t.same(failures(), { video: 0, audio: 1 })
+})
+
+await t.test('an input that never gives a packet', async t => {
+  const { stream, failures, run } = await startStream(t, 42_280)
+  const nobody = createSocket('udp4')
+  t.teardown(() => {
+    nobody.close()
+  })
+  nobody.bind(0, '127.0.0.1')
+  await once(nobody, 'listening')
+  await run(['-i', `udp://127.0.0.1:42299`])
+  t.match(stream.status, { state: 'starting' })
+  await until(() => stream.status.state === 'failed')
+  t.match(stream.status.legs, { video: { cause: 'silent' } })
+  t.same(failures(), { video: 1, audio: 1 })
+})
+
+await t.test('an input without audio', async t => {
+  const { stream, failures, run } = await startStream(t, 42_300)
+  const ffmpeg = await run(PATTERN_AND_TONE.slice(0, 5))
+  await ffmpeg.ended
+  t.match(stream.status.legs, {
+    video: { cause: 'exit' },
+    audio: { cause: 'no-such-stream' },
+  })
+  t.same(failures(), { video: 1, audio: 1 })
+})
+
+await t.test('a picture that the encoder refuses', async t => {
+  const { stream, run } = await startStream(t, 42_320)
+  // x264 takes at most 16384 pixels in a line.
+  const ffmpeg = await run([
+    ...['-re', '-f', 'lavfi', '-i', 'testsrc2=size=16400x16:rate=15'],
+    ...PATTERN_AND_TONE.slice(5),
+  ])
+  await ffmpeg.ended
+  t.match(stream.status.legs, {
+    video: { cause: 'encoder' },
+    audio: { cause: 'exit' },
+  })
+})
+
+await t.test('a port of FFmpeg that another program takes', async t => {
+  const { stack, stream, failures, run } = await startStream(t, 42_340)
+  const outputs = await stream.prepareRun()
+  const port = Number(/localrtpport=(\d+)/.exec(outputs.join(' '))?.[1])
+  const thief = createSocket('udp4')
+  t.teardown(() => {
+    thief.close()
+  })
+  thief.bind({ port, exclusive: true })
+  await once(thief, 'listening')
+
+  const ffmpeg = FfmpegRun.spawn(stream, [...PATTERN_AND_TONE, ...outputs])
+  await ffmpeg.ended
+  t.match(stream.status.legs, {
+    video: { cause: 'bind' },
+    audio: { cause: 'exit' },
+  })
+  t.same(failures(), { video: 1, audio: 1 })
+
+  await run()
+  await untilLive(stream)
+  t.same(
+    stack.engine.udpPorts.counts(),
+    { inUse: 8, available: 11 },
+    'the next run takes other ports, and that one is out of the pool',
+  )
+})
+
+await t.test('a pool without ports for the legs', async t => {
+  const stack = await startMediaStack(42_360, { ports: 7 })
+  t.teardown(() => stack.close())
+  const stream = stack.streams.add(streamId('cam'), managedConfig())
+  await t.rejects(stream.prepareRun(), { name: 'StreamError', code: 'ports' })
+  t.equal(stack.legFailures('cam', 'video'), 1)
+  t.equal(stack.legFailures('cam', 'audio'), 1)
+  t.match(stream.status, {
+    state: 'failed',
+    legs: { video: { cause: 'bind' } },
+  })
+  await stream.stop()
+  await until(() => stack.engine.udpPorts.counts().inUse === 0)
+})

@@ -1,0 +1,53 @@
+import t from 'tap'
+
+import { commandOf } from '../../process/command.ts'
+import { parseProcessConfig } from '../../process/config.ts'
+import { fillPlaceholders } from '../../process/placeholders.ts'
+import { RULES } from '../fixtures/process-list.ts'
+
+t.test('the arguments are in the order of upstream', t => {
+  const config = parseProcessConfig(
+    {
+      id: 'cam',
+      reference: 'hall',
+      options: ['-loglevel', 'debug', '-metadata', 'title={processid}'],
+      input: [
+        { id: 'v', address: 'rtsp://{reference}/{inputid}', options: ['-re'] },
+        { id: 'a', address: 'sine', options: ['-f', 'lavfi'] },
+      ],
+      output: [{ id: 'o', address: '{outputid}.ts', options: ['-c', 'copy'] }],
+    },
+    RULES,
+  )
+  t.same(commandOf(config), [
+    ...['-hide_banner', '-loglevel', 'level+info'],
+    ...['-loglevel', 'debug', '-metadata', 'title=cam'],
+    ...['-nostdin', '-nostats', '-stats_period', '1'],
+    ...['-progress', 'pipe:3'],
+    ...['-re', '-i', 'rtsp://hall/v'],
+    ...['-f', 'lavfi', '-i', 'sine'],
+    ...['-c', 'copy', 'o.ts'],
+  ])
+  t.end()
+})
+
+t.test('placeholders are filled, and escaped where it says so', t => {
+  const values = { processid: 'a:b\\c' }
+  for (const [text, filled] of [
+    ['{processid}', 'a:b\\c'],
+    ['x{processid}y{processid}', 'xa:b\\cya:b\\c'],
+    ['{processid^:}', 'a\\\\:b\\\\\\c'],
+    ['{processid,key=value}', 'a:b\\c'],
+    ['{other} {} {toString}', '{other} {} {toString}'],
+  ] as const) {
+    t.equal(fillPlaceholders(text, values), filled)
+  }
+  t.end()
+})
+
+t.test('what a placeholder stands for is not filled again', t => {
+  const values = { processid: '{reference}', reference: '$& $1' }
+  t.equal(fillPlaceholders('{processid}', values), '{reference}')
+  t.equal(fillPlaceholders('{reference}', values), '$& $1')
+  t.end()
+})

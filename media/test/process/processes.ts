@@ -1,0 +1,275 @@
+import { readdir, readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+
+import t from 'tap'
+
+import { parseProcessConfig } from '../../process/config.ts'
+import { MAX_PROCESSES } from '../../process/processes.ts'
+import { NOWHERE, PICTURE } from '../fixtures/supervised.ts'
+import { processList, RULES } from '../fixtures/process-list.ts'
+import { temporaryFolder } from '../fixtures/temporary-folder.ts'
+import { waitFor } from '../fixtures/wait-for.ts'
+
+/** A stream whose FFmpeg sends nowhere. */
+const STREAM = {
+  id: 'camera',
+  input: [{ id: 'in', address: 'sine', options: ['-re', '-f', 'lavfi'] }],
+  reconnect: true,
+  webrtc: { enabled: true },
+}
+
+const OFF = {
+  ...STREAM,
+  id: 'off',
+  output: [{ id: 'out', address: '-', options: ['-f', 'null'] }],
+  webrtc: { enabled: false },
+  autostart: false,
+}
+
+t.test('a process with webrtc enabled feeds its stream', async t => {
+  const { processes, streams } = await processList(t)
+  await processes.add({ ...STREAM, autostart: false })
+  const [stream] = streams.all
+  t.equal(stream?.id, 'camera')
+  t.same(stream?.calls, [])
+  if (stream) stream.outputs = NOWHERE
+  await processes.command('camera', 'start')
+  await waitFor(() => stream?.calls.includes('runStarted'))
+  t.same(processes.get('camera').runner.status().command.slice(-3), NOWHERE)
+  await processes.command('camera', 'stop')
+  t.same(stream?.calls, ['prepareRun', 'runStarted', 'runEnded', 'stop'])
+  t.match(stream?.ends, [{ asked: true }])
+  await processes.remove('camera')
+  t.same(stream?.calls.slice(4), ['remove'])
+})
+
+t.test('an update that leaves webrtc alone keeps the stream', async t => {
+  const { processes, streams } = await processList(t)
+  await processes.add({ ...STREAM, output: OFF.output })
+  const [stream] = streams.all
+  await waitFor(() => stream?.calls.includes('runStarted'))
+  await processes.update('camera', { options: ['-y'] })
+  await waitFor(() => stream?.calls.length === 5)
+  t.same(stream?.calls, [
+    'prepareRun',
+    'runStarted',
+    'runEnded',
+    'prepareRun',
+    'runStarted',
+  ])
+  t.match(stream?.ends, [{ asked: true }])
+  t.equal(streams.all.length, 1)
+})
+
+t.test('an update that changes webrtc or the id has a new stream', async t => {
+  const { processes, streams } = await processList(t)
+  await processes.add({ ...STREAM, autostart: false })
+  await processes.update('camera', { webrtc: { video: 'vp8' } })
+  t.same(streams.all[0]?.calls, ['remove'])
+  t.equal(streams.all.length, 2)
+  await processes.update('camera', { id: 'other' })
+  t.same(streams.all[1]?.calls, ['remove'])
+  t.equal(streams.all[2]?.id, 'other')
+  await processes.update('other', {
+    output: OFF.output,
+    webrtc: { enabled: false },
+  })
+  t.same(streams.all[2]?.calls, ['remove'])
+  t.equal(streams.all.length, 3)
+})
+
+t.test('an update that changes nothing restarts nothing', async t => {
+  const { processes, streams } = await processList(t)
+  await processes.add({ ...STREAM, output: OFF.output })
+  await waitFor(() => streams.all[0]?.calls.includes('runStarted'))
+  await processes.update('camera', { id: 'camera', reconnect: true })
+  t.same(streams.all[0]?.calls, ['prepareRun', 'runStarted'])
+})
+
+t.test('restartNow() restarts and counts nothing', async t => {
+  const { processes, streams } = await processList(t)
+  await processes.add({ ...STREAM, output: OFF.output })
+  const [stream] = streams.all
+  await waitFor(() => stream?.calls.includes('runStarted'))
+  processes.restartNow('camera', 'the worker died')
+  processes.restartNow('nobody', 'the worker died')
+  await waitFor(() => stream?.calls.length === 5)
+  t.match(stream?.ends, [{ asked: true }])
+})
+
+t.test('an external stream has legs, but no FFmpeg', async t => {
+  const { processes, streams } = await processList(t)
+  await processes.add({
+    id: 'studio',
+    webrtc: {
+      enabled: true,
+      ingest: 'external',
+      audio: { codec: 'opus', port: 43_000, payload_type: 111 },
+    },
+  })
+  const [stream] = streams.all
+  await waitFor(
+    () => processes.get('studio').runner.status().exec === 'running',
+  )
+  t.same(stream?.calls, ['startExternal'])
+  processes.restartNow('studio', 'the worker died')
+  t.same(stream?.calls, ['startExternal', 'startExternal'])
+  await processes.command('studio', 'stop')
+  t.equal(processes.get('studio').runner.status().exec, 'finished')
+  t.same(stream?.calls.slice(2), ['stop'])
+})
+
+t.test('the list is as it was after a restart of ours', async t => {
+  const dir = await temporaryFolder(t)
+  const first = await processList(t, { dir })
+  await first.processes.add(OFF)
+  await first.processes.add({ ...OFF, id: 'on', autostart: true })
+  await first.processes.add({ ...OFF, id: 'stopped', autostart: true })
+  await first.processes.command('stopped', 'stop')
+  await first.processes.close()
+  await t.rejects(first.processes.command('off', 'start'), { code: 'closed' })
+
+  const { processes } = await processList(t, { dir })
+  t.same(
+    processes.list().map(({ stored }) => [stored.id, stored.order]),
+    [
+      ['off', 'stop'],
+      ['on', 'start'],
+      ['stopped', 'stop'],
+    ],
+  )
+  await waitFor(() => processes.get('on').runner.status().exec === 'running')
+  t.equal(processes.get('off').runner.status().exec, 'finished')
+})
+
+t.test(
+  'a stored process that cannot be used stays, and can be removed',
+  async t => {
+    const dir = await temporaryFolder(t)
+    const first = await processList(t, { dir })
+    await first.processes.add(OFF)
+    await first.processes.close()
+    const text = await readFile(join(dir, 'db.json'), 'utf8')
+    await writeFile(join(dir, 'db.json'), text.replace('"sine"', '""'))
+
+    const { processes, records } = await processList(t, { dir })
+    t.same(processes.list(), [])
+    t.match(records, [
+      {
+        level: 'error',
+        message: 'cannot use a stored process, left as it is',
+        process: 'off',
+        error: { message: /input\[0\].address: expected an address/ },
+      },
+    ])
+    await t.rejects(processes.add(OFF), { code: 'process-exists' })
+    await processes.add({ ...OFF, id: 'other' })
+    t.match(await readFile(join(dir, 'db.json'), 'utf8'), /"off"/)
+    await processes.remove('off')
+    await processes.add(OFF)
+  },
+)
+
+t.test(
+  'initial processes are added where there is none of that id',
+  async t => {
+    const dir = await temporaryFolder(t)
+    const initial = ['off', 'more'].map(id =>
+      parseProcessConfig({ ...OFF, id, reference: 'file' }, RULES),
+    )
+    const first = await processList(t, { dir })
+    await first.processes.add({ ...OFF, reference: 'mine' })
+    await first.processes.close()
+    const { processes } = await processList(t, { dir, initial })
+    t.same(
+      processes.list().map(({ stored }) => [stored.id, stored.reference]),
+      [
+        ['off', 'mine'],
+        ['more', 'file'],
+      ],
+    )
+  },
+)
+
+t.test('operations at the same time leave one of two outcomes', async t => {
+  const { processes, streams } = await processList(t)
+  const outcomes = await Promise.allSettled([
+    processes.add({ ...STREAM, output: OFF.output }),
+    processes.add({ ...STREAM, output: OFF.output }),
+    processes.command('camera', 'stop'),
+    processes.command('camera', 'start'),
+    processes.update('camera', { id: 'moved' }),
+    processes.add({ ...OFF, id: 'moved' }),
+    processes.update('camera', { options: ['-y'] }),
+    processes.command('moved', 'stop'),
+  ])
+  t.same(
+    outcomes.map(({ status }) => status === 'fulfilled'),
+    [true, false, true, true, true, false, false, true],
+  )
+  t.same(
+    processes.list().map(({ stored }) => stored.id),
+    ['moved'],
+  )
+  t.equal(streams.all.length, 2)
+  t.equal(processes.get('moved').runner.status().exec, 'finished')
+})
+
+t.test('there is a limit of processes', async t => {
+  const dir = await temporaryFolder(t)
+  const stored = { config: {}, created_at: 0, updated_at: 0, order: 'stop' }
+  const ids = Array.from({ length: MAX_PROCESSES - 1 }, (_, at) => `p${at}`)
+  const process = Object.fromEntries(ids.map(id => [id, { id, ...stored }]))
+  const database = JSON.stringify({ version: 4, process })
+  await writeFile(join(dir, 'db.json'), database)
+  const { processes } = await processList(t, { dir })
+  const outcomes = await Promise.allSettled([
+    processes.add(OFF),
+    processes.add({ ...OFF, id: 'one-more' }),
+  ])
+  t.match(outcomes, [
+    { status: 'fulfilled' },
+    { status: 'rejected', reason: { code: 'too-many' } },
+  ])
+  await processes.remove('p0')
+  await processes.add({ ...OFF, id: 'one-more' })
+})
+
+t.test('20 streams start and go at once, and leave nothing', async t => {
+  const { processes, streams, dir } = await processList(t)
+  const ids = Array.from({ length: 20 }, (_, at) => `camera-${at}`)
+  await Promise.all(
+    ids.map(id => processes.add({ ...STREAM, id, output: OFF.output })),
+  )
+  await waitFor(() =>
+    processes.list().every(({ runner }) => runner.status().progress.timeS > 0),
+  )
+  const runs = await readdir(join(dir, 'runs'))
+  t.equal(runs.filter(name => name.endsWith('.json')).length, 20)
+  await Promise.all(ids.map(id => processes.remove(id)))
+  t.same(processes.list(), [])
+  t.same(await readdir(join(dir, 'runs')), [])
+  for (const { calls, ends } of streams.all) {
+    t.equal(calls.at(-1), 'remove')
+    t.match(ends, [{ asked: true }])
+  }
+})
+
+t.test('close() leaves no FFmpeg, also of an operation that runs', async t => {
+  const { processes } = await processList(t)
+  const input = [{ address: PICTURE.at(-1), options: ['-re', '-f', 'lavfi'] }]
+  const ids = ['a', 'b', 'c']
+  await Promise.all(
+    ids.map(id => processes.add({ ...OFF, id, input, autostart: true })),
+  )
+  const late = processes.add({ ...OFF, id: 'late', input, autostart: true })
+  const close = processes.close()
+  await late
+  await close
+  await processes.close()
+  for (const { runner } of processes.list()) {
+    t.match(runner.status().exec, /^(finished|killed|failed)$/)
+    t.equal(runner.status().reconnectS, undefined)
+  }
+  t.equal(processes.list().length, 4)
+})

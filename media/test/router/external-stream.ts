@@ -1,0 +1,137 @@
+import { createSocket } from 'node:dgram'
+import { once } from 'node:events'
+import t from 'tap'
+import { parseWebrtcConfig } from '../../ingest/webrtc-config.ts'
+import {
+  startMediaStack,
+  streamId,
+  untilLive,
+} from '../fixtures/media-stack.ts'
+import { startSender } from '../fixtures/sender.ts'
+import { until } from '../fixtures/until.ts'
+import { endViewers, TestViewer } from '../fixtures/viewer.ts'
+
+const FIRST_PORT = 42_100
+const VIDEO = { port: FIRST_PORT + 50, rtcpPort: FIRST_PORT + 51 }
+const AUDIO = { port: FIRST_PORT + 52, rtcpPort: FIRST_PORT + 53 }
+const CHROMIUM = { video: 108, rtx: 109, audio: 111 }
+
+t.teardown(endViewers)
+
+function externalConfig() {
+  const config = parseWebrtcConfig({
+    enabled: true,
+    ingest: 'external',
+    video: {
+      codec: 'h264',
+      port: VIDEO.port,
+      rtcp_port: VIDEO.rtcpPort,
+      payload_type: 96,
+    },
+    audio: { codec: 'opus', port: AUDIO.port, payload_type: 97 },
+  })
+  if (!config.enabled) throw new TypeError('Expected an enabled stream')
+  return config
+}
+
+await t.test('a stream that somebody else sends', async t => {
+  const stack = await startMediaStack(FIRST_PORT, { legTimeoutMs: 500 })
+  t.teardown(() => stack.close())
+  const { engine, streams } = stack
+  const stream = streams.add(streamId('outside'), externalConfig())
+  const ports = () => engine.udpPorts.counts().inUse
+
+  await stream.startExternal()
+  t.equal(ports(), 4, 'takes the given ports out of the pool')
+  t.equal(stream.live, false)
+  await t.rejects(stream.prepareRun(), { name: 'StreamError' })
+
+  let sender = startSender({ video: VIDEO, audio: AUDIO })
+  t.teardown(() => sender.stop())
+  await untilLive(stream)
+  const viewer = await TestViewer.open(stream, CHROMIUM)
+  t.teardown(() => {
+    viewer.close()
+  })
+  t.equal(ports(), 5)
+  await Promise.all([viewer.plays('video'), viewer.plays('audio')])
+
+  await t.test('a second sender at the same time is not heard', async t => {
+    const socket = createSocket('udp4')
+    t.teardown(() => {
+      socket.close()
+    })
+    socket.bind(0, '127.0.0.1')
+    await once(socket, 'listening')
+    const before = stream.status.legs.audio?.packets ?? 0
+    for (let sequence = 0; sequence < 2_000; sequence++) {
+      const packet = Buffer.alloc(20)
+      packet.set([0x80, 97, 0, sequence & 0xff, 0, 0, 0, 0, 0, 0, 0, 9])
+      socket.send(packet, AUDIO.port, '127.0.0.1')
+    }
+    await viewer.plays('audio', 50)
+    const { packets = 0 } = stream.status.legs.audio ?? {}
+    t.ok(packets - before < 1_000, `counts ${packets - before} packets`)
+  })
+
+  await t.test('the sender comes again, on other ports and SSRCs', async t => {
+    await sender.stop()
+    await until(() => stream.status.state === 'failed')
+    t.equal(stack.legFailures('outside', 'video'), 1)
+    t.equal(stack.legFailures('outside', 'audio'), 1)
+    t.match(stream.status, {
+      degraded: true,
+      legs: { video: { cause: 'silent' } },
+    })
+
+    sender = startSender({ video: VIDEO, audio: AUDIO })
+    await untilLive(stream)
+    await Promise.all([viewer.plays('video', 60), viewer.plays('audio', 60)])
+    t.equal(viewer.transport.state, 'connected', 'viewers stay')
+    t.ok(
+      (viewer.received.get('audio')?.sequenceGaps ?? 1) < 3,
+      'and see unbroken sequence numbers',
+    )
+    t.equal(stack.legFailures('outside', 'video'), 1, 'counted once')
+    t.equal(stream.status.degraded, false)
+  })
+
+  await t.test('its worker dies', async t => {
+    const [worker] = engine.workers
+    if (worker) process.kill(worker.pid, 'SIGKILL')
+    await until(() => viewer.transport.state === 'worker-died')
+    t.same(stack.restartsNeeded, ['outside'])
+    await stream.startExternal()
+    await untilLive(stream)
+    const next = await TestViewer.open(stream, CHROMIUM)
+    t.teardown(() => {
+      next.close()
+    })
+    await next.plays('video')
+    t.equal(stack.legFailures('outside', 'video'), 1, 'is no leg failure')
+  })
+
+  await t.test('stop', async t => {
+    await stream.stop()
+    await until(() => ports() === 0)
+    t.match(stream.status, { state: 'stopped', degraded: false })
+  })
+
+  await t.test('a port that another program holds', async t => {
+    const socket = createSocket('udp4')
+    t.teardown(() => {
+      socket.close()
+    })
+    socket.bind(VIDEO.port, '127.0.0.1')
+    await once(socket, 'listening')
+    await t.rejects(stream.startExternal(), {
+      code: 'ports',
+      message: new RegExp(`UDP port ${VIDEO.port}: .*EADDRINUSE`),
+    })
+    t.match(stream.status, {
+      state: 'failed',
+      legs: { video: { cause: 'bind' }, audio: { cause: 'bind' } },
+    })
+    t.equal(stack.legFailures('outside', 'video'), 2)
+  })
+})

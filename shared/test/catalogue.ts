@@ -1,0 +1,80 @@
+import t from 'tap'
+import {
+  CATALOGUE,
+  FAMILY_NAMES,
+  familyOf,
+  isFamilyName,
+  isLabelValue,
+  isObservedName,
+  LABEL_VALUES,
+  labelSetsAtZero,
+} from '../catalogue.ts'
+
+t.test('there are eleven families, named as Prometheus wants them', t => {
+  t.equal(FAMILY_NAMES.length, 11)
+  for (const name of FAMILY_NAMES) {
+    const { type, help, buckets } = familyOf(name)
+    t.match(name, /^dragonfork_webrtc_[a-z_]+$/)
+    t.equal(name.endsWith('_total'), type === 'counter', name)
+    t.equal(name.endsWith('_seconds'), type === 'histogram', name)
+    t.equal(buckets !== undefined, type === 'histogram', name)
+    t.match(help, /^[A-Z].*\.$/)
+  }
+  t.end()
+})
+
+t.test('the names are no more than the table says', t => {
+  for (const name of ['up', '', 'toString', '__proto__', 'constructor']) {
+    t.notOk(isFamilyName(name))
+    t.notOk(isObservedName(name))
+  }
+  t.ok(isFamilyName('dragonfork_webrtc_active_peers'))
+  t.notOk(isObservedName('dragonfork_webrtc_active_peers'))
+  t.ok(isObservedName('dragonfork_webrtc_ice_failures_total'))
+  t.end()
+})
+
+t.test('families are born at zero only where all labels are known', t => {
+  for (const name of FAMILY_NAMES) {
+    const { bornAtZero, labels } = familyOf(name)
+    const sets = labelSetsAtZero(name, 'cam')
+    t.equal(sets.length > 0, bornAtZero, name)
+    for (const set of sets) {
+      t.equal(set.length, labels.length)
+      t.equal(set[labels.indexOf('stream_id')], 'cam')
+    }
+  }
+  t.end()
+})
+
+t.test('labelSetsAtZero() is every combination, in the order of labels', t => {
+  t.same(labelSetsAtZero('dragonfork_webrtc_cap_rejections_total', 'cam'), [
+    ['cam', 'global'],
+    ['cam', 'stream'],
+  ])
+  const routes = LABEL_VALUES.route.map(route => [route, 'cam'])
+  t.same(
+    labelSetsAtZero('dragonfork_webrtc_whep_request_duration_seconds', 'cam'),
+    routes,
+  )
+  t.end()
+})
+
+t.test('isLabelValue() holds closed labels to their values', t => {
+  t.ok(isLabelValue('leg', 'video'))
+  t.notOk(isLabelValue('leg', 'Video'))
+  t.notOk(isLabelValue('route', '/api/v3/whep/cam'))
+  for (const code of ['200', '404', '599']) t.ok(isLabelValue('code', code))
+  for (const code of ['0', '600', '2000', 'abc', '20x', ' 200', '200\n']) {
+    t.notOk(isLabelValue('code', code), JSON.stringify(code))
+  }
+  t.end()
+})
+
+t.test("buckets are the seed's", t => {
+  t.same(
+    CATALOGUE.dragonfork_webrtc_whep_request_duration_seconds.buckets,
+    [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
+  )
+  t.end()
+})

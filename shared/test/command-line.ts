@@ -1,0 +1,18 @@
+import t from 'tap'
+import { readCommandLine } from '../command-line.ts'
+
+t.test('readCommandLine() knows its four commands', t => {
+  t.equal(readCommandLine([]), 'run')
+  t.equal(readCommandLine(['--help']), 'help')
+  t.equal(readCommandLine(['-h']), 'help')
+  t.equal(readCommandLine(['--version']), 'version')
+  t.equal(readCommandLine(['--check-config']), 'check-config')
+  t.end()
+})
+
+t.test('readCommandLine() refuses anything else', t => {
+  for (const args of [['run'], ['--help', '--version'], ['--port=1'], ['']]) {
+    t.throws(() => readCommandLine(args), /expected none, --help, --version/)
+  }
+  t.end()
+})
