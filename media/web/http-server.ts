@@ -1,5 +1,6 @@
 import { createServer, type RequestListener, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { promisify } from 'node:util'
 import type { Address } from '../../shared/settings.ts'
 
 /** Time that open requests have to end when the server closes, milliseconds. */
@@ -43,6 +44,11 @@ export class HttpServer {
     const address = await listening.promise
     this.#server.off('error', listening.reject)
     return { host: address.address, port: address.port }
+  }
+
+  /** Connections that are open. */
+  async connections(): Promise<number> {
+    return await promisify(this.#server.getConnections.bind(this.#server))()
   }
 
   /**
