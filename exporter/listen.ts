@@ -1,14 +1,8 @@
 import type { Server } from 'node:http'
+import { describeBindError, formatAddress } from '../shared/bind-error.ts'
 import type { Log } from '../shared/log.ts'
 import type { Address } from '../shared/settings.ts'
 import { StartError } from './start-error.ts'
-
-const REASONS: Readonly<Record<string, string>> = {
-  EADDRINUSE: 'another program has this port',
-  EADDRNOTAVAIL: 'this machine has no such address',
-  EACCES: 'this user may not have this port',
-  ENOTFOUND: 'the host name is not known',
-}
 
 /** What is bound, with the port in place of port 0. */
 export interface Bound extends Address {
@@ -23,10 +17,11 @@ export interface Bound extends Address {
  */
 export async function listen(
   server: Server,
-  { host, port }: Address,
+  address: Address,
   setting: string,
   log: Log,
 ): Promise<Bound> {
+  const { host, port } = address
   try {
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject)
@@ -36,29 +31,19 @@ export async function listen(
       })
     })
   } catch (cause) {
-    const code = cause instanceof Error && 'code' in cause ? cause.code : ''
-    const reason = REASONS[String(code)] ?? String(cause)
-    throw new StartError(
-      `Cannot listen on ${format(host, port)} (${setting}): ${reason}`,
-      { cause },
-    )
+    throw new StartError(describeBindError(address, setting, cause), { cause })
   }
   server.on('error', error => {
     log.error('server failed', { error })
   })
   const bound = server.address()
   if (bound === null || typeof bound === 'string') {
-    throw new StartError(`Cannot listen on ${format(host, port)} (${setting})`)
+    throw new StartError(
+      `Cannot listen on ${formatAddress(address)} (${setting})`,
+    )
   }
-  return {
-    host: bound.address,
-    port: bound.port,
-    text: format(bound.address, bound.port),
-  }
-}
-
-function format(host: string, port: number): string {
-  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
+  const own = { host: bound.address, port: bound.port }
+  return { ...own, text: formatAddress(own) }
 }
 
 /** How long a request under way may last when its server closes. */

@@ -1,10 +1,11 @@
 import { randomUUID } from 'node:crypto'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
+import { describeBindError, formatAddress } from '../shared/bind-error.ts'
 import { isBootId, type BootId } from '../shared/ids.ts'
 import type { Log } from '../shared/log.ts'
 import type { Address, SettingsSource } from '../shared/settings.ts'
-import type { Config } from './config.ts'
+import { SETTINGS, type Config } from './config.ts'
 import { Engine } from './engine/engine.ts'
 import { findWorkerBinary } from './engine/worker-binary.ts'
 import { systemClock as processClock } from './ffmpeg/clock.ts'
@@ -18,7 +19,7 @@ import { processRoutes } from './process/routes.ts'
 import { createRunner } from './process/runners.ts'
 import { ProcessStore } from './process/store.ts'
 import { Streams } from './router/streams.ts'
-import { createWeb } from './web/web.ts'
+import { createWeb, type Web } from './web/web.ts'
 import { systemClock } from './whep/clock.ts'
 import { Sessions } from './whep/sessions.ts'
 
@@ -167,12 +168,12 @@ export async function startApp(
     opened.push(() => web.close())
     // First, for the address is also the lock: a second media process with
     // the same settings starts no FFmpeg and writes no db.json.
-    const address = await web.listen(config.address)
+    const address = await listen(web, config.address)
     await processes.start(initial)
     outbox.start()
     log.info('listening', {
       part: 'web',
-      address: textOf(address),
+      address: formatAddress(address),
       port: address.port,
     })
     return { web: address, close }
@@ -222,8 +223,14 @@ function newBoot(): BootId {
   return id
 }
 
-function textOf({ host, port }: Address): string {
-  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
+async function listen(web: Web, wanted: Address): Promise<Address> {
+  try {
+    return await web.listen(wanted)
+  } catch (cause) {
+    throw new Error(describeBindError(wanted, SETTINGS.address.name, cause), {
+      cause,
+    })
+  }
 }
 
 async function closeAll(opened: (() => Promise<void>)[]): Promise<void> {

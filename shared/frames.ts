@@ -20,7 +20,8 @@
  * be lost or sent again without harm: the exporter takes the newest total of
  * a cell, and after a reconnect the media process sends every cell that
  * changed after the seq in `welcome`. An exporter that forgot everything
- * answers 0 and gets all totals of this boot.
+ * answers 0 and gets all totals of this boot; so does one that answers a seq
+ * that was never sent, for it vouches for nothing.
  *
  * **What the exporter shows** for a series is `base + total`. When another
  * cell reports the same series (a new boot, or a stream that was removed for

@@ -13,7 +13,7 @@ import { Cutter } from '../../media/test/outbox/fixtures/cutter.ts'
 import { startChild, type Child } from '../test/fixtures/child.ts'
 import { scrape, valueOf } from '../test/fixtures/scrape.ts'
 import { eventually, listening, testStream } from '../test/fixtures/stack.ts'
-import { readOffer } from '../test/fixtures/whep-viewer.ts'
+import { CHROMIUM } from '../../media/test/whep/fixtures/offers.ts'
 
 const ROUNDS = 12
 const POSTS = 25
@@ -104,7 +104,7 @@ let exporter: Child | undefined
 try {
   const port = await listening(media, 'web')
   const endpoint = `http://127.0.0.1:${port}/api/v3/whep/bench`
-  const offer = await readOffer()
+  const offer = CHROMIUM
   exporter = await startExporter()
   await eventually('RTP to arrive', () =>
     post(endpoint, offer).catch(() => undefined),

@@ -146,7 +146,10 @@ function readSeries(
     if (typeof family !== 'string' || !isObservedName(family)) {
       throw unreadable('family', family)
     }
-    if (!Array.isArray(labels)) throw unreadable('labels', labels)
+    const expected = familyOf(family).labels.length
+    if (!Array.isArray(labels) || labels.length !== expected) {
+      throw unreadable('labels', labels)
+    }
     const series: Series = ensureSeries(
       ledger,
       stream,

@@ -163,3 +163,39 @@ t.test('streams over the limit share _overflow, exactly', async t => {
   t.ok((pick(page, 'series_rejected_total')[0] ?? 0) >= 2)
   media.cut()
 })
+
+t.test('the exporter tells of itself', async t => {
+  const { scrape, ingestUrl: url, clock } = await startExporter(t)
+  const before = await scrape()
+  t.same(pick(before, 'media_connected'), [0])
+  t.same(pick(before, 'last_snapshot_timestamp_seconds'), [0])
+  for (const value of pick(before, 'observations_')) t.equal(value, 0)
+  const media = await connectMedia({ url }, { live: 1 })
+  await media.batch([requests(1, 'live', 1), requests(2, 'none', 1)], 5)
+  const page = await scrape()
+  t.same(pick(page, 'media_connected'), [1])
+  t.same(pick(page, 'timestamp_seconds{core'), [clock.epochMs() / 1000])
+  t.same(pick(page, 'observations_total{'), [7])
+  t.same(pick(page, 'observations_lost_total'), [5])
+  t.same(pick(page, 'rejected_total', 'reason="unknown_stream"'), [1])
+  t.same(pick(page, 'exporter_series{'), [
+    pick(page, 'dragonfork_webrtc_').length,
+  ])
+  t.same(pick(page, 'scrape_duration_seconds_count'), [1])
+  t.same(pick(page, 'build_info', `"${process.version}"`, '"1.2.3"'), [1])
+  t.equal(pick(page, 'process_cpu_seconds_total').length, 1)
+  t.equal(pick(page, 'nodejs_eventloop_lag_seconds').length, 1)
+  const families = page.match(/^# TYPE dragonfork_webrtc_/gm) ?? []
+  t.equal(families.length, 11)
+  media.cut()
+})
+
+t.test('a frame that is refused is counted where it is scraped', async t => {
+  const { scrape, ingestUrl: url } = await startExporter(t)
+  const media = await connectMedia({ url })
+  const closed = media.closed()
+  media.socket.send('garbage')
+  await closed
+  const [refused] = pick(await scrape(), 'rejected_total', '"malformed"')
+  t.equal(refused, 1)
+})

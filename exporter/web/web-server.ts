@@ -19,6 +19,9 @@ const SCRAPE_TIMEOUT_MS = 30_000
 
 const MAX_CONNECTIONS = 512
 
+/** Longer than the usual scrape intervals: one TLS handshake does for many. */
+const KEEP_ALIVE_MS = 75_000
+
 export interface WebServerOptions {
   readonly version: string
   readonly core: string
@@ -66,6 +69,7 @@ export class WebServer {
         ? createServer(listener)
         : createTlsServer(tls, listener, log)
     this.#server.maxConnections = MAX_CONNECTIONS
+    this.#server.keepAliveTimeout = KEEP_ALIVE_MS
   }
 
   /** @throws {StartError} when the address cannot be bound */

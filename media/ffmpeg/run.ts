@@ -52,6 +52,7 @@ export class Run {
   #progress = NO_PROGRESS
   #usage = NO_USAGE
   #movedMs: number
+  #gone = false
   #sampler: NodeJS.Timeout | undefined
   #killer: { readonly timer: NodeJS.Timeout; readonly atMs: number } | undefined
 
@@ -76,8 +77,8 @@ export class Run {
     if (pid !== undefined) this.#sampleLater()
     this.started = this.#child.started
     this.exited = this.#child.exited.finally(() => {
+      this.#gone = true
       clearTimeout(this.#sampler)
-      this.#sampler = undefined
       clearTimeout(this.#killer?.timer)
     })
   }
@@ -101,6 +102,7 @@ export class Run {
    * @param killAfterMs from SIGINT to SIGKILL
    */
   end(killAfterMs = this.#options.bounds.killAfterMs): void {
+    if (this.#gone) return
     const killAtMs = this.#options.clock.elapsed() + killAfterMs
     if (this.#killer === undefined) this.#child.signal('SIGINT')
     else if (this.#killer.atMs <= killAtMs) return
@@ -130,7 +132,7 @@ export class Run {
     const nowMs = this.#options.clock.elapsed()
     const usage = await this.#meter?.sample(nowMs)
     // It exited while we looked.
-    if (this.#sampler === undefined || usage === undefined) return
+    if (this.#gone || usage === undefined) return
     this.#usage = usage
     const trouble = this.#staleness(nowMs) ?? this.#watch.check(nowMs, usage)
     if (trouble !== undefined) this.#options.onTrouble(trouble)

@@ -1,63 +1,14 @@
 import type { Log } from '../../shared/log.ts'
-import type { StreamPort } from '../process/stream-port.ts'
+import type { RunEnd } from '../process/stream-port.ts'
 import { resolveBinary } from './binary.ts'
-import type { ChildExit } from './child.ts'
-import type { Clock } from './clock.ts'
-import { NO_USAGE, type Usage } from './limits.ts'
+import { NO_USAGE } from './limits.ts'
 import { maskArguments, maskSecrets } from './mask.ts'
-import { NO_PROGRESS, type Progress } from './progress.ts'
-import {
-  HEALTHY_MS,
-  reconnectDelayMs,
-  type ReconnectPolicy,
-} from './reconnect.ts'
-import type { RunFiles } from './run-files.ts'
+import { NO_PROGRESS } from './progress.ts'
+import { HEALTHY_MS, reconnectDelayMs } from './reconnect.ts'
 import { RunLog, type ExitState, type Report } from './run-log.ts'
-import { Run, type RunBounds } from './run.ts'
-
-/** Where a process stands, in upstream's words. */
-export type ExecState = ExitState | 'starting' | 'running' | 'finishing'
-
-/** What a run needs of the stream that its RTP outputs go to. */
-export type RunPort = Pick<StreamPort, 'prepareRun' | 'runStarted' | 'runEnded'>
-
-/** What is supervised, and how. */
-export interface RunSettings {
-  /** Id of the process, for records. */
-  readonly id: string
-  /** Program, by name or path; looked up at each start. */
-  readonly binary: string
-  /** PATH to look it up in. */
-  readonly searchPath: string
-  /** Arguments, without those that `port` adds. */
-  readonly args: readonly string[]
-  readonly reconnect: ReconnectPolicy
-  readonly bounds: RunBounds
-}
-
-export interface SupervisorParts {
-  readonly clock: Clock
-  readonly log: Log
-  readonly runFiles: RunFiles
-  /** 0 up to but not 1. */
-  readonly random: () => number
-  /** undefined: the process feeds no stream. */
-  readonly port: RunPort | undefined
-}
-
-/** What is to be told of a process. */
-export interface SupervisorStatus {
-  readonly exec: ExecState
-  /** Seconds since `exec` changed. */
-  readonly runtimeS: number
-  /** Seconds until the next start; undefined: none is due. */
-  readonly reconnectS: number | undefined
-  readonly lastLine: string
-  readonly progress: Progress
-  readonly usage: Usage
-  /** Arguments of the last run, secrets masked. */
-  readonly command: readonly string[]
-}
+import { Run } from './run.ts'
+import type { RunPort, RunSettings, SupervisorParts } from './run-settings.ts'
+import { exitState, isExitState, type SupervisorStatus } from './status.ts'
 
 type State = { readonly sinceMs: number } & (
   | {
@@ -75,7 +26,9 @@ type State = { readonly sinceMs: number } & (
 /** From a start to the stop that ends it, or to where nothing is due. */
 interface Life {
   readonly stop: AbortController
-  readonly done: Promise<void>
+  /** A start was asked for that must not be missed: there is no delay. */
+  hurried: boolean
+  done: Promise<void>
 }
 
 /** Why a run is to end, and how. */
@@ -89,7 +42,6 @@ interface RunEnding {
 /** How a run ended, as far as what comes next depends on it. */
 interface RunResult {
   readonly state: ExitState
-  readonly asked: boolean
   readonly ranMs: number
 }
 
@@ -115,18 +67,23 @@ export class Supervisor {
     this.#state = { at: 'finished', sinceMs: parts.clock.elapsed() }
   }
 
-  /** Starts, unless it is started. What goes wrong is tried again. */
+  /**
+   * Starts, unless it is started. What goes wrong is tried again. Not to be
+   * called before a `stop` is done.
+   */
   start(): void {
-    if (this.#life !== undefined) return
-    const stop = new AbortController()
-    const done = this.#live(stop.signal)
-      .catch((error: unknown) => {
+    const state = this.#state
+    if (this.#life === undefined) {
+      const done = Promise.resolve()
+      const life = { stop: new AbortController(), hurried: false, done }
+      this.#life = life
+      life.done = this.#live(life).catch((error: unknown) => {
         this.#log.error('supervision of FFmpeg failed', { error })
       })
-      .finally(() => {
-        this.#life = undefined
-      })
-    this.#life = { stop, done }
+    } else if (isExitState(state.at) && !('retry' in state)) {
+      // The run is over, but what comes next is not yet decided.
+      this.#life.hurried = true
+    }
   }
 
   /**
@@ -147,6 +104,7 @@ export class Supervisor {
   restart(reason: string): void {
     if (this.#life === undefined || this.#life.stop.signal.aborted) return
     this.#log.info('restarting FFmpeg', { reason })
+    this.#life.hurried = true
     this.#endRun({ asked: true })
   }
 
@@ -170,110 +128,132 @@ export class Supervisor {
     return this.#runLog.report()
   }
 
-  async #live(stop: AbortSignal): Promise<void> {
-    const isStopped = () => stop.aborted
+  async #live(life: Life): Promise<void> {
+    const { reconnect } = this.#settings
+    const isStopped = () => life.stop.signal.aborted
+    const isHurried = () => life.hurried
     let failures = 0
     while (!isStopped()) {
-      const result = await this.#run()
-      // Asked for, but not by a stop: a restart.
-      const { asked, ranMs } = result
-      failures = asked || ranMs >= HEALTHY_MS ? 0 : failures + 1
-      if (asked) continue
-      const { reconnect } = this.#settings
-      // Looked at here again, as a stop cannot end a pause before it begins.
-      if (!reconnect.enabled || isStopped()) return
+      life.hurried = false
+      const { state, ranMs } = await this.#run()
+      if (isHurried()) {
+        failures = 0
+        continue
+      }
+      if (!reconnect.enabled || isStopped()) break
+      failures = ranMs >= HEALTHY_MS ? 0 : failures + 1
       const random = this.#parts.random()
-      await this.#pause(
-        result.state,
-        reconnectDelayMs(reconnect, failures, ranMs, random),
-      )
+      const delayMs = reconnectDelayMs(reconnect, failures, ranMs, random)
+      await this.#pause(state, delayMs)
     }
+    // Now, not when somebody has noticed: a start must start again.
+    this.#life = undefined
   }
 
   async #run(): Promise<RunResult> {
-    const { port, runFiles } = this.#parts
+    const { id, args } = this.#settings
     this.#runLog.begin()
     this.#enter({ at: 'starting', asked: false, sinceMs: this.#elapsed() })
     const outputs = await this.#prepare()
     if (outputs instanceof Error) return this.#failToStart(outputs)
     if (this.#isAsked()) return this.#leave('finished', 0)
 
-    const file = await runFiles.begin(this.#settings.id)
-    try {
-      const args = [...this.#settings.args, ...outputs]
-      const run = await this.#spawn(args, file.env)
-      const startedMs = this.#elapsed()
-      this.#goLive(run)
-      if (run.pid !== undefined) await file.started(run.pid)
-      const exit = await run.exited
-      const asked = this.#isAsked()
-      this.#log[asked ? 'info' : 'warn']('FFmpeg ended', { ...exit, asked })
-      port?.runEnded({ asked, ...exit, log: this.#runLog.lines })
-      return this.#leave(exitState(exit), this.#elapsed() - startedMs)
-    } catch (error) {
-      const result = this.#failToStart(error)
-      const log = this.#runLog.lines
-      port?.runEnded({ asked: false, code: null, signal: null, log })
-      return result
-    } finally {
+    const file = await this.#parts.runFiles.begin(id)
+    const run = await this.#spawn([...args, ...outputs], file.env)
+    if (run instanceof Error) {
       await file.ended()
+      const asked = this.#isAsked()
+      const result = this.#failToStart(run)
+      this.#tellEnd({ asked, code: null, signal: null })
+      return result
     }
+    const startedMs = this.#elapsed()
+    this.#goLive(run)
+    if (run.pid !== undefined) await file.started(run.pid)
+    const exit = await run.exited
+    await file.ended()
+    const asked = this.#isAsked()
+    this.#log[asked ? 'info' : 'warn']('FFmpeg ended', { ...exit, asked })
+    this.#tellEnd({ ...exit, asked })
+    return this.#leave(exitState(exit), this.#elapsed() - startedMs)
   }
 
   async #prepare(): Promise<readonly string[] | Error> {
     try {
       return (await this.#parts.port?.prepareRun()) ?? []
     } catch (error) {
-      return error instanceof Error ? error : new Error(String(error))
+      return asError(error)
     }
   }
 
   async #spawn(
     args: readonly string[],
     env: Readonly<Record<string, string>>,
-  ): Promise<Run> {
+  ): Promise<Run | Error> {
     const { binary, searchPath, bounds } = this.#settings
     this.#command = maskArguments(args)
-    const run = new Run({
-      binary: await resolveBinary(binary, searchPath),
-      args,
-      env,
-      bounds,
-      clock: this.#parts.clock,
-      onLine: line => {
-        this.#runLog.add(maskSecrets(line))
-      },
-      onProgress: () => {
-        this.#runLog.endPrelude()
-      },
-      onTrouble: reason => {
-        this.#endRun({ asked: false, reason })
-      },
-    })
-    await run.started
-    return run
+    try {
+      const run = new Run({
+        binary: await resolveBinary(binary, searchPath),
+        args,
+        env,
+        bounds,
+        clock: this.#parts.clock,
+        onLine: line => {
+          this.#runLog.add(maskSecrets(line))
+        },
+        onProgress: () => {
+          this.#runLog.endPrelude()
+        },
+        onTrouble: reason => {
+          this.#endRun({ asked: false, reason })
+        },
+      })
+      await run.started
+      return run
+    } catch (error) {
+      return asError(error)
+    }
   }
 
   #goLive(run: Run): void {
     const asked = this.#isAsked()
     this.#enter({ at: 'running', run, sinceMs: this.#elapsed() })
-    this.#parts.port?.runStarted()
     this.#log.info('FFmpeg started', { pid: run.pid })
+    this.#tell(port => {
+      port.runStarted()
+    })
     if (asked) this.#endRun({ asked })
   }
 
-  #failToStart(error: unknown): RunResult {
-    const reason = error instanceof Error ? error.message : String(error)
-    this.#runLog.add(maskSecrets(reason))
-    this.#log.error('cannot start FFmpeg', { reason: maskSecrets(reason) })
+  #tellEnd(end: Omit<RunEnd, 'log'>): void {
+    this.#tell(port => {
+      port.runEnded({ ...end, log: this.#runLog.lines })
+    })
+  }
+
+  /** Whatever the stream makes of it, FFmpeg stays supervised. */
+  #tell(tell: (port: RunPort) => void): void {
+    const { port } = this.#parts
+    if (port === undefined) return
+    try {
+      tell(port)
+    } catch (error) {
+      this.#log.error('a stream failed to take note of its FFmpeg', { error })
+    }
+  }
+
+  #failToStart(error: Error): RunResult {
+    const reason = maskSecrets(error.message)
+    this.#runLog.add(reason)
+    this.#log.error('cannot start FFmpeg', { reason })
     return this.#leave('failed', 0)
   }
 
   #leave(state: ExitState, ranMs: number): RunResult {
-    const asked = this.#isAsked()
     this.#runLog.end(state)
     this.#enter({ at: state, sinceMs: this.#elapsed() })
-    return { state, asked, ranMs }
+    return { state, ranMs }
   }
 
   /** Waits for the next start, or until a stop or restart cuts it short. */
@@ -337,11 +317,6 @@ export class Supervisor {
   }
 }
 
-/**
- * FFmpeg exits with 255 when a signal asked it to, and dies of SIGINT where
- * that comes before it listens for signals: no failures.
- */
-function exitState({ code, signal }: ChildExit): ExitState {
-  if (signal === 'SIGINT' || code === 0 || code === 255) return 'finished'
-  return signal === null ? 'failed' : 'killed'
+function asError(error: unknown): Error {
+  return error instanceof Error ? error : new Error(String(error))
 }

@@ -4,7 +4,7 @@ import { NO_USAGE } from '../ffmpeg/limits.ts'
 import { NO_PROGRESS } from '../ffmpeg/progress.ts'
 import { reconnectDelayMs, type ReconnectPolicy } from '../ffmpeg/reconnect.ts'
 import { RunLog, type Report } from '../ffmpeg/run-log.ts'
-import type { SupervisorStatus } from '../ffmpeg/supervisor.ts'
+import type { SupervisorStatus } from '../ffmpeg/status.ts'
 import type { Runner } from './runner.ts'
 import type { StreamPort } from './stream-port.ts'
 

@@ -1,5 +1,5 @@
 import type { Report } from '../ffmpeg/run-log.ts'
-import type { SupervisorStatus } from '../ffmpeg/supervisor.ts'
+import type { SupervisorStatus } from '../ffmpeg/status.ts'
 
 /** What runs for a process: FFmpeg, or nothing but the legs of a stream. */
 export interface Runner {

@@ -4,21 +4,14 @@
  * instead; the stand-ins next to this file take their places.
  */
 
-import {
-  cp,
-  mkdir,
-  mkdtemp,
-  readFile,
-  rename,
-  rm,
-  writeFile,
-} from 'node:fs/promises'
+import { cp, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { availableParallelism, totalmem } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { run } from '../setup/command.mjs'
 import { bar } from '../setup/report.mjs'
 import { SetupError } from '../setup/setup-error.mjs'
+import { inWorkshop } from './workshop.mjs'
 
 const STANDINS = fileURLToPath(new URL('standins', import.meta.url))
 /** What the compiler takes for one of the larger files, and some air. */
@@ -61,49 +54,17 @@ export const FIXES = [
  * @param {import('../setup/context.mjs').Context} context
  */
 export async function buildWorker(place, context) {
-  const { env, report, signal } = context
-  await mkdir(place.cache, { recursive: true })
-  const folder = await mkdtemp(join(place.cache, 'build-'))
-  try {
+  const what = `mediasoup worker ${place.version}: building it from its sources`
+  return inWorkshop(place.cache, async folder => {
     await prepareSources(join(place.sources, 'worker'), folder)
-    await report.step(
-      `mediasoup worker ${place.version}: building it from its sources`,
+    await context.report.step(
+      what,
       'about 8 minutes on 2 cores, once',
-      async progress => {
-        /**
-         * @param {string} program
-         * @param {string[]} args
-         */
-        const mustRun = async (program, args) => {
-          const { code, tail } = await run(program, args, {
-            cwd: folder,
-            env,
-            signal,
-            onLine: line => {
-              const [, done, total] = /^\[(\d+)\/(\d+)\]/.exec(line) ?? []
-              if (done) progress(bar(Number(done), Number(total)))
-            },
-          })
-          if (code === 0) return
-          throw new SetupError(
-            'Cannot build the mediasoup worker. Set MEDIASOUP_WORKER_BIN if ' +
-              `you have one. ${program} said:\n${tail.join('\n')}`,
-          )
-        }
-        await mustRun('meson', [
-          ...['setup', 'out', '--wrap-mode=nodownload'],
-          ...['--buildtype=release', '-Db_ndebug=true', '--strip'],
-        ])
-        const jobs = `-j${parallelJobs(availableParallelism(), totalmem())}`
-        await mustRun('ninja', ['-C', 'out', jobs, 'mediasoup-worker'])
-      },
+      progress => compile(folder, context, progress),
     )
-    const built = join(folder, 'out', 'mediasoup-worker')
-    await rename(built, place.worker)
+    await rename(join(folder, 'out', 'mediasoup-worker'), place.worker)
     return place.worker
-  } finally {
-    await rm(folder, { recursive: true, force: true })
-  }
+  })
 }
 
 /**
@@ -135,6 +96,37 @@ async function applyFix({ file, from, to, why }, folder) {
     )
   }
   await writeFile(path, parts.join(to))
+}
+
+/**
+ * @param {string} folder
+ * @param {import('../setup/context.mjs').Context} context
+ * @param {(text: string) => void} progress
+ */
+async function compile(folder, { env, signal }, progress) {
+  /** @param {string} line */
+  const onLine = line => {
+    const [, done, total] = /^\[(\d+)\/(\d+)\]/.exec(line) ?? []
+    if (done) progress(bar(Number(done), Number(total)))
+  }
+  /**
+   * @param {string} program
+   * @param {string[]} args
+   */
+  const mustRun = async (program, ...args) => {
+    const options = { cwd: folder, env, signal, onLine }
+    const { code, tail } = await run(program, args, options)
+    if (code === 0) return
+    throw new SetupError(
+      'Cannot build the mediasoup worker. Set MEDIASOUP_WORKER_BIN if you ' +
+        `have one. ${program} said:\n${tail.join('\n')}`,
+    )
+  }
+  const jobs = `-j${parallelJobs(availableParallelism(), totalmem())}`
+  const release = ['--buildtype=release', '-Db_ndebug=true']
+  // Without downloads a library is either a stand-in's or an error.
+  await mustRun('meson', 'setup', 'out', '--wrap-mode=nodownload', ...release)
+  await mustRun('ninja', '-C', 'out', jobs, 'mediasoup-worker')
 }
 
 /**

@@ -36,7 +36,6 @@ export async function findWorker(place, context) {
   if (existsSync(place.worker)) {
     const what = 'use the cached one'
     if (await isGood(place.worker, what, place, context)) return place.worker
-    await rm(place.worker, { force: true })
   }
   if (setting(env, SKIP_DOWNLOAD) !== undefined) return undefined
   return attempt('use the official one', context, async () => {

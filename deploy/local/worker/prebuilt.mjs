@@ -1,11 +1,12 @@
 /** The official prebuilt worker, which mediasoup's makers publish. */
 
 import { createWriteStream } from 'node:fs'
-import { chmod, mkdir, mkdtemp, rename, rm } from 'node:fs/promises'
+import { chmod, rename } from 'node:fs/promises'
 import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { run } from '../setup/command.mjs'
 import { whyNotRunnable } from './runnable.mjs'
+import { inWorkshop } from './workshop.mjs'
 
 const PROGRAM = 'mediasoup-worker'
 /** The published tarballs are a tenth of this. */
@@ -28,27 +29,21 @@ export async function downloadWorker(
   timeLimitMs = TIME_LIMIT_MS,
 ) {
   const limit = AbortSignal.timeout(timeLimitMs)
-  await mkdir(place.cache, { recursive: true })
-  const folder = await mkdtemp(join(place.cache, 'download-'))
+  const either = AbortSignal.any([limit, ...(signal ? [signal] : [])])
+  const what = `mediasoup worker ${place.version}: downloading the official one`
   try {
-    return await report.step(
-      `mediasoup worker ${place.version}: downloading the official one`,
-      'a few seconds',
-      async progress => {
+    return await report.step(what, 'a few seconds', progress =>
+      inWorkshop(place.cache, async folder => {
         const archive = join(folder, 'worker.tgz')
-        const either = AbortSignal.any([limit, ...(signal ? [signal] : [])])
         await fetchTo(archive, place.prebuilt, progress, either)
-        const worker = await unpack(archive, folder)
-        await rename(worker, place.worker)
+        await rename(await unpack(archive, folder), place.worker)
         return place.worker
-      },
+      }),
     )
   } catch (cause) {
     if (!limit.aborted) throw cause
     const seconds = timeLimitMs / 1000
     throw new Error(`not done within ${seconds} s`, { cause })
-  } finally {
-    await rm(folder, { recursive: true, force: true })
   }
 }
 

@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process'
 import { once } from 'node:events'
-import { copyFile, mkdir, readdir, readFile } from 'node:fs/promises'
+import { copyFile, mkdir, readdir, readFile, utimes } from 'node:fs/promises'
 import { createServer, type RequestListener } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
@@ -124,6 +124,20 @@ t.test('an archive that ends in the middle is refused', async t => {
   t.same(await cached(s), [])
 })
 
+t.test('what a killed download left is swept away, a day later', async t => {
+  const s = await scene(t, (_request, response) => {
+    response.writeHead(404).end()
+  })
+  const [old, recent] = ['making-old', 'making-recent']
+  for (const name of [old, recent])
+    await mkdir(join(s.place.cache, name), { recursive: true })
+  const longAgo = new Date('2026-01-01')
+  await utimes(join(s.place.cache, old), longAgo, longAgo)
+
+  t.equal(await findWorker(s.place, s.context), undefined)
+  t.same(await cached(s), [recent])
+})
+
 t.test('a server that has none says so', async t => {
   const s = await scene(t, (_request, response) => {
     response.writeHead(404).end()
@@ -195,5 +209,4 @@ t.test('a given or cached worker that is none is told of', async t => {
     'cannot use MEDIASOUP_WORKER_BIN, /bin/true: it ended with code 0',
   )
   t.match(context.said(), /cannot use the cached one, .*: it ended with code 1/)
-  t.same(await cached(s), [], 'the broken one is gone from the cache')
 })

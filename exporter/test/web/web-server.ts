@@ -216,6 +216,21 @@ t.test('a scrape that is too slow for its timeout ends with 503', async t => {
   t.same(durations, [])
 })
 
+t.test('a client that does not read its answer is cut off', async t => {
+  const page = () => Promise.resolve(Buffer.alloc(64 * 1024 * 1024))
+  const { bound, url } = await createSubject(t, { page, maxScrapes: 1 })
+  const socket = connect(bound.port, bound.host)
+  t.teardown(() => socket.destroy())
+  socket.write(
+    'GET /metrics HTTP/1.1\r\nHost: x\r\n' +
+      'X-Prometheus-Scrape-Timeout-Seconds: 0.1\r\n\r\n',
+  )
+  await once(socket, 'readable')
+  let status = 503
+  while (status === 503) ({ status } = await ask(`${url}/metrics`, {}, 'HEAD'))
+  t.equal(status, 200, 'its place is free, though it never read')
+})
+
 t.test('a page that fails is a 500 without its insides', async t => {
   const page = () => Promise.reject(new Error('secret'))
   const { url, of } = await createSubject(t, { page })

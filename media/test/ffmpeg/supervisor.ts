@@ -291,6 +291,44 @@ t.test('a stop after a stop, or without a start, is done at once', async t => {
   t.equal(supervisor.status().exec, 'finished')
 })
 
+t.test('a start asked for as a run ends is not missed', async t => {
+  const port = new FakeStream('camera')
+  const { supervisor } = await supervise(t, {
+    args: ['-i', 'no-such-file', ...NOWHERE],
+    port,
+  })
+  let restarts = 0
+  port.onEnd = () => {
+    const again = restarts++ < 3 ? 'restart' : 'start'
+    queueMicrotask(() => {
+      if (again === 'restart') supervisor.restart('at its end')
+      else if (restarts < 6) supervisor.start()
+    })
+  }
+  supervisor.start()
+  await waitFor(() => restarts === 6)
+  await waitFor(() => supervisor.status().exec === 'failed')
+  t.equal(port.ends.length, 6)
+})
+
+t.test('a stream that fails to take note stops no supervision', async t => {
+  const port = new FakeStream('camera')
+  port.onEnd = () => {
+    throw new Error('broken')
+  }
+  const { supervisor, records } = await supervise(t, {
+    args: ['-i', 'no-such-file', ...NOWHERE],
+    reconnect: SOON,
+    port,
+  })
+  supervisor.start()
+  await waitFor(() => port.ends.length === 2)
+  t.match(
+    records.find(({ error }) => error !== undefined),
+    { level: 'error', process: 'camera', error: { message: 'broken' } },
+  )
+})
+
 t.test('no file of a run outlives it', async t => {
   const { supervisor, runs } = await supervise(t, {
     args: [...TONE, ...NOWHERE],

@@ -52,7 +52,8 @@ await t.test('Firefox', async t => {
       return
     }
     await waitFor(
-      async () => (await firefox.evaluate(STATE)).includes('cannot play the video'),
+      async () =>
+        (await firefox.evaluate(STATE)).includes('cannot play the video'),
       'words that say so',
     )
     t.equal(mismatches(), 1)

@@ -1,0 +1,260 @@
+import { createServer } from 'node:net'
+import { once } from 'node:events'
+import { readFile } from 'node:fs/promises'
+import t, { type Test } from 'tap'
+import { request } from 'undici'
+import { CHROMIUM } from '../../media/test/whep/fixtures/offers.ts'
+import { startChild, type Child, type LogRecord } from './fixtures/child.ts'
+import { valueOf, type Sample } from './fixtures/scrape.ts'
+import {
+  eventually,
+  listening,
+  startExporter,
+  startMedia,
+  startStack,
+  testStream,
+  type Stack,
+} from './fixtures/stack.ts'
+import { scrape } from './fixtures/scrape.ts'
+import { WhepViewer } from './fixtures/whep-viewer.ts'
+
+const UDP_PORT = 46_200
+const PREFIX = 'dragonfork_webrtc_'
+
+function told(
+  samples: readonly Sample[],
+  name: string,
+  labels: Readonly<Record<string, string>> = {},
+): number | undefined {
+  return valueOf(samples, PREFIX + name, labels)
+}
+
+/** A viewer of `demo`, as soon as it can be had. */
+function playDemo(t: Test, stack: Stack): Promise<WhepViewer> {
+  return eventually('RTP has arrived', () =>
+    WhepViewer.open(t, `${stack.url}/api/v3/whep/demo`).catch(() => undefined),
+  )
+}
+
+async function workerPid(media: Child): Promise<number> {
+  const started = (record: LogRecord) => record['message'] === 'worker started'
+  await media.logged(started)
+  return Number(media.records.findLast(started)?.['pid'])
+}
+
+t.test('every bad setting is named at once, with exit code 2', async t => {
+  const cases = [
+    {
+      script: 'media/main.ts',
+      env: { CORE_ADDRESS: 'nowhere', CORE_WEBRTC_WORKERS: '0' },
+    },
+    {
+      script: 'exporter/main.ts',
+      env: { EXPORTER_ADDRESS: 'nowhere', EXPORTER_MAX_STREAMS: 'many' },
+    },
+  ]
+  for (const { script, env } of cases) {
+    for (const args of [[], ['--check-config']]) {
+      const child = startChild(script, env, args)
+      t.equal(await child.exited, 2, `${script} ${args.join('')}`)
+      const problems = child.records.map(({ problem }) => String(problem))
+      t.equal(problems.length, 2)
+      for (const name of Object.keys(env)) {
+        t.ok(
+          problems.some(
+            problem =>
+              problem.startsWith(`${name}: `) && problem.includes('expected'),
+          ),
+          name,
+        )
+      }
+    }
+  }
+})
+
+t.test('an address in use ends the start and says which', async t => {
+  const other = createServer()
+  other.listen(0, '127.0.0.1')
+  await once(other, 'listening')
+  t.teardown(() => other.close())
+  const bound = other.address()
+  const port = typeof bound === 'object' ? String(bound?.port) : ''
+  const address = `127.0.0.1:${port}`
+  const media = await startMedia(t, t.testdir(), {
+    udpPort: UDP_PORT,
+    media: { CORE_ADDRESS: address },
+  })
+  const exporter = startExporter(t, { EXPORTER_ADDRESS: address })
+  for (const child of [media, exporter]) {
+    t.equal(await child.exited, 1)
+    const reason = String(child.records.at(-1)?.['reason'])
+    t.match(reason, port)
+    t.match(reason, /_ADDRESS/, 'names the setting to change')
+  }
+})
+
+t.test('without FFmpeg it says so, counts legs, and waits', async t => {
+  const stack = await startStack(t, {
+    udpPort: UDP_PORT,
+    processes: [testStream('demo')],
+    media: { CORE_FFMPEG_BINARY: 'no-such-ffmpeg' },
+  })
+  const isComplaint = ({ reason }: LogRecord) =>
+    String(reason).includes('no executable no-such-ffmpeg in PATH')
+  await stack.media.logged(isComplaint)
+  await eventually('both legs counted', async () => {
+    const samples = await stack.scrape()
+    return ['video', 'audio'].every(
+      leg =>
+        (told(samples, 'ffmpeg_leg_failures_total', {
+          stream_id: 'demo',
+          leg,
+        }) ?? 0) > 0,
+    )
+  })
+  const { statusCode, body } = await request(`${stack.url}/`)
+  await body.dump()
+  t.equal(statusCode, 200)
+})
+
+t.test('an exporter that comes late gets everything', async t => {
+  // Takes a port and gives it back: the exporter comes there later.
+  const first = startExporter(t)
+  const port = await listening(first, 'ingest')
+  await first.end()
+  const media = await startMedia(t, t.testdir(), {
+    udpPort: UDP_PORT,
+    processes: [testStream('demo')],
+    media: { CORE_EXPORTER_URL: `ws://127.0.0.1:${port}/ingest` },
+  })
+  const url = `http://127.0.0.1:${await listening(media, 'web')}`
+  for (let sent = 0; sent < 5; sent++) {
+    const { statusCode, body } = await request(`${url}/api/v3/whep/nobody`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/sdp' },
+      body: CHROMIUM,
+    })
+    await body.dump()
+    t.equal(statusCode, 404)
+  }
+  const exporter = startExporter(t, {
+    EXPORTER_INGEST_ADDRESS: `127.0.0.1:${port}`,
+  })
+  const metrics = `http://127.0.0.1:${await listening(exporter, 'web')}/metrics`
+  const labels = { code: '404', stream_id: '_unknown' }
+  await eventually(
+    'all five',
+    async () =>
+      told(await scrape(metrics), 'whep_requests_total', labels) === 5,
+  )
+})
+
+t.test('a CORE_ID that differs is an error on both sides', async t => {
+  const stack = await startStack(t, {
+    udpPort: UDP_PORT,
+    media: { CORE_ID: 'one' },
+    exporter: { CORE_ID: 'other' },
+  })
+  const mentions = (record: LogRecord) =>
+    record['level'] === 'error' && JSON.stringify(record).includes('CORE_ID')
+  await stack.media.logged(mentions)
+  await stack.exporter.logged(mentions)
+  const refused = valueOf(
+    await stack.scrape(),
+    'dragonfork_exporter_observations_rejected_total',
+    { reason: 'wrong_core' },
+  )
+  t.ok((refused ?? 0) > 0)
+})
+
+t.test(
+  'a worker that dies: its viewers fail, its streams come back',
+  async t => {
+    const stack = await startStack(t, {
+      udpPort: UDP_PORT,
+      processes: [testStream('demo')],
+    })
+    const viewer = await playDemo(t, stack)
+    await viewer.plays()
+    process.kill(await workerPid(stack.media), 'SIGKILL')
+    await eventually('the failed viewer', async () => {
+      const labels = { stream_id: 'demo', reason: 'failed' }
+      return told(await stack.scrape(), 'ice_failures_total', labels) === 1
+    })
+    const next = await playDemo(t, stack)
+    await next.plays()
+    t.equal(await next.end(), 204)
+    const after = await eventually('all given back', async () => {
+      const samples = await stack.scrape()
+      return told(samples, 'udp_ports_in_use') === 8 && samples
+    })
+    for (const leg of ['video', 'audio']) {
+      const labels = { stream_id: 'demo', leg }
+      t.equal(told(after, 'ffmpeg_leg_failures_total', labels), 0, leg)
+    }
+  },
+)
+
+t.test('a frozen worker: 504, and nothing leaks when it thaws', async t => {
+  const stack = await startStack(t, {
+    udpPort: UDP_PORT,
+    processes: [testStream('demo')],
+  })
+  const viewer = await playDemo(t, stack)
+  t.equal(await viewer.end(), 204)
+  const pid = await workerPid(stack.media)
+  process.kill(pid, 'SIGSTOP')
+  const { statusCode, headers, body } = await request(
+    `${stack.url}/api/v3/whep/demo`,
+    {
+      method: 'POST',
+      headers: { 'content-type': 'application/sdp' },
+      body: CHROMIUM,
+    },
+  )
+  process.kill(pid, 'SIGCONT')
+  t.equal(statusCode, 504)
+  t.equal(headers['content-type'], 'application/problem+json')
+  t.match(await body.json(), { status: 504 })
+  const samples = await eventually('all given back', async () => {
+    const scraped = await stack.scrape()
+    return told(scraped, 'udp_ports_in_use') === 8 && scraped
+  })
+  const labels = { stream_id: 'demo', reason: 'timeout' }
+  t.equal(told(samples, 'ice_failures_total', labels), 1)
+  t.equal(told(samples, 'active_peers', { stream_id: 'demo' }), 0)
+  const next = await playDemo(t, stack)
+  await next.plays()
+  t.equal(await next.end(), 204)
+})
+
+t.test('SIGTERM leaves no process', async t => {
+  const stack = await startStack(t, {
+    udpPort: UDP_PORT,
+    processes: [testStream('demo')],
+  })
+  const viewer = await playDemo(t, stack)
+  const ffmpeg = await stack.media.logged(
+    ({ message }) => message === 'FFmpeg started',
+  )
+  const pids = [await workerPid(stack.media), Number(ffmpeg['pid'])]
+  t.equal(await stack.media.end(), 0)
+  t.equal(await stack.exporter.end(), 0)
+  viewer.vanish()
+  for (const pid of pids) {
+    await eventually(`${pid} is gone`, () => isGone(pid))
+  }
+  t.strictSame(
+    stack.media.records.filter(({ level }) => level === 'error'),
+    [],
+  )
+})
+
+async function isGone(pid: number): Promise<boolean> {
+  try {
+    // A zombie is gone, too: its parent has yet to look.
+    return (await readFile(`/proc/${pid}/stat`, 'utf8')).includes(') Z ')
+  } catch {
+    return true
+  }
+}

@@ -1,0 +1,35 @@
+import type { ChildExit } from './child.ts'
+import type { Usage } from './limits.ts'
+import type { Progress } from './progress.ts'
+import type { ExitState } from './run-log.ts'
+
+/** Where a process stands, in upstream's words. */
+export type ExecState = ExitState | 'starting' | 'running' | 'finishing'
+
+/** What is to be told of a process. */
+export interface SupervisorStatus {
+  readonly exec: ExecState
+  /** Seconds since `exec` changed. */
+  readonly runtimeS: number
+  /** Seconds until the next start; undefined: none is due. */
+  readonly reconnectS: number | undefined
+  readonly lastLine: string
+  readonly progress: Progress
+  readonly usage: Usage
+  /** Arguments of the last run, secrets masked. */
+  readonly command: readonly string[]
+}
+
+/**
+ * FFmpeg exits with 255 when a signal asked it to, and dies of SIGINT where
+ * that comes before it listens for signals: no failures.
+ */
+export function exitState({ code, signal }: ChildExit): ExitState {
+  if (signal === 'SIGINT' || code === 0 || code === 255) return 'finished'
+  return signal === null ? 'failed' : 'killed'
+}
+
+/** Whether nothing runs. */
+export function isExitState(state: ExecState): state is ExitState {
+  return state === 'finished' || state === 'failed' || state === 'killed'
+}
