@@ -4,7 +4,7 @@
  * under all that traffic every query of the dashboard has an answer.
  */
 import { readFile } from 'node:fs/promises'
-import t, { type Test } from 'tap'
+import t from 'tap'
 import { request } from 'undici'
 import { verdictQuery } from '../../dashboard/verdict.ts'
 import {
@@ -35,20 +35,33 @@ const STACK = {
   },
 }
 
-/** Does `work` again and again, each time when the last one is done. */
-function keepDoing(t: Test, pauseMs: number, work: () => Promise<unknown>) {
-  const ended = new AbortController()
+/**
+ * Does `work` again and again, each time when the last one is done, for as
+ * long as `meanwhile` takes.
+ */
+async function keepDoing<Value>(
+  pauseMs: number,
+  work: () => Promise<unknown>,
+  meanwhile: () => Promise<Value>,
+): Promise<Value> {
+  let isOver = false
   const run = async () => {
-    while (!ended.signal.aborted) {
+    while (!isOver) {
       await work()
       await new Promise(resolve => setTimeout(resolve, pauseMs))
     }
   }
   const running = run()
-  t.teardown(async () => {
-    ended.abort()
+  try {
+    return await Promise.race([meanwhile(), running.then(neverFirst)])
+  } finally {
+    isOver = true
     await running
-  })
+  }
+}
+
+function neverFirst(): never {
+  throw new Error('The work ended before its time')
 }
 
 /** Pids of the children of a process that run `program`. */
@@ -96,19 +109,21 @@ t.test('the bundle on real traffic', async t => {
         .then(viewer => viewer.end())
         .catch(() => undefined),
     )
-    keepDoing(t, 2_000, async () => {
+    const comeAndGo = async () => {
       const viewer = await WhepViewer.open(t, endpoint)
       await viewer.plays()
       t.equal(await viewer.end(), 204)
-    })
+    }
     // Longer than the alerts' windows and waits together, in hurried minutes.
-    await eventually(
-      'scrapes for 30 seconds',
-      async () => {
-        const [up] = await prometheus.query('count_over_time(up[5m])')
-        return Number(up?.value[1] ?? 0) > 30
-      },
-      120_000,
+    await keepDoing(2_000, comeAndGo, () =>
+      eventually(
+        'scrapes for 30 seconds',
+        async () => {
+          const [up] = await prometheus.query('count_over_time(up[5m])')
+          return Number(up?.value[1] ?? 0) > 30
+        },
+        120_000,
+      ),
     )
     // The exporter counts as down until Prometheus has scraped it once.
     const fired = 'max_over_time(ALERTS{alertstate="firing"}[25s])'
@@ -121,15 +136,19 @@ t.test('the bundle on real traffic', async t => {
   await t.test(
     'errors at two a second, viewers that never connect',
     async t => {
-      keepDoing(t, 400, () => post('nobody', offer))
-      keepDoing(t, 700, () => post('demo', offer))
-      const errors = await prometheus.fires('WebRTCWHEPErrorRateHigh')
+      const err = () =>
+        Promise.all([post('nobody', offer), post('demo', offer)])
+      const [errors, failing, slow] = await keepDoing(500, err, () =>
+        Promise.all([
+          prometheus.fires('WebRTCWHEPErrorRateHigh'),
+          prometheus.fires('WebRTCICEFailureRateHigh'),
+          prometheus.fires('WebRTCICEEstablishmentSlow'),
+        ]),
+      )
       t.equal(errors.labels['core'], CORE)
       t.equal(errors.labels['stream_id'], '_unknown')
-      const failing = await prometheus.fires('WebRTCICEFailureRateHigh')
       t.equal(failing.labels['core'], CORE)
       t.equal(failing.labels['stream_id'], 'demo')
-      const slow = await prometheus.fires('WebRTCICEEstablishmentSlow')
       t.equal(slow.labels['core'], CORE)
       t.equal(slow.labels['stream_id'], 'demo')
       t.ok((await verdict()) > 0, 'the first line says so')
