@@ -77,7 +77,7 @@ export function createWeb(options: WebOptions): Web {
     handle(request, response).catch((error: unknown) => {
       log.error('request failed', { error })
     })
-  })
+  }, log)
 }
 
 function publicRouters(options: WebOptions): readonly Router[] {
