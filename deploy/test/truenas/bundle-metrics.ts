@@ -4,8 +4,7 @@
  * under all that traffic every query of the dashboard has an answer.
  */
 import { readFile } from 'node:fs/promises'
-import { cleanup } from 'node-datachannel'
-import t, { type Test } from 'tap'
+import t from 'tap'
 import { request } from 'undici'
 import { verdictQuery } from '../../dashboard/verdict.ts'
 import {
@@ -14,9 +13,12 @@ import {
   startStack,
   testStream,
 } from '../fixtures/stack.ts'
+import { makeOffer } from '../../verify/offer.ts'
 import { WhepViewer } from '../fixtures/whep-viewer.ts'
-import { CHROMIUM } from '../../../media/test/whep/fixtures/offers.ts'
-import { startBundlePrometheus } from './fixtures/bundle-prometheus.ts'
+import {
+  startBundlePrometheus,
+  type Answer,
+} from './fixtures/bundle-prometheus.ts'
 import { queriesOf, readDashboard } from './fixtures/dashboard.ts'
 import { requireProgram } from './fixtures/program.ts'
 
@@ -33,20 +35,33 @@ const STACK = {
   },
 }
 
-/** Does `work` again and again, each time when the last one is done. */
-function keepDoing(t: Test, pauseMs: number, work: () => Promise<unknown>) {
-  const ended = new AbortController()
+/**
+ * Does `work` again and again, each time when the last one is done, for as
+ * long as `meanwhile` takes.
+ */
+async function keepDoing<Value>(
+  pauseMs: number,
+  work: () => Promise<unknown>,
+  meanwhile: () => Promise<Value>,
+): Promise<Value> {
+  let isOver = false
   const run = async () => {
-    while (!ended.signal.aborted) {
+    while (!isOver) {
       await work()
       await new Promise(resolve => setTimeout(resolve, pauseMs))
     }
   }
   const running = run()
-  t.teardown(async () => {
-    ended.abort()
+  try {
+    return await Promise.race([meanwhile(), running.then(neverFirst)])
+  } finally {
+    isOver = true
     await running
-  })
+  }
+}
+
+function neverFirst(): never {
+  throw new Error('The work ended before its time')
 }
 
 /** Pids of the children of a process that run `program`. */
@@ -61,14 +76,13 @@ async function childrenOf(pid: number, program: string) {
 
 t.test('the bundle on real traffic', async t => {
   if (requireProgram(t, 'prometheus') === undefined) return
-  t.teardown(cleanup)
   const stack = await startStack(t, STACK)
   const endpoint = `${stack.url}/api/v3/whep/demo`
   const prometheus = await startBundlePrometheus(t, {
     target: new URL(stack.metricsUrl).host,
     core: CORE,
   })
-  const offer = CHROMIUM
+  const offer = makeOffer()
   const post = async (id: string, body: string) => {
     const answer = await request(`${stack.url}/api/v3/whep/${id}`, {
       method: 'POST',
@@ -95,49 +109,51 @@ t.test('the bundle on real traffic', async t => {
         .then(viewer => viewer.end())
         .catch(() => undefined),
     )
-    keepDoing(t, 500, async () => {
+    const comeAndGo = async () => {
       const viewer = await WhepViewer.open(t, endpoint)
-      await eventually('pictures', () =>
-        Promise.resolve(viewer.packets('video') > 0),
-      )
+      await viewer.plays()
       t.equal(await viewer.end(), 204)
-    })
+    }
     // Longer than the alerts' windows and waits together, in hurried minutes.
-    await eventually(
-      'scrapes for 45 seconds',
-      async () => {
-        const [up] = await prometheus.query('count_over_time(up[5m])')
-        return Number(up?.value[1] ?? 0) >= 45
-      },
-      120_000,
+    await keepDoing(2_000, comeAndGo, () =>
+      eventually(
+        'scrapes for 30 seconds',
+        async () => {
+          const [up] = await prometheus.query('count_over_time(up[5m])')
+          return Number(up?.value[1] ?? 0) > 30
+        },
+        120_000,
+      ),
     )
     // The exporter counts as down until Prometheus has scraped it once.
-    const fired = 'max_over_time(ALERTS{alertstate="firing"}[40s])'
+    const fired = 'max_over_time(ALERTS{alertstate="firing"}[25s])'
     t.strictSame(await prometheus.query(fired), [])
     t.equal(await verdict(), 0, 'the first line says OK')
   })
 
-  const viewer = await WhepViewer.open(t, endpoint)
-  t.teardown(() => {
-    viewer.vanish()
-  })
+  await WhepViewer.open(t, endpoint)
 
-  await t.test('errors at two a second', async t => {
-    keepDoing(t, 400, () => post('nobody', offer))
-    const { labels } = await prometheus.fires('WebRTCWHEPErrorRateHigh')
-    t.equal(labels['core'], CORE)
-    t.equal(labels['stream_id'], '_unknown')
-    t.ok((await verdict()) > 0, 'the first line says so')
-  })
-
-  await t.test('viewers that never connect', async t => {
-    keepDoing(t, 700, () => post('demo', offer))
-    const failing = await prometheus.fires('WebRTCICEFailureRateHigh')
-    t.equal(failing.labels['stream_id'], 'demo')
-    const slow = await prometheus.fires('WebRTCICEEstablishmentSlow')
-    t.equal(slow.labels['stream_id'], 'demo')
-    t.equal(slow.labels['core'], CORE)
-  })
+  await t.test(
+    'errors at two a second, viewers that never connect',
+    async t => {
+      const err = () =>
+        Promise.all([post('nobody', offer), post('demo', offer)])
+      const [errors, failing, slow] = await keepDoing(500, err, () =>
+        Promise.all([
+          prometheus.fires('WebRTCWHEPErrorRateHigh'),
+          prometheus.fires('WebRTCICEFailureRateHigh'),
+          prometheus.fires('WebRTCICEEstablishmentSlow'),
+        ]),
+      )
+      t.equal(errors.labels['core'], CORE)
+      t.equal(errors.labels['stream_id'], '_unknown')
+      t.equal(failing.labels['core'], CORE)
+      t.equal(failing.labels['stream_id'], 'demo')
+      t.equal(slow.labels['core'], CORE)
+      t.equal(slow.labels['stream_id'], 'demo')
+      t.ok((await verdict()) > 0, 'the first line says so')
+    },
+  )
 
   await t.test('an FFmpeg that is killed', async t => {
     const [pid] = await childrenOf(stack.media.pid, 'ffmpeg')
@@ -151,35 +167,33 @@ t.test('the bundle on real traffic', async t => {
   })
 
   await t.test('every query of the dashboard has an answer', async t => {
-    // A mismatch, a full stream and, by a new media process, a restart.
     await post('demo', offer.replaceAll('packetization-mode=1', 'x=0'))
     const codes = await Promise.all(
       Array.from({ length: 12 }, () => post('demo', offer)),
     )
     t.ok(codes.includes(503), 'the cap is reached')
-    const [pid] = await childrenOf(stack.media.pid, 'ffmpeg')
-    if (pid !== undefined) process.kill(pid, 'SIGKILL')
-    const dashboard = await readDashboard('dragonfork-webrtc-health.json')
-    const queries = queriesOf(dashboard)
-    const [restarts] = queries.filter(({ where }) => where.includes('restarts'))
-    for (const { where, expr } of queries) {
-      if (expr === restarts?.expr) continue
-      const answers = await eventually(where, async () => {
-        const found = await ask(expr)
-        return (
-          found.some(({ value }) => Number.isFinite(Number(value[1]))) && found
-        )
-      })
-      t.ok(answers.length > 0, `${where}: ${answers.length} series`)
-    }
     stack.media.kill('SIGKILL')
     await stack.media.exited
     await startMedia(t, stack.dir, {
       ...STACK,
       media: { ...STACK.media, CORE_EXPORTER_URL: stack.ingestUrl },
     })
-    await eventually('the restart', async () => {
-      return (await ask(restarts?.expr ?? '')).length > 0
-    })
+    const dashboard = await readDashboard('dragonfork-webrtc-health.json')
+    const marks = dashboard.annotations?.list.map(({ name }) => name)
+    for (const { where, expr } of queriesOf(dashboard)) {
+      // A mark is drawn wherever it was in the time shown.
+      const shown = marks?.includes(where)
+        ? `max_over_time((${expr})[5m:1s])`
+        : expr
+      const answers = await eventually(where, async () => {
+        const found = await ask(shown)
+        return found.some(isNumber) && found
+      })
+      t.ok(answers.length > 0, `${where}: ${answers.length} series`)
+    }
   })
 })
+
+function isNumber({ value }: Answer): boolean {
+  return Number.isFinite(Number(value[1]))
+}
