@@ -25,7 +25,7 @@ const VIEWERS = 60
 
 t.setTimeout(120_000)
 
-const stack = await startMediaStack(42_820, {
+const stack = await startMediaStack(42_030, {
   ports: 70,
   workers: 2,
   feedIdleMs: 50,
