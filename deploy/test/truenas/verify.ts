@@ -2,6 +2,7 @@ import { createServer } from 'node:http'
 import { once } from 'node:events'
 import t, { type Test } from 'tap'
 import { startStack, testStream } from '../fixtures/stack.ts'
+import { readYaml } from './fixtures/bundle.ts'
 import { startBundlePrometheus } from './fixtures/bundle-prometheus.ts'
 import { requireProgram, run } from './fixtures/program.ts'
 
@@ -73,6 +74,20 @@ t.test('verify', async t => {
         input,
       },
     )
+
+  await t.test("Prometheus' healthcheck sees whether it answers", async t => {
+    const { services } = await readYaml<{
+      services: { prom: { healthcheck: { test: readonly string[] } } }
+    }>('docker-compose.yml')
+    const [, program = '', ...args] = services.prom.healthcheck.test
+    const at = (url: string) =>
+      run(
+        program,
+        args.map(arg => arg.replace('http://127.0.0.1:9090', url)),
+      )
+    t.equal((await at(prometheus.url)).code, 0)
+    t.not((await at('http://127.0.0.1:1')).code, 0)
+  })
 
   await t.test('all is well', async t => {
     const { code, output } = await verify([`--grafana=${grafana}`], {
