@@ -166,6 +166,10 @@ export async function startApp(
       version,
     })
     opened.push(() => web.close())
+    opened.push(() => {
+      engine.expectEnd()
+      return Promise.resolve()
+    })
     // First, for the address is also the lock: a second media process with
     // the same settings starts no FFmpeg and writes no db.json.
     const address = await listen(web, config.address)

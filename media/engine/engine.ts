@@ -121,9 +121,19 @@ export class Engine {
     return { worker, leave: worker.occupy() }
   }
 
+  /**
+   * Shutdown begins: workers may end by themselves from now on. Ctrl-C in a
+   * terminal reaches them as well, long before `close`, and must not look like
+   * a fault of streams and viewers. Idempotent.
+   */
+  expectEnd(): void {
+    this.#closing.abort()
+    for (const worker of this.#workers) worker.expectEnd()
+  }
+
   /** Ends all workers. Idempotent. */
   async close(): Promise<void> {
-    this.#closing.abort()
+    this.expectEnd()
     this.udpPorts.close()
     this.tcpPorts?.close()
     await Promise.all(this.workers.map(worker => worker.close()))
@@ -149,6 +159,7 @@ export class Engine {
     const bornAt = performance.now()
     worker.onDied(() => {
       this.#workers.delete(worker)
+      if (this.#closing.signal.aborted) return
       log.error('worker died, starting another', { pid: worker.pid })
       if (performance.now() - bornAt > HEALTHY_AFTER_MS) {
         this.#retryMs = FIRST_RETRY_MS
@@ -160,10 +171,10 @@ export class Engine {
 
   /** Waits longer each time, so that a broken worker is no busy loop. */
   #respawnLater(): void {
-    if (this.#closing.signal.aborted) return
     const timer = setTimeout(() => {
       this.#closing.signal.removeEventListener('abort', cancel)
       this.#spawn().catch((error: unknown) => {
+        if (this.#closing.signal.aborted) return
         this.#options.log.error('cannot replace worker', { error })
         this.#respawnLater()
       })

@@ -27,6 +27,7 @@ export class MediaWorker {
   /** When the question that waits for its answer was asked; else undefined. */
   #askedAt: number | undefined
   #occupants = 0
+  #endExpected = false
 
   constructor(worker: Worker, options: MediaWorkerOptions) {
     this.#worker = worker
@@ -46,7 +47,7 @@ export class MediaWorker {
 
   /** Whether it ended without being asked to. */
   get died(): boolean {
-    return this.#worker.died
+    return this.#worker.died && !this.#endExpected
   }
 
   get closed(): boolean {
@@ -109,6 +110,11 @@ export class MediaWorker {
   /** Calls `listener` when it ended without being asked to. */
   onDied(listener: () => void): void {
     this.#worker.on('died', listener)
+  }
+
+  /** From now on it may end by itself, and that is no fault. */
+  expectEnd(): void {
+    this.#endExpected = true
   }
 
   /** Ends the process; kills it when it does not end. Idempotent. */

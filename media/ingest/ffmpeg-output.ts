@@ -58,7 +58,8 @@ function videoCodec(video: ManagedVideo): readonly string[] {
       ]
     case 'copy':
       // mediasoup takes only an SPS in the stream as a key frame; files and
-      // FLV keep it in their header.
+      // FLV keep it in their header. (FFmpeg 5.1 ends these filters at the
+      // end of an input that it loops: the leg then falls silent.)
       return [
         ...['-c:v', 'copy'],
         ...['-bsf:v', 'h264_mp4toannexb,dump_extra=freq=keyframe'],

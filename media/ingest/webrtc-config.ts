@@ -67,8 +67,9 @@ export function parseWebrtcConfig(raw: unknown): WebrtcConfig {
   )
   const config = ingest === 'managed' ? managed(fields) : external(fields)
   if (config.video.codec === 'none' && config.audio.codec === 'none') {
+    const codecs = ingest === 'managed' ? 'opus or copy' : 'opus'
     throw new RangeError(
-      'webrtc.audio.codec: expected opus or copy where webrtc.video.codec is ' +
+      `webrtc.audio.codec: expected ${codecs} where webrtc.video.codec is ` +
         'none, got none',
     )
   }
@@ -84,8 +85,8 @@ function readEnabled(raw: unknown): boolean {
 }
 
 function managed(fields: Fields): ManagedWebrtc {
-  const video = codecFields('webrtc.video', fields['video'] ?? 'h264')
-  const audio = codecFields('webrtc.audio', fields['audio'] ?? 'opus')
+  const video = codecFields('webrtc.video', fields['video'] ?? {})
+  const audio = codecFields('webrtc.audio', fields['audio'] ?? {})
   return {
     enabled: true,
     ingest: 'managed',

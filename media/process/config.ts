@@ -33,6 +33,7 @@ export interface ProcessConfig {
   readonly reconnect_delay_seconds: number
   /** Ours: the delay doubles up to a bound; absent: it is fixed. */
   readonly reconnect_backoff?: {
+    /** 0, which an update may say, takes the backoff away. */
     readonly max_seconds: number
     /** Part of the delay, 0 to 1, that is taken at random. */
     readonly jitter: number
@@ -96,7 +97,7 @@ function readConfig(fields: Fields, rules: ConfigRules): ProcessConfig {
   }
   const seconds = (key: string) => fields.whole(key, MAX_SECONDS)
   const limits = fields.object('limits')
-  const backoff = fields.object('reconnect_backoff')
+  const backoff = readBackoff(fields)
   return {
     id: fields.text('id'),
     type: 'ffmpeg',
@@ -106,12 +107,7 @@ function readConfig(fields: Fields, rules: ConfigRules): ProcessConfig {
     options: fields.texts('options'),
     reconnect: fields.flag('reconnect', false),
     reconnect_delay_seconds: seconds('reconnect_delay_seconds'),
-    ...(backoff && {
-      reconnect_backoff: {
-        max_seconds: backoff.whole('max_seconds', MAX_SECONDS, 300),
-        jitter: backoff.number('jitter', 1, DEFAULT_JITTER),
-      },
-    }),
+    ...(backoff && { reconnect_backoff: backoff }),
     autostart: fields.flag('autostart', true),
     stale_timeout_seconds: seconds('stale_timeout_seconds'),
     limits: {
@@ -121,6 +117,13 @@ function readConfig(fields: Fields, rules: ConfigRules): ProcessConfig {
     },
     webrtc: readWebrtc(fields, rules),
   }
+}
+
+function readBackoff(fields: Fields): ProcessConfig['reconnect_backoff'] {
+  const backoff = fields.object('reconnect_backoff')
+  const max_seconds = backoff?.whole('max_seconds', MAX_SECONDS, 300) ?? 0
+  const jitter = backoff?.number('jitter', 1, DEFAULT_JITTER) ?? 0
+  return max_seconds === 0 ? undefined : { max_seconds, jitter }
 }
 
 function readInput(fields: Fields): InputConfig {

@@ -1,10 +1,20 @@
+type Token =
+  | { readonly kind: 'any' | 'one' }
+  | { readonly kind: 'text'; readonly character: string }
+
 /**
- * Whether `text` matches `pattern`, in which * stands for any characters, ?
- * for one, and \ takes the next character as it is. Takes time in proportion
- * to both lengths, whatever the pattern: callers choose it freely.
+ * A function that says whether a text matches `pattern`, in which * stands for
+ * any characters, ? for one, and \ takes the next character as it is. Takes
+ * time in proportion to the square of the text's length at most, whatever the
+ * pattern: callers choose it freely.
  */
-export function matchesGlob(pattern: string, text: string): boolean {
+export function compileGlob(pattern: string): (text: string) => boolean {
   const tokens = tokenize(pattern)
+  const least = tokens.filter(({ kind }) => kind !== 'any').length
+  return text => text.length >= least && matches(tokens, text)
+}
+
+function matches(tokens: readonly Token[], text: string): boolean {
   let at = 0
   let token = 0
   /** Where to go on when what follows the last * does not fit. */
@@ -12,8 +22,8 @@ export function matchesGlob(pattern: string, text: string): boolean {
   while (at < text.length) {
     const wanted = tokens[token]
     if (wanted?.kind === 'any') {
-      retry = { token: token + 1, at }
       token++
+      retry = { token, at }
     } else if (
       wanted?.kind === 'one' ||
       (wanted?.kind === 'text' && wanted.character === text[at])
@@ -31,16 +41,14 @@ export function matchesGlob(pattern: string, text: string): boolean {
   return tokens.slice(token).every(({ kind }) => kind === 'any')
 }
 
-type Token =
-  | { readonly kind: 'any' | 'one' }
-  | { readonly kind: 'text'; readonly character: string }
-
+/** Several * in a row are one. */
 function tokenize(pattern: string): readonly Token[] {
   const tokens: Token[] = []
   for (let at = 0; at < pattern.length; at++) {
     const character = pattern[at] ?? ''
-    if (character === '*') tokens.push({ kind: 'any' })
-    else if (character === '?') tokens.push({ kind: 'one' })
+    if (character === '*') {
+      if (tokens.at(-1)?.kind !== 'any') tokens.push({ kind: 'any' })
+    } else if (character === '?') tokens.push({ kind: 'one' })
     else if (character === '\\' && at + 1 < pattern.length) {
       at++
       tokens.push({ kind: 'text', character: pattern[at] ?? '' })

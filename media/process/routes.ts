@@ -2,7 +2,7 @@ import Router from '@koa/router'
 import type { Context, Next } from 'koa'
 
 import { BodyError, readJsonBody, type BodyErrorCode } from './json-body.ts'
-import { matchesGlob } from './glob.ts'
+import { compileGlob } from './glob.ts'
 import {
   ProcessError,
   problemLines,
@@ -153,11 +153,10 @@ function selectProcesses(
 ): readonly Process[] {
   const ids = new Set(listOf(ctx, 'id'))
   const reference = textOf(ctx, 'reference')
-  const idPattern = textOf(ctx, 'idpattern')
-  const refPattern = textOf(ctx, 'refpattern')
+  const matchesId = compileGlob(textOf(ctx, 'idpattern') || '*')
+  const matchesRef = compileGlob(textOf(ctx, 'refpattern') || '*')
   return processes.filter(({ stored }) => {
-    if (idPattern && !matchesGlob(idPattern, stored.id)) return false
-    if (refPattern && !matchesGlob(refPattern, stored.reference)) return false
+    if (!matchesId(stored.id) || !matchesRef(stored.reference)) return false
     if (reference) return stored.reference === reference
     return ids.size === 0 || ids.has(stored.id)
   })

@@ -91,12 +91,6 @@ export class ProcessStore {
     return Object.keys(this.#records()).length
   }
 
-  /** The `config` of a process as it is in the file. */
-  rawConfig(id: string): unknown {
-    const raw = own(this.#records(), id)
-    return isJsonObject(raw) ? raw['config'] : undefined
-  }
-
   /** What was stored with a process under upstream's metadata. */
   metadata(id: string): unknown {
     const all = this.#metadata()['process']

@@ -5,16 +5,16 @@ import type { Log } from '../../shared/log.ts'
 
 import type { Engine } from '../engine/engine.ts'
 import { ExternalLegs } from '../ingest/external-legs.ts'
-import { LegMonitor } from '../ingest/leg-monitor.ts'
 import { planLegs, type LegPlan } from '../ingest/leg-plan.ts'
 import type { LegFailure } from '../ingest/leg-watch.ts'
 import { ManagedLegs } from '../ingest/managed-legs.ts'
 import type { ExternalWebrtc, ManagedWebrtc } from '../ingest/webrtc-config.ts'
 import type { RunEnd, StreamPort } from '../process/stream-port.ts'
-import type { Addresses } from './endpoints.ts'
-import { openSource, type Source } from './source.ts'
+import type { Source } from './source.ts'
 import type { StreamStatus } from './status.ts'
 import { streamError } from './stream-error.ts'
+import { StreamLife } from './stream-life.ts'
+import type { StreamSettings } from './stream-settings.ts'
 import { streamStatus } from './stream-status.ts'
 import {
   StreamError,
@@ -24,19 +24,6 @@ import {
   type ViewerTransport,
 } from './viewer.ts'
 import { Viewers } from './viewers.ts'
-
-/** What every stream shares. */
-export interface StreamSettings {
-  readonly addresses: Addresses
-  readonly iceConsentTimeoutS: number
-  readonly legTimeoutMs: number
-  /** How long a leg may take to its first RTP; never less than legTimeoutMs. */
-  readonly startGraceMs?: number
-  /** How long a video leg may be without key frame. */
-  readonly keyFrameLimitMs?: number
-  /** How long a payload-type layout without viewers is kept. */
-  readonly feedIdleMs?: number
-}
 
 export interface LiveStreamOptions {
   readonly id: StreamId
@@ -56,27 +43,7 @@ export interface LiveStreamOptions {
   readonly onRemoved: () => void
 }
 
-/** From the start to the stop of a stream, whatever happens to its sender. */
-interface Life {
-  readonly startedAtMs: number
-  readonly ended: AbortController
-  readonly monitor: LegMonitor
-  readonly legs: ManagedLegs | ExternalLegs
-  /** The sender runs. */
-  sending: boolean
-  /** RTP has arrived. */
-  arrived: boolean
-  /** The worker died: the sender's end that follows is not its own. */
-  sourceLost: boolean
-  /** Shared by all who need it first. */
-  opening: Promise<Source> | undefined
-  source: Source | undefined
-}
-
-const WORKER_TIME_LIMIT_MS = 5_000
-const START_GRACE_MS = 5_000
-const KEY_FRAME_LIMIT_MS = 10_000
-const FEED_IDLE_MS = 5_000
+type Life = StreamLife<ManagedLegs | ExternalLegs>
 
 /** A registered stream: its legs, its viewers and how they are doing. */
 export class LiveStream implements ViewerStream, StreamPort {
@@ -88,6 +55,8 @@ export class LiveStream implements ViewerStream, StreamPort {
   readonly #log: Log
   /** undefined: stopped. */
   #life: Life | undefined
+  /** The sender's end that follows is not its own: its worker went. */
+  #sourceLost = false
   #removed = false
 
   constructor(options: LiveStreamOptions) {
@@ -126,10 +95,10 @@ export class LiveStream implements ViewerStream, StreamPort {
     if (legs instanceof ExternalLegs) {
       throw new StreamError('worker', 'Cannot start FFmpeg: ingest is external')
     }
-    const signal = workerTimeLimit(life)
+    const signal = life.timeLimit()
     return this.#orFailed(life, async () => {
       if (!(await legs.sendersReady())) this.#closeSource(life, 'stream-ended')
-      await this.#openSource(life, signal)
+      await life.openSource(signal)
       return legs.outputs(signal)
     })
   }
@@ -142,16 +111,14 @@ export class LiveStream implements ViewerStream, StreamPort {
     const life = this.#life
     if (life === undefined) return
     life.sending = false
-    if (end.asked || life.sourceLost) life.monitor.senderStopped()
+    if (end.asked || this.#sourceLost) life.monitor.senderStopped()
     else life.monitor.senderFailed(causesOf(life, end))
     this.#options.onChange()
   }
 
   async startExternal(): Promise<void> {
     const life = this.#liveOn()
-    await this.#orFailed(life, () =>
-      this.#openSource(life, workerTimeLimit(life)),
-    )
+    await this.#orFailed(life, () => life.openSource(life.timeLimit()))
     if (!life.sending) this.#senderStarted(life)
   }
 
@@ -159,12 +126,8 @@ export class LiveStream implements ViewerStream, StreamPort {
     const life = this.#life
     if (life === undefined) return
     this.#life = undefined
-    life.ended.abort()
-    life.monitor.close()
-    this.#closeSource(life, 'stream-ended')
-    // One that is still being opened closes itself.
-    await life.opening?.catch(() => undefined)
-    life.legs.close()
+    this.#viewers.endAll('stream-ended')
+    await life.close()
     this.#options.onChange()
   }
 
@@ -210,35 +173,27 @@ export class LiveStream implements ViewerStream, StreamPort {
         'Cannot start the stream: it is removed',
       )
     }
+    this.#sourceLost = false
     this.#life ??= this.#start()
-    this.#life.sourceLost = false
     return this.#life
   }
 
   #start(): Life {
-    const { settings } = this.#options
-    const { legTimeoutMs, startGraceMs, keyFrameLimitMs } = settings
-    return {
-      startedAtMs: Date.now(),
-      ended: new AbortController(),
-      monitor: new LegMonitor({
-        plans: this.#plans,
-        limits: {
-          silenceMs: legTimeoutMs,
-          startMs: Math.max(startGraceMs ?? START_GRACE_MS, legTimeoutMs),
-          keyFrameMs: keyFrameLimitMs ?? KEY_FRAME_LIMIT_MS,
-        },
-        onEdge: (kind, edge) => {
-          this.#onLegEdge(kind, edge)
-        },
-      }),
+    const { engine, settings } = this.#options
+    const life: Life = new StreamLife({
+      engine,
+      codecs: this.codecs,
+      plans: this.#plans,
       legs: this.#makeLegs(),
-      sending: false,
-      arrived: false,
-      sourceLost: false,
-      opening: undefined,
-      source: undefined,
-    }
+      settings,
+      onLegEdge: (kind, edge) => {
+        this.#onLegEdge(kind, edge)
+      },
+      onSourceLost: died => {
+        this.#onSourceLost(life, died)
+      },
+    })
+    return life
   }
 
   #makeLegs(): ManagedLegs | ExternalLegs {
@@ -277,55 +232,21 @@ export class LiveStream implements ViewerStream, StreamPort {
     }
   }
 
-  #openSource(life: Life, signal: AbortSignal): Promise<Source> {
-    life.opening ??= this.#open(life, signal).catch((error: unknown) => {
-      life.opening = undefined
-      throw error
-    })
-    return life.opening
-  }
-
-  async #open(life: Life, signal: AbortSignal): Promise<Source> {
-    const { engine, settings } = this.#options
-    const source = await openSource({
-      engine,
-      codecs: this.codecs,
-      legs: life.legs,
-      feedIdleMs: settings.feedIdleMs ?? FEED_IDLE_MS,
-      signal,
-      onLost: () => {
-        this.#onSourceLost(life)
-      },
-    })
-    life.source = source
-    await life.monitor.attach(source.legs)
-    if (!life.ended.signal.aborted) return source
-    this.#closeSource(life, 'stream-ended')
-    throw new StreamError('not-live', 'Cannot start the stream: it was stopped')
-  }
-
   #closeSource(life: Life, why: 'worker-died' | 'stream-ended'): void {
-    const { source } = life
-    life.source = undefined
-    life.opening = source === undefined ? life.opening : undefined
-    life.monitor.detach()
     // Also those on other workers: their pipe has no source any more.
     this.#viewers.endAll(why)
-    source?.close()
+    life.closeSource()
   }
 
-  #onSourceLost(life: Life): void {
-    const { source } = life
-    if (source === undefined) return
-    const { died } = source.worker
+  #onSourceLost(life: Life, died: boolean): void {
     this.#closeSource(life, died ? 'worker-died' : 'stream-ended')
-    // Else it was closed by our own shutdown.
-    if (!died) return
-    life.sourceLost = true
+    this.#sourceLost = true
     life.sending = false
     life.monitor.senderStopped()
-    this.#log.warn('stream lost its worker')
     this.#options.onChange()
+    // Else it was closed by our own shutdown.
+    if (!died) return
+    this.#log.warn('stream lost its worker')
     this.#options.onRestartNeeded()
   }
 
@@ -346,13 +267,6 @@ export class LiveStream implements ViewerStream, StreamPort {
     }
     onChange()
   }
-}
-
-function workerTimeLimit(life: Life): AbortSignal {
-  return AbortSignal.any([
-    life.ended.signal,
-    AbortSignal.timeout(WORKER_TIME_LIMIT_MS),
-  ])
 }
 
 function causesOf(

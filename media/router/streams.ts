@@ -5,8 +5,9 @@ import type { Log } from '../../shared/log.ts'
 import type { Engine } from '../engine/engine.ts'
 import type { ExternalWebrtc, ManagedWebrtc } from '../ingest/webrtc-config.ts'
 import type { StreamRegistry } from '../process/stream-port.ts'
-import { LiveStream, type StreamSettings } from './live-stream.ts'
+import { LiveStream } from './live-stream.ts'
 import type { StreamStatus } from './status.ts'
+import type { StreamSettings } from './stream-settings.ts'
 import type { ViewerStreams } from './viewer.ts'
 
 export interface StreamsOptions {

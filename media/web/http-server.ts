@@ -1,5 +1,7 @@
 import { createServer, type RequestListener, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { promisify } from 'node:util'
+import type { Log } from '../../shared/log.ts'
 import type { Address } from '../../shared/settings.ts'
 
 /** Time that open requests have to end when the server closes, milliseconds. */
@@ -20,11 +22,13 @@ const MAX_CONNECTIONS = 10_000
 /** An HTTP server with limits, and an end. */
 export class HttpServer {
   readonly #server: Server
+  readonly #log: Log
   #closed: Promise<void> | undefined
 
-  constructor(handle: RequestListener) {
+  constructor(handle: RequestListener, log: Log) {
     this.#server = createServer(LIMITS, handle)
     this.#server.maxConnections = MAX_CONNECTIONS
+    this.#log = log
   }
 
   /**
@@ -42,7 +46,16 @@ export class HttpServer {
     })
     const address = await listening.promise
     this.#server.off('error', listening.reject)
+    // Such as EMFILE: that connection is lost, the server must not be.
+    this.#server.on('error', (error: Error) => {
+      this.#log.error('cannot accept a connection', { error })
+    })
     return { host: address.address, port: address.port }
+  }
+
+  /** Connections that are open. */
+  async connections(): Promise<number> {
+    return await promisify(this.#server.getConnections.bind(this.#server))()
   }
 
   /**

@@ -46,6 +46,8 @@ export interface WebOptions {
 export interface Web {
   /** @throws {Error} such as EADDRINUSE */
   listen(address: Address): Promise<Address>
+  /** Connections that are open. */
+  connections(): Promise<number>
   /** Takes no more requests; resolves within a few seconds. Idempotent. */
   close(): Promise<void>
 }
@@ -54,9 +56,10 @@ export interface Web {
 export function createWeb(options: WebOptions): Web {
   const { config, log } = options
   const app = new Koa()
-  // Errors of a response under way, such as a reset connection.
-  app.on('error', (error: unknown) => {
-    log.debug('response failed', { error })
+  // What was thrown is answered before it gets here. Errors with a code, such
+  // as ECONNRESET, are of connections that broke off: nobody's concern.
+  app.on('error', (error: Error) => {
+    if (!('code' in error)) log.error('response failed', { error })
   })
   app.use(answerProblems(log))
   app.use(withoutBasePath(config.publicBasePath))
@@ -74,7 +77,7 @@ export function createWeb(options: WebOptions): Web {
     handle(request, response).catch((error: unknown) => {
       log.error('request failed', { error })
     })
-  })
+  }, log)
 }
 
 function publicRouters(options: WebOptions): readonly Router[] {

@@ -10,9 +10,12 @@ import { identify, isAlive } from '../../ffmpeg/identity.ts'
 import { RunFiles } from '../../ffmpeg/run-files.ts'
 import { capturedLog } from '../fixtures/captured-log.ts'
 import { fakeProgram } from '../fixtures/fake-program.ts'
+import { needFfmpeg } from '../fixtures/need-ffmpeg.ts'
 import { NOWHERE, TONE } from '../fixtures/supervised.ts'
 import { temporaryFolder } from '../fixtures/temporary-folder.ts'
 import { waitFor } from '../fixtures/wait-for.ts'
+
+needFfmpeg(t)
 
 const PARENT = new URL('../fixtures/crashing-parent.ts', import.meta.url)
 

@@ -5,6 +5,7 @@ import t from 'tap'
 
 import { fakeProgram } from '../fixtures/fake-program.ts'
 import { FakeStream } from '../fixtures/fake-streams.ts'
+import { needFfmpeg } from '../fixtures/need-ffmpeg.ts'
 import {
   NOWHERE,
   supervise,
@@ -13,6 +14,8 @@ import {
 } from '../fixtures/supervised.ts'
 import { temporaryFolder } from '../fixtures/temporary-folder.ts'
 import { waitFor } from '../fixtures/wait-for.ts'
+
+needFfmpeg(t)
 
 const AGAIN = { enabled: true, delayMs: 0 }
 

@@ -4,9 +4,12 @@ import t from 'tap'
 
 import { fakeProgram } from '../fixtures/fake-program.ts'
 import { FakeStream } from '../fixtures/fake-streams.ts'
+import { needFfmpeg } from '../fixtures/need-ffmpeg.ts'
 import { NOWHERE, PICTURE, supervise, TONE } from '../fixtures/supervised.ts'
 import { temporaryFolder } from '../fixtures/temporary-folder.ts'
 import { waitFor } from '../fixtures/wait-for.ts'
+
+needFfmpeg(t)
 
 const SOON = { enabled: true, delayMs: 0 }
 

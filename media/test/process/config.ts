@@ -110,6 +110,18 @@ t.test('each problem names its field, all at once', t => {
   t.end()
 })
 
+t.test('a backoff has defaults, and can be taken away', t => {
+  const parse = (reconnect_backoff: unknown) =>
+    parseProcessConfig({ ...LEAST, reconnect_backoff }, RULES)
+  const { reconnect_backoff } = parse({})
+  t.same(reconnect_backoff, { max_seconds: 300, jitter: 0.2 })
+  t.notOk('reconnect_backoff' in parse({ max_seconds: 0 }))
+  const patch = { reconnect_backoff: { max_seconds: 0 } }
+  const patched = parseProcessConfig(mergeJson(parse({}), patch), RULES)
+  t.notOk('reconnect_backoff' in patched)
+  t.end()
+})
+
 t.test('what is no object is no process', t => {
   for (const raw of [undefined, null, 1, 'x', []]) {
     t.same(problems(raw), ['process: expected an object'])

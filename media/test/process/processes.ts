@@ -5,10 +5,13 @@ import t from 'tap'
 
 import { parseProcessConfig } from '../../process/config.ts'
 import { MAX_PROCESSES } from '../../process/processes.ts'
+import { needFfmpeg } from '../fixtures/need-ffmpeg.ts'
 import { NOWHERE, PICTURE } from '../fixtures/supervised.ts'
 import { processList, RULES } from '../fixtures/process-list.ts'
 import { temporaryFolder } from '../fixtures/temporary-folder.ts'
 import { waitFor } from '../fixtures/wait-for.ts'
+
+needFfmpeg(t)
 
 /** A stream whose FFmpeg sends nowhere. */
 const STREAM = {

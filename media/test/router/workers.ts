@@ -68,6 +68,19 @@ await t.test('the worker of a stream is killed', async t => {
   t.equal(stack.engine.udpPorts.counts().inUse, 9, 'leaks no port')
 })
 
+await t.test('the worker ends in a shutdown', async t => {
+  const { stack, stream, own, view } = await playing(t, 42_560, 1)
+  const { transport } = await view()
+  stack.engine.expectEnd()
+  // As Ctrl-C in a terminal does.
+  process.kill(own.pid, 'SIGINT')
+  await until(() => transport.state === 'stream-ended')
+  stream.runEnded({ asked: false, code: 1, signal: null, log: [] })
+  t.same(stack.restartsNeeded, [], 'is no fault')
+  t.equal(stack.reported.length, 0)
+  t.same(stack.engine.workers, [], 'and nothing is started again')
+})
+
 await t.test('FFmpeg ends before it is restarted', async t => {
   const { stack, stream, own, restart } = await playing(t, 42_560, 1)
   process.kill(own.pid, 'SIGKILL')

@@ -3,6 +3,8 @@ import { Refused, view } from './whep-viewer.js'
 
 /** Without a frame for so long, something is wrong although it is connected. */
 const NO_PICTURE_MS = 6_000
+/** A picture that stands still for so long is worth a word. */
+const STILL_MS = 4_000
 /** A lost connection gets so long to come back before ICE is restarted. */
 const PATIENCE_MS = 2_000
 const RETRY_MS = [1_000, 2_000, 4_000, 8_000, 15_000]
@@ -164,29 +166,47 @@ function later(waitMs = 0) {
 }
 
 function onPicture() {
-  if (viewer?.pc.connectionState !== 'connected') return
+  if (element('state').dataset.state !== 'connected') return
   clearTimeout(timer)
   show('playing', 'Playing.')
 }
 
+let decoded = 0
+let decodedAt = 0
+
+/** Frames come as long as the source sends, whatever the connection says. */
+function watchPicture(frames, state) {
+  const now = performance.now()
+  if (frames !== decoded) {
+    decoded = frames
+    decodedAt = now
+    if (state === 'still') show('playing', 'Playing.')
+  } else if (state === 'playing' && now - decodedAt > STILL_MS) {
+    show('still', 'The picture stands still: waiting for the source.')
+  }
+}
+
 async function countFrames() {
-  const text = await numbers().catch(() => '')
-  element('numbers').textContent = text
+  const picture = await pictureStats().catch(() => undefined)
+  const frames = picture?.framesDecoded
+  if (frames === undefined) {
+    element('numbers').textContent = ''
+  } else {
+    document.body.dataset.frames = frames
+    watchPicture(frames, element('state').dataset.state)
+    const { frameWidth = 0, frameHeight = 0, framesPerSecond = 0 } = picture
+    element('numbers').textContent =
+      `${frameWidth}×${frameHeight}, ${Math.round(framesPerSecond)} frames a ` +
+      `second, ${frames} decoded, ${picture.packetsLost} packets lost`
+  }
   setTimeout(() => void countFrames(), 1_000)
 }
 
-async function numbers() {
-  if (viewer === undefined) return ''
+async function pictureStats() {
+  if (viewer === undefined) return undefined
   const reports = [...(await viewer.pc.getStats()).values()]
-  const picture = reports.find(
+  return reports.find(
     ({ type, kind }) => type === 'inbound-rtp' && kind === 'video',
-  )
-  if (picture?.framesDecoded === undefined) return ''
-  document.body.dataset.frames = picture.framesDecoded
-  const { frameWidth = 0, frameHeight = 0, framesPerSecond = 0 } = picture
-  return (
-    `${frameWidth}×${frameHeight}, ${Math.round(framesPerSecond)} frames a ` +
-    `second, ${picture.framesDecoded} decoded, ${picture.packetsLost} packets lost`
   )
 }
 
@@ -197,6 +217,8 @@ for (const name of ['playing', 'timeupdate']) {
 }
 element('sound').addEventListener('click', () => {
   video.muted = !video.muted
+})
+video.addEventListener('volumechange', () => {
   element('sound').textContent = video.muted
     ? 'Turn sound on'
     : 'Turn sound off'

@@ -80,6 +80,52 @@ await t.test('our player', async t => {
     await server.settles(idle)
   })
 
+  await t.test('a lost connection is had back by an ICE restart', async t => {
+    const { page } = await openPage(t, browser)
+    await page.goto(at('/player/h264'))
+    await says(page, 'playing')
+    const pids = server.stack.engine.workers.map(({ pid }) => pid)
+    const thaw = () => {
+      for (const pid of pids) process.kill(pid, 'SIGCONT')
+    }
+    t.teardown(thaw)
+    const patching = page.waitForRequest(request => {
+      return request.method() === 'PATCH'
+    })
+    for (const pid of pids) process.kill(pid, 'SIGSTOP')
+    await says(page, 'starting', 'The connection was lost')
+    await patching
+    thaw()
+    await says(page, 'playing')
+    await waitFor(
+      () =>
+        server.observations.count('whep_requests_total', {
+          route: 'PATCH /api/v3/whep/{id}/{r}',
+          code: '200',
+        }) === 1,
+      'the restart',
+    )
+    t.equal(server.sessions.of('h264').length, 1)
+    await page.goto('about:blank')
+    await server.settles(idle)
+  })
+
+  await t.test(
+    'a source that falls silent is said, and comes back',
+    async t => {
+      const { page } = await openPage(t, browser)
+      await page.goto(at('/player/vp8'))
+      await says(page, 'playing')
+      server.pause('vp8')
+      await says(page, 'still', 'The picture stands still')
+      server.resume('vp8')
+      await says(page, 'playing')
+      t.equal(server.sessions.of('vp8').length, 1, 'the session went on')
+      await page.goto('about:blank')
+      await server.settles(idle)
+    },
+  )
+
   await t.test('the panel provokes a codec mismatch', async t => {
     const { page } = await openPage(t, browser)
     await page.goto(at('/player/h264'))

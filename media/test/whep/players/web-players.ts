@@ -148,6 +148,23 @@ await t.test('players of others', async t => {
       t.equal(server.sessions.slotsTaken, 0)
     })
 
+    await t.test('leaves without DELETE: DTLS says goodbye', async t => {
+      const { page } = await openPage(t, browser)
+      await page.addInitScript(KEEP_PEER)
+      await page.goto(origin.href)
+      await page.evaluate(`${EYEVINN_VIEW}(${endpoint})`)
+      await decodesMore(page)
+      const deleted = () =>
+        server.observations.count('whep_requests_total', {
+          route: 'DELETE /api/v3/whep/{id}/{r}',
+        })
+      const before = deleted()
+      await page.evaluate('player.stop()')
+      await waitFor(() => server.sessions.slotsTaken === 0, 'the slot')
+      t.equal(deleted(), before)
+      t.equal(server.observations.count('ice_failures_total'), 0)
+    })
+
     await t.test('falls back to audio on 406', async t => {
       const { page } = await openPage(t, browser)
       await page.addInitScript(KEEP_PEER + VP8_ONLY)

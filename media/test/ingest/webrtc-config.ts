@@ -1,0 +1,124 @@
+import t from 'tap'
+
+import { parseWebrtcConfig } from '../../ingest/webrtc-config.ts'
+
+const MANAGED = { enabled: true, ingest: 'managed' }
+const EXTERNAL = {
+  enabled: true,
+  ingest: 'external',
+  video: { codec: 'vp8', port: 5_004, payload_type: 96 },
+  audio: { codec: 'opus', port: 5_006, rtcp_port: 5_009, payload_type: 111 },
+}
+
+await t.test('parseWebrtcConfig takes nothing for disabled', t => {
+  for (const raw of [undefined, null, {}, { enabled: false, video: 7 }]) {
+    t.same(parseWebrtcConfig(raw), { enabled: false })
+  }
+  t.end()
+})
+
+await t.test('parseWebrtcConfig fills in defaults', t => {
+  t.same(parseWebrtcConfig({ enabled: true }), {
+    ...MANAGED,
+    video: { codec: 'h264' },
+    audio: { codec: 'opus' },
+  })
+  t.same(
+    parseWebrtcConfig({
+      enabled: true,
+      video: { bitrate_kbit: 800, fps: 25 },
+      audio: 'copy',
+    }),
+    {
+      ...MANAGED,
+      video: { codec: 'h264', bitrate_kbit: 800, fps: 25 },
+      audio: { codec: 'copy' },
+    },
+    'a string is short for its codec',
+  )
+  t.end()
+})
+
+await t.test('parseWebrtcConfig reads external legs', t => {
+  t.same(parseWebrtcConfig(EXTERNAL), {
+    ...EXTERNAL,
+    listen: '127.0.0.1',
+    video: { ...EXTERNAL.video, rtcp_port: 5_005 },
+  })
+  t.match(
+    parseWebrtcConfig({ ...EXTERNAL, audio: undefined, listen: '::1' }),
+    { listen: '::1', audio: { codec: 'none' } },
+    'a kind that is left out is none',
+  )
+  t.end()
+})
+
+const REFUSED: readonly (readonly [raw: unknown, message: string])[] = [
+  [7, 'webrtc: expected an object, got 7'],
+  [[], 'webrtc: expected an object, got []'],
+  [{ enabled: 'yes' }, 'webrtc.enabled: expected true or false, got "yes"'],
+  [
+    { enabled: true, ingest: 'rtmp' },
+    'webrtc.ingest: expected one of managed, external, got "rtmp"',
+  ],
+  [
+    { enabled: true, video: 'av1' },
+    'webrtc.video.codec: expected one of h264, vp8, copy, none, got "av1"',
+  ],
+  [
+    { enabled: true, video: null, audio: { codec: 'aac' } },
+    'webrtc.audio.codec: expected one of opus, copy, none, got "aac"',
+  ],
+  [
+    { enabled: true, video: { fps: 0 } },
+    'webrtc.video.fps: expected a whole number from 1 to 240, got 0',
+  ],
+  [
+    { enabled: true, audio: { bitrate_kbit: 1.5 } },
+    'webrtc.audio.bitrate_kbit: expected a whole number from 6 to 510, got 1.5',
+  ],
+  [
+    { enabled: true, video: 'none', audio: 'none' },
+    'webrtc.audio.codec: expected opus or copy where webrtc.video.codec is ' +
+      'none, got none',
+  ],
+  [
+    { ...EXTERNAL, listen: 'localhost' },
+    'webrtc.listen: expected an IP address, got "localhost"',
+  ],
+  [
+    { ...EXTERNAL, video: { codec: 'h264', port: 0, payload_type: 96 } },
+    'webrtc.video.port: expected a whole number from 1 to 65535, got 0',
+  ],
+  [
+    { ...EXTERNAL, video: { codec: 'h264', port: 65_535, payload_type: 96 } },
+    'webrtc.video.rtcp_port: expected a whole number from 1 to 65535, ' +
+      'got 65536',
+  ],
+  [
+    { ...EXTERNAL, video: { codec: 'h264', port: 5_000 } },
+    'webrtc.video.payload_type: expected a whole number from 0 to 127, ' +
+      'got nothing',
+  ],
+  [
+    { ...EXTERNAL, video: { codec: 'copy', port: 5_000, payload_type: 96 } },
+    'webrtc.video.codec: expected one of h264, vp8, none, got "copy"',
+  ],
+  [
+    { ...EXTERNAL, video: { ...EXTERNAL.video, port: 5_006 } },
+    'webrtc.video.port: expected four different ports for video and audio, ' +
+      'got 5006 twice',
+  ],
+  [
+    { enabled: true, ingest: 'external' },
+    'webrtc.audio.codec: expected opus where webrtc.video.codec is none, ' +
+      'got none',
+  ],
+]
+
+for (const [raw, message] of REFUSED) {
+  await t.test(`parseWebrtcConfig refuses ${JSON.stringify(raw)}`, t => {
+    t.throws(() => parseWebrtcConfig(raw), { name: 'RangeError', message })
+    t.end()
+  })
+}

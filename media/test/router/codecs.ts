@@ -1,0 +1,134 @@
+import { execFile } from 'node:child_process'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import t, { type Test } from 'tap'
+
+import type { MediaKind } from '../../router/viewer.ts'
+import { FfmpegRun, PATTERN_AND_TONE } from '../fixtures/ffmpeg.ts'
+import {
+  managedConfig,
+  startMediaStack,
+  streamId,
+  untilLive,
+  type MediaStack,
+} from '../fixtures/media-stack.ts'
+import { until } from '../fixtures/until.ts'
+import { endViewers, TestViewer, type ViewerTypes } from '../fixtures/viewer.ts'
+
+const CHROMIUM = { video: 108, rtx: 109, audio: 111 }
+
+t.setTimeout(120_000)
+t.teardown(endViewers)
+
+const folder = t.testdir()
+const stack = await startMediaStack(42_920, {
+  ports: 30,
+  keyFrameLimitMs: 1_500,
+})
+t.teardown(() => stack.close())
+
+/** Encodes a pattern and a tone into a file, to be read as it plays. */
+async function fileOf(name: string, codecs: readonly string[]) {
+  const path = join(folder, name)
+  await promisify(execFile)('ffmpeg', [
+    ...['-loglevel', 'error', '-t', '60', '-f', 'lavfi', '-i'],
+    ...['testsrc2=size=320x180:rate=15', '-t', '60', '-f', 'lavfi', '-i'],
+    ...['sine=frequency=440', ...codecs, path],
+  ])
+  return ['-re', '-i', path]
+}
+
+const X264 = [
+  ...['-c:v', 'libx264', '-preset', 'ultrafast', '-bf', '0'],
+  ...['-pix_fmt', 'yuv420p'],
+]
+
+async function start(
+  t: Test,
+  id: string,
+  webrtc: object,
+  inputs: readonly string[] = PATTERN_AND_TONE,
+) {
+  const stream = stack.streams.add(streamId(id), managedConfig(webrtc))
+  const ffmpeg = await FfmpegRun.start(stream, inputs)
+  t.teardown(async () => {
+    await ffmpeg.stop()
+    await stream.remove()
+    await until(() => portsInUse(stack) === 0)
+  })
+  await untilLive(stream)
+  return stream
+}
+
+function portsInUse({ engine }: MediaStack): number {
+  return engine.udpPorts.counts().inUse
+}
+
+async function plays(
+  t: Test,
+  stream: Parameters<typeof TestViewer.open>[0],
+  types: ViewerTypes,
+  kinds: readonly MediaKind[],
+) {
+  const viewer = await TestViewer.open(stream, types)
+  t.teardown(() => {
+    viewer.close()
+  })
+  await Promise.all(kinds.map(kind => viewer.plays(kind)))
+  t.same(
+    viewer.transport.sent.map(({ kind }) => kind),
+    kinds,
+  )
+}
+
+await t.test('VP8 plays', async t => {
+  const stream = await start(t, 'vp8', { video: { codec: 'vp8', fps: 15 } })
+  t.same(stream.codecs, { video: 'vp8', audio: 'opus' })
+  const types = { video: 96, rtx: 97, audio: 111, videoCodec: 'vp8' } as const
+  await plays(t, stream, types, ['video', 'audio'])
+  t.equal(portsInUse(stack), 9, 'without pipe under the types of Chromium')
+})
+
+await t.test('H264 copied from MP4 plays for who joins late', async t => {
+  const inputs = await fileOf('copy.mp4', [...X264, '-g', '15'])
+  const stream = await start(t, 'copy', { video: 'copy' }, inputs)
+  await until(() => (stream.status.legs.video?.packets ?? 0) > 100)
+  await plays(t, stream, CHROMIUM, ['video', 'audio'])
+  t.equal(stream.status.degraded, false)
+})
+
+await t.test('Opus is copied', async t => {
+  const inputs = await fileOf('copy.mkv', [...X264, '-c:a', 'libopus'])
+  const stream = await start(t, 'opus', { audio: 'copy' }, inputs)
+  await plays(t, stream, CHROMIUM, ['video', 'audio'])
+})
+
+await t.test('video alone plays', async t => {
+  const stream = await start(t, 'video', { audio: 'none' })
+  t.equal(portsInUse(stack), 4)
+  t.same(stream.codecs, { video: 'h264' })
+  await plays(t, stream, { video: 108, rtx: 109 }, ['video'])
+  t.equal(portsInUse(stack), 5)
+})
+
+await t.test('audio alone plays', async t => {
+  const stream = await start(t, 'audio', { video: 'none' })
+  t.equal(portsInUse(stack), 4)
+  t.same(stream.codecs, { audio: 'opus' })
+  await plays(t, stream, { audio: 111 }, ['audio'])
+})
+
+await t.test('video without key frames is degraded', async t => {
+  // Key frames 4 s apart, where 1.5 s are allowed.
+  const inputs = await fileOf('rare.mp4', [...X264, '-g', '60'])
+  const stream = await start(t, 'rare', { video: 'copy' }, inputs)
+  await until(() => stream.status.degraded)
+  t.match(stream.status, {
+    state: 'live',
+    degraded_reason: /^video: no key frame for .* \(is the SPS sent/,
+    legs: { video: { state: 'live' } },
+  })
+  t.equal(stack.reported.length, 0, 'and no leg has failed')
+  await until(() => !stream.status.degraded)
+  t.pass('until the next one')
+})

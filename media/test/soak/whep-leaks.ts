@@ -1,0 +1,172 @@
+/**
+ * 1,000 sessions, opened and ended in every way there is: afterwards ports,
+ * slots, the worker's transports and consumers, file descriptors and heap are
+ * where they were.
+ */
+import { readdirSync } from 'node:fs'
+import { connect } from 'node:net'
+import { setTimeout as wait } from 'node:timers/promises'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
+import { cleanup } from 'node-datachannel'
+import { observer } from 'mediasoup'
+import type { Worker } from 'mediasoup/types'
+import t from 'tap'
+import { waitFor } from '../fixtures/wait-for.ts'
+import { locationOf } from '../whep/fixtures/assertions.ts'
+import { H264, LiveServer, VP8 } from '../whep/fixtures/live-server.ts'
+import {
+  CHROMIUM,
+  fragmentOf,
+  GSTREAMER,
+  OBS,
+} from '../whep/fixtures/offers.ts'
+import { Peer } from '../whep/fixtures/peer.ts'
+
+t.teardown(cleanup)
+
+const SESSIONS = 1_000
+const AT_ONCE = 10
+const ICE_TIMEOUT_MS = 1_000
+/** Compiled code and the like; 1,000 leaked sessions would be more. */
+const HEAP_SLACK_BYTES = 5e6
+
+const workers: Worker[] = []
+observer.on('newworker', worker => workers.push(worker))
+
+/** What could leak. */
+async function measure(server: LiveServer) {
+  const handlers = await Promise.all(
+    workers.map(async worker => {
+      const { channelMessageHandlers } = await worker.dump()
+      return channelMessageHandlers.channelRequestHandlers.length
+    }),
+  )
+  const descriptors = (pid: number) => readdirSync(`/proc/${pid}/fd`).length
+  return {
+    ports: server.portsInUse,
+    slots: server.sessions.slotsTaken,
+    workerHandlers: handlers.reduce((sum, count) => sum + count, 0),
+    workerDescriptors: workers.map(({ pid }) => descriptors(pid)),
+    descriptors: descriptors(process.pid),
+  }
+}
+
+setFlagsFromString('--expose-gc')
+const collectGarbage = runInNewContext('gc') as () => void
+
+function heapBytes(): number {
+  collectGarbage()
+  return process.memoryUsage().heapUsed
+}
+
+const WAYS = {
+  deleted: async server => {
+    await remove(server, locationOf(await server.post('h264', CHROMIUM)))
+  },
+  'deleted under another layout': async server => {
+    await remove(server, locationOf(await server.post('h264', OBS)))
+  },
+  'played, then deleted': async server => {
+    const peer = await playing(server)
+    await peer.leave()
+  },
+  'played and restarted, then deleted': async server => {
+    const peer = await playing(server)
+    const credentials = { ufrag: 'newU', pwd: 'n'.repeat(22) }
+    await fetch(peer.location, {
+      method: 'PATCH',
+      headers: {
+        'Content-Type': 'application/trickle-ice-sdpfrag',
+        'If-Match': peer.etag,
+      },
+      body: fragmentOf(peer.offer, credentials),
+    })
+    await peer.leave()
+  },
+  'played, then kicked': async server => {
+    const peer = await playing(server)
+    const { pathname } = new URL(peer.location)
+    const [id = '', session = ''] = pathname.split('/').slice(-2)
+    await fetch(
+      new URL(`/api/v3/webrtc/streams/${id}/peers/${session}`, server.base),
+      { method: 'DELETE' },
+    )
+    peer.close()
+  },
+  'never connected': async server => {
+    await (await server.post('h264', GSTREAMER)).arrayBuffer()
+  },
+  malformed: async server => {
+    await (await server.post('h264', CHROMIUM.slice(0, 400))).arrayBuffer()
+  },
+  mismatched: async server => {
+    await (await server.post('vp8', OBS)).arrayBuffer()
+  },
+  'hung up in the body': async server => {
+    const socket = connect(Number(server.base.port), '127.0.0.1')
+    socket.on('error', () => undefined)
+    socket.write(
+      'POST /api/v3/whep/h264 HTTP/1.1\r\nHost: x\r\n' +
+        'Content-Type: application/sdp\r\nContent-Length: 999\r\n\r\nv=0',
+    )
+    await wait(5)
+    socket.destroy()
+  },
+  'hung up before the answer': async server => {
+    const socket = connect(Number(server.base.port), '127.0.0.1')
+    socket.on('error', () => undefined)
+    socket.write(
+      'POST /api/v3/whep/h264 HTTP/1.1\r\nHost: x\r\n' +
+        'Content-Type: application/sdp\r\n' +
+        `Content-Length: ${CHROMIUM.length}\r\n\r\n${CHROMIUM}`,
+    )
+    await wait(5)
+    socket.resetAndDestroy()
+  },
+} as const satisfies Record<string, (server: LiveServer) => Promise<void>>
+
+async function remove(server: LiveServer, path: string): Promise<void> {
+  await fetch(new URL(path, server.base), { method: 'DELETE' })
+}
+
+async function playing(server: LiveServer): Promise<Peer> {
+  const peer = new Peer({ audio: { payloadType: 111 } })
+  const status = await peer.view(server.endpoint('h264'))
+  if (status !== 201) throw new Error(`POST gave ${status}`)
+  await peer.plays(5)
+  return peer
+}
+
+await t.test('1,000 sessions leave nothing behind', async t => {
+  const server = await LiveServer.start(t, {
+    firstPort: 44_000,
+    ports: 200,
+    streams: { h264: H264, vp8: VP8 },
+    iceTimeoutMs: ICE_TIMEOUT_MS,
+  })
+  const idle = server.portsInUse
+  const ways = Object.values(WAYS)
+  const run = async (sessions: number) => {
+    let next = 0
+    const work = async () => {
+      while (next < sessions) await ways[next++ % ways.length]?.(server)
+    }
+    await Promise.all(Array.from({ length: AT_ONCE }, work))
+    await server.settles(idle)
+  }
+
+  // What is made once, such as pools and caches, is there after this.
+  await run(100)
+  const before = await measure(server)
+  const heapBefore = heapBytes()
+  await run(SESSIONS)
+  const after = await waitFor(async () => {
+    const now = await measure(server)
+    return now.descriptors <= before.descriptors && now
+  }, 'file descriptors')
+  t.same(after, { ...before, descriptors: after.descriptors })
+  const grownBytes = heapBytes() - heapBefore
+  t.comment(`heap grew by ${Math.round(grownBytes / 1e3)} kB`)
+  t.ok(grownBytes < HEAP_SLACK_BYTES, 'the heap')
+})

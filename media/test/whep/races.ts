@@ -1,0 +1,234 @@
+/** What happens at once, or in the wrong order (row C16). */
+import { connect, type Socket } from 'node:net'
+import t from 'tap'
+import { StreamError } from '../../router/viewer.ts'
+import { waitFor } from '../fixtures/wait-for.ts'
+import { assertProblem, locationOf } from './fixtures/assertions.ts'
+import { FakeClock } from './fixtures/fake-clock.ts'
+import { CHROMIUM, fragmentOf } from './fixtures/offers.ts'
+import { WhepServer } from './fixtures/whep-server.ts'
+
+const RESTART = fragmentOf(CHROMIUM, { ufrag: 'newU', pwd: 'n'.repeat(22) })
+const DELETE = { method: 'DELETE' }
+
+/** A promise to hold something up with, and whether it was reached. */
+function gate() {
+  const reached = Promise.withResolvers<undefined>()
+  const open = Promise.withResolvers<undefined>()
+  return {
+    reached: reached.promise,
+    open: () => {
+      open.resolve(undefined)
+    },
+    pass: () => {
+      reached.resolve(undefined)
+      return open.promise
+    },
+  }
+}
+
+t.test('DELETE overtakes a restart: the PATCH is 404', async t => {
+  const server = await WhepServer.start(t)
+  const path = locationOf(await server.post('av', CHROMIUM))
+  const { reached, open, pass } = gate()
+  server.av.last.onRestart = pass
+  const patching = server.patch(path, RESTART, { 'If-Match': '*' })
+  await reached
+  t.equal((await server.request(path, DELETE)).status, 204)
+  t.equal(server.sessions.slotsTaken, 0)
+  open()
+  await assertProblem(t, await patching, 404, 'session-ended')
+})
+
+t.test('a PATCH that waits for a restart is told of the end', async t => {
+  const server = await WhepServer.start(t)
+  const path = locationOf(await server.post('av', CHROMIUM))
+  const { reached, open, pass } = gate()
+  server.av.last.onRestart = pass
+  const patching = server.patch(path, RESTART, { 'If-Match': '*' })
+  await reached
+  const waiting = server.patch(path, fragmentOf(CHROMIUM), { 'If-Match': '*' })
+  server.av.last.become('stream-ended')
+  open()
+  await assertProblem(t, await patching, 404, 'session-ended')
+  await assertProblem(t, await waiting, 404, 'session-ended')
+})
+
+t.test('PATCHes that wait for a restart are bounded', async t => {
+  const server = await WhepServer.start(t)
+  const path = locationOf(await server.post('av', CHROMIUM))
+  const { reached, open, pass } = gate()
+  server.av.last.onRestart = pass
+  const patch = (body: string) => server.patch(path, body, { 'If-Match': '*' })
+  const patching = patch(RESTART)
+  await reached
+  let refused = 0
+  const waiting = Array.from({ length: 150 }, async () => {
+    const { status } = await patch(fragmentOf(CHROMIUM))
+    if (status === 429) refused++
+    return status
+  })
+  await waitFor(() => refused === 51, 'all of them')
+  open()
+  t.equal((await patching).status, 200)
+  const statuses = await Promise.all(waiting)
+  const count = (status: number) =>
+    statuses.filter(each => each === status).length
+  // Those that waited name the credentials from before: a restart again.
+  t.equal(count(200) + count(204), 99)
+  t.equal(count(429), 51)
+})
+
+t.test('a frozen worker: the restart is 504, the session goes on', async t => {
+  const clock = new FakeClock()
+  const server = await WhepServer.start(t, { clock })
+  const path = locationOf(await server.post('av', CHROMIUM))
+  server.av.last.become('connected')
+  const { reached, open, pass } = gate()
+  server.av.last.onRestart = pass
+  const patching = server.patch(path, RESTART, { 'If-Match': '*' })
+  await reached
+  clock.advance(5_000)
+  await assertProblem(t, await patching, 504, 'worker-timeout')
+  open()
+  t.equal(server.sessions.of('av')[0]?.state.at, 'connected')
+  t.equal(server.observations.count('ice_failures_total'), 0)
+})
+
+t.test('a transport that connects after DELETE is not heard', async t => {
+  const server = await WhepServer.start(t)
+  const path = locationOf(await server.post('av', CHROMIUM))
+  await server.request(path, DELETE)
+  server.av.last.become('connected')
+  t.equal(server.observations.count('ice_establishment_duration_seconds'), 0)
+})
+
+t.test('the stream is stopped while a POST waits: 409', async t => {
+  const server = await WhepServer.start(t)
+  const { reached, open, pass } = gate()
+  server.av.before = async () => {
+    await pass()
+    throw new StreamError('not-live', 'stopped')
+  }
+  const posting = server.post('av', CHROMIUM)
+  await reached
+  open()
+  await assertProblem(t, await posting, 409, 'stream-not-live')
+  t.equal(server.sessions.slotsTaken, 0)
+})
+
+t.test('500 POSTs at once fill the caps to the last place', async t => {
+  const server = await WhepServer.start(t, {
+    caps: { total: 90, perStream: 40 },
+  })
+  const streams = [server.av, server.vp8, server.video]
+  for (const stream of streams) {
+    // Each is answered at a time of its own, and some not at all.
+    let number = 0
+    stream.before = async () => {
+      number++
+      const turns = (number * 7) % 5
+      for (let i = 0; i < turns; i++) await Promise.resolve()
+      if (number % 10 === 0) throw new StreamError('worker', 'refused')
+    }
+  }
+  const statuses = await Promise.all(
+    Array.from({ length: 500 }, async (_, i) => {
+      const response = await server.post(streams[i % 3]?.id ?? '', CHROMIUM)
+      await response.arrayBuffer()
+      return response.status
+    }),
+  )
+  t.same([...new Set(statuses)].toSorted(), [201, 503])
+  const admitted = statuses.filter(status => status === 201).length
+  t.equal(server.sessions.slotsTaken, admitted)
+  t.equal(admitted, 90, 'not one more, and a failure takes no place')
+  for (const { id } of streams) t.ok(server.sessions.of(id).length <= 40)
+  const capped = server.observations.count('cap_rejections_total')
+  const refused = server.observations.count('whep_requests_total', {
+    code: '503',
+  })
+  t.ok(capped > 0 && capped <= refused)
+  const paths = streams.flatMap(({ id }) =>
+    server.sessions.of(id).map(session => `/api/v3/whep/${id}/${session.id}`),
+  )
+  await Promise.all(paths.map(path => server.request(path, DELETE)))
+  t.equal(server.sessions.slotsTaken, 0)
+  for (const stream of streams) t.equal(stream.open, 0)
+})
+
+/** Sends raw bytes to the server. */
+function send(server: WhepServer, text: string): Socket {
+  const socket = connect(Number(server.base.port), '127.0.0.1')
+  socket.on('error', () => undefined)
+  socket.write(text)
+  return socket
+}
+
+const head = (length: number) =>
+  'POST /api/v3/whep/av HTTP/1.1\r\nHost: x\r\n' +
+  `Content-Type: application/sdp\r\nContent-Length: ${length}\r\n\r\n`
+
+t.test('a client that hangs up in its body leaves nothing', async t => {
+  const clock = new FakeClock()
+  const server = await WhepServer.start(t, { clock })
+  const sockets = Array.from({ length: 50 }, () =>
+    send(server, head(1_000) + 'v=0\r\n'),
+  )
+  await server.request('/ping')
+  for (const socket of sockets) socket.destroy()
+  await waitFor(async () => (await server.connections()) <= 1, 'the ends')
+  t.equal(server.sessions.slotsTaken, 0)
+  t.equal(clock.pending, 0)
+  t.equal(server.observations.all.length, 0, 'no answer, so none is counted')
+  t.same(server.logged, [], 'and it is no error')
+})
+
+t.test('a client that hangs up while the worker works', async t => {
+  const clock = new FakeClock()
+  const server = await WhepServer.start(t, { clock })
+  const { reached, open, pass } = gate()
+  server.av.before = pass
+  const socket = send(server, head(CHROMIUM.length) + CHROMIUM)
+  await reached
+  t.equal(server.sessions.slotsTaken, 1)
+  socket.destroy()
+  await waitFor(() => server.sessions.slotsTaken === 0, 'the slot')
+  open()
+  await waitFor(() => server.av.open === 0, 'the late transport')
+  t.equal(clock.pending, 0)
+  t.equal(server.observations.all.length, 0)
+})
+
+t.test('a client that hangs up before it reads the answer', async t => {
+  const clock = new FakeClock()
+  const server = await WhepServer.start(t, { clock })
+  const { reached, open, pass } = gate()
+  server.av.before = async signal => {
+    await pass()
+    // What the worker does regardless.
+    signal.throwIfAborted()
+  }
+  const socket = send(server, head(CHROMIUM.length) + CHROMIUM)
+  await reached
+  socket.resetAndDestroy()
+  open()
+  await waitFor(() => server.sessions.slotsTaken === 0, 'the slot')
+  t.equal(server.av.open, 0)
+  t.equal(clock.pending, 0)
+  t.equal(server.observations.count('ice_failures_total'), 0)
+})
+
+t.test('the server is closed while a POST waits: 503', async t => {
+  const server = await WhepServer.start(t)
+  const { reached, pass } = gate()
+  server.av.before = pass
+  const posting = server.post('av', CHROMIUM)
+  await reached
+  const closing = server.sessions.close()
+  await assertProblem(t, await posting, 503, 'shutting-down')
+  await closing
+  const late = await server.post('av', CHROMIUM)
+  await assertProblem(t, late, 503, 'shutting-down')
+  t.equal(server.observations.count('ice_failures_total'), 0)
+})
