@@ -42,9 +42,13 @@ async function startGrafana(t: Test): Promise<string> {
 t.test('verify', async t => {
   if (requireProgram(t, 'prometheus') === undefined) return
   const stack = await startStack(t, {
-    udpPort: 41_300,
+    udpPort: 41_350,
     processes: [testStream('demo')],
-    media: { CORE_ID: CORE, CORE_API_TOKEN: 'token-of-the-api' },
+    media: {
+      CORE_WEBRTC_UDP_MAX_PORT: '41399',
+      CORE_ID: CORE,
+      CORE_API_TOKEN: 'token-of-the-api',
+    },
     exporter: { CORE_ID: CORE },
   })
   const prometheus = await startBundlePrometheus(t, {
