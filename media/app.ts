@@ -8,7 +8,6 @@ import type { Address, SettingsSource } from '../shared/settings.ts'
 import { SETTINGS, type Config } from './config.ts'
 import { Engine } from './engine/engine.ts'
 import { findWorkerBinary } from './engine/worker-binary.ts'
-import { systemClock as processClock } from './ffmpeg/clock.ts'
 import { RunFiles } from './ffmpeg/run-files.ts'
 import { parseWebrtcConfig } from './ingest/webrtc-config.ts'
 import { Outbox, type View } from './outbox/outbox.ts'
@@ -20,7 +19,7 @@ import { createRunner } from './process/runners.ts'
 import { ProcessStore } from './process/store.ts'
 import { Streams } from './router/streams.ts'
 import { createWeb, type Web } from './web/web.ts'
-import { systemClock } from './whep/clock.ts'
+import { systemClock } from './clock.ts'
 import { Sessions } from './whep/sessions.ts'
 
 export interface AppOptions {
@@ -145,7 +144,7 @@ export async function startApp(
           ffmpegBinary: config.ffmpegBinary,
           searchPath: env['PATH'] ?? '',
           runFiles,
-          clock: processClock,
+          clock: systemClock,
           log: processLog,
           random: Math.random,
         }),

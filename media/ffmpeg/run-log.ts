@@ -1,4 +1,4 @@
-import type { Clock } from './clock.ts'
+import type { Clock } from '../clock.ts'
 
 /** How a run ended, in upstream's words. */
 export type ExitState = 'finished' | 'failed' | 'killed'
@@ -112,7 +112,7 @@ export class RunLog {
   }
 
   #unixSeconds(): number {
-    return Math.floor(this.#clock.now() / 1000)
+    return Math.floor(this.#clock.epochMs() / 1000)
   }
 }
 

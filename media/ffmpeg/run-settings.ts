@@ -1,6 +1,6 @@
 import type { Log } from '../../shared/log.ts'
 import type { StreamPort } from '../process/stream-port.ts'
-import type { Clock } from './clock.ts'
+import type { Clock } from '../clock.ts'
 import type { ReconnectPolicy } from './reconnect.ts'
 import type { RunFiles } from './run-files.ts'
 import type { RunBounds } from './run.ts'

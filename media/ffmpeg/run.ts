@@ -1,5 +1,5 @@
 import { PROGRESS_FD, startChild, type Child, type ChildExit } from './child.ts'
-import type { Clock } from './clock.ts'
+import type { Clock } from '../clock.ts'
 import { LimitWatch, NO_USAGE, type Limits, type Usage } from './limits.ts'
 import {
   hasMoved,
@@ -65,7 +65,7 @@ export class Run {
   constructor(options: RunOptions) {
     this.#options = options
     this.#watch = new LimitWatch(options.bounds.limits)
-    this.#movedMs = options.clock.elapsed()
+    this.#movedMs = options.clock.steadyMs()
     this.#child = startChild({
       ...options,
       onProgressLine: progressReader(progress => {
@@ -103,7 +103,7 @@ export class Run {
    */
   end(killAfterMs = this.#options.bounds.killAfterMs): void {
     if (this.#gone) return
-    const killAtMs = this.#options.clock.elapsed() + killAfterMs
+    const killAtMs = this.#options.clock.steadyMs() + killAfterMs
     if (this.#killer === undefined) this.#child.signal('SIGINT')
     else if (this.#killer.atMs <= killAtMs) return
     clearTimeout(this.#killer?.timer)
@@ -116,7 +116,7 @@ export class Run {
 
   #take(progress: Progress): void {
     if (hasMoved(this.#progress, progress)) {
-      this.#movedMs = this.#options.clock.elapsed()
+      this.#movedMs = this.#options.clock.steadyMs()
     }
     this.#progress = progress
     this.#options.onProgress()
@@ -129,7 +129,7 @@ export class Run {
   }
 
   async #sample(): Promise<void> {
-    const nowMs = this.#options.clock.elapsed()
+    const nowMs = this.#options.clock.steadyMs()
     const usage = await this.#meter?.sample(nowMs)
     // It exited while we looked.
     if (this.#gone || usage === undefined) return

@@ -64,7 +64,7 @@ export class Supervisor {
     this.#parts = parts
     this.#log = parts.log.with({ process: settings.id })
     this.#runLog = new RunLog(parts.clock)
-    this.#state = { at: 'finished', sinceMs: parts.clock.elapsed() }
+    this.#state = { at: 'finished', sinceMs: parts.clock.steadyMs() }
   }
 
   /**
@@ -110,7 +110,7 @@ export class Supervisor {
 
   status(): SupervisorStatus {
     const state = this.#state
-    const nowMs = this.#parts.clock.elapsed()
+    const nowMs = this.#parts.clock.steadyMs()
     const retry = 'retry' in state ? state.retry : undefined
     const run = 'run' in state ? state.run : undefined
     return {
@@ -313,7 +313,7 @@ export class Supervisor {
   }
 
   #elapsed(): number {
-    return this.#parts.clock.elapsed()
+    return this.#parts.clock.steadyMs()
   }
 }
 

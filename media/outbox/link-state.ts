@@ -1,4 +1,4 @@
-import type { Cancel } from './clock.ts'
+import type { Cancel } from '../clock.ts'
 import type { Connection } from './connection.ts'
 
 /** What a batch in flight waits with. */

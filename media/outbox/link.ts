@@ -11,7 +11,7 @@ import {
 } from '../../shared/limits.ts'
 import type { Log } from '../../shared/log.ts'
 import type { Cells } from './cells.ts'
-import type { Cancel, Clock } from './clock.ts'
+import type { Cancel, Clock } from '../clock.ts'
 import { Connection } from './connection.ts'
 import { exchangeOf, type LinkState } from './link-state.ts'
 import { OnceLog } from './once-log.ts'

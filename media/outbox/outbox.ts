@@ -7,7 +7,7 @@ import {
 } from '../../shared/limits.ts'
 import type { Log } from '../../shared/log.ts'
 import { Cells } from './cells.ts'
-import { systemClock, type Cancel, type Clock } from './clock.ts'
+import { systemClock, type Cancel, type Clock } from '../clock.ts'
 import { Link } from './link.ts'
 import { OnceLog } from './once-log.ts'
 
@@ -130,7 +130,7 @@ export class Outbox {
         )
       }
       const ids = new Set<string>(streams.map(({ id }) => id))
-      this.#cells.retire(ids, this.#clock.nowMs())
+      this.#cells.retire(ids, this.#clock.steadyMs())
       return { kind: 'snapshot', streams, udpPorts }
     } catch (error) {
       this.#log.once('warn', 'state for metrics cannot be read', { error })

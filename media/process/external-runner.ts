@@ -1,5 +1,5 @@
 import type { Log } from '../../shared/log.ts'
-import type { Clock } from '../ffmpeg/clock.ts'
+import type { Clock } from '../clock.ts'
 import { NO_USAGE } from '../ffmpeg/limits.ts'
 import { NO_PROGRESS } from '../ffmpeg/progress.ts'
 import { reconnectDelayMs, type ReconnectPolicy } from '../ffmpeg/reconnect.ts'
@@ -43,7 +43,7 @@ export class ExternalRunner implements Runner {
   constructor(parts: ExternalParts) {
     this.#parts = parts
     this.#runLog = new RunLog(parts.clock)
-    this.#sinceMs = parts.clock.elapsed()
+    this.#sinceMs = parts.clock.steadyMs()
   }
 
   start(): void {
@@ -77,7 +77,7 @@ export class ExternalRunner implements Runner {
   }
 
   status(): SupervisorStatus {
-    const nowMs = this.#parts.clock.elapsed()
+    const nowMs = this.#parts.clock.steadyMs()
     const retry = this.#state.at === 'failed' ? this.#state.retry : undefined
     return {
       exec: this.#state.at,
@@ -124,7 +124,7 @@ export class ExternalRunner implements Runner {
     const timer = setTimeout(() => {
       this.start()
     }, delayMs)
-    const atMs = this.#parts.clock.elapsed() + delayMs
+    const atMs = this.#parts.clock.steadyMs() + delayMs
     this.#enter({ at: 'failed', retry: { timer, atMs } })
   }
 
@@ -134,6 +134,6 @@ export class ExternalRunner implements Runner {
 
   #enter(state: State): void {
     this.#state = state
-    this.#sinceMs = this.#parts.clock.elapsed()
+    this.#sinceMs = this.#parts.clock.steadyMs()
   }
 }

@@ -1,5 +1,5 @@
 import type { Log } from '../../shared/log.ts'
-import type { Clock } from '../ffmpeg/clock.ts'
+import type { Clock } from '../clock.ts'
 import type { ReconnectPolicy } from '../ffmpeg/reconnect.ts'
 import type { RunFiles } from '../ffmpeg/run-files.ts'
 import { Supervisor } from '../ffmpeg/supervisor.ts'

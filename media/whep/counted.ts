@@ -2,7 +2,7 @@ import type { RouterContext } from '@koa/router'
 import { WHEP_ROUTES, type Report } from '../../shared/catalogue.ts'
 import { UNKNOWN_STREAM, type StreamId } from '../../shared/ids.ts'
 import type { Handler } from './by-verb.ts'
-import type { Clock } from './clock.ts'
+import type { Clock } from '../clock.ts'
 import { toProblem } from './problem.ts'
 
 export type CountedVerb = keyof typeof WHEP_ROUTES
@@ -25,7 +25,7 @@ export function counted(
 ): Handler {
   const route = WHEP_ROUTES[verb]
   return async ctx => {
-    const startMs = clock.now()
+    const startMs = clock.steadyMs()
     const done = (status: number) => {
       if (ctx.res.destroyed) return
       const stream_id = streamOf(ctx) ?? UNKNOWN_STREAM
@@ -36,7 +36,7 @@ export function counted(
       report({
         family: 'dragonfork_webrtc_whep_request_duration_seconds',
         labels: { route, stream_id },
-        value: (clock.now() - startMs) / 1000,
+        value: (clock.steadyMs() - startMs) / 1000,
       })
     }
     try {

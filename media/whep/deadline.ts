@@ -1,5 +1,5 @@
 import { StreamError } from '../router/viewer.ts'
-import type { Clock } from './clock.ts'
+import type { Clock } from '../clock.ts'
 
 export interface DeadlineOptions<Value> {
   readonly clock: Clock
@@ -25,7 +25,7 @@ export async function withinDeadline<Value>(
     stop.abort()
     cut.reject(new StreamError('deadline', 'Cannot wait for the worker longer'))
   }
-  const timer = clock.after(timeoutMs, abort)
+  const cancelTimer = clock.after(timeoutMs, abort)
   gone?.addEventListener('abort', abort, { once: true })
   const working = work(stop.signal)
   try {
@@ -36,7 +36,7 @@ export async function withinDeadline<Value>(
     working.then(discard, () => undefined)
     throw error
   } finally {
-    timer.cancel()
+    cancelTimer()
     gone?.removeEventListener('abort', abort)
   }
 }

@@ -1,6 +1,6 @@
 import type { IceParameters } from 'mediasoup/types'
 import { StreamError, type ViewerTransport } from '../router/viewer.ts'
-import type { Clock } from './clock.ts'
+import type { Clock } from '../clock.ts'
 import { withinDeadline } from './deadline.ts'
 import { createEntityTag, type EntityTag } from './entity-tag.ts'
 import {

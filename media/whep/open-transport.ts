@@ -6,7 +6,7 @@ import {
   type ViewerTransport,
 } from '../router/viewer.ts'
 import { notLive } from './agreement.ts'
-import type { Clock } from './clock.ts'
+import type { Clock } from '../clock.ts'
 import { withinDeadline } from './deadline.ts'
 import { Problem } from './problem.ts'
 

@@ -1,5 +1,5 @@
 import { isIPv6 } from 'node:net'
-import type { Clock } from './clock.ts'
+import type { Clock } from '../clock.ts'
 
 /** Most addresses remembered; the one unseen for longest is forgotten. */
 const MAX_ADDRESSES = 10_000
@@ -39,7 +39,7 @@ export class RateLimit {
   }
 
   #refilled(network: string): Bucket {
-    const nowMs = this.#clock.now()
+    const nowMs = this.#clock.steadyMs()
     const bucket = this.#buckets.get(network) ?? {
       tokens: this.#perMinute,
       filledMs: nowMs,

@@ -4,7 +4,7 @@ import type { ViewerStream, ViewerStreams } from '../router/viewer.ts'
 import { checkBearer } from './bearer.ts'
 import { readBody } from './body.ts'
 import { byVerb, type Handler } from './by-verb.ts'
-import type { Clock } from './clock.ts'
+import type { Clock } from '../clock.ts'
 import { answerPreflight } from './cors.ts'
 import { counted } from './counted.ts'
 import { hangUpOf } from './hang-up.ts'
@@ -164,6 +164,6 @@ function setLinks(
   servers: readonly IceServer[],
   clock: Clock,
 ): void {
-  const links = linkHeaders(servers, clock.unixMs())
+  const links = linkHeaders(servers, clock.epochMs())
   if (links.length > 0) ctx.set('Link', [...links])
 }

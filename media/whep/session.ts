@@ -1,7 +1,7 @@
 import type { Report } from '../../shared/catalogue.ts'
 import type { SessionId, StreamId } from '../../shared/ids.ts'
 import type { ViewerState, ViewerTransport } from '../router/viewer.ts'
-import type { Clock, Timer } from './clock.ts'
+import type { Clock, Cancel } from '../clock.ts'
 import {
   IceSession,
   type PatchOutcome,
@@ -40,10 +40,10 @@ const ICE_FAILURES = {
 /** Where a session stands. Each state owns its timer. */
 export type SessionState =
   /** The answer was made; media is not flowing yet. */
-  | { readonly at: 'offered'; readonly deadline: Timer }
+  | { readonly at: 'offered'; readonly cancel: Cancel }
   | { readonly at: 'connected' }
   /** ICE was lost after it had been up; it may come back until `grace`. */
-  | { readonly at: 'disconnected'; readonly grace: Timer }
+  | { readonly at: 'disconnected'; readonly cancel: Cancel }
   | { readonly at: 'ended'; readonly why: EndReason }
 
 /** Time a lost viewer has to come back, milliseconds. */
@@ -80,13 +80,13 @@ export class Session {
     this.id = options.id
     this.streamId = options.streamId
     this.userAgent = options.userAgent
-    this.createdAtMs = clock.unixMs()
+    this.createdAtMs = clock.epochMs()
     this.ice = new IceSession(options.agreement, transport, clock)
     this.#options = options
-    this.#startedMs = clock.now()
+    this.#startedMs = clock.steadyMs()
     this.#state = {
       at: 'offered',
-      deadline: clock.after(options.iceTimeoutMs, () => {
+      cancel: clock.after(options.iceTimeoutMs, () => {
         this.#onDeadline()
       }),
     }
@@ -189,16 +189,16 @@ export class Session {
     this.#cancelTimer()
     this.#state = { at: 'connected' }
     if (from !== 'offered') return
-    this.#connectedAtMs = this.#options.clock.unixMs()
+    this.#connectedAtMs = this.#options.clock.epochMs()
     this.#reportEstablishment('connected')
   }
 
   #loseContact(): void {
     this.#cancelTimer()
-    const grace = this.#options.clock.after(GRACE_MS, () => {
+    const cancel = this.#options.clock.after(GRACE_MS, () => {
       this.end('ice-disconnected')
     })
-    this.#state = { at: 'disconnected', grace }
+    this.#state = { at: 'disconnected', cancel }
   }
 
   #onDeadline(): void {
@@ -207,8 +207,7 @@ export class Session {
   }
 
   #cancelTimer(): void {
-    if (this.#state.at === 'offered') this.#state.deadline.cancel()
-    if (this.#state.at === 'disconnected') this.#state.grace.cancel()
+    if ('cancel' in this.#state) this.#state.cancel()
   }
 
   #reportEstablishment(result: 'connected' | 'failed'): void {
@@ -216,7 +215,7 @@ export class Session {
     report({
       family: 'dragonfork_webrtc_ice_establishment_duration_seconds',
       labels: { stream_id: streamId, result },
-      value: (clock.now() - this.#startedMs) / 1000,
+      value: (clock.steadyMs() - this.#startedMs) / 1000,
     })
   }
 }

@@ -1,9 +1,10 @@
 import t from 'tap'
 
 import { RunLog } from '../../ffmpeg/run-log.ts'
+import { FakeClock } from '../fixtures/fake-clock.ts'
 
 function log(): RunLog {
-  return new RunLog({ now: () => 1_700_000_000_900, elapsed: () => 0 })
+  return new RunLog(new FakeClock())
 }
 
 t.test('a report has what was said before progress, and what last', t => {

@@ -63,8 +63,11 @@ t.test('a child has no environment but the name of its run', async t => {
   const names = entries.map(entry => entry.split('=')[0])
   t.notOk(names.includes('PATH'))
   t.notOk(names.includes('HOME'))
-  const run = (await readdir(runs)).find(name => name.endsWith('.json'))
-  t.ok(entries.includes(`DRAGONFORK_RUN=${run?.replace('.json', '')}`))
+  // Its file is a draft until the child's pid is in it.
+  const run = await waitFor(async () =>
+    (await readdir(runs)).find(name => name.endsWith('.json')),
+  )
+  t.ok(entries.includes(`DRAGONFORK_RUN=${run.replace('.json', '')}`))
 })
 
 t.test(

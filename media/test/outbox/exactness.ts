@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { setImmediate } from 'node:timers/promises'
 import t from 'tap'
 
-import { FakeClock } from './fixtures/clock.ts'
+import { FakeClock } from '../fixtures/fake-clock.ts'
 import { Cutter } from './fixtures/cutter.ts'
 import { ScriptedExporter } from './fixtures/exporter.ts'
 import {

@@ -6,7 +6,7 @@ import {
   locationOf,
   type ProblemBody,
 } from './fixtures/assertions.ts'
-import { FakeClock } from './fixtures/fake-clock.ts'
+import { FakeClock } from '../fixtures/fake-clock.ts'
 import { CHROMIUM, fragmentOf, without } from './fixtures/offers.ts'
 import { WhepServer } from './fixtures/whep-server.ts'
 

@@ -4,7 +4,7 @@ import t from 'tap'
 import { StreamError } from '../../router/viewer.ts'
 import { waitFor } from '../fixtures/wait-for.ts'
 import { assertProblem, locationOf } from './fixtures/assertions.ts'
-import { FakeClock } from './fixtures/fake-clock.ts'
+import { FakeClock } from '../fixtures/fake-clock.ts'
 import { CHROMIUM, fragmentOf } from './fixtures/offers.ts'
 import { WhepServer } from './fixtures/whep-server.ts'
 

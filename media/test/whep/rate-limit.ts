@@ -1,6 +1,6 @@
 import t from 'tap'
 import { RateLimit } from '../../whep/rate-limit.ts'
-import { FakeClock } from './fixtures/fake-clock.ts'
+import { FakeClock } from '../fixtures/fake-clock.ts'
 
 t.test('a share may be used at once, and comes back evenly', t => {
   const clock = new FakeClock()

@@ -1,17 +1,20 @@
 /** Gives up a timer; harmless when it has fired or was given up before. */
 export type Cancel = () => void
 
-/** Time as the outbox needs it. */
+/** Time, as a parameter, so that tests can move it. */
 export interface Clock {
-  /** Milliseconds that never go back, from any start. */
-  nowMs(): number
-  /** Calls `run` once after `ms` milliseconds. */
+  /** Milliseconds since 1970, for records and people; may jump. */
+  epochMs(): number
+  /** Milliseconds since some moment, for durations; never goes back. */
+  steadyMs(): number
+  /** Calls `run` once, `ms` milliseconds from now. */
   after(ms: number, run: () => void): Cancel
 }
 
 /** The machine's own time. */
 export const systemClock: Clock = {
-  nowMs: () => performance.now(),
+  epochMs: () => Date.now(),
+  steadyMs: () => performance.now(),
   after: (ms, run) => {
     const timer = setTimeout(run, ms)
     return () => {

@@ -1,0 +1,95 @@
+import { readCommandLine } from './command-line.ts'
+import { createLog, type Log } from './log.ts'
+import {
+  describeSettings,
+  SettingsError,
+  type SettingsSource,
+  type SettingsTable,
+} from './settings.ts'
+
+/** The operating system, as far as a program needs it here. */
+export interface Host {
+  /** Arguments after the script's name. */
+  readonly args: readonly string[]
+  readonly source: SettingsSource
+  readonly write: (text: string) => void
+  readonly now: () => Date
+  /** Settles with the name of the first signal that asks for the end. */
+  readonly asked: () => Promise<string>
+}
+
+/** What runs until it is asked to end. */
+export interface Running {
+  close(): Promise<void>
+}
+
+export interface Program<Config> {
+  /** Path of the script, as `--help` shows it. */
+  readonly script: string
+  readonly version: string
+  readonly settings: SettingsTable
+  /** @throws {SettingsError} */
+  readonly readConfig: (source: SettingsSource) => Config
+  /** Looks at what the settings name, as a start would, and throws likewise. */
+  readonly check: (config: Config) => void
+  readonly start: (config: Config, log: Log) => Promise<Running>
+}
+
+/**
+ * Does what the arguments ask for. Never rejects: what goes wrong is logged.
+ * @returns the exit code: 0 ended as asked, 1 could not start or broke, 2 bad
+ * settings or arguments
+ */
+export async function runProgram<Config>(
+  program: Program<Config>,
+  host: Host,
+): Promise<0 | 1 | 2> {
+  const log = createLog(host)
+  try {
+    await perform(program, host, log)
+    return 0
+  } catch (error) {
+    if (error instanceof SettingsError) {
+      for (const problem of error.problems)
+        log.error('bad setting', { problem })
+      return 2
+    }
+    const reason = error instanceof Error ? error.message : String(error)
+    log.error('cannot run', { reason })
+    return error instanceof RangeError ? 2 : 1
+  }
+}
+
+async function perform<Config>(
+  program: Program<Config>,
+  host: Host,
+  log: Log,
+): Promise<void> {
+  const { script, version, settings, readConfig } = program
+  const command = readCommandLine(host.args)
+  switch (command) {
+    case 'help':
+      host.write(
+        `Usage: node ${script} [--help | --version | --check-config]\n\n` +
+          `Settings are environment variables:\n${describeSettings(settings)}`,
+      )
+      return
+    case 'version':
+      host.write(`${version}\n`)
+      return
+    case 'check-config':
+      program.check(readConfig(host.source))
+      host.write('The settings are good\n')
+      return
+    case 'run': {
+      const asked = host.asked()
+      const running = await program.start(readConfig(host.source), log)
+      log.info('ending', { signal: await asked })
+      await running.close()
+      log.info('ended')
+      return
+    }
+    default:
+      command satisfies never
+  }
+}
