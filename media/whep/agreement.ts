@@ -20,9 +20,8 @@ export function agreeOn(
   offer: string,
   report: Report,
 ): Agreement {
-  const parsed = asProblem(() => readOffer(offer))
+  const result = asProblem(() => negotiate(readOffer(offer), stream.codecs))
   if (!stream.live) throw notLive()
-  const result = asProblem(() => negotiate(parsed, stream.codecs))
   if (result.at === 'agreed') return result
   for (const kind of result.kinds) {
     report({

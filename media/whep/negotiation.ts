@@ -52,11 +52,14 @@ export function negotiate(
   const asked = new Set(
     asking.flatMap(({ type }) => (isKind(type) ? [type] : [])),
   )
-  if (asked.size === 0) {
+  const [foremost] = asking
+  if (foremost === undefined) {
     throw new SdpError(
       'Cannot accept offer: it has no audio or video section that receives',
     )
   }
+  // Before codecs are looked at: a broken offer is no mismatch.
+  readTransport(offer, foremost)
   const accepted = new Map<OfferSection, AcceptedSection>()
   const missing: MediaKind[] = []
   const numbers = new Numbers()

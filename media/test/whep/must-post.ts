@@ -98,6 +98,17 @@ for (const [what, offer] of Object.entries(MALFORMED)) {
   })
 }
 
+t.test('M5: a broken offer is 400 whatever else is the matter', async t => {
+  const server = await WhepServer.start(t)
+  const broken = without(CHROMIUM, /^a=fingerprint|H264/)
+  const mismatched = await server.post('av', broken)
+  await assertProblem(t, mismatched, 400, 'malformed-offer')
+  t.equal(server.observations.count('codec_mismatches_total'), 0)
+  server.av.live = false
+  const early = await server.post('av', broken)
+  await assertProblem(t, early, 400, 'malformed-offer')
+})
+
 for (const direction of ['recvonly', 'sendrecv', '']) {
   t.test(`M6, M7: to "${direction}" the answer is sendonly`, async t => {
     const server = await WhepServer.start(t)
