@@ -98,11 +98,14 @@ export class Engine {
   }
 
   /**
-   * The least loaded worker that answers.
+   * The least loaded worker; one that does not answer only where none does,
+   * since it may thaw.
    * @throws {EngineError} `worker` when there is none
    */
   leastLoaded(): MediaWorker {
-    const [first, ...rest] = this.workers.filter(worker => worker.answers)
+    const running = this.workers.filter(worker => !worker.closed)
+    const answering = running.filter(worker => worker.answers)
+    const [first, ...rest] = answering.length > 0 ? answering : running
     if (first === undefined) {
       throw new EngineError('worker', 'Cannot use a worker: none is running')
     }

@@ -17,6 +17,7 @@ interface Service {
   readonly tmpfs: readonly string[]
   readonly logging: { readonly options: Readonly<Record<string, string>> }
   readonly healthcheck?: object
+  readonly entrypoint?: readonly string[]
   readonly depends_on?: Readonly<Record<string, { readonly condition: string }>>
   readonly environment: Readonly<Record<string, string>>
   readonly ports?: readonly string[]
@@ -199,6 +200,20 @@ t.test('without .env it says what to do', async t => {
   const { code, output } = await run(program, ['config'], { cwd: dir })
   t.not(code, 0)
   t.match(output, 'run ./make-env first, it writes .env and secrets/')
+})
+
+t.test('Grafana does not start without its password', async t => {
+  const [shell = '', flag = '', script = ''] =
+    compose.services['grafana']?.entrypoint ?? []
+  // Compose turns two dollars into one.
+  const start = script.replaceAll('$$', '$')
+  for (const file of ['/does-not-exist', t.testdir()]) {
+    const { code, output } = await run(shell, [flag, start], {
+      env: { GF_SECURITY_ADMIN_PASSWORD__FILE: file },
+    })
+    t.equal(code, 1)
+    t.match(output, 'secrets/grafana-admin-password is missing: run ./make-env')
+  }
 })
 
 async function copyBundle(t: Test): Promise<string> {

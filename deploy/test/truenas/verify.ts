@@ -2,6 +2,7 @@ import { createServer } from 'node:http'
 import { once } from 'node:events'
 import t, { type Test } from 'tap'
 import { startStack, testStream } from '../fixtures/stack.ts'
+import { readYaml } from './fixtures/bundle.ts'
 import { startBundlePrometheus } from './fixtures/bundle-prometheus.ts'
 import { requireProgram, run } from './fixtures/program.ts'
 
@@ -41,9 +42,13 @@ async function startGrafana(t: Test): Promise<string> {
 t.test('verify', async t => {
   if (requireProgram(t, 'prometheus') === undefined) return
   const stack = await startStack(t, {
-    udpPort: 41_300,
+    udpPort: 41_350,
     processes: [testStream('demo')],
-    media: { CORE_ID: CORE, CORE_API_TOKEN: 'token-of-the-api' },
+    media: {
+      CORE_WEBRTC_UDP_MAX_PORT: '41399',
+      CORE_ID: CORE,
+      CORE_API_TOKEN: 'token-of-the-api',
+    },
     exporter: { CORE_ID: CORE },
   })
   const prometheus = await startBundlePrometheus(t, {
@@ -73,6 +78,20 @@ t.test('verify', async t => {
         input,
       },
     )
+
+  await t.test("Prometheus' healthcheck sees whether it answers", async t => {
+    const { services } = await readYaml<{
+      services: { prom: { healthcheck: { test: readonly string[] } } }
+    }>('docker-compose.yml')
+    const [, program = '', ...args] = services.prom.healthcheck.test
+    const at = (url: string) =>
+      run(
+        program,
+        args.map(arg => arg.replace('http://127.0.0.1:9090', url)),
+      )
+    t.equal((await at(prometheus.url)).code, 0)
+    t.not((await at('http://127.0.0.1:1')).code, 0)
+  })
 
   await t.test('all is well', async t => {
     const { code, output } = await verify([`--grafana=${grafana}`], {

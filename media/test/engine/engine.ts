@@ -134,6 +134,11 @@ await t.test('a frozen worker', async t => {
   other.occupy()
   await until(() => !frozen.answers)
   t.equal(engine.leastLoaded(), other, 'is avoided')
+  process.kill(other.pid, 'SIGSTOP')
+  await until(() => !other.answers)
+  t.equal(engine.leastLoaded(), frozen, 'unless all are frozen')
+  process.kill(other.pid, 'SIGCONT')
+  await until(() => other.answers)
 
   const limit = AbortSignal.timeout(50)
   await t.rejects(frozen.createRouter([OPUS], limit), { code: 'deadline' })

@@ -18,7 +18,11 @@ t.setTimeout(120_000)
 t.teardown(endViewers)
 
 async function playing(t: Test, firstPort: number, workers: number) {
-  const stack = await startMediaStack(firstPort, { ports: 60, workers })
+  const stack = await startMediaStack(firstPort, {
+    ports: 60,
+    workers,
+    askEveryMs: 100,
+  })
   t.teardown(() => stack.close())
   const stream = stack.streams.add(streamId('cam'), managedConfig())
   let ffmpeg = await FfmpegRun.start(stream)
@@ -130,6 +134,7 @@ await t.test('a frozen worker', async t => {
   t.teardown(() => {
     process.kill(own.pid, 'SIGCONT')
   })
+  await until(() => !own.answers)
   const limit = () => AbortSignal.timeout(200)
   await t.rejects(view(CHROMIUM, limit()), { code: 'deadline' })
   await t.rejects(view(FIREFOX, limit()), { code: 'deadline' })

@@ -1,0 +1,82 @@
+/**
+ * The alerts of webrtc-alerts.yml fire when their faults are made for real;
+ * and under all that traffic every query of the dashboard has an answer.
+ */
+import t from 'tap'
+import { makeOffer } from '../../verify/offer.ts'
+import { eventually } from '../fixtures/stack.ts'
+import { WhepViewer } from '../fixtures/whep-viewer.ts'
+import type { Answer } from './fixtures/bundle-prometheus.ts'
+import { CORE, keepDoing, startBundleStack } from './fixtures/bundle-stack.ts'
+import { queriesOf, readDashboard } from './fixtures/dashboard.ts'
+import { requireProgram } from './fixtures/program.ts'
+
+/** Abandoned viewers fail by then: slower than the 3 seconds of the alert. */
+const ICE_TIMEOUT_MS = 9_000
+const MAX_PEERS = 40
+
+t.test('faults made for real', async t => {
+  if (requireProgram(t, 'prometheus') === undefined) return
+  const bundle = await startBundleStack(t, 41_250, {
+    CORE_WEBRTC_UDP_MAX_PORT: '41349',
+    CORE_WEBRTC_ICE_TIMEOUT_MS: String(ICE_TIMEOUT_MS),
+    CORE_WEBRTC_MAX_PEERS_PER_STREAM: String(MAX_PEERS),
+  })
+  const { prometheus } = bundle
+  const offer = makeOffer()
+  await WhepViewer.open(t, bundle.endpoint)
+
+  await t.test('errors, and viewers that never connect', async t => {
+    const err = () =>
+      Promise.all([bundle.post('nobody', offer), bundle.post('demo', offer)])
+    const [errors, failing, slow] = await keepDoing(500, err, () =>
+      Promise.all([
+        prometheus.fires('WebRTCWHEPErrorRateHigh'),
+        prometheus.fires('WebRTCICEFailureRateHigh'),
+        prometheus.fires('WebRTCICEEstablishmentSlow'),
+      ]),
+    )
+    t.equal(errors.labels['core'], CORE)
+    t.equal(errors.labels['stream_id'], '_unknown')
+    t.equal(failing.labels['core'], CORE)
+    t.equal(failing.labels['stream_id'], 'demo')
+    t.equal(slow.labels['core'], CORE)
+    t.equal(slow.labels['stream_id'], 'demo')
+    t.ok((await bundle.verdict()) > 0, 'the first line says so')
+  })
+
+  await t.test('an FFmpeg that is killed', async t => {
+    await bundle.killFfmpeg()
+    const { labels } = await prometheus.fires('WebRTCFFmpegLegFailure')
+    t.equal(labels['core'], CORE)
+    t.equal(labels['severity'], 'critical')
+    t.equal(await bundle.verdict(), 4, 'the first line says so')
+    await prometheus.ends('WebRTCFFmpegLegFailure')
+  })
+
+  await t.test('every query of the dashboard has an answer', async t => {
+    await bundle.post('demo', offer.replaceAll('packetization-mode=1', 'x=0'))
+    const codes = await Promise.all(
+      Array.from({ length: MAX_PEERS + 1 }, () => bundle.post('demo', offer)),
+    )
+    t.ok(codes.includes(503), 'the cap is reached')
+    await bundle.restartMedia()
+    const dashboard = await readDashboard('dragonfork-webrtc-health.json')
+    const marks = dashboard.annotations?.list.map(({ name }) => name)
+    for (const { where, expr } of queriesOf(dashboard)) {
+      // A mark is drawn wherever it was in the time shown.
+      const shown = marks?.includes(where)
+        ? `max_over_time((${expr})[5m:1s])`
+        : expr
+      const answers = await eventually(where, async () => {
+        const found = await bundle.ask(shown)
+        return found.some(isNumber) && found
+      })
+      t.ok(answers.length > 0, `${where}: ${answers.length} series`)
+    }
+  })
+})
+
+function isNumber({ value }: Answer): boolean {
+  return Number.isFinite(Number(value[1]))
+}

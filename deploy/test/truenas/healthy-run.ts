@@ -1,0 +1,35 @@
+import t from 'tap'
+import { eventually } from '../fixtures/stack.ts'
+import { WhepViewer } from '../fixtures/whep-viewer.ts'
+import { keepDoing, startBundleStack } from './fixtures/bundle-stack.ts'
+import { requireProgram } from './fixtures/program.ts'
+
+t.test('viewers that come and go raise no alert', async t => {
+  if (requireProgram(t, 'prometheus') === undefined) return
+  const bundle = await startBundleStack(t, 41_200)
+  const { prometheus, endpoint } = bundle
+  const comeAndGo = async () => {
+    const viewer = await WhepViewer.open(t, endpoint)
+    await eventually('picture and sound', () =>
+      Promise.resolve(
+        viewer.packets('video') > 0 && viewer.packets('audio') > 0,
+      ),
+    )
+    t.equal(await viewer.end(), 204)
+  }
+  // Longer than the alerts' windows and waits together, in hurried minutes.
+  await keepDoing(2_000, comeAndGo, () =>
+    eventually(
+      'scrapes for 30 seconds',
+      async () => {
+        const [up] = await prometheus.query('count_over_time(up[5m])')
+        return Number(up?.value[1] ?? 0) > 30
+      },
+      120_000,
+    ),
+  )
+  // The exporter counts as down until Prometheus has scraped it once.
+  const fired = 'max_over_time(ALERTS{alertstate="firing"}[25s])'
+  t.strictSame(await prometheus.query(fired), [])
+  t.equal(await bundle.verdict(), 0, 'the first line says OK')
+})
