@@ -1,24 +1,31 @@
 import type { RtcpFeedback, RtpParameters } from 'mediasoup/types'
+import type { MediaDescription } from 'sdp-transform'
 import type { OfferedCodec, ViewerTransport } from '../router/viewer.ts'
 import type { AcceptedSection } from './negotiation.ts'
 
 /** What of an accepted section depends on what is really sent. */
-export interface MediaLines {
-  /** Payload types of the `m=` line: the codec, and rtx where it is sent. */
-  readonly formats: readonly number[]
-  readonly lines: readonly string[]
-}
+type SentMedia = Pick<
+  MediaDescription,
+  | 'payloads'
+  | 'ext'
+  | 'msid'
+  | 'rtp'
+  | 'fmtp'
+  | 'rtcpFb'
+  | 'ssrcs'
+  | 'ssrcGroups'
+>
 
 /**
- * Writes the codec lines of a section. Payload types and extension ids are
- * the offer's; only what is sent and was offered is listed, since browsers
+ * Describes the codec of a section. Payload types and extension ids are the
+ * offer's; only what is sent and was offered is listed, since browsers
  * take what is listed for granted and then show nothing, without an error.
  */
-export function writeMedia(
+export function describeMedia(
   { section, codec, media }: AcceptedSection,
   transport: ViewerTransport,
   streamName: string,
-): MediaLines {
+): SentMedia {
   const sent = transport.sent.find(({ kind }) => kind === media.kind)
   if (sent === undefined)
     throw new Error(`Cannot answer: no ${media.kind} sent`)
@@ -30,24 +37,23 @@ export function writeMedia(
   }
   const rtx = rtxOf(rtpParameters, codec.offered)
   const ids = new Set(section.extensions.map(({ id, uri }) => `${id} ${uri}`))
-  return {
-    formats: [payloadType, ...(rtx === undefined ? [] : [rtx.payloadType])],
-    lines: [
-      ...(rtpParameters.headerExtensions ?? [])
-        .map(({ id, uri }) => `${id} ${uri}`)
-        .filter(extension => ids.has(extension))
-        .map(extension => `a=extmap:${extension}`),
-      // One stream id for all tracks: players show `event.streams[0]`.
-      `a=msid:${streamName} ${media.kind}`,
-      `a=rtpmap:${payloadType} ${codec.rtpmap}`,
-      ...feedbackLines(codec.offered, main.rtcpFeedback ?? []),
-      ...(codec.fmtp === undefined
-        ? []
-        : [`a=fmtp:${payloadType} ${codec.fmtp}`]),
-      ...rtxLines(rtx, payloadType),
-      ...ssrcLines(rtpParameters, rtx),
-    ],
+  const described = {
+    ext: (rtpParameters.headerExtensions ?? [])
+      .filter(({ id, uri }) => ids.has(`${id} ${uri}`))
+      .map(({ id, uri }) => ({ value: id, uri })),
+    // One stream id for all tracks: players show `event.streams[0]`.
+    msid: [{ id: streamName, appdata: media.kind }],
+    rtcpFb: feedbackOf(codec.offered, main.rtcpFeedback ?? []),
+    ...describeSsrcs(rtpParameters, rtx),
   }
+  const rtp = [codec.rtpmap]
+  const fmtp = codec.fmtp === undefined ? [] : [codec.fmtp]
+  if (rtx !== undefined) {
+    rtp.push({ payload: rtx.payloadType, codec: 'rtx', rate: 90_000 })
+    fmtp.push({ payload: rtx.payloadType, config: `apt=${payloadType}` })
+  }
+  const payloads = rtp.map(({ payload }) => payload).join(' ')
+  return { ...described, payloads, rtp, fmtp }
 }
 
 interface Rtx {
@@ -82,38 +88,37 @@ function parameterOf({ parameters }: SentCodec, name: string): unknown {
   return record[name]
 }
 
-function feedbackLines(
+function feedbackOf(
   { payloadType, rtcpFeedback }: OfferedCodec,
   sent: readonly RtcpFeedback[],
-): readonly string[] {
-  const known = new Set(sent.map(feedbackText))
-  const both = rtcpFeedback.map(feedbackText).filter(text => known.has(text))
-  return [...new Set(both)].map(text => `a=rtcp-fb:${payloadType} ${text}`)
+): NonNullable<MediaDescription['rtcpFb']> {
+  const offered = new Set(rtcpFeedback.map(feedbackText))
+  return sent
+    .filter(feedback => offered.has(feedbackText(feedback)))
+    .map(({ type, parameter }) => ({
+      payload: payloadType,
+      type,
+      ...(parameter && { subtype: parameter }),
+    }))
 }
 
 function feedbackText({ type, parameter = '' }: RtcpFeedback): string {
   return `${type} ${parameter}`.trim()
 }
 
-function rtxLines(rtx: Rtx | undefined, apt: number): readonly string[] {
-  if (rtx === undefined) return []
-  return [
-    `a=rtpmap:${rtx.payloadType} rtx/90000`,
-    `a=fmtp:${rtx.payloadType} apt=${apt}`,
-  ]
-}
-
 /** libdatachannel and werift route by these alone; without: no media. */
-function ssrcLines(
+function describeSsrcs(
   { encodings, rtcp }: RtpParameters,
   rtx: Rtx | undefined,
-): readonly string[] {
+): Pick<MediaDescription, 'ssrcs' | 'ssrcGroups'> {
   const ssrc = encodings?.[0]?.ssrc
   if (ssrc === undefined) throw new Error('Cannot answer without an ssrc')
   const all = rtx === undefined ? [ssrc] : [ssrc, rtx.ssrc]
-  const cname = rtcp?.cname ?? 'dragonfork'
-  return [
-    ...(rtx === undefined ? [] : [`a=ssrc-group:FID ${all.join(' ')}`]),
-    ...all.map(id => `a=ssrc:${id} cname:${cname}`),
-  ]
+  const value = rtcp?.cname ?? 'dragonfork'
+  return {
+    ssrcs: all.map(id => ({ id, attribute: 'cname', value })),
+    ...(rtx !== undefined && {
+      ssrcGroups: [{ semantics: 'FID', ssrcs: all.join(' ') }],
+    }),
+  }
 }

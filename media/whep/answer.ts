@@ -3,13 +3,11 @@ import type {
   IceCandidate,
   IceParameters,
 } from 'mediasoup/types'
+import { write, type MediaDescription } from 'sdp-transform'
 import type { ViewerTransport } from '../router/viewer.ts'
-import { writeMedia } from './answer-media.ts'
+import { describeMedia } from './answer-media.ts'
 import type { AcceptedSection, Agreement } from './negotiation.ts'
 import type { OfferSection } from './offer.ts'
-
-/** Same in answers and restarts: we trickle nothing, and take what comes. */
-export const ICE_LINES = ['a=ice-lite', 'a=ice-options:trickle'] as const
 
 /** What is random in an answer. */
 export interface AnswerIds {
@@ -32,88 +30,113 @@ export function writeAnswer(
   const mids = agreement.plans.flatMap(({ at, section: { mid } }) =>
     at === 'accepted' && mid !== undefined ? [mid] : [],
   )
-  return toText([
-    'v=0',
-    `o=- ${ids.session} 1 IN IP4 127.0.0.1`,
-    's=-',
-    't=0 0',
+  return write({
+    ...sessionOf(ids.session),
+    msidSemantic: { semantic: 'WMS', token: '*' },
     // Left out where the offer has no group: the one section stands alone.
-    ...(mids.length === 0 ? [] : [`a=group:BUNDLE ${mids.join(' ')}`]),
-    'a=msid-semantic:WMS *',
-    ...ICE_LINES,
-    ...agreement.plans.flatMap(plan =>
+    ...(mids.length > 0 && {
+      groups: [{ type: 'BUNDLE', mids: mids.join(' ') }],
+    }),
+    media: agreement.plans.map(plan =>
       plan.at === 'accepted'
-        ? writeAccepted(plan, agreement, transport, ids)
-        : writeRejected(plan.section),
+        ? describeAccepted(plan, agreement, transport, ids)
+        : describeRejected(plan.section),
     ),
-  ])
+  })
 }
 
-/** Lines as SDP text: CRLF after each, the last one too. */
-export function toText(lines: readonly string[]): string {
-  return lines.map(line => `${line}\r\n`).join('')
+/** What answers and restarts begin with: ICE-lite, and nothing is trickled. */
+export function sessionOf(sessionId: string) {
+  return {
+    version: 0,
+    origin: {
+      username: '-',
+      sessionId,
+      sessionVersion: 1,
+      netType: 'IN',
+      ipVer: 4,
+      address: '127.0.0.1',
+    },
+    name: '-',
+    timing: { start: 0, stop: 0 },
+    icelite: 'ice-lite',
+    iceOptions: 'trickle',
+  } as const
 }
 
-function writeAccepted(
+/** The `ice-ufrag` and `ice-pwd` lines. */
+export function credentialsOf(ice: IceParameters) {
+  return { iceUfrag: ice.usernameFragment, icePwd: ice.password }
+}
+
+/** The `candidate` lines (RFC 8839, 5.1), and that there are no others. */
+export function candidatesOf(candidates: readonly IceCandidate[]) {
+  return {
+    candidates: candidates.map(candidate => ({
+      foundation: candidate.foundation,
+      component: 1,
+      transport: candidate.protocol,
+      priority: candidate.priority,
+      ip: candidate.address,
+      port: candidate.port,
+      type: candidate.type,
+      ...(candidate.protocol === 'tcp' && {
+        tcptype: candidate.tcpType ?? 'passive',
+      }),
+    })),
+    endOfCandidates: 'end-of-candidates',
+  } as const
+}
+
+function describeAccepted(
   plan: AcceptedSection,
   agreement: Agreement,
   transport: ViewerTransport,
   ids: AnswerIds,
-): readonly string[] {
+): MediaDescription {
   const { section } = plan
-  const media = writeMedia(plan, transport, ids.stream)
-  return [
+  return {
+    ...placeOf(section),
     // Port 9 also where the offer has 0 with bundle-only: GStreamer takes an
     // accepted section with port 0 for a rejected one.
-    `m=${section.type} 9 ${section.protocol} ${media.formats.join(' ')}`,
-    'c=IN IP4 0.0.0.0',
-    ...writeIceCredentials(transport.iceParameters),
-    `a=fingerprint:sha-256 ${sha256Of(transport.dtlsParameters)}`,
-    `a=setup:${agreement.transport.setup === 'passive' ? 'active' : 'passive'}`,
-    ...midLine(section),
-    'a=sendonly',
-    'a=rtcp-mux',
-    'a=rtcp-mux-only',
-    ...(section.rtcpReducedSize ? ['a=rtcp-rsize'] : []),
-    ...media.lines,
-    ...transport.iceCandidates.map(writeCandidate),
-    'a=end-of-candidates',
-  ]
+    port: 9,
+    ...credentialsOf(transport.iceParameters),
+    fingerprint: { type: 'sha-256', hash: sha256Of(transport.dtlsParameters) },
+    setup: agreement.transport.setup === 'passive' ? 'active' : 'passive',
+    direction: 'sendonly',
+    rtcpMux: 'rtcp-mux',
+    ...(section.attributes.rtcpRsize !== undefined && {
+      rtcpRsize: 'rtcp-rsize',
+    }),
+    // sdp-transform has no name for it; these it writes to the letter.
+    invalid: [{ value: 'rtcp-mux-only' }],
+    ...describeMedia(plan, transport, ids.stream),
+    ...candidatesOf(transport.iceCandidates),
+  }
 }
 
 /** Port 0 with the offered formats: browsers refuse an empty list. */
-function writeRejected(section: OfferSection): readonly string[] {
-  const sctpPort = section.attributes.find(({ name, value }) => {
-    return name === 'sctp-port' && /^\d{1,5}$/.test(value)
-  })
-  return [
-    `m=${section.type} 0 ${section.protocol} ${section.formats.join(' ')}`,
-    'c=IN IP4 0.0.0.0',
-    ...midLine(section),
-    ...(section.type === 'application' ? [] : ['a=inactive']),
+function describeRejected(section: OfferSection): MediaDescription {
+  const { sctpPort } = section.attributes
+  return {
+    ...placeOf(section),
+    port: 0,
+    payloads: section.formats.join(' '),
+    rtp: [],
+    fmtp: [],
+    ...(section.type !== 'application' && { direction: 'inactive' }),
     // werift cannot read a data channel section without it.
-    ...(sctpPort === undefined ? [] : [`a=sctp-port:${sctpPort.value}`]),
-  ]
+    ...(typeof sctpPort === 'number' && { sctpPort }),
+  }
 }
 
-function midLine({ mid }: OfferSection): readonly string[] {
-  return mid === undefined ? [] : [`a=mid:${mid}`]
-}
-
-/** The `ice-ufrag` and `ice-pwd` lines. */
-export function writeIceCredentials(ice: IceParameters): readonly string[] {
-  return [`a=ice-ufrag:${ice.usernameFragment}`, `a=ice-pwd:${ice.password}`]
-}
-
-/** One `a=candidate` line (RFC 8839, 5.1). */
-export function writeCandidate(candidate: IceCandidate): string {
-  const { foundation, protocol, priority, address, port, type } = candidate
-  const tcp =
-    protocol === 'tcp' ? ` tcptype ${candidate.tcpType ?? 'passive'}` : ''
-  return (
-    `a=candidate:${foundation} 1 ${protocol} ${priority} ${address} ${port} ` +
-    `typ ${type}${tcp}`
-  )
+function placeOf({ type, protocol, mid }: OfferSection) {
+  return {
+    type,
+    protocol,
+    connection: { version: 4, ip: '0.0.0.0' },
+    ...(mid !== undefined && { mid }),
+  }
 }
 
 // mediasoup names five hashes, sha-512 first; players know sha-256 best, and

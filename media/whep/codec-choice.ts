@@ -1,21 +1,24 @@
+import { parseParams, type MediaDescription } from 'sdp-transform'
 import type { AudioCodec, OfferedCodec, VideoCodec } from '../router/viewer.ts'
 import type { OfferSection } from './offer.ts'
-import { attributesOf } from './sdp-text.ts'
+
+type Rtpmap = MediaDescription['rtp'][number]
+type Fmtp = MediaDescription['fmtp'][number]
 
 /** A codec of the offer that the stream has, with what the answer repeats. */
 export interface ChosenCodec {
   readonly offered: OfferedCodec
-  /** As offered, such as `H264/90000`. */
-  readonly rtpmap: string
+  readonly rtpmap: Rtpmap
   /** The offered parameters to the letter: older Firefox needs them back. */
-  readonly fmtp: string | undefined
+  readonly fmtp: Fmtp | undefined
 }
 
 interface Format {
   readonly payloadType: number
-  readonly rtpmap: string
+  readonly rtpmap: Rtpmap
+  readonly fmtp: Fmtp | undefined
+  /** The codec in lower case. */
   readonly name: string
-  readonly fmtp: string | undefined
   readonly parameters: OfferedCodec['parameters']
 }
 
@@ -25,9 +28,9 @@ type Fit = (format: Format) => number | undefined
 const FITS = {
   h264: fitH264,
   vp8: ({ name, rtpmap }) =>
-    name === 'vp8' && rtpmap.endsWith('/90000') ? 0 : undefined,
-  opus: ({ name, rtpmap }) =>
-    name === 'opus' && /\/48000(\/2)?$/.test(rtpmap) ? 0 : undefined,
+    name === 'vp8' && rtpmap.rate === 90_000 ? 0 : undefined,
+  opus: ({ name, rtpmap: { rate, encoding: channels = 2 } }) =>
+    name === 'opus' && rate === 48_000 && channels === 2 ? 0 : undefined,
 } as const satisfies Record<VideoCodec | AudioCodec, Fit>
 
 /**
@@ -38,7 +41,7 @@ const FITS = {
  * profiles last, since whoever decodes High decodes ours too.
  */
 function fitH264({ name, rtpmap, parameters }: Format): number | undefined {
-  if (name !== 'h264' || !rtpmap.endsWith('/90000')) return undefined
+  if (name !== 'h264' || rtpmap.rate !== 90_000) return undefined
   if (parameters['packetization-mode'] !== 1) return undefined
   const profile = String(parameters['profile-level-id'] ?? '420010')
   if (!/^[0-9a-f]{6}$/i.test(profile)) return undefined
@@ -84,44 +87,41 @@ export function chooseCodec(
 }
 
 function readFormats(section: OfferSection): readonly Format[] {
-  const rtpmaps = byPayloadType(section, 'rtpmap')
-  const fmtps = byPayloadType(section, 'fmtp')
+  const { rtp = [], fmtp = [] } = section.attributes
   return section.formats.flatMap(text => {
-    const payloadType = /^\d{1,3}$/.test(text) ? Number(text) : NaN
-    const rtpmap = rtpmaps.get(payloadType)
+    const payloadType = Number(text)
     // RFC 5761, 4: 64 to 95 would look like RTCP on a muxed port.
     const usable = payloadType < 64 || (payloadType > 95 && payloadType < 128)
-    if (!usable || rtpmap === undefined) return []
-    const fmtp = fmtps.get(payloadType)
-    const name = rtpmap.split('/', 1)[0]?.toLowerCase() ?? ''
-    const parameters = readParameters(fmtp ?? '')
-    return [{ payloadType, rtpmap, name, fmtp, parameters }]
+    const map = rtp.find(({ payload }) => payload === payloadType)
+    if (!usable || map === undefined) return []
+    const config = fmtp.find(({ payload }) => payload === payloadType)?.config
+    const rtpmap = {
+      payload: payloadType,
+      codec: String(map.codec),
+      rate: Number(map.rate),
+      ...(map.encoding !== undefined && { encoding: Number(map.encoding) }),
+    }
+    return {
+      payloadType,
+      rtpmap,
+      fmtp: config
+        ? { payload: payloadType, config: String(config) }
+        : undefined,
+      name: rtpmap.codec.toLowerCase(),
+      parameters: readParameters(String(config ?? '')),
+    }
   })
 }
 
-/** `a=name:<pt> <text>` lines as a map; the first of a payload type counts. */
-function byPayloadType(
-  { attributes }: OfferSection,
-  name: string,
-): ReadonlyMap<number, string> {
-  const map = new Map<number, string>()
-  for (const value of attributesOf(attributes, name)) {
-    const [, payloadType, text] = /^(\d{1,3}) +(\S.*)$/.exec(value) ?? []
-    const key = Number(payloadType)
-    if (text !== undefined && !map.has(key)) map.set(key, text)
-  }
-  return map
-}
-
-/** `a=1;b=2` as a record; whole numbers as numbers, other values as text. */
-function readParameters(text: string): Record<string, string | number> {
-  const entries = text.split(';').flatMap(item => {
-    const [, name, value] = /^\s*([\w-]+)=(\S+)\s*$/.exec(item) ?? []
-    if (name === undefined || value === undefined) return []
-    const key = name.toLowerCase()
+/** Names and values in lower case: only hexadecimal ones have a case. */
+function readParameters(config: string): Record<string, string | number> {
+  const parameters = parseParams(config.trim().toLowerCase())
+  const entries = Object.entries(parameters).flatMap(([name, value]) => {
+    if (value === undefined) return []
     // profile-level-id is hexadecimal, also where it looks like a number.
-    const whole = /^(0|[1-9]\d{0,8})$/.test(value) && key !== 'profile-level-id'
-    return [[key, whole ? Number(value) : value] as const]
+    return [
+      [name, name === 'profile-level-id' ? String(value) : value] as const,
+    ]
   })
   return Object.fromEntries(entries)
 }
@@ -130,11 +130,10 @@ function readFeedback(
   { attributes }: OfferSection,
   payloadType: number,
 ): OfferedCodec['rtcpFeedback'] {
-  return attributesOf(attributes, 'rtcp-fb').flatMap(value => {
-    const [, target, type, parameter] =
-      /^(\*|\d{1,3}) ([\w-]+)(?: ([\w-]+))?/.exec(value) ?? []
-    if (type === undefined) return []
-    if (target !== '*' && Number(target) !== payloadType) return []
-    return [parameter === undefined ? { type } : { type, parameter }]
-  })
+  return (attributes.rtcpFb ?? [])
+    .filter(({ payload }) => payload === '*' || payload === payloadType)
+    .map(({ type, subtype }) => ({
+      type: String(type),
+      ...(subtype !== undefined && { parameter: String(subtype) }),
+    }))
 }

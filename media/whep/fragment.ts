@@ -1,19 +1,9 @@
 import { isIPv6 } from 'node:net'
 import type { IceCandidate, IceParameters } from 'mediasoup/types'
-import {
-  ICE_LINES,
-  toText,
-  writeCandidate,
-  writeIceCredentials,
-} from './answer.ts'
+import { write } from 'sdp-transform'
+import { candidatesOf, credentialsOf, sessionOf } from './answer.ts'
 import type { IceCredentials } from './offer.ts'
-import {
-  attributeOf,
-  hasAttribute,
-  readSdpText,
-  SdpError,
-  type Attribute,
-} from './sdp-text.ts'
+import { readSdp, SdpError } from './sdp-text.ts'
 
 /** A body of application/trickle-ice-sdpfrag (RFC 8840), as far as we care. */
 export interface Fragment {
@@ -24,8 +14,6 @@ export interface Fragment {
   readonly hasSections: boolean
 }
 
-const ICE_ATTRIBUTES = ['ice-ufrag', 'candidate', 'end-of-candidates']
-
 /**
  * Reads a fragment. Candidates are taken whatever they say: an ICE-lite end
  * learns the viewer's addresses from its checks (RFC 8445, 6.1.3). Nor do
@@ -33,29 +21,39 @@ const ICE_ATTRIBUTES = ['ice-ufrag', 'candidate', 'end-of-candidates']
  * @throws {SdpError} when it is not a fragment
  */
 export function readFragment(text: string): Fragment {
-  const { attributes, sections } = readSdpText(text)
-  const parts = [attributes, ...sections.map(section => section.attributes)]
-  const known = parts.some(part =>
-    ICE_ATTRIBUTES.some(name => hasAttribute(part, name)),
+  const sdp = readSdp(text)
+  const sections = sdp.media ?? []
+  const parts = [sdp, ...sections]
+  const known = parts.some(
+    ({ iceUfrag, candidates, endOfCandidates }) =>
+      iceUfrag !== undefined ||
+      candidates !== undefined ||
+      endOfCandidates !== undefined,
   )
   if (!known) {
     throw new SdpError('Cannot read fragment: it says nothing of ICE')
   }
   return {
-    ufrag: readOne(parts, 'ice-ufrag'),
-    pwd: readOne(parts, 'ice-pwd'),
+    ufrag: readOne(
+      'ice-ufrag',
+      parts.map(({ iceUfrag }) => iceUfrag),
+    ),
+    pwd: readOne(
+      'ice-pwd',
+      parts.map(({ icePwd }) => icePwd),
+    ),
     hasSections: sections.length > 0,
   }
 }
 
 /** The value that all parts agree on. */
 function readOne(
-  parts: readonly (readonly Attribute[])[],
   name: string,
+  values: readonly (string | number | undefined)[],
 ): string | undefined {
-  const values = new Set(parts.map(part => attributeOf(part, name)))
-  values.delete(undefined)
-  const [value, ...others] = values
+  const [value, ...others] = new Set(
+    values.filter(each => each !== undefined).map(String),
+  )
   if (others.length > 0) {
     throw new SdpError(`Cannot read fragment: it has several ${name}`)
   }
@@ -91,14 +89,24 @@ export interface Restart {
 /** Writes the fragment that answers an ICE restart. */
 export function writeRestart(restart: Restart): string {
   const { ice, candidates, type, mid, payloadType } = restart
-  return toText([
-    ...ICE_LINES,
-    ...writeIceCredentials(ice),
-    `m=${type} 9 UDP/TLS/RTP/SAVPF ${payloadType}`,
-    ...(mid === undefined ? [] : [`a=mid:${mid}`]),
-    ...candidates.map(writeCandidate),
-    'a=end-of-candidates',
-  ])
+  const text = write({
+    ...sessionOf('0'),
+    ...credentialsOf(ice),
+    media: [
+      {
+        type,
+        port: 9,
+        protocol: 'UDP/TLS/RTP/SAVPF',
+        payloads: String(payloadType),
+        rtp: [],
+        fmtp: [],
+        ...(mid !== undefined && { mid }),
+        ...candidatesOf(candidates),
+      },
+    ],
+  })
+  // RFC 8840, 9: a fragment has none of the lines before the attributes.
+  return text.slice(text.indexOf('a='))
 }
 
 /**

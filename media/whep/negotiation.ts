@@ -126,7 +126,7 @@ function accept(
     if (section.type !== kind) continue
     const chosen = chooseCodec(section, codec, numbers.payloadTypes)
     if (chosen === undefined) continue
-    if (!section.rtcpMux) {
+    if (section.attributes.rtcpMux === undefined) {
       throw new SdpError(`Cannot accept offer: ${kind} lacks a=rtcp-mux`)
     }
     return {

@@ -1,11 +1,7 @@
 import type { DtlsParameters } from 'mediasoup/types'
+import type { SharedAttributes } from 'sdp-transform'
 import type { IceCredentials, Offer, OfferSection, Setup } from './offer.ts'
-import {
-  attributeOf,
-  attributesOf,
-  SdpError,
-  type Attribute,
-} from './sdp-text.ts'
+import { SdpError, type Parsed } from './sdp-text.ts'
 
 type Fingerprint = NonNullable<DtlsParameters['fingerprints']>[number]
 
@@ -16,7 +12,7 @@ export interface OfferTransport {
   readonly setup: Setup
 }
 
-/** Bytes of a hash, by the names RFC 8122 gives; best first. */
+/** Bytes of a hash, by the names RFC 8122 gives. */
 const HASH_BYTES = {
   'sha-256': 32,
   'sha-384': 48,
@@ -24,8 +20,6 @@ const HASH_BYTES = {
   'sha-224': 28,
   'sha-1': 20,
 } as const satisfies Record<Fingerprint['algorithm'], number>
-
-const ALGORITHMS = Object.keys(HASH_BYTES).filter(isAlgorithm)
 
 /**
  * Reads the transport that `section` is bundled on: an attribute stands in
@@ -38,39 +32,28 @@ export function readTransport(
   section: OfferSection,
 ): OfferTransport {
   const tagged = offer.sections.find(({ mid }) => mid === offer.bundle?.[0])
-  const levels = [
-    section.attributes,
-    offer.attributes,
-    ...(tagged === undefined ? [] : [tagged.attributes]),
-  ]
+  const levels = [section, offer, ...(tagged === undefined ? [] : [tagged])]
+  const first = <Name extends keyof Attributes>(name: Name) =>
+    levels.find(level => level.attributes[name] !== undefined)?.attributes[name]
   return {
     ice: {
-      ufrag: readCredential(levels, 'ice-ufrag'),
-      pwd: readCredential(levels, 'ice-pwd'),
+      ufrag: readCredential('ice-ufrag', first('iceUfrag')),
+      pwd: readCredential('ice-pwd', first('icePwd')),
     },
-    fingerprint: readFingerprint(levels),
-    setup: readSetup(levels),
+    fingerprint: readFingerprint(first('fingerprint')),
+    setup: readSetup(first('setup')),
   }
 }
 
-type Levels = readonly (readonly Attribute[])[]
+type Attributes = Parsed<SharedAttributes>
 
-function firstOf(levels: Levels, name: string): string | undefined {
-  for (const attributes of levels) {
-    const value = attributeOf(attributes, name)
-    if (value !== undefined) return value
-  }
-  return undefined
-}
-
-function readCredential(levels: Levels, name: string): string {
-  const value = firstOf(levels, name) ?? ''
+function readCredential(name: string, text: string | number = ''): string {
+  const value = String(text)
   if (/^[!-~]{1,256}$/.test(value)) return value
   throw new SdpError(`Cannot read offer: ${name} is missing or malformed`)
 }
 
-function readSetup(levels: Levels): Setup {
-  const setup = firstOf(levels, 'setup') ?? 'actpass'
+function readSetup(setup: string | number = 'actpass'): Setup {
   if (setup === 'actpass' || setup === 'active' || setup === 'passive') {
     return setup
   }
@@ -79,32 +62,21 @@ function readSetup(levels: Levels): Setup {
   )
 }
 
-function readFingerprint(levels: Levels): Fingerprint {
-  for (const attributes of levels) {
-    const lines = attributesOf(attributes, 'fingerprint')
-    if (lines.length === 0) continue
-    const known = lines.flatMap(parseFingerprint)
-    // Several may describe one certificate: the best algorithm is enough.
-    for (const algorithm of ALGORITHMS) {
-      const best = known.find(print => print.algorithm === algorithm)
-      if (best !== undefined) return best
-    }
-    break
+function readFingerprint(print: Attributes['fingerprint']): Fingerprint {
+  const algorithm = String(print?.type).toLowerCase()
+  // The worker compares text, and writes its own in upper case.
+  const value = String(print?.hash).toUpperCase()
+  const bytes = value.split(':')
+  if (
+    isAlgorithm(algorithm) &&
+    bytes.length === HASH_BYTES[algorithm] &&
+    bytes.every(byte => /^[0-9A-F]{2}$/.test(byte))
+  ) {
+    return { algorithm, value }
   }
   throw new SdpError(
-    `Cannot read offer: no fingerprint of ${ALGORITHMS.join(', ')}`,
+    `Cannot read offer: no fingerprint of ${Object.keys(HASH_BYTES).join(', ')}`,
   )
-}
-
-function parseFingerprint(line: string): readonly Fingerprint[] {
-  const [name = '', hash = ''] = line.split(/ +/)
-  const algorithm = name.toLowerCase()
-  if (!isAlgorithm(algorithm)) return []
-  const pairs = hash.split(':')
-  const sound = pairs.every(pair => /^[0-9A-Fa-f]{2}$/.test(pair))
-  if (!sound || pairs.length !== HASH_BYTES[algorithm]) return []
-  // The worker compares text, and writes its own in upper case.
-  return [{ algorithm, value: hash.toUpperCase() }]
 }
 
 function isAlgorithm(name: string): name is keyof typeof HASH_BYTES {

@@ -1,11 +1,5 @@
-import {
-  attributeOf,
-  attributesOf,
-  hasAttribute,
-  readSdpText,
-  SdpError,
-  type Attribute,
-} from './sdp-text.ts'
+import type { MediaDescription } from 'sdp-transform'
+import { readSdp, SdpError, type Parsed, type ParsedSdp } from './sdp-text.ts'
 
 /** ICE username fragment and password of one end. */
 export interface IceCredentials {
@@ -33,11 +27,9 @@ export interface OfferSection {
   readonly mid: string | undefined
   /** Whether the viewer would receive here: RTP, not disabled, recv. */
   readonly receives: boolean
-  readonly rtcpMux: boolean
-  readonly rtcpReducedSize: boolean
   readonly extensions: readonly OfferedExtension[]
   /** The section's own attributes. */
-  readonly attributes: readonly Attribute[]
+  readonly attributes: Parsed<MediaDescription>
 }
 
 export interface Offer {
@@ -45,12 +37,10 @@ export interface Offer {
   /** mids of the BUNDLE group in its order; undefined: there is no group. */
   readonly bundle: readonly string[] | undefined
   /** The session-level attributes: defaults of the sections. */
-  readonly attributes: readonly Attribute[]
+  readonly attributes: ParsedSdp
 }
 
-const MEDIA = /^([A-Za-z0-9-]{1,32}) (\d{1,5})(?:\/\d+)? ([\w/]{1,64})( .*)?$/
 const TOKEN = /^[!-~]{1,64}$/
-const EXTMAP = /^(\d{1,5})(?:\/(\w+))? (\S+)/
 
 /** RTP profiles that WebRTC endpoints write for the one it means. */
 const RTP = new Set(['UDP/TLS/RTP/SAVPF', 'TCP/TLS/RTP/SAVPF', 'RTP/SAVPF'])
@@ -61,85 +51,71 @@ const RTP = new Set(['UDP/TLS/RTP/SAVPF', 'TCP/TLS/RTP/SAVPF', 'RTP/SAVPF'])
  * @throws {SdpError} when it is not a session description
  */
 export function readOffer(text: string): Offer {
-  const sdp = readSdpText(text)
-  if (!sdp.versioned) {
+  const sdp = readSdp(text)
+  if (!/^v=0[\r\n]/.test(text)) {
     throw new SdpError('Cannot read offer: it does not begin with v=0')
   }
-  if (sdp.sections.length === 0) {
+  const sections = (sdp.media ?? []).map(media => readSection(media, sdp))
+  if (sections.length === 0) {
     throw new SdpError('Cannot read offer: it has no media sections')
   }
-  const sections = sdp.sections.map(({ media, attributes }) =>
-    readSection(media, attributes, sdp.attributes),
-  )
   refuseTwins(sections)
-  return {
-    sections,
-    bundle: readBundle(sdp.attributes),
-    attributes: sdp.attributes,
-  }
+  return { sections, bundle: readBundle(sdp), attributes: sdp }
 }
 
 function readSection(
-  media: string,
-  attributes: readonly Attribute[],
-  session: readonly Attribute[],
+  media: Parsed<MediaDescription>,
+  session: ParsedSdp,
 ): OfferSection {
-  const match = MEDIA.exec(media)
-  const [, type, port, protocol, rest = ''] = match ?? []
-  if (type === undefined || port === undefined || protocol === undefined) {
+  if (media.type === undefined) {
     throw new SdpError('Cannot read offer: a media line is malformed')
   }
-  const formats = rest.split(' ').filter(format => format !== '')
+  const formats = wordsOf(media.payloads)
   if (formats.length === 0 || !formats.every(format => TOKEN.test(format))) {
     throw new SdpError('Cannot read offer: a media line has no formats')
   }
-  const mid = attributeOf(attributes, 'mid')
+  const mid = media.mid === undefined ? undefined : String(media.mid)
   if (mid !== undefined && !TOKEN.test(mid)) {
     throw new SdpError('Cannot read offer: a mid is no token of 1 to 64')
   }
+  const protocol = String(media.protocol)
   // RFC 9143, 6: port 0 disables a section unless it is bundle-only.
-  const enabled = Number(port) !== 0 || hasAttribute(attributes, 'bundle-only')
-  const direction = directionOf(attributes) ?? directionOf(session)
+  const enabled = Number(media.port) !== 0 || media.bundleOnly !== undefined
+  const direction = media.direction ?? session.direction ?? 'sendrecv'
   return {
-    type,
+    type: String(media.type),
     protocol,
     formats,
     mid,
     receives:
       enabled &&
       RTP.has(protocol) &&
-      (direction === undefined ||
-        direction === 'recvonly' ||
-        direction === 'sendrecv'),
-    rtcpMux: hasAttribute(attributes, 'rtcp-mux'),
-    rtcpReducedSize: hasAttribute(attributes, 'rtcp-rsize'),
-    extensions: attributesOf(attributes, 'extmap').flatMap(readExtension),
-    attributes,
+      (direction === 'recvonly' || direction === 'sendrecv'),
+    extensions: (media.ext ?? []).flatMap(readExtension),
+    attributes: media,
   }
 }
 
-const DIRECTIONS = new Set(['sendrecv', 'recvonly', 'sendonly', 'inactive'])
-
-function directionOf(attributes: readonly Attribute[]): string | undefined {
-  return attributes.find(({ name }) => DIRECTIONS.has(name))?.name
-}
-
-function readExtension(text: string): readonly OfferedExtension[] {
-  const [, id, direction, uri] = EXTMAP.exec(text) ?? []
+function readExtension(
+  ext: Parsed<NonNullable<MediaDescription['ext']>[number]>,
+): readonly OfferedExtension[] {
+  const { value, direction, uri } = ext
   // What the viewer only sends, or inactive, is nothing that we may send.
-  if (id === undefined || uri === undefined) return []
   if (direction === 'sendonly' || direction === 'inactive') return []
-  return [{ id: Number(id), uri }]
+  // An id with leading zeros stays text. RFC 6904: encrypted ones are others.
+  if (typeof value !== 'number' || 'encrypt-uri' in ext) return []
+  return [{ id: value, uri: String(uri) }]
 }
 
-function readBundle(
-  attributes: readonly Attribute[],
-): readonly string[] | undefined {
-  for (const group of attributesOf(attributes, 'group')) {
-    const [semantics, ...mids] = group.split(' ').filter(part => part !== '')
-    if (semantics === 'BUNDLE') return mids
-  }
-  return undefined
+function readBundle({ groups }: ParsedSdp): readonly string[] | undefined {
+  const bundle = groups?.find(({ type }) => type === 'BUNDLE')
+  return bundle && wordsOf(bundle.mids)
+}
+
+function wordsOf(text: string | number = ''): readonly string[] {
+  return String(text)
+    .split(' ')
+    .filter(word => word !== '')
 }
 
 function refuseTwins(sections: readonly OfferSection[]): void {
