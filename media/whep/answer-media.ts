@@ -4,17 +4,7 @@ import type { OfferedCodec, ViewerTransport } from '../router/viewer.ts'
 import type { AcceptedSection } from './negotiation.ts'
 
 /** What of an accepted section depends on what is really sent. */
-type SentMedia = Pick<
-  MediaDescription,
-  | 'payloads'
-  | 'ext'
-  | 'msid'
-  | 'rtp'
-  | 'fmtp'
-  | 'rtcpFb'
-  | 'ssrcs'
-  | 'ssrcGroups'
->
+type SentMedia = Omit<MediaDescription, 'type' | 'port' | 'protocol'>
 
 /**
  * Describes the codec of a section. Payload types and extension ids are the
@@ -37,23 +27,24 @@ export function describeMedia(
   }
   const rtx = rtxOf(rtpParameters, codec.offered)
   const ids = new Set(section.extensions.map(({ id, uri }) => `${id} ${uri}`))
-  const described = {
-    ext: (rtpParameters.headerExtensions ?? [])
-      .filter(({ id, uri }) => ids.has(`${id} ${uri}`))
-      .map(({ id, uri }) => ({ value: id, uri })),
-    // One stream id for all tracks: players show `event.streams[0]`.
-    msid: [{ id: streamName, appdata: media.kind }],
-    rtcpFb: feedbackOf(codec.offered, main.rtcpFeedback ?? []),
-    ...describeSsrcs(rtpParameters, rtx),
-  }
   const rtp = [codec.rtpmap]
   const fmtp = codec.fmtp === undefined ? [] : [codec.fmtp]
   if (rtx !== undefined) {
     rtp.push({ payload: rtx.payloadType, codec: 'rtx', rate: 90_000 })
     fmtp.push({ payload: rtx.payloadType, config: `apt=${payloadType}` })
   }
-  const payloads = rtp.map(({ payload }) => payload).join(' ')
-  return { ...described, payloads, rtp, fmtp }
+  return {
+    payloads: rtp.map(({ payload }) => payload).join(' '),
+    rtp,
+    fmtp,
+    rtcpFb: feedbackOf(codec.offered, main.rtcpFeedback ?? []),
+    ext: (rtpParameters.headerExtensions ?? [])
+      .filter(({ id, uri }) => ids.has(`${id} ${uri}`))
+      .map(({ id, uri }) => ({ value: id, uri })),
+    // One stream id for all tracks: players show `event.streams[0]`.
+    msid: [{ id: streamName, appdata: media.kind }],
+    ...ssrcsOf(rtpParameters, rtx),
+  }
 }
 
 interface Rtx {
@@ -68,24 +59,13 @@ function rtxOf(sent: RtpParameters, offered: OfferedCodec): Rtx | undefined {
   if (rtxPayloadType === undefined || ssrc === undefined) return undefined
   const codec = codecOf(sent, rtxPayloadType)
   const kept =
-    codec !== undefined &&
-    /\/rtx$/i.test(codec.mimeType) &&
-    parameterOf(codec, 'apt') === offered.payloadType
+    /\/rtx$/i.test(codec?.mimeType ?? '') &&
+    codec?.parameters?.['apt'] === offered.payloadType
   return kept ? { payloadType: rtxPayloadType, ssrc } : undefined
 }
 
-type SentCodec = RtpParameters['codecs'][number]
-
-function codecOf(
-  { codecs }: RtpParameters,
-  payloadType: number,
-): SentCodec | undefined {
+function codecOf({ codecs }: RtpParameters, payloadType: number) {
   return codecs.find(codec => codec.payloadType === payloadType)
-}
-
-function parameterOf({ parameters }: SentCodec, name: string): unknown {
-  const record: Record<string, unknown> = parameters ?? {}
-  return record[name]
 }
 
 function feedbackOf(
@@ -107,10 +87,7 @@ function feedbackText({ type, parameter = '' }: RtcpFeedback): string {
 }
 
 /** libdatachannel and werift route by these alone; without: no media. */
-function describeSsrcs(
-  { encodings, rtcp }: RtpParameters,
-  rtx: Rtx | undefined,
-): Pick<MediaDescription, 'ssrcs' | 'ssrcGroups'> {
+function ssrcsOf({ encodings, rtcp }: RtpParameters, rtx: Rtx | undefined) {
   const ssrc = encodings?.[0]?.ssrc
   if (ssrc === undefined) throw new Error('Cannot answer without an ssrc')
   const all = rtx === undefined ? [ssrc] : [ssrc, rtx.ssrc]

@@ -45,7 +45,7 @@ export function writeAnswer(
   })
 }
 
-/** What answers and restarts begin with: ICE-lite, and nothing is trickled. */
+/** What answers and restarts begin with: we trickle nothing, and take it. */
 export function sessionOf(sessionId: string) {
   return {
     version: 0,
@@ -108,7 +108,7 @@ function describeAccepted(
     ...(section.attributes.rtcpRsize !== undefined && {
       rtcpRsize: 'rtcp-rsize',
     }),
-    // sdp-transform has no name for it; these it writes to the letter.
+    // sdp-transform writes to the letter what it has no name for.
     invalid: [{ value: 'rtcp-mux-only' }],
     ...describeMedia(plan, transport, ids.stream),
     ...candidatesOf(transport.iceCandidates),

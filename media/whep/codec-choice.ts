@@ -13,10 +13,8 @@ export interface ChosenCodec {
   readonly fmtp: Fmtp | undefined
 }
 
-interface Format {
+interface Format extends Pick<ChosenCodec, 'rtpmap' | 'fmtp'> {
   readonly payloadType: number
-  readonly rtpmap: Rtpmap
-  readonly fmtp: Fmtp | undefined
   /** The codec in lower case. */
   readonly name: string
   readonly parameters: OfferedCodec['parameters']

@@ -14,6 +14,9 @@ export interface Fragment {
   readonly hasSections: boolean
 }
 
+// As text, since candidates count that sdp-transform cannot read.
+const OF_ICE = /^a=(ice-ufrag|candidate|end-of-candidates)\b/m
+
 /**
  * Reads a fragment. Candidates are taken whatever they say: an ICE-lite end
  * learns the viewer's addresses from its checks (RFC 8445, 6.1.3). Nor do
@@ -22,26 +25,16 @@ export interface Fragment {
  */
 export function readFragment(text: string): Fragment {
   const sdp = readSdp(text)
-  const sections = sdp.media ?? []
-  const parts = [sdp, ...sections]
-  const known = parts.some(
-    ({ iceUfrag, candidates, endOfCandidates }) =>
-      iceUfrag !== undefined ||
-      candidates !== undefined ||
-      endOfCandidates !== undefined,
-  )
-  if (!known) {
+  if (!OF_ICE.test(text)) {
     throw new SdpError('Cannot read fragment: it says nothing of ICE')
   }
+  const sections = sdp.media ?? []
+  const parts = [sdp, ...sections]
+  const ufrags = parts.flatMap(({ iceUfrag }) => iceUfrag ?? [])
+  const pwds = parts.flatMap(({ icePwd }) => icePwd ?? [])
   return {
-    ufrag: readOne(
-      'ice-ufrag',
-      parts.map(({ iceUfrag }) => iceUfrag),
-    ),
-    pwd: readOne(
-      'ice-pwd',
-      parts.map(({ icePwd }) => icePwd),
-    ),
+    ufrag: readOne('ice-ufrag', ufrags),
+    pwd: readOne('ice-pwd', pwds),
     hasSections: sections.length > 0,
   }
 }
@@ -49,11 +42,9 @@ export function readFragment(text: string): Fragment {
 /** The value that all parts agree on. */
 function readOne(
   name: string,
-  values: readonly (string | number | undefined)[],
+  values: readonly (string | number)[],
 ): string | undefined {
-  const [value, ...others] = new Set(
-    values.filter(each => each !== undefined).map(String),
-  )
+  const [value, ...others] = new Set(values.map(String))
   if (others.length > 0) {
     throw new SdpError(`Cannot read fragment: it has several ${name}`)
   }

@@ -1,8 +1,4 @@
-import {
-  parse,
-  type MediaAttributes,
-  type SessionDescription,
-} from 'sdp-transform'
+import { parse, type SessionDescription } from 'sdp-transform'
 
 /** What cannot be read as SDP. The message names lines, never quotes them. */
 export class SdpError extends Error {
@@ -20,8 +16,7 @@ export type Parsed<T> = T extends string | number
     ? readonly Parsed<Item>[]
     : { readonly [Key in keyof T]?: Parsed<T[Key]> }
 
-/** A fragment has candidates at its session level, too. */
-export type ParsedSdp = Parsed<SessionDescription & Partial<MediaAttributes>>
+export type ParsedSdp = Parsed<SessionDescription>
 
 // Anything echoed into an answer must not bring its own line ends.
 const LINE = /^[a-z]=[\t\P{Cc}]*$/u
