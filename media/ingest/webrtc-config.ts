@@ -21,6 +21,7 @@ export interface ExternalLeg {
   /** UDP port we listen on for RTP; RTCP is read from `rtcp_port`. */
   readonly port: number
   readonly rtcp_port: number
+  /** FFmpeg's own choice unless said otherwise: 96 for video, 97 for audio. */
   readonly payload_type: number
 }
 
@@ -140,8 +141,11 @@ function external(fields: Fields): ExternalWebrtc {
   return { enabled: true, ingest: 'external', listen, video, audio }
 }
 
+/** What FFmpeg's rtp muxer sends where no -payload_type is given. */
+const FFMPEG_PAYLOAD_TYPES = { 'webrtc.video': 96, 'webrtc.audio': 97 } as const
+
 function externalLeg(
-  name: string,
+  name: keyof typeof FFMPEG_PAYLOAD_TYPES,
   codecs: readonly ExternalLeg['codec'][],
   raw: unknown,
 ): ExternalLeg {
@@ -161,7 +165,7 @@ function externalLeg(
     ),
     payload_type: wholeNumber(
       `${name}.payload_type`,
-      leg['payload_type'],
+      leg['payload_type'] ?? FFMPEG_PAYLOAD_TYPES[name],
       0,
       127,
     ),

@@ -23,6 +23,7 @@ export function checkConfig(
   return [
     ...checkId(config),
     ...checkCounts(config),
+    ...checkLoops(config),
     ...checkIoIds(config),
     ...placeholders,
     // What a placeholder stands for is only known where all of them are.
@@ -64,6 +65,22 @@ function checkCounts(config: ProcessConfig): readonly Problem[] {
     problems.push({ field: 'options', message })
   }
   return problems
+}
+
+/**
+ * FFmpeg 5.1 ends the bitstream filters of an output that copies at the first
+ * loop of its input: the picture would stand still from then on.
+ */
+function checkLoops({ webrtc, input }: ProcessConfig): readonly Problem[] {
+  const copies =
+    webrtc.enabled &&
+    webrtc.ingest === 'managed' &&
+    webrtc.video.codec === 'copy'
+  if (!copies || !input.some(io => io.options.includes('-stream_loop'))) {
+    return []
+  }
+  const message = 'expected h264 or vp8, as -stream_loop cannot be copied'
+  return [{ field: 'webrtc.video.codec', message }]
 }
 
 function checkIoIds(config: ProcessConfig): readonly Problem[] {

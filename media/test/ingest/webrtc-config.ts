@@ -50,6 +50,15 @@ await t.test('parseWebrtcConfig reads external legs', t => {
     { listen: '::1', audio: { codec: 'none' } },
     'a kind that is left out is none',
   )
+  t.match(
+    parseWebrtcConfig({
+      ...EXTERNAL,
+      video: { codec: 'h264', port: 5_004 },
+      audio: { codec: 'opus', port: 5_006 },
+    }),
+    { video: { payload_type: 96 }, audio: { payload_type: 97 } },
+    "payload types are FFmpeg's own unless said otherwise",
+  )
   t.end()
 })
 
@@ -96,9 +105,12 @@ const REFUSED: readonly (readonly [raw: unknown, message: string])[] = [
       'got 65536',
   ],
   [
-    { ...EXTERNAL, video: { codec: 'h264', port: 5_000 } },
+    {
+      ...EXTERNAL,
+      video: { codec: 'h264', port: 5_000, payload_type: 128 },
+    },
     'webrtc.video.payload_type: expected a whole number from 0 to 127, ' +
-      'got nothing',
+      'got 128',
   ],
   [
     { ...EXTERNAL, video: { codec: 'copy', port: 5_000, payload_type: 96 } },

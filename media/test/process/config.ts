@@ -1,6 +1,8 @@
 import fc from 'fast-check'
 import t from 'tap'
 
+import { parseWebrtcConfig } from '../../ingest/webrtc-config.ts'
+
 import {
   parseProcessConfig,
   type ConfigRules,
@@ -54,6 +56,20 @@ t.test('fields that nobody knows are left out, null is not said', t => {
   )
   t.notOk('scheduler' in config)
   t.equal(config.reference, '')
+  t.end()
+})
+
+t.test('a looped input is not copied', t => {
+  const raw = (codec: string) => ({
+    id: 'a',
+    input: [{ address: 'a.mp4', options: ['-stream_loop', '-1'] }],
+    webrtc: { enabled: true, video: { codec } },
+  })
+  const rules = { parseWebrtc: parseWebrtcConfig }
+  t.strictSame(problems(raw('copy'), rules), [
+    'webrtc.video.codec: expected h264 or vp8, as -stream_loop cannot be copied',
+  ])
+  t.strictSame(problems(raw('h264'), rules), [])
   t.end()
 })
 

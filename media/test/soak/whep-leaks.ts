@@ -28,8 +28,8 @@ t.teardown(cleanup)
 const SESSIONS = 1_000
 const AT_ONCE = 10
 const ICE_TIMEOUT_MS = 1_000
-/** Compiled code and the like; 1,000 leaked sessions would be more. */
-const HEAP_SLACK_BYTES = 5e6
+/** A leak of 2 kB a session would be more. */
+const HEAP_SLACK_BYTES = 2e6
 
 const workers: Worker[] = []
 observer.on('newworker', worker => workers.push(worker))
@@ -156,9 +156,12 @@ await t.test('1,000 sessions leave nothing behind', async t => {
     await server.settles(idle)
   }
 
-  // What is made once, such as pools and caches, is there after this.
-  await run(100)
+  // What is made once, such as pools, caches and compiled code, is there
+  // after this; the heap still grows by 6 MB in the first thousand.
+  await run(SESSIONS)
   const before = await measure(server)
+  // What the test itself keeps is not looked for.
+  server.observations.all.length = 0
   const heapBefore = heapBytes()
   await run(SESSIONS)
   const after = await waitFor(async () => {
@@ -166,7 +169,11 @@ await t.test('1,000 sessions leave nothing behind', async t => {
     return now.descriptors <= before.descriptors && now
   }, 'file descriptors')
   t.same(after, { ...before, descriptors: after.descriptors })
-  const grownBytes = heapBytes() - heapBefore
+  server.observations.all.length = 0
+  const grownBytes = await waitFor(() => {
+    // Finalizers run between collections.
+    const bytes = heapBytes() - heapBefore
+    return bytes < HEAP_SLACK_BYTES && bytes
+  }, `a heap that grew by less than ${HEAP_SLACK_BYTES} bytes`)
   t.comment(`heap grew by ${Math.round(grownBytes / 1e3)} kB`)
-  t.ok(grownBytes < HEAP_SLACK_BYTES, 'the heap')
 })
