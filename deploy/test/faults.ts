@@ -5,7 +5,7 @@ import t, { type Test } from 'tap'
 import { request } from 'undici'
 import { CHROMIUM } from '../../media/test/whep/fixtures/offers.ts'
 import { startChild, type Child, type LogRecord } from './fixtures/child.ts'
-import { valueOf, type Sample } from './fixtures/scrape.ts'
+import { scrape, told, valueOf } from './fixtures/scrape.ts'
 import {
   eventually,
   listening,
@@ -15,19 +15,9 @@ import {
   testStream,
   type Stack,
 } from './fixtures/stack.ts'
-import { scrape } from './fixtures/scrape.ts'
 import { WhepViewer } from './fixtures/whep-viewer.ts'
 
 const UDP_PORT = 46_200
-const PREFIX = 'dragonfork_webrtc_'
-
-function told(
-  samples: readonly Sample[],
-  name: string,
-  labels: Readonly<Record<string, string>> = {},
-): number | undefined {
-  return valueOf(samples, PREFIX + name, labels)
-}
 
 /** A viewer of `demo`, as soon as it can be had. */
 function playDemo(t: Test, stack: Stack): Promise<WhepViewer> {

@@ -1,22 +1,12 @@
 import t from 'tap'
 import { request } from 'undici'
 import { FAMILY_NAMES } from '../../shared/catalogue.ts'
-import { valueOf, type Sample } from './fixtures/scrape.ts'
+import { told, type Sample } from './fixtures/scrape.ts'
 import { eventually, startStack, testStream } from './fixtures/stack.ts'
 import { CHROMIUM, onlySection } from '../../media/test/whep/fixtures/offers.ts'
 import { WhepViewer } from './fixtures/whep-viewer.ts'
 
 const UDP_PORT = 46_000
-const PREFIX = 'dragonfork_webrtc_'
-
-/** The value of a family's one sample that has `labels`. */
-function told(
-  samples: readonly Sample[],
-  name: string,
-  labels: Readonly<Record<string, string>> = {},
-): number | undefined {
-  return valueOf(samples, PREFIX + name, labels)
-}
 
 const stack = await startStack(t, {
   udpPort: UDP_PORT,

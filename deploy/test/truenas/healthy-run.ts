@@ -28,7 +28,7 @@ t.test('viewers that come and go raise no alert', async t => {
       120_000,
     ),
   )
-  // The exporter counts as down until Prometheus has scraped it once.
+  // What was before the first scrape is left out.
   const fired = 'max_over_time(ALERTS{alertstate="firing"}[25s])'
   t.strictSame(await prometheus.query(fired), [])
   t.equal(await bundle.verdict(), 0, 'the first line says OK')
