@@ -67,7 +67,7 @@ function readSection(
   media: Parsed<MediaDescription>,
   session: ParsedSdp,
 ): OfferSection {
-  if (media.type === undefined) {
+  if (!media.type || !media.protocol) {
     throw new SdpError('Cannot read offer: a media line is malformed')
   }
   const formats = wordsOf(media.payloads)
