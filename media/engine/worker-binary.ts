@@ -9,7 +9,8 @@ import { EngineError } from './engine-error.ts'
 export function workerBinaryPlaces(
   env: Readonly<Record<string, string | undefined>>,
 ): readonly string[] {
-  const cache = env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache')
+  const home = env['XDG_CACHE_HOME'] ?? ''
+  const cache = home === '' ? join(homedir(), '.cache') : home
   const { platform, arch } = process
   const name = `mediasoup-worker-${version}-${platform}-${arch}`
   const given = env['MEDIASOUP_WORKER_BIN'] ?? ''
