@@ -57,6 +57,13 @@ const LOCAL_UFRAG = `(async () => {
   }
 })()`
 
+/** The kinds whose RTCP sender reports have come: lip sync needs both. */
+const REPORTED = `(async () => {
+  const reports = [...(await pc.getStats()).values()]
+  const remote = reports.filter(({ type }) => type === 'remote-outbound-rtp')
+  return remote.map(({ kind }) => kind).sort().join(' ')
+})()`
+
 const EYEVINN_VIEW = `(async endpoint => {
   window.player = new WebRTCPlayer({
     video: document.querySelector('video'),
@@ -97,6 +104,10 @@ await t.test('players of others', async t => {
       const endpoint = JSON.stringify(server.endpoint('h264').href)
       await page.evaluate(`${WHIP_WHEP_VIEW}(${endpoint})`)
       await decodesMore(page)
+      await waitFor(
+        async () => (await page.evaluate(REPORTED)) === 'audio video',
+        'sender reports of both kinds',
+      )
 
       const ufrag = await page.evaluate<string>(LOCAL_UFRAG)
       await page.evaluate('client.restart()')

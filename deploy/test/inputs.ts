@@ -1,0 +1,103 @@
+import { once } from 'node:events'
+import { readFile } from 'node:fs/promises'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { basename, join } from 'node:path'
+import t, { type Test } from 'tap'
+import { ffmpeg, freePort, keepFeeding } from './fixtures/feed.ts'
+import { eventually, startStack } from './fixtures/stack.ts'
+import { WhepViewer } from './fixtures/whep-viewer.ts'
+
+const UDP_PORT = 46_600
+
+const dir = t.testdir()
+const movie = join(dir, 'movie.mp4')
+const hls = join(dir, 'index.m3u8')
+const CODECS = ['-c:v', 'libx264', '-preset', 'ultrafast', '-g', '15']
+const LOOPED = ['-re', '-stream_loop', '-1', '-i', movie]
+
+await ffmpeg([
+  ...['-f', 'lavfi', '-i', 'testsrc2=size=160x120:rate=15:duration=6'],
+  ...['-f', 'lavfi', '-i', 'sine=frequency=440:duration=6'],
+  ...[...CODECS, '-pix_fmt', 'yuv420p', '-c:a', 'aac', movie],
+])
+await ffmpeg(['-i', movie, '-c', 'copy', '-hls_list_size', '0', hls])
+
+/** Serves the files of `dir`, as a web server with an HLS stream does. */
+async function serveFiles(t: Test): Promise<string> {
+  const server = createServer((request, response) => {
+    readFile(join(dir, basename(request.url ?? ''))).then(
+      content => response.end(content),
+      () => response.writeHead(404).end(),
+    )
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  t.teardown(() => {
+    server.closeAllConnections()
+    server.close()
+  })
+  const { port } = server.address() as AddressInfo
+  return `http://127.0.0.1:${port}`
+}
+
+interface Input {
+  readonly address: string
+  readonly options?: readonly string[]
+}
+
+/** Each makes what it needs on loopback and says how FFmpeg reads it. */
+const INPUTS: Readonly<Record<string, (t: Test) => Promise<Input> | Input>> = {
+  file: () => ({ address: movie, options: ['-re', '-stream_loop', '-1'] }),
+  hls: async t => ({
+    address: `${await serveFiles(t)}/index.m3u8`,
+    options: ['-re'],
+  }),
+  rtmp: async t => {
+    const address = `rtmp://127.0.0.1:${await freePort()}/live/a`
+    const copy = ['-c', 'copy', '-f', 'flv', '-listen', '1']
+    keepFeeding(t, [...LOOPED, ...copy, address])
+    return { address }
+  },
+  srt: async t => {
+    const address = `srt://127.0.0.1:${await freePort()}`
+    const copy = ['-c', 'copy', '-f', 'mpegts']
+    keepFeeding(t, [...LOOPED, ...copy, `${address}?mode=listener`])
+    return { address: `${address}?mode=caller` }
+  },
+  rtsp: async t => {
+    // FFmpeg is no RTSP server to play from; it can be one to push to.
+    const address = `rtsp://127.0.0.1:${await freePort()}/a`
+    const copy = ['-c', 'copy', '-f', 'rtsp', '-rtsp_transport', 'tcp']
+    keepFeeding(t, [...LOOPED, ...copy, address])
+    return { address, options: ['-rtsp_flags', 'listen'] }
+  },
+}
+
+for (const [kind, open] of Object.entries(INPUTS)) {
+  t.test(`a stream from ${kind} plays, picture and sound`, async t => {
+    const stack = await startStack(t, {
+      udpPort: UDP_PORT,
+      processes: [
+        {
+          id: kind,
+          input: [await open(t)],
+          output: [],
+          reconnect: true,
+          reconnect_delay_seconds: 1,
+          webrtc: { enabled: true },
+        },
+      ],
+    })
+    const viewer = await eventually(
+      'RTP has arrived',
+      () =>
+        WhepViewer.open(t, `${stack.url}/api/v3/whep/${kind}`).catch(
+          () => undefined,
+        ),
+      60_000,
+    )
+    await viewer.plays(60)
+    t.equal(await viewer.end(), 204)
+  })
+}
