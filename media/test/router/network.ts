@@ -63,10 +63,11 @@ await t.test('a viewer has a socket per listen address', async t => {
   t.same(tcpPorts?.counts(), { inUse: 0, available: 10 })
 })
 
+// ICE over TCP is played by Chromium, in whep/players/networks.ts: closing a
+// libdatachannel connection over TCP sometimes blocks its whole process.
 const PATHS: readonly ViewerPath[] = [
   { protocol: 'udp', address: '127.0.0.1' },
   { protocol: 'udp', address: '::1' },
-  { protocol: 'tcp', address: '127.0.0.1' },
 ]
 
 for (const path of PATHS) {
