@@ -7,7 +7,7 @@ import t, { type Test } from 'tap'
 import { Engine, type EngineOptions } from '../../engine/engine.ts'
 import { findWorkerBinary } from '../../engine/worker-binary.ts'
 import { memoryLog } from '../fixtures/media-stack.ts'
-import { until } from '../fixtures/until.ts'
+import { waitFor } from '../fixtures/wait-for.ts'
 
 const UDP_PORTS = { min: 42_400, max: 42_409 }
 const OPUS = {
@@ -78,7 +78,7 @@ await t.test('a worker that was killed is replaced', async t => {
   const { engine, logged } = await startEngine(t)
   const { pid } = engine.leastLoaded()
   process.kill(pid, 'SIGKILL')
-  await until(() => engine.workers.length === 0)
+  await waitFor(() => engine.workers.length === 0)
   t.throws(() => engine.leastLoaded(), { code: 'worker' })
   const { worker } = await engine.join(AbortSignal.timeout(10_000))
   t.not(worker.pid, pid)
@@ -97,7 +97,7 @@ await t.test('a worker that dies at once is not started in a loop', async t => {
   for (let deaths = 0; deaths < 3; deaths++) {
     const { worker } = await engine.join(AbortSignal.timeout(10_000))
     process.kill(worker.pid, 'SIGKILL')
-    await until(() => engine.workers.length === 0)
+    await waitFor(() => engine.workers.length === 0)
   }
   await engine.join(AbortSignal.timeout(10_000))
   t.ok(
@@ -113,7 +113,7 @@ await t.test('a worker that dies at once is not started in a loop', async t => {
 await t.test('what waits for a worker hears of the end', async t => {
   const { engine } = await startEngine(t)
   process.kill(engine.leastLoaded().pid, 'SIGKILL')
-  await until(() => engine.workers.length === 0)
+  await waitFor(() => engine.workers.length === 0)
   const waiting = engine.join(AbortSignal.timeout(10_000))
   const late = t.rejects(engine.join(AbortSignal.abort()), {
     code: 'deadline',
@@ -132,13 +132,13 @@ await t.test('a frozen worker', async t => {
     if (isRunning(frozen.pid)) process.kill(frozen.pid, 'SIGCONT')
   })
   other.occupy()
-  await until(() => !frozen.answers)
+  await waitFor(() => !frozen.answers)
   t.equal(engine.leastLoaded(), other, 'is avoided')
   process.kill(other.pid, 'SIGSTOP')
-  await until(() => !other.answers)
+  await waitFor(() => !other.answers)
   t.equal(engine.leastLoaded(), frozen, 'unless all are frozen')
   process.kill(other.pid, 'SIGCONT')
-  await until(() => other.answers)
+  await waitFor(() => other.answers)
 
   const limit = AbortSignal.timeout(50)
   await t.rejects(frozen.createRouter([OPUS], limit), { code: 'deadline' })
@@ -146,7 +146,7 @@ await t.test('a frozen worker', async t => {
   t.equal(router.closed, false, 'does not block others')
 
   process.kill(frozen.pid, 'SIGCONT')
-  await until(() => frozen.answers)
+  await waitFor(() => frozen.answers)
   await frozen.settled()
   t.same((await frozen.dump()).routerIds, [], 'leaks nothing when it goes on')
 })
@@ -158,7 +158,7 @@ await t.test('a worker frozen for too long is killed and replaced', async t => {
   })
   const { pid } = engine.leastLoaded()
   process.kill(pid, 'SIGSTOP')
-  await until(() => !isRunning(pid))
+  await waitFor(() => !isRunning(pid))
   const { worker } = await engine.join(AbortSignal.timeout(10_000))
   t.not(worker.pid, pid)
   t.same(
@@ -193,7 +193,7 @@ await t.test('ports of what a frozen worker may still bind', async t => {
   await t.rejects(opening, { code: 'deadline' })
   t.equal(engine.udpPorts.counts().inUse, 2, 'stay taken')
   process.kill(worker.pid, 'SIGCONT')
-  await until(() => engine.udpPorts.counts().inUse === 0)
+  await waitFor(() => engine.udpPorts.counts().inUse === 0)
   t.same((await router.dump()).transportIds, [], 'until it let go of them')
 })
 
@@ -221,7 +221,7 @@ await t.test('a port that was taken since is skipped', async t => {
   t.same(engine.udpPorts.counts(), { inUse: 2, available: 7 })
   bound.close()
   bound.close()
-  await until(() => engine.udpPorts.counts().inUse === 0)
+  await waitFor(() => engine.udpPorts.counts().inUse === 0)
   t.same(engine.udpPorts.counts(), { inUse: 0, available: 9 })
 })
 

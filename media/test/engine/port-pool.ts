@@ -1,7 +1,7 @@
 import t, { type Test } from 'tap'
 
 import { PortPool } from '../../engine/port-pool.ts'
-import { until } from '../fixtures/until.ts'
+import { waitFor } from '../fixtures/wait-for.ts'
 
 function poolOf(t: Test, foreign: Set<number>, keepOutMs = 60_000): PortPool {
   const pool = new PortPool({
@@ -52,7 +52,7 @@ await t.test('PortPool keeps refused ports out, then asks again', async t => {
   t.same(pool.counts(), { inUse: 0, available: 3 })
   t.equal(pool.lease().port, 1_001)
   foreign.clear()
-  await until(() => pool.counts().available === 3)
+  await waitFor(() => pool.counts().available === 3)
   t.same(pool.counts(), { inUse: 1, available: 3 })
 })
 

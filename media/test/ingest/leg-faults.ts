@@ -9,7 +9,7 @@ import {
   streamId,
   untilLive,
 } from '../fixtures/media-stack.ts'
-import { until } from '../fixtures/until.ts'
+import { waitFor } from '../fixtures/wait-for.ts'
 
 const LEG_TIMEOUT_MS = 1_000
 /** The contract: a fault shows within the leg timeout and a second. */
@@ -73,7 +73,7 @@ await t.test('FFmpeg that falls silent', async t => {
   await untilLive(stream)
   const frozenAt = performance.now()
   ffmpeg.kill('SIGSTOP')
-  await until(() => stream.status.state === 'failed')
+  await waitFor(() => stream.status.state === 'failed')
   const shownAfterMs = performance.now() - frozenAt
   t.ok(shownAfterMs < SHOWN_WITHIN_MS, `shows after ${shownAfterMs} ms`)
   t.match(stream.status.legs, {
@@ -85,7 +85,7 @@ await t.test('FFmpeg that falls silent', async t => {
   t.same(failures(), { video: 1, audio: 1 }, 'counts once')
 
   ffmpeg.kill('SIGSTOP')
-  await until(() => stream.status.state === 'failed')
+  await waitFor(() => stream.status.state === 'failed')
   t.same(failures(), { video: 2, audio: 2 }, 'and once for each episode')
   ffmpeg.kill('SIGCONT')
 })
@@ -97,7 +97,7 @@ await t.test('one leg that falls silent', async t => {
     ...['-re', '-f', 'lavfi', '-i', 'sine=frequency=440:duration=2'],
   ])
   await untilLive(stream)
-  await until(() => stream.status.legs.audio?.state === 'failed')
+  await waitFor(() => stream.status.legs.audio?.state === 'failed')
   t.match(stream.status, {
     state: 'live',
     degraded: true,
@@ -117,7 +117,7 @@ await t.test('an input that never gives a packet', async t => {
   await once(nobody, 'listening')
   await run(['-i', `udp://127.0.0.1:42299`])
   t.match(stream.status, { state: 'starting' })
-  await until(() => stream.status.state === 'failed')
+  await waitFor(() => stream.status.state === 'failed')
   t.match(stream.status.legs, { video: { cause: 'silent' } })
   t.same(failures(), { video: 1, audio: 1 })
 })
@@ -187,5 +187,5 @@ await t.test('a pool without ports for the legs', async t => {
     legs: { video: { cause: 'bind' } },
   })
   await stream.stop()
-  await until(() => stack.engine.udpPorts.counts().inUse === 0)
+  await waitFor(() => stack.engine.udpPorts.counts().inUse === 0)
 })

@@ -12,7 +12,7 @@ import {
   untilLive,
   type MediaStack,
 } from '../fixtures/media-stack.ts'
-import { until } from '../fixtures/until.ts'
+import { waitFor } from '../fixtures/wait-for.ts'
 import { endViewers, TestViewer, type ViewerTypes } from '../fixtures/viewer.ts'
 
 const CHROMIUM = { video: 108, rtx: 109, audio: 111 }
@@ -54,7 +54,7 @@ async function start(
   t.teardown(async () => {
     await ffmpeg.stop()
     await stream.remove()
-    await until(() => portsInUse(stack) === 0)
+    await waitFor(() => portsInUse(stack) === 0)
   })
   await untilLive(stream)
   return stream
@@ -92,7 +92,7 @@ await t.test('VP8 plays', async t => {
 await t.test('H264 copied from MP4 plays for who joins late', async t => {
   const inputs = await fileOf('copy.mp4', [...X264, '-g', '15'])
   const stream = await start(t, 'copy', { video: 'copy' }, inputs)
-  await until(() => (stream.status.legs.video?.packets ?? 0) > 100)
+  await waitFor(() => (stream.status.legs.video?.packets ?? 0) > 100)
   await plays(t, stream, CHROMIUM, ['video', 'audio'])
   t.equal(stream.status.degraded, false)
 })
@@ -122,13 +122,13 @@ await t.test('video without key frames is degraded', async t => {
   // Key frames 4 s apart, where 1.5 s are allowed.
   const inputs = await fileOf('rare.mp4', [...X264, '-g', '60'])
   const stream = await start(t, 'rare', { video: 'copy' }, inputs)
-  await until(() => stream.status.degraded)
+  await waitFor(() => stream.status.degraded)
   t.match(stream.status, {
     state: 'live',
     degraded_reason: /^video: no key frame for .* \(is the SPS sent/,
     legs: { video: { state: 'live' } },
   })
   t.equal(stack.reported.length, 0, 'and no leg has failed')
-  await until(() => !stream.status.degraded)
+  await waitFor(() => !stream.status.degraded)
   t.pass('until the next one')
 })

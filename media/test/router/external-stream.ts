@@ -8,7 +8,7 @@ import {
   untilLive,
 } from '../fixtures/media-stack.ts'
 import { startSender } from '../fixtures/sender.ts'
-import { until } from '../fixtures/until.ts'
+import { waitFor } from '../fixtures/wait-for.ts'
 import { endViewers, TestViewer } from '../fixtures/viewer.ts'
 
 const FIRST_PORT = 42_100
@@ -76,7 +76,7 @@ await t.test('a stream that somebody else sends', async t => {
 
   await t.test('the sender comes again, on other ports and SSRCs', async t => {
     await sender.stop()
-    await until(() => stream.status.state === 'failed')
+    await waitFor(() => stream.status.state === 'failed')
     t.equal(stack.legFailures('outside', 'video'), 1)
     t.equal(stack.legFailures('outside', 'audio'), 1)
     t.match(stream.status, {
@@ -99,7 +99,7 @@ await t.test('a stream that somebody else sends', async t => {
   await t.test('its worker dies', async t => {
     const [worker] = engine.workers
     if (worker) process.kill(worker.pid, 'SIGKILL')
-    await until(() => viewer.transport.state === 'worker-died')
+    await waitFor(() => viewer.transport.state === 'worker-died')
     t.same(stack.restartsNeeded, ['outside'])
     await stream.startExternal()
     await untilLive(stream)
@@ -113,7 +113,7 @@ await t.test('a stream that somebody else sends', async t => {
 
   await t.test('stop', async t => {
     await stream.stop()
-    await until(() => ports() === 0)
+    await waitFor(() => ports() === 0)
     t.match(stream.status, { state: 'stopped', degraded: false })
   })
 

@@ -2,7 +2,7 @@ import t, { type Test } from 'tap'
 
 import type { MediaWorker } from '../../engine/media-worker.ts'
 import { startMediaStack } from '../fixtures/media-stack.ts'
-import { until } from '../fixtures/until.ts'
+import { waitFor } from '../fixtures/wait-for.ts'
 import { Feeds } from '../../router/feeds.ts'
 import type { Feed } from '../../router/feed.ts'
 import { ownLayout, routerCodecs, type Layout } from '../../router/layout.ts'
@@ -75,7 +75,7 @@ await t.test('Feeds closes one that idles', async t => {
   two.done()
   t.equal((await again).feed.router.closed, false, 'not while it is in use')
   ;(await again).done()
-  await until(() => opened[0]?.router.closed ?? false)
+  await waitFor(() => opened[0]?.router.closed ?? false)
   await feeds.use(worker, layout(109))
   t.equal(opened.length, 2, 'and opens it anew')
 })
@@ -125,7 +125,7 @@ await t.test('Feeds forgets one whose worker died', async t => {
   const { feeds, opened } = await start(t, worker)
   const { feed } = await feeds.use(other, layout(96))
   process.kill(other.pid, 'SIGKILL')
-  await until(() => feed.router.closed)
+  await waitFor(() => feed.router.closed)
   t.equal(opened.length, 1)
   await t.rejects(feeds.use(other, layout(96)), { code: 'worker' })
 })

@@ -7,7 +7,7 @@ import {
   streamId,
   untilLive,
 } from '../fixtures/media-stack.ts'
-import { until } from '../fixtures/until.ts'
+import { waitFor } from '../fixtures/wait-for.ts'
 import { TestViewer, endViewers } from '../fixtures/viewer.ts'
 
 t.teardown(endViewers)
@@ -76,11 +76,11 @@ await t.test('one stream, played', async t => {
   )
 
   await t.test('viewers that left', async t => {
-    await until(() => ports() === 8)
+    await waitFor(() => ports() === 8)
     const viewer = await TestViewer.open(stream, { audio: 96 })
     await viewer.plays('audio')
     viewer.close()
-    await until(() => ports() === 8)
+    await waitFor(() => ports() === 8)
     t.pass('give all back')
   })
 
@@ -107,7 +107,7 @@ await t.test('one stream, played', async t => {
     viewer.transport.onState(state => states.push(state))
     await stream.stop()
     t.same(states, ['stream-ended'])
-    await until(() => ports() === 0)
+    await waitFor(() => ports() === 0)
     t.match(stream.status, { state: 'stopped', started_at: null })
     await t.rejects(TestViewer.open(stream, CHROMIUM), { code: 'not-live' })
   })

@@ -8,7 +8,7 @@ import {
   streamId,
   untilLive,
 } from '../fixtures/media-stack.ts'
-import { until } from '../fixtures/until.ts'
+import { waitFor } from '../fixtures/wait-for.ts'
 import { wantedMedia } from '../fixtures/viewer.ts'
 
 const LAYOUTS = [
@@ -93,14 +93,14 @@ await t.test('many viewers at once, more than there are ports', async t => {
   t.same(codesOf(opened), new Set(['ports']))
   t.ok(udpPorts.counts().available < 3)
   for (const transport of transports) transport.close()
-  await until(nothingIsLeft)
+  await waitFor(nothingIsLeft)
 })
 
 await t.test('viewers that give up at any moment', async t => {
   const opened = await openMany(index => index)
   for (const transport of transportsOf(opened)) transport.close()
   t.ok([...codesOf(opened)].every(code => /deadline|ports/.test(code)))
-  await until(nothingIsLeft)
+  await waitFor(nothingIsLeft)
 })
 
 await t.test('the stream is stopped while viewers come', async t => {
@@ -112,7 +112,7 @@ await t.test('the stream is stopped while viewers come', async t => {
     'who got in is out again',
   )
   for (const transport of transportsOf(opened)) transport.close()
-  await until(() => udpPorts.counts().inUse === 0)
+  await waitFor(() => udpPorts.counts().inUse === 0)
   await ffmpeg.stop()
 })
 
@@ -121,13 +121,13 @@ await t.test('the worker dies while viewers come', async t => {
   const opening = openMany(() => 60_000)
   for (const { pid } of stack.engine.workers) process.kill(pid, 'SIGKILL')
   const opened = await opening
-  await until(() =>
+  await waitFor(() =>
     transportsOf(opened).every(({ state }) => state === 'worker-died'),
   )
   for (const transport of transportsOf(opened)) transport.close()
   await ffmpeg.stop()
   ffmpeg = await run()
-  await until(nothingIsLeft)
+  await waitFor(nothingIsLeft)
   t.equal(stack.engine.workers.length > 0, true)
 })
 
@@ -142,7 +142,7 @@ await t.test('starts and stops that cross', async t => {
   ])
   t.equal(prepared[1].status, 'fulfilled')
   await stream.stop()
-  await until(() => udpPorts.counts().inUse === 0)
+  await waitFor(() => udpPorts.counts().inUse === 0)
   await stream.remove()
   await t.rejects(stream.prepareRun(), { code: 'not-live' })
   t.equal(stack.streams.find('cam'), undefined)

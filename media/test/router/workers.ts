@@ -8,7 +8,7 @@ import {
   streamId,
   untilLive,
 } from '../fixtures/media-stack.ts'
-import { until } from '../fixtures/until.ts'
+import { waitFor } from '../fixtures/wait-for.ts'
 import { endViewers, TestViewer, type ViewerTypes } from '../fixtures/viewer.ts'
 
 const CHROMIUM = { video: 108, rtx: 109, audio: 111 }
@@ -59,7 +59,7 @@ await t.test('the worker of a stream is killed', async t => {
     viewer.transport.onState(state => states.push(state))
   }
   process.kill(own.pid, 'SIGKILL')
-  await until(() => states.length === 2)
+  await waitFor(() => states.length === 2)
   t.same(states, ['worker-died', 'worker-died'])
   t.same(stack.restartsNeeded, ['cam'], 'asks for a restart, once')
   await t.rejects(view(), { code: 'worker' })
@@ -78,7 +78,7 @@ await t.test('the worker ends in a shutdown', async t => {
   stack.engine.expectEnd()
   // As Ctrl-C in a terminal does.
   process.kill(own.pid, 'SIGINT')
-  await until(() => transport.state === 'stream-ended')
+  await waitFor(() => transport.state === 'stream-ended')
   stream.runEnded({ asked: false, code: 1, signal: null, log: [] })
   t.same(stack.restartsNeeded, [], 'is no fault')
   t.equal(stack.reported.length, 0)
@@ -88,7 +88,7 @@ await t.test('the worker ends in a shutdown', async t => {
 await t.test('FFmpeg ends before it is restarted', async t => {
   const { stack, stream, own, restart } = await playing(t, 42_560, 1)
   process.kill(own.pid, 'SIGKILL')
-  await until(() => stack.restartsNeeded.length === 1)
+  await waitFor(() => stack.restartsNeeded.length === 1)
   stream.runEnded({ asked: false, code: 1, signal: null, log: [] })
   t.equal(stack.reported.length, 0, 'counts nothing: its port was gone')
   await restart()
@@ -109,17 +109,19 @@ await t.test('viewers of a stream spread over the workers', async t => {
     process.kill(other.pid, 'SIGKILL')
     const lost = () =>
       viewers.filter(({ transport }) => transport.state === 'worker-died')
-    await until(() => lost().length > 0)
+    await waitFor(() => lost().length > 0)
     const kept = viewers.filter(viewer => !lost().includes(viewer))
     t.ok(kept.length >= 2, `${kept.length} stay`)
     await Promise.all(kept.map(viewer => viewer.plays('video')))
     t.same(stack.restartsNeeded, [])
-    await until(() => stack.engine.udpPorts.counts().inUse === 8 + kept.length)
+    await waitFor(
+      () => stack.engine.udpPorts.counts().inUse === 8 + kept.length,
+    )
   })
 
   await t.test('and all are lost with the worker of the stream', async t => {
     process.kill(own.pid, 'SIGKILL')
-    await until(() =>
+    await waitFor(() =>
       viewers.every(({ transport }) => transport.state === 'worker-died'),
     )
     t.same(stack.restartsNeeded, ['cam'])
@@ -134,7 +136,7 @@ await t.test('a frozen worker', async t => {
   t.teardown(() => {
     process.kill(own.pid, 'SIGCONT')
   })
-  await until(() => !own.answers)
+  await waitFor(() => !own.answers)
   const limit = () => AbortSignal.timeout(200)
   await t.rejects(view(CHROMIUM, limit()), { code: 'deadline' })
   await t.rejects(view(FIREFOX, limit()), { code: 'deadline' })
@@ -142,15 +144,15 @@ await t.test('a frozen worker', async t => {
 
   process.kill(own.pid, 'SIGCONT')
   const { udpPorts } = stack.engine
-  await until(() => udpPorts.counts().inUse === 9)
+  await waitFor(() => udpPorts.counts().inUse === 9)
   t.pass('gives back what it made late')
   const next = await view(FIREFOX)
   await Promise.all([first.plays('video'), next.plays('video')])
   first.close()
   next.close()
-  await until(() => udpPorts.counts().inUse === 8)
+  await waitFor(() => udpPorts.counts().inUse === 8)
   await stream.stop()
-  await until(() => isEmpty(own))
+  await waitFor(() => isEmpty(own))
   t.equal(udpPorts.counts().inUse, 0)
 })
 
@@ -195,7 +197,7 @@ await t.test('twenty streams at once', async t => {
   )
   for (const viewer of viewers) viewer.close()
   t.same(stack.streams.all, [])
-  await until(() => stack.engine.udpPorts.counts().inUse === 0)
+  await waitFor(() => stack.engine.udpPorts.counts().inUse === 0)
   for (const worker of stack.engine.workers) t.ok(await isEmpty(worker))
   t.same(
     stack.engine.workers.map(({ load }) => load),
