@@ -51,8 +51,11 @@ t.test('processes that ignore SIGTERM are ended all the same', async t => {
 })
 
 t.test('Ctrl-C in a terminal ends both', async t => {
-  const command = `${process.execPath} ${RUN}`
-  const run = new Run(t, ['script', '-qec', command, '/dev/null'], {})
+  // Without `exec`, a shell that Ctrl-C reaches too answers for the program.
+  const command = `exec ${process.execPath} ${RUN}`
+  const run = new Run(t, ['script', '-qec', command, '/dev/null'], {
+    SHELL: '/bin/sh',
+  })
   await run.printed('Ctrl-C ends it')
   run.process.stdin?.write('\u0003')
   t.equal(await run.ended(), 0)
