@@ -27,17 +27,14 @@ export function writeAnswer(
   transport: ViewerTransport,
   ids: AnswerIds,
 ): string {
-  const mids = agreement.plans.flatMap(({ at, section: { mid } }) =>
-    at === 'accepted' && mid !== undefined ? [mid] : [],
-  )
+  const { plans, bundle } = agreement
+  const mids = bundle?.map(({ section }) => section.mid)
   return write({
     ...sessionOf(ids.session),
     msidSemantic: { semantic: 'WMS', token: '*' },
-    // Left out where the offer has no group: the one section stands alone.
-    ...(mids.length > 0 && {
-      groups: [{ type: 'BUNDLE', mids: mids.join(' ') }],
-    }),
-    media: agreement.plans.map(plan =>
+    // RFC 9143, 7.3: none where the offer has none, and in the offer's order.
+    ...(mids && { groups: [{ type: 'BUNDLE', mids: mids.join(' ') }] }),
+    media: plans.map(plan =>
       plan.at === 'accepted'
         ? describeAccepted(plan, agreement, transport, ids)
         : describeRejected(plan.section),

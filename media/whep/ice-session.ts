@@ -142,8 +142,7 @@ export class IceSession {
   }
 
   #write(fragment: Fragment, ice: IceParameters): string {
-    const tagged = this.#agreement.plans.find(({ at }) => at === 'accepted')
-    const media = this.#agreement.request.media[0]
+    const { section, media } = this.#agreement.tagged
     return writeRestart({
       ice,
       candidates: candidatesForRestart(
@@ -151,9 +150,9 @@ export class IceSession {
         fragment,
         this.#transport.remoteAddress,
       ),
-      type: tagged?.section.type ?? 'video',
-      mid: tagged?.section.mid,
-      payloadType: media?.codec.payloadType ?? 0,
+      type: section.type,
+      mid: section.mid,
+      payloadType: media.codec.payloadType,
     })
   }
 

@@ -27,6 +27,10 @@ export type AcceptedSection = Extract<SectionPlan, { at: 'accepted' }>
 export interface Agreement {
   readonly at: 'agreed'
   readonly plans: readonly SectionPlan[]
+  /** The accepted sections of the offer's BUNDLE group; undefined: it has none. */
+  readonly bundle: readonly AcceptedSection[] | undefined
+  /** The section whose transport all use: the first of the group. */
+  readonly tagged: AcceptedSection
   readonly transport: OfferTransport
   readonly request: ViewerRequest
 }
@@ -84,15 +88,20 @@ function agree(
     section => accepted.get(section) ?? { at: 'rejected' as const, section },
   )
   const used = plans.filter(plan => plan.at === 'accepted')
-  const [leader] = used
-  if (leader === undefined) throw new SdpError('Cannot accept an empty offer')
-  if (offer.bundle === undefined && used.length > 1) {
+  const bundle = offer.bundle?.flatMap(
+    mid => used.find(({ section }) => section.mid === mid) ?? [],
+  )
+  const [tagged] = bundle ?? used
+  if (tagged === undefined) throw new SdpError('Cannot accept an empty offer')
+  if (bundle === undefined && used.length > 1) {
     throw new SdpError('Cannot accept offer: its sections are not in a BUNDLE')
   }
-  const transport = readTransport(offer, leader.section)
+  const transport = readTransport(offer, tagged.section)
   return {
     at: 'agreed',
     plans,
+    bundle,
+    tagged,
     transport,
     request: {
       media: used.map(({ media }) => media),

@@ -109,7 +109,7 @@ function readExtension(
 
 function readBundle({ groups }: ParsedSdp): readonly string[] | undefined {
   const bundle = groups?.find(({ type }) => type === 'BUNDLE')
-  return bundle && wordsOf(bundle.mids)
+  return bundle && [...new Set(wordsOf(bundle.mids))]
 }
 
 function wordsOf(text: string | number = ''): readonly string[] {

@@ -9,6 +9,7 @@ import {
 import {
   CHROMIUM,
   DATA_CHANNEL,
+  fragmentOf,
   GSTREAMER,
   OFFERS,
   onlySection,
@@ -179,6 +180,45 @@ t.test('M10, M11: one bundled, muxed transport', async t => {
     t.equal(new Set(values).size, 1, `one ${name}`)
   }
 })
+
+t.test('M10: no group is answered where none is offered', async t => {
+  const server = await WhepServer.start(t)
+  const offer = without(CHROMIUM, /^a=group/)
+  const { sdp, text } = await answerOf(await server.post('video', offer))
+  t.same(
+    sdp.media.map(({ port, mid }) => [port, mid]),
+    [
+      [9, 0],
+      [0, 1],
+    ],
+  )
+  // Chromium refuses an answer that adds one.
+  t.notMatch(text, /^a=group/m)
+})
+
+t.test(
+  'M10: the group keeps its order, and its first the transport',
+  async t => {
+    const server = await WhepServer.start(t)
+    const own = { ufrag: 'own1', pwd: 'p'.repeat(22) }
+    const [session = '', video = '', audio = ''] = CHROMIUM.split(/(?=^m=)/m)
+    const offer =
+      session.replace('BUNDLE 0 1', 'BUNDLE 1 0 1') +
+      video +
+      audio.replace('Fj3k', own.ufrag).replace(/(?<=ice-pwd:).*/, own.pwd)
+    const response = await server.post('av', offer)
+    const { sdp } = await answerOf(response)
+    t.same(sdp.groups, [{ type: 'BUNDLE', mids: '1 0' }])
+    const path = locationOf(response)
+    const current = await server.patch(path, fragmentOf(offer, own), {
+      'If-Match': '*',
+    })
+    t.equal(current.status, 204, 'its credentials are the current ones')
+    const restart = fragmentOf(offer, { ufrag: 'new1', pwd: 'n'.repeat(22) })
+    const restarted = await server.patch(path, restart, { 'If-Match': '*' })
+    t.match(await restarted.text(), /^m=audio 9 \S+ 111\r\na=mid:1\r$/m)
+  },
+)
 
 t.test('M12: one MediaStream, a track of each kind', async t => {
   const server = await WhepServer.start(t)
