@@ -47,11 +47,15 @@ export function parseIceServer(text: string): IceServer {
 }
 
 function decode(text: string): string {
+  let decoded: string
   try {
-    return decodeURIComponent(text)
+    decoded = decodeURIComponent(text)
   } catch (cause) {
     throw new RangeError('expected percent-encoded credentials', { cause })
   }
+  // A header can carry no other, and Node would refuse it at each POST.
+  if (/^[ -~]+$/.test(decoded)) return decoded
+  throw new RangeError('expected credentials of printable ASCII')
 }
 
 /**

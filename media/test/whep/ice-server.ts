@@ -29,6 +29,9 @@ for (const text of [
   'turn:turn.example',
   'turn:user@turn.example',
   'turn:user:%zz@turn.example',
+  // No header could carry these: each POST would fail.
+  'turn:user:%E2%82%AC@turn.example',
+  'turn:a%0D%0Ab:pass@turn.example',
   'stun:user:pass@stun.example',
   'stun:host:port',
   'stun:host?transport=sctp',
