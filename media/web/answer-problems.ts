@@ -1,5 +1,6 @@
 import type { Middleware } from 'koa'
 import type { Log } from '../../shared/log.ts'
+import { allowAnyOrigin } from '../whep/cors.ts'
 import { Problem, problemBody, toProblem } from '../whep/problem.ts'
 
 /** The one error path: whatever is thrown becomes application/problem+json. */
@@ -17,6 +18,8 @@ export function answerProblems(log: Log): Middleware {
       if (problem.code === 'internal') {
         log.error('request failed', { method: ctx.method, error })
       }
+      // A player with a wrong address has to be able to read so.
+      if (problem.code === 'not-found') allowAnyOrigin(ctx)
       ctx.status = problem.status
       ctx.set(problem.headers)
       ctx.set('Content-Type', 'application/problem+json')

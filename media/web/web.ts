@@ -63,7 +63,10 @@ export function createWeb(options: WebOptions): Web {
   })
   app.use(answerProblems(log))
   app.use(withoutBasePath(config.publicBasePath))
-  for (const router of publicRouters(options)) app.use(router.routes())
+  app.use(whepRouter(options).routes())
+  for (const router of publicRouters(options)) {
+    app.use(router.routes()).use(refuseOtherMethods(router))
+  }
   const guard = adminAccess(config.apiToken)
   for (const router of [
     adminRoutes(options),
@@ -80,9 +83,9 @@ export function createWeb(options: WebOptions): Web {
   }, log)
 }
 
-function publicRouters(options: WebOptions): readonly Router[] {
-  const { config, sessions, streams, report, clock, statuses } = options
-  const whep = whepRoutes({
+function whepRouter(options: WebOptions): Router {
+  const { config, sessions, streams, report, clock } = options
+  return whepRoutes({
     sessions,
     streams,
     report,
@@ -93,8 +96,11 @@ function publicRouters(options: WebOptions): readonly Router[] {
     publicBasePath: config.publicBasePath,
     iceServers: config.iceServers,
   })
+}
+
+function publicRouters(options: WebOptions): readonly Router[] {
+  const { config, statuses } = options
   return [
-    whep,
     aboutRoutes(options.version),
     // With a viewer token the streams are nobody's business but its holders'.
     pages({ statuses, listed: config.whepToken === undefined }),

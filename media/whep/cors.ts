@@ -1,4 +1,4 @@
-import type { RouterContext } from '@koa/router'
+import type { Context } from 'koa'
 
 /** Verbs that any WHEP resource answers; a preflight names them all. */
 const METHODS = 'POST, PATCH, DELETE, GET, HEAD, OPTIONS'
@@ -15,7 +15,7 @@ const EXPOSED_HEADERS =
  * Lets players of any origin read the response; on every one of them, errors
  * too. No credentials are involved, so `*` does, and needs no Vary.
  */
-export function allowAnyOrigin(ctx: RouterContext): void {
+export function allowAnyOrigin(ctx: Context): void {
   ctx.set('Access-Control-Allow-Origin', '*')
   ctx.set('Access-Control-Expose-Headers', EXPOSED_HEADERS)
 }
@@ -24,7 +24,7 @@ export function allowAnyOrigin(ctx: RouterContext): void {
  * What OPTIONS adds. Also without Origin: mediamtx as a client reads the
  * methods to find out whether it may trickle.
  */
-export function answerPreflight(ctx: RouterContext): void {
+export function answerPreflight(ctx: Context): void {
   ctx.set('Access-Control-Allow-Methods', METHODS)
   ctx.set('Access-Control-Allow-Headers', REQUEST_HEADERS)
   ctx.set('Access-Control-Max-Age', '7200')

@@ -140,6 +140,8 @@ export function whepRoutes(options: WhepRoutesOptions): Router {
   return new Router({ prefix: '/api/v3/whep' })
     .all('/:id', endpoint)
     .all('/:id/:r', session)
+    // Else no browser would get as far as the 404 of a wrong address.
+    .options('{/*rest}', byVerb({ OPTIONS: preflight }))
 }
 
 function param(ctx: RouterContext, name: 'id' | 'r'): string {

@@ -1,5 +1,6 @@
 import { readdir, readFile } from 'node:fs/promises'
 import t from 'tap'
+import { assertNoCorsProblem } from '../whep/fixtures/assertions.ts'
 import { FakeStream } from '../whep/fixtures/fake-stream.ts'
 import { WhepServer } from '../whep/fixtures/whep-server.ts'
 import { rawStatus } from './fixtures/raw-request.ts'
@@ -90,4 +91,16 @@ t.test('ping and about say that it is there, and no more', async t => {
     auths: [],
     version: { number: '0.0.0' },
   })
+})
+
+t.test('other methods than GET and HEAD are 405', async t => {
+  const server = await WhepServer.start(t)
+  for (const path of ['/', '/player/av', '/static/style.css', '/ping', '/api']) {
+    const response = await server.request(path, { method: 'POST' })
+    await assertNoCorsProblem(t, response, 405, 'method-not-allowed')
+    t.same(response.headers.get('Allow')?.split(', ').toSorted(), [
+      'GET',
+      'HEAD',
+    ])
+  }
 })

@@ -1,6 +1,11 @@
 /** Rows C1 to C16: what players need although no draft says so. */
 import t from 'tap'
-import { answerOf, etagOf, locationOf } from './fixtures/assertions.ts'
+import {
+  answerOf,
+  assertProblem,
+  etagOf,
+  locationOf,
+} from './fixtures/assertions.ts'
 import { CHROMIUM, DATA_CHANNEL, fragmentOf, OBS } from './fixtures/offers.ts'
 import { WhepServer } from './fixtures/whep-server.ts'
 
@@ -22,6 +27,9 @@ t.test('C1: players may read the headers of every response', async t => {
     await server.request(path, { method: 'DELETE' }),
     await server.post('nobody', CHROMIUM),
     await server.post('av', 'hello'),
+    await server.request('/nowhere'),
+    await server.request('/api/v3/whep/', { method: 'POST' }),
+    await server.request('/api/v3/whep/av/and/more'),
   ]
   const exposed =
     'Location, ETag, Link, Accept-Post, Accept-Patch, Retry-After, ' +
@@ -32,6 +40,18 @@ t.test('C1: players may read the headers of every response', async t => {
       t.ok(value.split(', ').includes(name), `${response.status}: ${name}`)
     }
     t.equal(response.headers.get('Access-Control-Allow-Origin'), '*')
+  }
+})
+
+t.test('C1: a wrong address is a 404 that a browser gets to see', async t => {
+  const server = await WhepServer.start(t)
+  for (const path of ['/api/v3/whep', '/api/v3/whep/', '/api/v3/whep/a/b/c']) {
+    const preflight = await server.request(path, { method: 'OPTIONS' })
+    t.equal(preflight.status, 200)
+    t.equal(preflight.headers.get('Access-Control-Allow-Origin'), '*')
+    t.match(preflight.headers.get('Access-Control-Allow-Methods'), /POST/)
+    const response = await server.request(path, { method: 'POST' })
+    await assertProblem(t, response, 404, 'not-found')
   }
 })
 
