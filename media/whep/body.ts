@@ -1,16 +1,26 @@
 import type { IncomingMessage } from 'node:http'
+import type { Clock } from '../clock.ts'
 import { Problem } from './problem.ts'
 
 /** Longest offer or fragment, bytes. */
 export const MAX_BODY_BYTES = 64 * 1024
 
 /**
+ * Time a body has to arrive, milliseconds. Less than the server's own limit
+ * on requests, whose answer neither players nor the metrics would see.
+ */
+export const BODY_TIMEOUT_MS = 15_000
+
+/**
  * Reads a request's body as UTF-8 text. What exceeds the limit is not kept;
  * Node throws the rest away once the answer is out, so the connection lives.
- * @throws {Problem} `body-too-large`
+ * @throws {Problem} `body-too-large`, `body-too-slow`
  * @throws {Error} when the client hangs up before the end
  */
-export async function readBody(request: IncomingMessage): Promise<string> {
+export async function readBody(
+  request: IncomingMessage,
+  clock: Clock,
+): Promise<string> {
   const announced = Number(request.headers['content-length'] ?? 0)
   if (announced > MAX_BODY_BYTES) throw tooLarge(announced)
   const body = Promise.withResolvers<string>()
@@ -27,11 +37,15 @@ export async function readBody(request: IncomingMessage): Promise<string> {
   const onClose = () => {
     body.reject(new Error('Cannot read the body: the client hung up'))
   }
+  const cancelTimer = clock.after(BODY_TIMEOUT_MS, () => {
+    body.reject(tooSlow())
+  })
   request.on('data', onData).once('end', onEnd).once('close', onClose)
   request.once('error', body.reject)
   try {
     return await body.promise
   } finally {
+    cancelTimer()
     request.off('data', onData).off('end', onEnd).off('close', onClose)
     // 'error' stays heard: an abort may still raise it.
     request.resume()
@@ -43,5 +57,14 @@ function tooLarge(bytes: number): Problem {
     'body-too-large',
     `The body is at least ${bytes} bytes, the limit is ${MAX_BODY_BYTES}`,
     { members: { limit_bytes: MAX_BODY_BYTES } },
+  )
+}
+
+function tooSlow(): Problem {
+  return new Problem(
+    'body-too-slow',
+    `The body has to arrive within ${BODY_TIMEOUT_MS / 1000} seconds`,
+    // RFC 9110, 15.5.9: the rest is not waited for.
+    { headers: { Connection: 'close' } },
   )
 }

@@ -45,6 +45,10 @@ export const PROBLEMS = {
     status: 406,
     title: 'Offer the codec that the stream has: there is none in common',
   },
+  'body-too-slow': {
+    status: 408,
+    title: 'The body did not arrive in time: try again',
+  },
   'stream-not-live': {
     status: 409,
     title: 'The stream has no media yet: try again soon',

@@ -53,7 +53,7 @@ export function whepRoutes(options: WhepRoutesOptions): Router {
     limitRate(ctx, rateLimit)
     const stream = findStream(ctx, streams)
     requireType(ctx, OFFER, 'Accept-Post')
-    const offer = await readBody(ctx.req)
+    const offer = await readBody(ctx.req, clock)
     const hungUp = hangUpOf(ctx.res)
     const { session, answer } = await sessions.open(stream, offer, {
       userAgent: ctx.get('User-Agent'),
@@ -76,7 +76,7 @@ export function whepRoutes(options: WhepRoutesOptions): Router {
     refuseWrongToken(ctx, token)
     const session = sessions.get(param(ctx, 'id'), param(ctx, 'r'))
     requireType(ctx, FRAGMENT, 'Accept-Patch')
-    const fragment = parseFragment(await readBody(ctx.req))
+    const fragment = parseFragment(await readBody(ctx.req, clock))
     const outcome = await session.patch(
       fragment,
       preconditionOf(ctx, strictEtag),

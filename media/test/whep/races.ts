@@ -1,7 +1,9 @@
 /** What happens at once, or in the wrong order (row C16). */
 import { connect, type Socket } from 'node:net'
+import { text } from 'node:stream/consumers'
 import t from 'tap'
 import { StreamError } from '../../router/viewer.ts'
+import { BODY_TIMEOUT_MS } from '../../whep/body.ts'
 import { waitFor } from '../fixtures/wait-for.ts'
 import { assertProblem, locationOf } from './fixtures/assertions.ts'
 import { FakeClock } from '../fixtures/fake-clock.ts'
@@ -182,6 +184,21 @@ t.test('a client that hangs up in its body leaves nothing', async t => {
   t.equal(clock.pending, 0)
   t.equal(server.observations.all.length, 0, 'no answer, so none is counted')
   t.same(server.logged, [], 'and it is no error')
+})
+
+t.test('a body that does not arrive in time is 408, and counted', async t => {
+  const clock = new FakeClock()
+  const server = await WhepServer.start(t, { clock })
+  const socket = send(server, head(1_000) + 'v=0\r\n')
+  await clock.until(() => clock.pending > 0)
+  clock.advance(BODY_TIMEOUT_MS)
+  // To the end: the connection is closed.
+  const answer = await text(socket)
+  t.match(answer, /^HTTP\/1\.1 408 /)
+  t.match(answer, /^Access-Control-Expose-Headers: /m)
+  t.match(answer, '"type":"urn:dragonfork:problem:body-too-slow"')
+  t.equal(server.observations.count('whep_requests_total', { code: '408' }), 1)
+  t.equal(clock.pending, 0)
 })
 
 t.test('a client that hangs up while the worker works', async t => {
