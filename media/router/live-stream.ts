@@ -142,12 +142,14 @@ export class LiveStream implements ViewerStream, StreamPort {
     signal: AbortSignal,
   ): Promise<ViewerTransport> {
     const source = this.#playable()
+    const life = this.#life
     try {
       const viewer = await this.#viewers.open(source, request, signal)
       if (this.#life?.source === source) return viewer
       viewer.end('stream-ended')
     } catch (error) {
-      throw streamError(error)
+      // What a stop takes from under it fails in ways that say nothing.
+      if (this.#life === life) throw streamError(error)
     }
     throw new StreamError('not-live', 'Cannot play the stream: it was stopped')
   }

@@ -111,6 +111,7 @@ await t.test('the stream is stopped while viewers come', async t => {
     transportsOf(opened).every(({ state }) => state === 'stream-ended'),
     'who got in is out again',
   )
+  t.ok([...codesOf(opened)].every(code => /not-live|ports/.test(code)))
   for (const transport of transportsOf(opened)) transport.close()
   await waitFor(() => udpPorts.counts().inUse === 0)
   await ffmpeg.stop()
