@@ -7,6 +7,7 @@ import {
   parseBoolean,
   parseCoreId,
   parseText,
+  parseToken,
   readSettings,
   urlOf,
   wholeNumber,
@@ -46,14 +47,14 @@ export const SETTINGS = {
   apiToken: {
     name: 'CORE_API_TOKEN',
     fallback: '',
-    parse: optional(parseText),
+    parse: optional(parseToken),
     help: 'bearer token of the admin API; without one, loopback clients only',
     secret: true,
   },
   whepToken: {
     name: 'CORE_WHEP_TOKEN',
     fallback: '',
-    parse: optional(parseText),
+    parse: optional(parseToken),
     help: 'bearer token that viewers must send with POST; none: public',
     secret: true,
   },
@@ -180,7 +181,7 @@ export const SETTINGS = {
   exporterToken: {
     name: 'CORE_EXPORTER_TOKEN',
     fallback: '',
-    parse: optional(parseText),
+    parse: optional(parseToken),
     help: 'shared secret sent to the exporter',
     secret: true,
   },
@@ -230,8 +231,14 @@ function consentTimeout(text: string): number {
 
 function parseBasePath(text: string): string {
   if (text === '' || text === '/') return ''
-  if (/^(\/[A-Za-z0-9_.~-]+)+\/?$/.test(text)) return text.replace(/\/$/, '')
-  throw new RangeError(`expected a path such as /live, got ${text}`)
+  if (!/^(\/(?!\.\.?(\/|$))[A-Za-z0-9_.~-]+)+\/?$/.test(text)) {
+    throw new RangeError(`expected a path such as /live, got ${text}`)
+  }
+  // With the prefix and without it these would look the same.
+  if (/^\/(api|ping|player|static)(\/|$)/.test(text)) {
+    throw new RangeError(`expected a path that is not our own, got ${text}`)
+  }
+  return text.replace(/\/$/, '')
 }
 
 function parsePattern(text: string): RegExp {

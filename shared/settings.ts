@@ -150,6 +150,12 @@ export function parseText(text: string): string {
   return text
 }
 
+/** Parses a bearer token; any other could not be sent in a header. */
+export function parseToken(text: string): string {
+  if (/^[!-~]+$/.test(text)) return text
+  throw new RangeError('expected printable ASCII characters without spaces')
+}
+
 /** A parser that gives undefined where nothing is set. */
 export function optional<Value>(parse: (text: string) => Value) {
   return (text: string): Value | undefined =>

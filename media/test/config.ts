@@ -1,0 +1,139 @@
+import t from 'tap'
+import { SettingsError } from '../../shared/settings.ts'
+import { readConfig } from '../config.ts'
+
+function read(env: Record<string, string>) {
+  return readConfig({
+    env,
+    readFile: path => {
+      throw new Error(`Cannot read ${path}`)
+    },
+  })
+}
+
+/** What is said of these settings, a line each. */
+function problems(env: Record<string, string>): readonly string[] {
+  try {
+    read(env)
+    return []
+  } catch (error) {
+    if (error instanceof SettingsError) return error.problems
+    throw error
+  }
+}
+
+t.test('without any setting: as the contract has it', t => {
+  t.match(read({}), {
+    address: { host: '', port: 8080 },
+    core: 'dragonfork-local',
+    apiToken: undefined,
+    whepToken: undefined,
+    strictEtag: true,
+    publicBasePath: '',
+    postsPerMinute: 0,
+    listenAddresses: ['0.0.0.0'],
+    announcedAddresses: [],
+    udpMinPort: 40_000,
+    udpMaxPort: 40_999,
+    tcpMinPort: undefined,
+    maxPeersTotal: 200,
+    maxPeersPerStream: 50,
+    iceTimeoutMs: 10_000,
+    iceConsentTimeoutS: 10,
+    legTimeoutMs: 3_000,
+  })
+  t.end()
+})
+
+t.test('every bad value is named, all at once', t => {
+  const names = problems({
+    CORE_ADDRESS: 'nowhere',
+    CORE_WEBRTC_WHEP_STRICT_ETAG: 'perhaps',
+    CORE_WEBRTC_LISTEN_ADDRESSES: 'localhost',
+    CORE_WEBRTC_MAX_PEERS_TOTAL: '-1',
+    CORE_WEBRTC_ICE_SERVERS: 'stun.example',
+    CORE_EXPORTER_URL: 'http://127.0.0.1',
+    CORE_FFMPEG_ACCESS_INPUT_ALLOW: '(',
+  }).map(problem => problem.split(': expected ')[0])
+  t.same(names, [
+    'CORE_ADDRESS',
+    'CORE_WEBRTC_WHEP_STRICT_ETAG',
+    'CORE_FFMPEG_ACCESS_INPUT_ALLOW',
+    'CORE_WEBRTC_LISTEN_ADDRESSES',
+    'CORE_WEBRTC_MAX_PEERS_TOTAL',
+    'CORE_WEBRTC_ICE_SERVERS',
+    'CORE_EXPORTER_URL',
+  ])
+  t.end()
+})
+
+const BASE_PATHS = {
+  '/': '',
+  '/live': '/live',
+  '/live/': '/live',
+  '/a/b-c': '/a/b-c',
+  '/apis': '/apis',
+} as const
+
+for (const [text, path] of Object.entries(BASE_PATHS)) {
+  t.equal(read({ CORE_PUBLIC_BASE_PATH: text }).publicBasePath, path, text)
+}
+
+for (const text of ['live', '//live', '/a b', '/../live', '/live/.', '/é']) {
+  const [problem] = problems({ CORE_PUBLIC_BASE_PATH: text })
+  t.match(problem, /^CORE_PUBLIC_BASE_PATH: expected a path such as/, text)
+}
+
+// /player/x would be both a page and, without the prefix, nothing.
+for (const text of ['/api', '/api/v3', '/player', '/static/', '/ping']) {
+  const [problem] = problems({ CORE_PUBLIC_BASE_PATH: text })
+  t.match(problem, /^CORE_PUBLIC_BASE_PATH: .* not our own/, text)
+}
+
+for (const name of [
+  'CORE_API_TOKEN',
+  'CORE_WHEP_TOKEN',
+  'CORE_EXPORTER_TOKEN',
+]) {
+  t.test(`${name} is one that a header can carry`, t => {
+    t.same(problems({ [name]: 'aZ0-._~+/=' }), [])
+    for (const text of ['two words', 'schlüssel', 'a\tb']) {
+      const [problem = ''] = problems({ [name]: text })
+      t.match(problem, `${name}: expected printable ASCII`)
+      t.notMatch(problem, text, 'and is not shown')
+    }
+    t.end()
+  })
+}
+
+t.test('settings that need each other', t => {
+  t.match(
+    problems({
+      CORE_WEBRTC_UDP_MIN_PORT: '5000',
+      CORE_WEBRTC_UDP_MAX_PORT: '4000',
+      CORE_WEBRTC_TCP_MIN_PORT: '5000',
+    }),
+    [/^CORE_WEBRTC_UDP_MAX_PORT: /, /^CORE_WEBRTC_TCP_MIN_PORT: expected both/],
+  )
+  t.match(
+    problems({
+      CORE_WEBRTC_TCP_MIN_PORT: '5000',
+      CORE_WEBRTC_TCP_MAX_PORT: '4000',
+    }),
+    [/^CORE_WEBRTC_TCP_MAX_PORT: expected at least/],
+  )
+  t.same(problems({ CORE_WEBRTC_LISTEN_ADDRESSES: ',' }).length, 1)
+  t.end()
+})
+
+t.test('consent is checked never, or as often as mediasoup can', t => {
+  const consent = (text: string) => ({
+    CORE_WEBRTC_ICE_CONSENT_TIMEOUT_S: text,
+  })
+  t.equal(read(consent('0')).iceConsentTimeoutS, 0)
+  t.equal(read(consent('60')).iceConsentTimeoutS, 60)
+  for (const text of ['5', '61', '-1']) {
+    t.equal(problems(consent(text)).length, 1, text)
+  }
+  t.end()
+})
