@@ -1,6 +1,8 @@
 export type EngineErrorCode =
   /** A port pool is empty. */
   | 'ports'
+  /** A stream's viewers use as many payload-type layouts as it may have. */
+  | 'layouts'
   /** No worker is there, or the worker died or refused. */
   | 'worker'
   /** The worker did not answer in time. */

@@ -120,7 +120,7 @@ export class Feeds {
       return
     }
     throw new EngineError(
-      'ports',
+      'layouts',
       `Cannot pipe a stream: ${this.#piped.size} payload-type layouts have ` +
         `viewers, limit is ${this.#options.most}`,
     )

@@ -98,6 +98,8 @@ export interface ViewerTransport {
 export type StreamErrorCode =
   /** The UDP (or TCP) port pool is empty. HTTP: 503, scope ports. */
   | 'ports'
+  /** Viewers use as many payload-type layouts as there may be. HTTP: 503. */
+  | 'layouts'
   /** The worker died, refused or is being replaced. HTTP: 503. */
   | 'worker'
   /** The signal was aborted before the worker answered. HTTP: 504. */

@@ -43,8 +43,9 @@ export class Viewers {
     try {
       return await this.#openIn(other, source, request, signal)
     } catch (error) {
-      // There may be a port for the viewer, but none for the pipe.
-      if (!(error instanceof EngineError) || error.code !== 'ports') throw error
+      // There may be room for the viewer, but none for the pipe.
+      if (!(error instanceof EngineError)) throw error
+      if (error.code !== 'ports' && error.code !== 'layouts') throw error
       return this.#openIn(source.worker, source, request, signal)
     }
   }

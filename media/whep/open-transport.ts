@@ -64,6 +64,13 @@ function toProblem(cause: StreamError): Problem {
         headers: SOON,
         members: { scope: 'ports' },
       })
+    case 'layouts':
+      return new Problem(
+        'layouts-exhausted',
+        'The viewers of the stream use as many sets of payload types as it ' +
+          'may have',
+        { cause, headers: SOON },
+      )
     case 'deadline':
       return new Problem('worker-timeout', 'No ICE endpoint came in time', {
         cause,

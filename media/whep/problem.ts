@@ -83,6 +83,10 @@ export const PROBLEMS = {
     status: 503,
     title: 'The server has no free media port: try again later',
   },
+  'layouts-exhausted': {
+    status: 503,
+    title: 'Too many different players watch the stream: try again later',
+  },
   'worker-unavailable': {
     status: 503,
     title: 'The media worker is being replaced: try again soon',

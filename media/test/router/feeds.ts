@@ -87,7 +87,7 @@ await t.test('Feeds drops the one that idles longest for another', async t => {
     uses.push(await feeds.use(worker, layout(audio)))
   }
   await t.rejects(feeds.use(worker, layout(99)), {
-    code: 'ports',
+    code: 'layouts',
     message: /3 payload-type layouts have viewers, limit is 3$/,
   })
   uses[1]?.done()

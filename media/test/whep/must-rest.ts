@@ -209,6 +209,16 @@ t.test('M35: an empty port pool is 503 and no cap', async t => {
   t.equal(server.sessions.slotsTaken, 0)
 })
 
+t.test('M35: too many payload-type layouts are 503, not ports', async t => {
+  const server = await WhepServer.start(t)
+  server.av.before = () => Promise.reject(new StreamError('layouts', 'none'))
+  const response = await server.post('av', CHROMIUM)
+  const body = await assertProblem(t, response, 503, 'layouts-exhausted')
+  t.equal(body['scope'], undefined)
+  t.ok(response.headers.get('Retry-After'))
+  t.equal(server.sessions.slotsTaken, 0)
+})
+
 t.test('M36: a worker that does not answer is 504', async t => {
   const clock = new FakeClock()
   const server = await WhepServer.start(t, { clock })
