@@ -3,6 +3,7 @@ import type { AddressInfo } from 'node:net'
 import { promisify } from 'node:util'
 import type { Log } from '../../shared/log.ts'
 import type { Address } from '../../shared/settings.ts'
+import { answerBroken } from './broken-request.ts'
 
 /** Time that open requests have to end when the server closes, milliseconds. */
 const DRAIN_MS = 2_000
@@ -27,6 +28,7 @@ export class HttpServer {
 
   constructor(handle: RequestListener, log: Log) {
     this.#server = createServer(LIMITS, handle)
+    this.#server.on('clientError', answerBroken)
     this.#server.maxConnections = MAX_CONNECTIONS
     this.#log = log
   }

@@ -14,7 +14,7 @@ export const BODY_TIMEOUT_MS = 15_000
 /**
  * Reads a request's body as UTF-8 text. What exceeds the limit is not kept;
  * Node throws the rest away once the answer is out, so the connection lives.
- * @throws {Problem} `body-too-large`, `body-too-slow`
+ * @throws {Problem} `body-too-large`, `request-too-slow`
  * @throws {Error} when the client hangs up before the end
  */
 export async function readBody(
@@ -62,7 +62,7 @@ function tooLarge(bytes: number): Problem {
 
 function tooSlow(): Problem {
   return new Problem(
-    'body-too-slow',
+    'request-too-slow',
     `The body has to arrive within ${BODY_TIMEOUT_MS / 1000} seconds`,
     // RFC 9110, 15.5.9: the rest is not waited for.
     { headers: { Connection: 'close' } },

@@ -7,17 +7,20 @@ const METHODS = 'POST, PATCH, DELETE, GET, HEAD, OPTIONS'
 // the Eyevinn WHIP SDK in place of If-Match.
 const REQUEST_HEADERS = 'Authorization, Content-Type, If-Match, ETag'
 
-const EXPOSED_HEADERS =
-  'Location, ETag, Link, Accept-Post, Accept-Patch, Retry-After, ' +
-  'WWW-Authenticate, Allow'
-
 /**
- * Lets players of any origin read the response; on every one of them, errors
- * too. No credentials are involved, so `*` does, and needs no Vary.
+ * On every response, errors too. No credentials are involved, so `*` does, and
+ * needs no Vary.
  */
+export const CORS_HEADERS = {
+  'Access-Control-Allow-Origin': '*',
+  'Access-Control-Expose-Headers':
+    'Location, ETag, Link, Accept-Post, Accept-Patch, Retry-After, ' +
+    'WWW-Authenticate, Allow',
+} as const
+
+/** Lets players of any origin read the response. */
 export function allowAnyOrigin(ctx: Context): void {
-  ctx.set('Access-Control-Allow-Origin', '*')
-  ctx.set('Access-Control-Expose-Headers', EXPOSED_HEADERS)
+  ctx.set(CORS_HEADERS)
 }
 
 /**

@@ -1,5 +1,6 @@
 /** Every error that the HTTP API answers with, and its status code. */
 export const PROBLEMS = {
+  'bad-request': { status: 400, title: 'The request is not HTTP' },
   'malformed-offer': {
     status: 400,
     title: 'The offer is not SDP that can be answered',
@@ -45,9 +46,9 @@ export const PROBLEMS = {
     status: 406,
     title: 'Offer the codec that the stream has: there is none in common',
   },
-  'body-too-slow': {
+  'request-too-slow': {
     status: 408,
-    title: 'The body did not arrive in time: try again',
+    title: 'The request did not arrive in time: try again',
   },
   'stream-not-live': {
     status: 409,
@@ -65,6 +66,10 @@ export const PROBLEMS = {
   'etag-missing': {
     status: 428,
     title: 'Send If-Match with the ETag of the session',
+  },
+  'header-too-large': {
+    status: 431,
+    title: 'The header of the request is too large',
   },
   'too-many-posts': {
     status: 429,

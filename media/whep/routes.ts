@@ -137,11 +137,13 @@ export function whepRoutes(options: WhepRoutesOptions): Router {
     OPTIONS: preflight,
   })
   // Not strict: a trailing slash is served, never redirected (draft, 4.5).
-  return new Router({ prefix: '/api/v3/whep' })
-    .all('/:id', endpoint)
-    .all('/:id/:r', session)
-    // Else no browser would get as far as the 404 of a wrong address.
-    .options('{/*rest}', byVerb({ OPTIONS: preflight }))
+  return (
+    new Router({ prefix: '/api/v3/whep' })
+      .all('/:id', endpoint)
+      .all('/:id/:r', session)
+      // Else no browser would get as far as the 404 of a wrong address.
+      .options('{/*rest}', byVerb({ OPTIONS: preflight }))
+  )
 }
 
 function param(ctx: RouterContext, name: 'id' | 'r'): string {

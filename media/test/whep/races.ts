@@ -196,7 +196,7 @@ t.test('a body that does not arrive in time is 408, and counted', async t => {
   const answer = await text(socket)
   t.match(answer, /^HTTP\/1\.1 408 /)
   t.match(answer, /^Access-Control-Expose-Headers: /m)
-  t.match(answer, '"type":"urn:dragonfork:problem:body-too-slow"')
+  t.match(answer, '"type":"urn:dragonfork:problem:request-too-slow"')
   t.equal(server.observations.count('whep_requests_total', { code: '408' }), 1)
   t.equal(clock.pending, 0)
 })
