@@ -137,13 +137,11 @@ export function whepRoutes(options: WhepRoutesOptions): Router {
     OPTIONS: preflight,
   })
   // Not strict: a trailing slash is served, never redirected (draft, 4.5).
-  return (
-    new Router({ prefix: '/api/v3/whep' })
-      .all('/:id', endpoint)
-      .all('/:id/:r', session)
-      // Else no browser would get as far as the 404 of a wrong address.
-      .options('{/*rest}', byVerb({ OPTIONS: preflight }))
-  )
+  const router = new Router({ prefix: '/api/v3/whep' })
+  router.all('/:id', endpoint).all('/:id/:r', session)
+  // Else no browser would get as far as the 404 of a wrong address.
+  router.options('{/*rest}', byVerb({ OPTIONS: preflight }))
+  return router
 }
 
 function param(ctx: RouterContext, name: 'id' | 'r'): string {
