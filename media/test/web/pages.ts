@@ -95,7 +95,13 @@ t.test('ping and about say that it is there, and no more', async t => {
 
 t.test('other methods than GET and HEAD are 405', async t => {
   const server = await WhepServer.start(t)
-  for (const path of ['/', '/player/av', '/static/style.css', '/ping', '/api']) {
+  for (const path of [
+    '/',
+    '/player/av',
+    '/static/style.css',
+    '/ping',
+    '/api',
+  ]) {
     const response = await server.request(path, { method: 'POST' })
     await assertNoCorsProblem(t, response, 405, 'method-not-allowed')
     t.same(response.headers.get('Allow')?.split(', ').toSorted(), [

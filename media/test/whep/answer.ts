@@ -111,23 +111,26 @@ t.test('rejected sections keep their place, mid and formats', async t => {
   for (const section of sections) t.match(section, /^c=IN IP4 0\.0\.0\.0\r$/m)
 })
 
-t.test('all candidates of the transport, in accepted sections only', async t => {
-  const server = await WhepServer.start(t)
-  server.video.candidates = [
-    candidate('192.0.2.7', 44000, 'udp'),
-    candidate('2001:db8::7', 44000, 'udp'),
-    candidate('192.0.2.7', 44001, 'tcp'),
-  ]
-  const response = await server.post('video', CHROMIUM)
-  const { sections } = await answerOf(response)
-  const lines = sections[0]?.match(/^a=candidate:.*(?=\r$)/gm)
-  t.match(lines, [
-    / 1 udp \d+ 192\.0\.2\.7 44000 typ host$/,
-    / 1 udp \d+ 2001:db8::7 44000 typ host$/,
-    / 1 tcp \d+ 192\.0\.2\.7 44001 typ host tcptype passive$/,
-  ])
-  t.notMatch(sections[1], /candidate/)
-})
+t.test(
+  'all candidates of the transport, in accepted sections only',
+  async t => {
+    const server = await WhepServer.start(t)
+    server.video.candidates = [
+      candidate('192.0.2.7', 44000, 'udp'),
+      candidate('2001:db8::7', 44000, 'udp'),
+      candidate('192.0.2.7', 44001, 'tcp'),
+    ]
+    const response = await server.post('video', CHROMIUM)
+    const { sections } = await answerOf(response)
+    const lines = sections[0]?.match(/^a=candidate:.*(?=\r$)/gm)
+    t.match(lines, [
+      / 1 udp \d+ 192\.0\.2\.7 44000 typ host$/,
+      / 1 udp \d+ 2001:db8::7 44000 typ host$/,
+      / 1 tcp \d+ 192\.0\.2\.7 44001 typ host tcptype passive$/,
+    ])
+    t.notMatch(sections[1], /candidate/)
+  },
+)
 
 t.test('credentials are of ALPHA and DIGIT: GStreamer wants that', async t => {
   const { sdp } = await answer(t, GSTREAMER)
