@@ -5,19 +5,14 @@
  *
  * Exit codes: 0 ended as asked, 1 could not start or broke, 2 bad settings.
  */
-import { readFileSync } from 'node:fs'
+import { host } from '../shared/host.ts'
 import { runProgram } from '../shared/program.ts'
-import type { SettingsSource } from '../shared/settings.ts'
 import packageJson from '../package.json' with { type: 'json' }
 import { checkApp, startApp } from './app.ts'
 import { readConfig, SETTINGS } from './config.ts'
 
 const { version } = packageJson
-
-const source: SettingsSource = {
-  env: process.env,
-  readFile: path => readFileSync(path, 'utf8'),
-}
+const { source } = host
 
 process.exitCode = await runProgram(
   {
@@ -30,15 +25,5 @@ process.exitCode = await runProgram(
     },
     start: (config, log) => startApp(config, { version, log, source }),
   },
-  {
-    args: process.argv.slice(2),
-    source,
-    write: text => process.stdout.write(text),
-    now: () => new Date(),
-    asked: () =>
-      new Promise(resolve => {
-        process.once('SIGINT', resolve)
-        process.once('SIGTERM', resolve)
-      }),
-  },
+  host,
 )

@@ -1,4 +1,5 @@
 import { readCommandLine } from './command-line.ts'
+import type { Host } from './host.ts'
 import { createLog, type Log } from './log.ts'
 import {
   describeSettings,
@@ -6,17 +7,6 @@ import {
   type SettingsSource,
   type SettingsTable,
 } from './settings.ts'
-
-/** The operating system, as far as a program needs it here. */
-export interface Host {
-  /** Arguments after the script's name. */
-  readonly args: readonly string[]
-  readonly source: SettingsSource
-  readonly write: (text: string) => void
-  readonly now: () => Date
-  /** Settles with the name of the first signal that asks for the end. */
-  readonly asked: () => Promise<string>
-}
 
 /** What runs until it is asked to end. */
 export interface Running {
