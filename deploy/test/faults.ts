@@ -94,13 +94,10 @@ t.test('without FFmpeg it says so, counts legs, and waits', async t => {
   await stack.media.logged(isComplaint)
   await eventually('both legs counted', async () => {
     const samples = await stack.scrape()
-    return ['video', 'audio'].every(
-      leg =>
-        (told(samples, 'ffmpeg_leg_failures_total', {
-          stream_id: 'demo',
-          leg,
-        }) ?? 0) > 0,
-    )
+    return ['video', 'audio'].every(leg => {
+      const labels = { stream_id: 'demo', leg }
+      return told(samples, 'ffmpeg_leg_failures_total', labels) === 1
+    })
   })
   const { statusCode, body } = await request(`${stack.url}/`)
   await body.dump()
