@@ -27,7 +27,10 @@ export interface App {
 }
 
 /**
- * Starts the exporter. What was opened before a failure is closed again.
+ * Starts the exporter. Both addresses are bound before the state file is
+ * touched: so a second exporter that is started by mistake ends at the port
+ * that is taken, and leaves the file of the first one alone. What comes in
+ * meanwhile waits. What was opened before a failure is closed again.
  * @throws {StartError} when an address or the state file cannot be had
  */
 export async function startApp(
@@ -39,10 +42,37 @@ export async function startApp(
   const close = () => (closed ??= closeAll(opened))
   let ready = false
   try {
+    const { core, maxStreams } = config
     const telemetry = createTelemetry(version)
+    const opening = Promise.withResolvers<Registry>()
+    const webServer = new WebServer({
+      version,
+      core,
+      page: async format => {
+        const { registry: own, setSeries } = telemetry
+        const registry = await opening.promise
+        return writePage({ registry, own, setSeries }, format)
+      },
+      observeScrape: telemetry.observeScrape,
+      isReady: () => ready,
+      basicAuth: config.basicAuth,
+      tls: config.tls,
+      clock,
+      log: log.with({ part: 'web' }),
+    })
+    opened.push(() => webServer.close())
+    const web = await webServer.listen(config.address)
+    const ingestServer = new IngestServer({
+      core,
+      token: config.ingestToken,
+      clock,
+      log: log.with({ part: 'ingest' }),
+      onTurnedAway: telemetry.countTurnedAway,
+    })
+    opened.push(() => ingestServer.close())
+    const ingest = await ingestServer.listen(config.ingestAddress)
     const { ledger, file } = await openLedger(config, log, telemetry)
     if (file !== undefined) opened.push(() => file.close())
-    const { core, maxStreams } = config
     const registry = new Registry({
       ledger,
       clock,
@@ -59,44 +89,21 @@ export async function startApp(
       clearInterval(expiry)
       return Promise.resolve()
     })
-    const ingestServer = new IngestServer({
-      sink: registry,
-      core,
-      token: config.ingestToken,
-      clock,
-      log: log.with({ part: 'ingest' }),
-      onTurnedAway: telemetry.countTurnedAway,
-    })
     telemetry.connect({
       ledger,
       lastSnapshotEpochMs: () => registry.lastSnapshotEpochMs,
       isMediaConnected: () => ingestServer.isConnected(),
     })
-    const webServer = new WebServer({
-      version,
-      core,
-      page: format =>
-        writePage(
-          {
-            registry,
-            own: telemetry.registry,
-            setSeries: telemetry.setSeries,
-          },
-          format,
-        ),
-      observeScrape: telemetry.observeScrape,
-      isReady: () => ready,
-      basicAuth: config.basicAuth,
-      tls: config.tls,
-      clock,
-      log: log.with({ part: 'web' }),
+    // Undone first: nothing may come to a file that is closed, and a file
+    // must be closed before its addresses are free for the next exporter.
+    opened.push(() => {
+      ingestServer.dismiss()
+      return Promise.resolve()
     })
-    opened.push(() => ingestServer.close())
-    const ingest = await ingestServer.listen(config.ingestAddress)
-    logListening(log, 'ingest', ingest)
-    opened.push(() => webServer.close())
-    const web = await webServer.listen(config.address)
+    ingestServer.serve(registry)
+    opening.resolve(registry)
     ready = true
+    logListening(log, 'ingest', ingest)
     logListening(log, 'web', web)
     return {
       web,

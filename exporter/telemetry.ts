@@ -18,6 +18,8 @@ export const TURNED_AWAY = [
   'origin',
   'unauthorized',
   'too_many',
+  /** The exporter starts or ends. */
+  'not_serving',
 ] as const
 
 export type TurnedAway = (typeof TURNED_AWAY)[number]

@@ -32,10 +32,13 @@ const STATUS_OF = {
   origin: 403,
   unauthorized: 401,
   too_many: 503,
+  not_serving: 503,
 } as const satisfies Record<TurnedAway, number>
 
+/** Time that a request may take to come; a source sends its at once. */
+const REQUEST_LIMIT_MS = 5_000
+
 export interface IngestServerOptions {
-  readonly sink: Sink
   readonly core: string
   readonly token: string | undefined
   readonly clock: Clock
@@ -51,15 +54,27 @@ export interface IngestServerOptions {
 export class IngestServer {
   readonly #options: IngestServerOptions
   readonly #sources = new Set<Source>()
-  readonly #http = createServer((_request, response) => {
-    response.writeHead(426, { Upgrade: 'websocket', Connection: 'close' }).end()
-  })
+  readonly #http = createServer(
+    {
+      // Or who opens connections and says nothing keeps others out.
+      headersTimeout: REQUEST_LIMIT_MS,
+      requestTimeout: REQUEST_LIMIT_MS,
+      connectionsCheckingInterval: REQUEST_LIMIT_MS / 5,
+    },
+    (_request, response) => {
+      response
+        .writeHead(426, { Upgrade: 'websocket', Connection: 'close' })
+        .end()
+    },
+  )
   readonly #ws = new WebSocketServer({
     noServer: true,
     clientTracking: false,
     perMessageDeflate: false,
     maxPayload: MAX_FRAME_BYTES,
   })
+  /** None before `serve` and after `dismiss`. */
+  #sink: Sink | undefined
   #current: Source | undefined
 
   constructor(options: IngestServerOptions) {
@@ -70,7 +85,10 @@ export class IngestServer {
     })
   }
 
-  /** @throws {StartError} when the address cannot be bound */
+  /**
+   * Binds the address. WebSockets are turned away until `serve`.
+   * @throws {StartError} when the address cannot be bound
+   */
   listen(address: Address): Promise<Bound> {
     const { log } = this.#options
     return listen(this.#http, address, 'EXPORTER_INGEST_ADDRESS', log)
@@ -82,23 +100,37 @@ export class IngestServer {
     return at === 'owing' || at === 'live'
   }
 
+  /** From now on WebSockets are taken, and `sink` gets what they bring. */
+  serve(sink: Sink): void {
+    this.#sink = sink
+  }
+
+  /** From now on `sink` gets nothing; who brought it something is told. */
+  dismiss(): void {
+    this.#sink = undefined
+    for (const source of this.#sources) source.close()
+  }
+
   /** Closes all connections and the server. */
   async close(): Promise<void> {
-    for (const source of this.#sources) source.close()
+    this.dismiss()
     await closeServer(this.#http)
     this.#ws.close()
   }
 
   #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    const sink = this.#sink
+    if (sink === undefined) {
+      this.#turnAway(socket, 'not_serving')
+      return
+    }
     const reason = this.#reasonAgainst(request)
     if (reason !== undefined) {
-      this.#options.onTurnedAway(reason)
-      this.#options.log.warn('connection refused', { reason })
-      turnAway(socket, STATUS_OF[reason])
+      this.#turnAway(socket, reason)
       return
     }
     this.#ws.handleUpgrade(request, socket, head, webSocket => {
-      const { sink, core, clock, log, limits = LIMITS } = this.#options
+      const { core, clock, log, limits = LIMITS } = this.#options
       const source = new Source({
         socket: webSocket,
         sink,
@@ -126,6 +158,12 @@ export class IngestServer {
     return undefined
   }
 
+  #turnAway(socket: Duplex, reason: TurnedAway): void {
+    this.#options.onTurnedAway(reason)
+    this.#options.log.warn('connection refused', { reason })
+    refuse(socket, STATUS_OF[reason])
+  }
+
   readonly #welcomed = (source: Source): void => {
     const before = this.#current
     this.#current = source
@@ -140,7 +178,7 @@ export class IngestServer {
 }
 
 /** Answers an upgrade with a status and ends its connection. */
-function turnAway(socket: Duplex, status: number): void {
+function refuse(socket: Duplex, status: number): void {
   socket.on('error', () => {
     socket.destroy()
   })

@@ -7,7 +7,7 @@ import packageJson from '../../package.json' with { type: 'json' }
 import { SETTINGS } from '../config.ts'
 import { durations, failures, requests } from './fixtures/cells.ts'
 import { runExporter, spawnExporter } from './fixtures/exporter-process.ts'
-import { connectMedia, Media } from './fixtures/media.ts'
+import { connectMedia, CORE, Media } from './fixtures/media.ts'
 import { pick, readSamples } from './fixtures/samples.ts'
 
 t.test('--help names every setting, --version the version', async t => {
@@ -145,4 +145,30 @@ t.test('a damaged state file does not keep it from starting', async t => {
   await writeFile(path, 'no state file\n')
   const exporter = await spawnExporter(t, { EXPORTER_STATE_FILE: path })
   t.equal((await fetch(`${exporter.url}/-/ready`)).status, 200)
+})
+
+t.test('a second one by mistake leaves the state file alone', async t => {
+  const path = join(t.testdir(), 'state')
+  const env = { EXPORTER_STATE_FILE: path, CORE_ID: CORE }
+  const exporter = await spawnExporter(t, env)
+  const media = await connectMedia({ url: exporter.ingestUrl }, { cam: 0 })
+  await media.batch([requests(1, 'cam', 1)])
+  const before = await readFile(path)
+  const taken = {
+    EXPORTER_ADDRESS: new URL(exporter.url).host,
+    EXPORTER_INGEST_ADDRESS: new URL(exporter.ingestUrl).host,
+  }
+  for (const [name, address] of Object.entries(taken)) {
+    const { code } = await runExporter([], {
+      EXPORTER_ADDRESS: '127.0.0.1:0',
+      EXPORTER_INGEST_ADDRESS: '127.0.0.1:0',
+      ...env,
+      // Which would be written to the file.
+      EXPORTER_MAX_STREAMS: '7',
+      [name]: address,
+    })
+    t.equal(code, 1)
+    t.same(await readFile(path), before, name)
+  }
+  media.cut()
 })

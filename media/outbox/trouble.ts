@@ -57,8 +57,8 @@ const NO_SUCH_PATH: Explanation = {
   lasting: true,
 }
 
-const CROWDED: Explanation = {
-  message: 'exporter refused: it has as many connections as it takes',
+const BUSY: Explanation = {
+  message: 'exporter refused for now: it starts, ends or has too many sources',
   lasting: false,
 }
 
@@ -66,7 +66,7 @@ const STATUS: ReadonlyMap<number, Explanation> = new Map([
   [401, UNAUTHORIZED],
   [403, UNAUTHORIZED],
   [404, NO_SUCH_PATH],
-  [503, CROWDED],
+  [503, BUSY],
 ])
 
 const OTHER_STATUS: Explanation = {

@@ -41,7 +41,6 @@ async function createSubject(t: Test, options: SubjectOptions = {}) {
   })
   const turnedAway: string[] = []
   const server = new IngestServer({
-    sink: registry,
     core: CORE,
     token,
     clock: REAL_CLOCK,
@@ -58,6 +57,7 @@ async function createSubject(t: Test, options: SubjectOptions = {}) {
   })
   t.teardown(() => server.close())
   const bound = await server.listen({ host: '127.0.0.1', port: 0 })
+  server.serve(registry)
   const url = `ws://${bound.text}/ingest`
   return { ...memory, server, registry, ledger, turnedAway, bound, url }
 }
@@ -112,6 +112,29 @@ t.test('connections over the limit are turned away', async t => {
   await open[0]?.closed()
   while ((await upgrade(url)) === 503) await new Promise(setImmediate)
   for (const media of open) media.cut()
+})
+
+t.test('connections that say nothing keep nobody out for long', async t => {
+  const { url, bound } = await createSubject(t)
+  const idle = Array.from({ length: 64 }, () =>
+    connect(bound.port, bound.host).on('error', () => undefined),
+  )
+  for (const socket of idle) socket.write('GET /ing')
+  await Promise.all(idle.map(socket => once(socket.resume(), 'close')))
+  const media = await connectMedia({ url })
+  media.cut()
+})
+
+t.test('before and after it serves it turns all away', async t => {
+  const { url, server, registry, turnedAway } = await createSubject(t)
+  const media = await connectMedia({ url })
+  const closed = media.closed()
+  server.dismiss()
+  t.equal((await closed).code, 1001)
+  t.equal(await upgrade(url), 503)
+  t.same(turnedAway, ['not_serving'])
+  server.serve(registry)
+  t.equal(await upgrade(url), 101)
 })
 
 /** What a source may send wrong, on a connection that is otherwise good. */
