@@ -1,6 +1,7 @@
 import type { GaugeName } from '../../shared/catalogue.ts'
 import type { Snapshot } from '../../shared/frames.ts'
 import { OVERFLOW_STREAM } from '../../shared/ids.ts'
+import { MAX_KNOWN_STREAMS } from '../../shared/limits.ts'
 import { labelsText } from './labels.ts'
 import type { Ledger } from './ledger.ts'
 
@@ -38,9 +39,13 @@ export function gaugeSamples(
 /** A stream that stands still and has no viewers has no sample. */
 function peersByLabel({ streams }: Snapshot, ledger: Ledger) {
   const peers = new Map<string, number>()
+  const full = ledger.streams.size >= MAX_KNOWN_STREAMS
+  let free = full ? 0 : ledger.maxStreams - ledger.ownStreams
   for (const stream of streams) {
+    // A stream whose registration is still being kept gets the next place.
+    const known = ledger.streams.get(stream.id)
+    const own = known === undefined ? free-- > 0 : known.place === 'own'
     if (!stream.running && stream.peers === 0) continue
-    const own = ledger.streams.get(stream.id)?.place === 'own'
     const label = own ? stream.id : OVERFLOW_STREAM
     peers.set(label, (peers.get(label) ?? 0) + stream.peers)
   }

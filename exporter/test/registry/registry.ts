@@ -138,13 +138,29 @@ t.test('a stream that came back does not go', async t => {
   t.ok(shown().some(line => line.includes('"cam"')))
 })
 
-t.test('streams that stand still have no peers to show', t => {
-  const { registry, shown } = createSubject()
+t.test('streams that stand still have no peers to show', async t => {
+  const { registry, shown, register } = createSubject()
+  await register('still', 'leaving')
   const ids = ['still', 'leaving'].filter(isStreamId)
   const streams = ids.map((id, peers) => ({ id, running: false, peers }))
   const udpPorts = { inUse: 0, available: 0 }
   registry.show({ kind: 'snapshot', streams, udpPorts })
   const peers = shown().filter(line => line.includes('active_peers'))
-  t.match(peers, [/"_overflow"} 1$/])
-  t.end()
+  t.match(peers, [/"leaving"} 1$/])
+})
+
+t.test('a new stream has its place before it is kept', async t => {
+  const { promise: kept, resolve: keep } = Promise.withResolvers<undefined>()
+  const { registry, shown, register } = createSubject({ keep: () => kept })
+  const streams = ['cam']
+    .filter(isStreamId)
+    .map(id => ({ id, running: true, peers: 3 }))
+  const udpPorts = { inUse: 0, available: 0 }
+  const registered = register('cam')
+  registry.show({ kind: 'snapshot', streams, udpPorts })
+  const peers = () => shown().filter(line => line.includes('active_peers'))
+  t.match(peers(), [/"cam"} 3$/])
+  keep(undefined)
+  await registered
+  t.match(peers(), [/"cam"} 3$/])
 })
