@@ -28,6 +28,7 @@ import {
   createSeries,
   difference,
   settle,
+  startAtZero,
   tell,
   type Series,
 } from './series.ts'
@@ -43,9 +44,10 @@ export interface Stream {
   /**
    * `own`: its series are shown. `overflow`: it came when EXPORTER_MAX_STREAMS
    * had places of their own; what its cells tell is added to the series of
-   * `_overflow`, and its own are kept to know by how much cells grow.
+   * `_overflow`, and its own are kept to know by how much cells grow. It gets
+   * a place of its own when one is free.
    */
-  readonly place: 'own' | 'overflow'
+  place: 'own' | 'overflow'
   at: StreamState
   /** By family and label values: see `keyOf`. */
   readonly series: Map<string, Series>
@@ -138,6 +140,7 @@ export function applyEntry(ledger: Ledger, entry: Entry): void {
   switch (entry.kind) {
     case 'limit':
       ledger.maxStreams = entry.maxStreams
+      promote(ledger)
       return
     case 'boot':
       changeBoot(ledger, entry.boot)
@@ -151,6 +154,7 @@ export function applyEntry(ledger: Ledger, entry: Entry): void {
       return
     case 'expired':
       for (const id of entry.streams) forget(ledger, id)
+      promote(ledger)
       return
     case 'refused':
       ledger.refused[entry.reason]++
@@ -257,6 +261,21 @@ export function putStream(ledger: Ledger, stream: Stream): Stream {
   ledger.streams.set(stream.id, stream)
   if (stream.place === 'own') ledger.ownStreams++
   return stream
+}
+
+/**
+ * Gives the places that are free to streams of `_overflow`. What they told
+ * stays there; their own series start at zero.
+ */
+function promote(ledger: Ledger): void {
+  for (const stream of ledger.streams.values()) {
+    if (ledger.ownStreams >= ledger.maxStreams) return
+    if (stream.place === 'own' || stream.at.kind !== 'registered') continue
+    stream.place = 'own'
+    ledger.ownStreams++
+    for (const series of stream.series.values()) startAtZero(series)
+    bearAtZero(ledger, stream)
+  }
 }
 
 function forget(ledger: Ledger, id: string): void {

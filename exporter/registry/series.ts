@@ -18,7 +18,7 @@ export interface Series {
   readonly labels: readonly string[]
   /** Label names and values as they are exposed, with `core`, no braces. */
   readonly text: string
-  /** What cells told that are no longer heard of. */
+  /** What is added to `told`: mostly what earlier cells told. */
   base: Values
   /** The cell that tells of the series now. */
   cell: number
@@ -73,6 +73,12 @@ export function settle(series: Series): void {
   series.base = series.values
   series.told = zeroOf(series.family)
   series.cell = NO_CELL
+}
+
+/** Shows from now on only by how much the cell grows. */
+export function startAtZero(series: Series): void {
+  series.values = zeroOf(series.family)
+  series.base = difference(series.values, series.told)
 }
 
 /** Adds what came of another series that shares this one. */

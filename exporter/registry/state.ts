@@ -161,17 +161,21 @@ function readSeries(
     )
     if (!Number.isSafeInteger(cell)) throw unreadable('cell', cell)
     series.cell = Number(cell)
-    series.base = valuesOf(family, base)
-    tell(series, valuesOf(family, told))
+    series.base = valuesOf(family, base, finite)
+    tell(series, valuesOf(family, told, amount))
   }
 }
 
-function valuesOf(family: ObservedName, raw: unknown): Values {
+function valuesOf(
+  family: ObservedName,
+  raw: unknown,
+  read: (value: unknown) => number,
+): Values {
   const zero = zeroOf(family)
   if (!Array.isArray(raw) || raw.length !== zero.length) {
     throw unreadable('values', raw)
   }
-  return raw.map(amount)
+  return raw.map(read)
 }
 
 /** A number from 0 on; more than a safe integer where boots add up. */
@@ -179,5 +183,11 @@ function amount(value: unknown): number {
   if (typeof value === 'number' && Number.isFinite(value) && value >= 0) {
     return value
   }
+  throw unreadable('a number', value)
+}
+
+/** A base is below zero where a stream got a place of its own. */
+function finite(value: unknown): number {
+  if (typeof value === 'number' && Number.isFinite(value)) return value
   throw unreadable('a number', value)
 }

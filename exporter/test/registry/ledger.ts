@@ -8,6 +8,7 @@ import {
 } from '../../../shared/limits.ts'
 import { applyEntry, createLedger, type Ledger } from '../../registry/ledger.ts'
 import { REFUSALS, type Refusal } from '../../registry/refusals.ts'
+import { decodeLedger, encodeLedger } from '../../registry/state.ts'
 import { arbitrarySteps, toEntries } from '../fixtures/arbitrary-entries.ts'
 import { durations, failures, requests } from '../fixtures/cells.ts'
 import { BOOT, NEXT_BOOT } from '../fixtures/media.ts'
@@ -48,11 +49,15 @@ function createSubject(streams: readonly string[], maxStreams = 10) {
   return { ledger, batch, begin, register }
 }
 
-function valueOf(ledger: Ledger, ...parts: readonly string[]) {
+function seriesOf(ledger: Ledger, ...parts: readonly string[]) {
   const found = [...shownValues(ledger)].filter(([key]) =>
     parts.every(part => key.includes(part)),
   )
-  return found.map(([, values]) => values[0])
+  return found.map(([, values]) => values)
+}
+
+function valueOf(ledger: Ledger, ...parts: readonly string[]) {
+  return seriesOf(ledger, ...parts).map(([value]) => value)
 }
 
 function refusals(ledger: Ledger): Partial<Record<Refusal, number>> {
@@ -214,14 +219,37 @@ t.test('the shared series keeps what its streams told when they go', t => {
   t.end()
 })
 
-t.test('a place that becomes free is for the next new stream', t => {
+t.test('a place that becomes free is for a stream of _overflow', t => {
   const { ledger, batch, register } = createSubject(['one', 'two'], 1)
+  batch([failures(1, 'two', 20), durations(2, 'two', 3)])
   register([], ['one'])
   applyEntry(ledger, { kind: 'expired', streams: ['one'].filter(isStreamId) })
-  register(['two', 'three'])
-  batch([failures(1, 'two', 2), failures(2, 'three', 3)])
-  t.same(valueOf(ledger, 'timeout', '_overflow'), [2], 'two stays')
-  t.same(valueOf(ledger, 'timeout', '"three"'), [3])
+  t.same(valueOf(ledger, 'timeout', '"two"'), [0], 'born at zero')
+  t.same(valueOf(ledger, 'timeout', '_overflow'), [20], 'what it told stays')
+  register(['three'])
+  batch([
+    failures(1, 'two', 22),
+    durations(2, 'two', 4),
+    failures(3, 'three', 3),
+  ])
+  t.same(valueOf(ledger, 'timeout', '"two"'), [2])
+  const post = 'duration_seconds{core="test",route="POST'
+  t.same(seriesOf(ledger, post, '"two"')[0]?.slice(0, 2), [0, 1])
+  t.same(valueOf(ledger, 'timeout', '_overflow'), [23])
+  t.equal(ledger.ownStreams, 1)
+  t.end()
+})
+
+t.test('a higher limit takes streams out of _overflow', t => {
+  const { ledger, batch } = createSubject(['one', 'two', 'three'], 1)
+  batch([failures(1, 'two', 20), failures(2, 'three', 40)])
+  applyEntry(ledger, { kind: 'limit', maxStreams: 2 })
+  batch([failures(1, 'two', 25), failures(2, 'three', 41)])
+  t.same(valueOf(ledger, 'timeout', '"two"'), [5])
+  t.same(valueOf(ledger, 'timeout', '_overflow'), [61])
+  t.same(valueOf(ledger, 'timeout', '"three"'), [])
+  const kept: unknown = JSON.parse(JSON.stringify(encodeLedger(ledger)))
+  t.same(shownValues(decodeLedger(kept, 'test')), shownValues(ledger))
   t.end()
 })
 
