@@ -51,9 +51,10 @@ export function chooseFormat(accept: string): Format {
   return TEXT
 }
 
-/** Whether the Accept-Encoding header takes gzip by name. */
+/** Whether the Accept-Encoding header likes gzip, by name, best. */
 export function takesGzip(acceptEncoding: string): boolean {
-  return readWeighted(acceptEncoding).some(
-    ({ value }) => value === 'gzip' || value === 'x-gzip',
+  const best = readWeighted(acceptEncoding).find(({ value }) =>
+    ['gzip', 'x-gzip', 'identity'].includes(value),
   )
+  return best !== undefined && best.value !== 'identity'
 }

@@ -40,11 +40,13 @@ for (const [accept, format] of [
   })
 }
 
-t.test('takesGzip() wants it by name and not with q=0', t => {
+t.test('takesGzip() wants it by name and before identity', t => {
   t.ok(takesGzip('gzip'))
   t.ok(takesGzip('deflate, gzip;q=0.5, br'))
   t.notOk(takesGzip(''))
   t.notOk(takesGzip('br, identity'))
   t.notOk(takesGzip('gzip;q=0, *'))
+  t.ok(takesGzip('identity;q=0.1, gzip;q=0.5'))
+  t.notOk(takesGzip('gzip;q=0.5, identity'))
   t.end()
 })
