@@ -2,11 +2,11 @@
 export function labelsText(
   pairs: Iterable<readonly [name: string, value: string]>,
 ): string {
-  let text = ''
-  for (const [name, value] of pairs) {
-    text += `${text === '' ? '' : ','}${name}="${escapeLabelValue(value)}"`
-  }
-  return text
+  // Joined, not added up: a text that is kept is then in one piece.
+  return Array.from(
+    pairs,
+    ([name, value]) => `${name}="${escapeLabelValue(value)}"`,
+  ).join(',')
 }
 
 const SPECIAL = /[\\"\n]/g
