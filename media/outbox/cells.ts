@@ -8,7 +8,7 @@ import {
   type ObservedName,
 } from '../../shared/catalogue.ts'
 import type { Batch, Cell } from '../../shared/frames.ts'
-import { isStreamId, UNKNOWN_STREAM } from '../../shared/ids.ts'
+import { isStreamId, UNKNOWN_STREAM, type StreamId } from '../../shared/ids.ts'
 import {
   MAX_CELLS,
   MAX_CELLS_PER_BATCH,
@@ -67,6 +67,8 @@ export class Cells {
   /** Streams that the last snapshot told, and since when others are gone. */
   #present: ReadonlySet<string> = new Set()
   #goneSinceMs = new Map<string, number>()
+  /** Streams with new cells that no snapshot has told of. */
+  readonly #untold = new Set<StreamId>()
 
   /**
    * @param options.onOwed called by `add` when something came to be owed
@@ -195,6 +197,16 @@ export class Cells {
     this.#present = present
   }
 
+  /**
+   * Takes the streams that came and went between two snapshots and left cells
+   * behind: they have to be told of once, or the cells would be refused.
+   */
+  takeUntold(): readonly StreamId[] {
+    const untold = [...this.#untold].filter(id => !this.#present.has(id))
+    this.#untold.clear()
+    return untold
+  }
+
   #count(observation: Observation): boolean {
     const family = this.#families.get(observation.family)
     if (family === undefined) return false
@@ -244,12 +256,14 @@ export class Cells {
     this.#nextNumber += 1
     this.#cells.add(cell)
     family.cells.put(labels, cell)
-    if (!this.#isTold(cell.streamId)) this.#onNewStream()
+    this.#meet(cell.streamId)
     return cell
   }
 
-  #isTold(streamId: string): boolean {
-    return streamId === UNKNOWN_STREAM || this.#present.has(streamId)
+  #meet(id: string): void {
+    if (!isStreamId(id) || this.#present.has(id)) return
+    this.#untold.add(id)
+    this.#onNewStream()
   }
 
   #touch(cell: Totals): void {

@@ -71,7 +71,7 @@ export class Outbox {
       url,
       token,
       cells: this.#cells,
-      snapshot: () => this.#look(),
+      snapshot: () => this.#tell(),
       log,
       clock,
       random,
@@ -112,6 +112,18 @@ export class Outbox {
       this.#link.tell()
       this.#plan()
     })
+  }
+
+  /** Takes a snapshot to be sent. */
+  #tell(): Snapshot | undefined {
+    const snapshot = this.#look()
+    if (snapshot === undefined) return undefined
+    const { streams } = snapshot
+    const gone = this.#cells
+      .takeUntold()
+      .slice(0, MAX_STREAMS_PER_SNAPSHOT - streams.length)
+      .map(id => ({ id, running: false, peers: 0 }))
+    return { ...snapshot, streams: [...streams, ...gone] }
   }
 
   /** Takes a snapshot, and lets go of the cells of streams long gone. */

@@ -135,6 +135,32 @@ t.test('a new stream is told before its observations', async t => {
   ])
 })
 
+t.test('a stream that came and went unseen is told of once', async t => {
+  const exporter = await startExporter(t)
+  const clock = new FakeClock()
+  const { outbox } = startOutbox(t, exporter.url, {
+    clock,
+    snapshot: () => viewOf('cam'),
+  })
+  await clock.until(() => exporter.frames.length === 2)
+  outbox.report(legFailure('brief'))
+  await clock.until(() => exporter.observed === 1, 1)
+  outbox.report(legFailure('brief'))
+  await clock.until(() => exporter.observed === 2, 1)
+  await clock.until(() => exporter.frames.length === 6, BATCH_INTERVAL_MS)
+  t.match(exporter.frames.slice(2), [
+    {
+      kind: 'snapshot',
+      streams: [{ id: 'cam' }, { id: 'brief', running: false, peers: 0 }],
+    },
+    { kind: 'batch', cells: [{ labels: ['brief', 'video'] }] },
+    { kind: 'batch', cells: [{ labels: ['brief', 'video'] }] },
+    { kind: 'snapshot', streams: [{ id: 'cam' }] },
+  ])
+  const [, , , , , last] = exporter.frames
+  t.equal(last?.kind === 'snapshot' ? last.streams.length : 0, 1)
+})
+
 t.test('what is owed at the welcome comes before any snapshot', async t => {
   const exporter = await startExporter(t)
   await exporter.down()
