@@ -72,6 +72,8 @@ export class IngestServer {
     clientTracking: false,
     perMessageDeflate: false,
     maxPayload: MAX_FRAME_BYTES,
+    // A source of ours sends each frame whole; a proxy may split it.
+    maxFragments: 64,
   })
   /** None before `serve` and after `dismiss`. */
   #sink: Sink | undefined
@@ -94,10 +96,9 @@ export class IngestServer {
     return listen(this.#http, address, 'EXPORTER_INGEST_ADDRESS', log)
   }
 
-  /** Whether a media process is connected and has been welcomed. */
+  /** Whether a media process is connected, has been welcomed and is heard. */
   isConnected(): boolean {
-    const at = this.#current?.state().at
-    return at === 'owing' || at === 'live'
+    return this.#current?.isHeard() ?? false
   }
 
   /** From now on WebSockets are taken, and `sink` gets what they bring. */

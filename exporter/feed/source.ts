@@ -88,12 +88,12 @@ export class Source {
       this.#hear()
       this.#take(data, isBinary)
     })
-    socket.on('pong', () => {
+    const hearControl = () => {
       this.#hear()
-    })
-    socket.on('ping', () => {
-      this.#hear()
-    })
+      this.#takeControl()
+    }
+    socket.on('pong', hearControl)
+    socket.on('ping', hearControl)
     socket.on('error', error => {
       this.#libraryRefused(error)
     })
@@ -105,6 +105,13 @@ export class Source {
   /** Where it stands now. */
   state(): SourceState {
     return this.#state
+  }
+
+  /** Whether it was welcomed and is not silent for too long. */
+  isHeard(): boolean {
+    const { at } = this.#state
+    const welcomed = at === 'owing' || at === 'live'
+    return welcomed && this.#silentMs() < this.#options.limits.silenceLimitMs
   }
 
   /** Ends it because another connection has taken its place. */
@@ -126,13 +133,7 @@ export class Source {
   #take(data: RawData, isBinary: boolean): void {
     if (this.#state.at === 'closed') return
     try {
-      if (!this.#rate(this.#options.clock.steadyMs())) {
-        throw new ProtocolError(
-          'too_many_frames',
-          'Cannot take so many frames: limit is ' +
-            `${this.#options.limits.framesPerSecond} a second`,
-        )
-      }
+      this.#count()
       if (isBinary || !Buffer.isBuffer(data)) {
         throw new ProtocolError('malformed', 'Cannot read frame: it is binary')
       }
@@ -140,6 +141,26 @@ export class Source {
     } catch (error) {
       this.#refuse(error)
     }
+  }
+
+  /** A ping costs an answer. */
+  #takeControl(): void {
+    if (this.#state.at === 'closed') return
+    try {
+      this.#count()
+    } catch (error) {
+      this.#refuse(error)
+    }
+  }
+
+  /** @throws {ProtocolError} when this is one frame more than it may send */
+  #count(): void {
+    const { clock, limits } = this.#options
+    if (this.#rate(clock.steadyMs())) return
+    throw new ProtocolError(
+      'too_many_frames',
+      `Cannot take so many frames: limit is ${limits.framesPerSecond} a second`,
+    )
   }
 
   #apply(frame: SourceFrame): void {
@@ -264,18 +285,22 @@ export class Source {
     this.#leave()
   }
 
-  #checkSilence(): void {
-    const { clock, limits, socket, log } = this.#options
+  /** For how long nothing was heard although we listened. */
+  #silentMs(): number {
+    const { clock, limits, socket } = this.#options
     const nowMs = clock.steadyMs()
     // When this process itself stood still, what came meanwhile is not read.
     const stoodStill = nowMs - this.#beatMs > 2 * limits.pingIntervalMs
-    this.#beatMs = nowMs
-    if (stoodStill || socket.isPaused) {
+    return stoodStill || socket.isPaused ? 0 : nowMs - this.#heardMs
+  }
+
+  #checkSilence(): void {
+    const { clock, limits, socket, log } = this.#options
+    const silentMs = this.#silentMs()
+    this.#beatMs = clock.steadyMs()
+    if (silentMs === 0) {
       this.#hear()
-      return
-    }
-    const silentMs = nowMs - this.#heardMs
-    if (silentMs >= limits.silenceLimitMs) {
+    } else if (silentMs >= limits.silenceLimitMs) {
       log.warn('source is silent', { silentMs: Math.round(silentMs) })
       this.#leave()
       socket.terminate()

@@ -280,10 +280,34 @@ t.test('a source that says nothing is asked, and cut off', async t => {
   for (let pings = 0; pings < 5; pings++) await once(media.socket, 'ping')
   t.ok(server.isConnected())
   media.socket.pause()
-  while (server.isConnected()) await new Promise(setImmediate)
-  t.equal(of('source is silent').length, 1)
+  const silent = () => of('source is silent').length
+  while (silent() === 0) await new Promise(setImmediate)
+  t.notOk(server.isConnected())
+  t.equal(silent(), 1)
   media.socket.resume()
   await media.closed()
+})
+
+t.test('a source that is silent counts as gone before it is cut', async t => {
+  const limits = { pingIntervalMs: 60_000, silenceLimitMs: 60 }
+  const { url, server } = await createSubject(t, { limits })
+  const media = await connectMedia({ url })
+  t.ok(server.isConnected())
+  while (server.isConnected()) await new Promise(setImmediate)
+  t.match(await media.batch([]), { kind: 'ack' })
+  t.ok(server.isConnected(), 'heard again')
+  media.cut()
+})
+
+t.test('pings count as frames', async t => {
+  const limits = { framesPerSecond: 1 }
+  const { url, ledger, registry } = await createSubject(t, { limits })
+  const media = await connectMedia({ url })
+  const closed = media.closed()
+  for (let i = 0; i < 20; i++) media.socket.ping()
+  t.equal((await closed).code, CLOSE_CODES.too_many_frames)
+  await registry.settled()
+  t.equal(ledger.refused.too_many_frames, 1)
 })
 
 t.test('a connection without hello does not stay', async t => {

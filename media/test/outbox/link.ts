@@ -175,7 +175,7 @@ t.test('a refused upgrade is explained by its status, once', async t => {
     [403, 'CORE_EXPORTER_TOKEN'],
     [404, 'CORE_EXPORTER_URL'],
     [200, 'CORE_EXPORTER_URL'],
-    [503, 'connections'],
+    [503, 'sources'],
   ] as const) {
     const exporter = await startExporter(t)
     let asked = 0
