@@ -151,6 +151,7 @@ export function applyEntry(ledger: Ledger, entry: Entry): void {
     case 'streams':
       for (const id of entry.came) register(ledger, id)
       for (const id of entry.gone) depart(ledger, id, entry.atMs)
+      promote(ledger)
       return
     case 'expired':
       for (const id of entry.streams) forget(ledger, id)

@@ -253,6 +253,19 @@ t.test('a higher limit takes streams out of _overflow', t => {
   t.end()
 })
 
+t.test('a stream that was away when a place became free gets it', t => {
+  const { ledger, batch, register } = createSubject(['one', 'two'], 1)
+  batch([failures(1, 'two', 20)])
+  register([], ['two'])
+  applyEntry(ledger, { kind: 'limit', maxStreams: 2 })
+  t.same(valueOf(ledger, '"two"'), [])
+  register(['two'])
+  batch([failures(1, 'two', 21)])
+  t.same(valueOf(ledger, 'timeout', '"two"'), [1])
+  t.same(valueOf(ledger, 'timeout', '_overflow'), [20])
+  t.end()
+})
+
 t.test('a stream has no more series than the limit', t => {
   const { ledger, batch } = createSubject(['cam'])
   const codes = Array.from({ length: 400 }, (_, i) => `${100 + i}`)
