@@ -1,12 +1,10 @@
 import type { Cancel } from '../clock.ts'
 import type { Connection } from './connection.ts'
 
-/** What a batch in flight waits with. */
+/** A batch whose ack is awaited. */
 export interface InFlight {
   readonly seq: number
   readonly cells: number
-  /** Gives up waiting for the ack. */
-  readonly cancel: Cancel
 }
 
 /** A connection whose hello was welcomed. */

@@ -4,11 +4,7 @@ import {
   type SinkFrame,
   type Snapshot,
 } from '../../shared/frames.ts'
-import {
-  BATCH_INTERVAL_MS,
-  PING_INTERVAL_MS,
-  SILENCE_LIMIT_MS,
-} from '../../shared/limits.ts'
+import { BATCH_INTERVAL_MS, PING_INTERVAL_MS } from '../../shared/limits.ts'
 import type { Log } from '../../shared/log.ts'
 import type { Cells } from './cells.ts'
 import type { Cancel, Clock } from '../clock.ts'
@@ -48,14 +44,16 @@ export interface LinkOptions {
  * Keeps a connection to the exporter and brings it what the cells owe.
  *
  * All that is sent is sent in turns, at most one per BATCH_INTERVAL_MS: a
- * snapshot where one is due, then a batch where something is owed. No turn is
- * taken while a batch waits for its ack or bytes wait in this process, so an
- * exporter that stops reading costs one turn's memory and no more.
+ * snapshot where one is due, then a batch where something is owed and none
+ * waits for its ack. No turn is taken while bytes wait in this process, so an
+ * exporter that stops reading costs one turn's memory and no more. One that
+ * reads but cannot keep batches, for want of disk, still gets the snapshots of
+ * every interval.
  */
 export class Link {
   readonly #options: LinkOptions
   #state: LinkState = { at: 'idle' }
-  #snapshotDue = false
+  #snapshotDue: 'no' | 'after the ack' | 'now' = 'no'
   /** Set while a turn is planned: at once, or when the interval is over. */
   #nextTurn: Cancel | undefined
   /** Set while the link is live but not yet for long. */
@@ -78,14 +76,18 @@ export class Link {
   /** Something came to be owed. Cheap: it plans a turn at most. */
   wake(): void {
     if (this.#nextTurn !== undefined) return
-    const exchange = exchangeOf(this.#state)
-    if (exchange === undefined || exchange.batch !== undefined) return
-    this.#planTurn(0)
+    if (this.#maySend()) this.#planTurn(0)
   }
 
-  /** A snapshot is due. As cheap as `wake`. */
+  /** A snapshot is due, once no batch waits. As cheap as `wake`. */
   tell(): void {
-    this.#snapshotDue = true
+    if (this.#snapshotDue === 'no') this.#snapshotDue = 'after the ack'
+    this.wake()
+  }
+
+  /** A snapshot is due, whatever waits. */
+  tellNow(): void {
+    this.#snapshotDue = 'now'
     this.wake()
   }
 
@@ -178,7 +180,6 @@ export class Link {
     const exchange = exchangeOf(state)
     if (exchange?.batch?.seq !== seq) throw unexpected('ack', seq)
     const { connection, batch } = exchange
-    batch.cancel()
     cells.acknowledge(seq)
     const left = state.at === 'replaying' ? state.left - batch.cells : 0
     if (state.at === 'live') {
@@ -186,7 +187,7 @@ export class Link {
     } else if (left > 0) {
       this.#state = { at: 'replaying', connection, batch: undefined, left }
     } else this.#goLive(connection)
-    if (cells.owes || this.#snapshotDue) this.wake()
+    if (cells.owes || this.#snapshotDue !== 'no') this.wake()
     if (this.#isFlushed()) this.#flushed()
   }
 
@@ -207,10 +208,19 @@ export class Link {
     })
   }
 
+  /** Whether a turn could bring anything: a batch, or else a snapshot. */
+  #maySend(): boolean {
+    const state = this.#state
+    const exchange = exchangeOf(state)
+    if (exchange === undefined) return false
+    const acked = exchange.batch === undefined
+    return acked || (state.at === 'live' && this.#snapshotDue === 'now')
+  }
+
   #takeTurn(): void {
     const state = this.#state
     const exchange = exchangeOf(state)
-    if (exchange === undefined || exchange.batch !== undefined) return
+    if (exchange === undefined || !this.#maySend()) return
     const { connection } = exchange
     // Its `drained` brings the next turn.
     if (connection.busy) return
@@ -222,8 +232,8 @@ export class Link {
   }
 
   #sendSnapshot(connection: Connection): boolean {
-    if (!this.#snapshotDue) return false
-    this.#snapshotDue = false
+    if (this.#snapshotDue === 'no') return false
+    this.#snapshotDue = 'no'
     const snapshot = this.#options.snapshot()
     if (snapshot === undefined) return false
     connection.send(snapshot)
@@ -231,17 +241,13 @@ export class Link {
   }
 
   #sendBatch(connection: Connection): boolean {
-    const { cells, clock } = this.#options
     const state = this.#state
-    const batch = cells.takeBatch()
-    if (batch === undefined) return false
     if (state.at !== 'live' && state.at !== 'replaying') return false
-    const cancel = clock.after(SILENCE_LIMIT_MS, () => {
-      connection.cut(troubleOfSilence('ack', SILENCE_LIMIT_MS))
-    })
-    const { seq } = batch
-    const inFlight = { seq, cells: batch.cells.length, cancel }
-    this.#state = { ...state, batch: inFlight }
+    if (state.batch !== undefined) return false
+    const batch = this.#options.cells.takeBatch()
+    if (batch === undefined) return false
+    const { seq, cells } = batch
+    this.#state = { ...state, batch: { seq, cells: cells.length } }
     connection.send(batch)
     return true
   }
@@ -273,7 +279,6 @@ export class Link {
   #release(): void {
     const state = this.#state
     if (state.at === 'waiting' || state.at === 'greeting') state.cancel()
-    exchangeOf(state)?.batch?.cancel()
     this.#nextTurn?.()
     this.#nextTurn = undefined
     this.#steady?.()

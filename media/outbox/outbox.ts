@@ -109,7 +109,7 @@ export class Outbox {
     this.#tick = this.#clock.after(SNAPSHOT_INTERVAL_MS, () => {
       // Also while the exporter is away: removed streams are forgotten.
       this.#look()
-      this.#link.tell()
+      this.#link.tellNow()
       this.#plan()
     })
   }
