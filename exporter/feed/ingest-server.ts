@@ -9,6 +9,7 @@ import {
   SILENCE_LIMIT_MS,
 } from '../../shared/limits.ts'
 import type { Log } from '../../shared/log.ts'
+import { OnceLog } from '../../shared/once-log.ts'
 import type { Address } from '../../shared/settings.ts'
 import type { Clock } from '../clock.ts'
 import { closeServer, listen, type Bound } from '../listen.ts'
@@ -78,9 +79,12 @@ export class IngestServer {
   /** None before `serve` and after `dismiss`. */
   #sink: Sink | undefined
   #current: Source | undefined
+  /** Who is refused comes again, every few seconds: counted, but said once. */
+  readonly #refusals: OnceLog
 
   constructor(options: IngestServerOptions) {
     this.#options = options
+    this.#refusals = new OnceLog(options.log)
     this.#http.maxConnections = 4 * MAX_CONNECTIONS
     this.#http.on('upgrade', (request, socket, head) => {
       this.#upgrade(request, socket, head)
@@ -138,6 +142,7 @@ export class IngestServer {
         core,
         clock,
         log,
+        refusals: this.#refusals,
         limits,
         onWelcome: this.#welcomed,
         onGone: this.#gone,
@@ -161,7 +166,7 @@ export class IngestServer {
 
   #turnAway(socket: Duplex, reason: TurnedAway): void {
     this.#options.onTurnedAway(reason)
-    this.#options.log.warn('connection refused', { reason })
+    this.#refusals.once('warn', 'connection refused', { reason }, reason)
     refuse(socket, STATUS_OF[reason])
   }
 
@@ -170,6 +175,7 @@ export class IngestServer {
     this.#current = source
     if (before !== source) before?.replace()
     this.#options.log.info('media connected')
+    this.#refusals.forget()
   }
 
   readonly #gone = (source: Source): void => {

@@ -13,6 +13,7 @@ import {
 } from '../../shared/frames.ts'
 import type { BootId, StreamId } from '../../shared/ids.ts'
 import type { Log } from '../../shared/log.ts'
+import type { OnceLog } from '../../shared/once-log.ts'
 import type { Clock } from '../clock.ts'
 import type { FrameRefusal } from '../registry/refusals.ts'
 import { createFrameRate, type FrameRate } from './frame-rate.ts'
@@ -44,6 +45,8 @@ export interface SourceOptions {
   readonly core: string
   readonly clock: Clock
   readonly log: Log
+  /** Where it is said why a source is refused. */
+  readonly refusals: OnceLog
   readonly limits: SourceLimits
   /** Called before the welcome is sent: from now on it is the source. */
   readonly onWelcome: (source: Source) => void
@@ -75,6 +78,7 @@ export class Source {
   /** Frames that the registry has not answered yet. */
   #waiting = 0
   #forced: NodeJS.Timeout | undefined
+  #welcomed = false
 
   constructor(options: SourceOptions) {
     this.#options = options
@@ -199,6 +203,7 @@ export class Source {
     this.#hand(this.#options.sink.hello(boot), seq => {
       if (this.#state.at !== 'greeting') return
       this.#state = { at: 'owing', boot }
+      this.#welcomed = true
       this.#options.onWelcome(this)
       this.#send({ kind: 'welcome', seq })
     })
@@ -260,7 +265,7 @@ export class Source {
 
   #refuse(error: unknown): void {
     if (this.#state.at === 'closed') return
-    const { log, sink } = this.#options
+    const { log, refusals, sink } = this.#options
     if (!(error instanceof ProtocolError)) {
       // Only the state file fails here, when it is closed before its time.
       log.error('frame not applied', { error })
@@ -268,7 +273,8 @@ export class Source {
       return
     }
     const { reason, message } = error
-    log.error('source refused', { reason, detail: message })
+    const fields = { reason, detail: message }
+    refusals.once('error', 'source refused', fields, reason)
     if (reason !== 'replaced') sink.refuse(reason)
     this.#end(CLOSE_CODES[reason], message)
   }
@@ -280,8 +286,10 @@ export class Source {
     if (typeof code !== 'string' || !code.startsWith('WS_ERR_')) return
     const tooLarge = code === 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH'
     const reason = tooLarge ? 'too_large' : 'malformed'
-    this.#options.log.error('source refused', { reason, detail: error.message })
-    this.#options.sink.refuse(reason)
+    const { refusals, sink } = this.#options
+    const fields = { reason, detail: error.message }
+    refusals.once('error', 'source refused', fields, reason)
+    sink.refuse(reason)
     this.#leave()
   }
 
@@ -332,7 +340,7 @@ export class Source {
     const { at } = this.#state
     this.#leave()
     clearTimeout(this.#forced)
-    this.#options.log.info('source gone', { code })
+    if (this.#welcomed) this.#options.log.info('source gone', { code })
     // A media process that ends in order says so; its viewers are gone. A cut
     // link says nothing of them: the snapshot counts until it is too old.
     const saidGoodbye = code === 1000 || code === 1001

@@ -6,11 +6,11 @@ import {
 } from '../../shared/frames.ts'
 import { BATCH_INTERVAL_MS, PING_INTERVAL_MS } from '../../shared/limits.ts'
 import type { Log } from '../../shared/log.ts'
+import { OnceLog } from '../../shared/once-log.ts'
 import type { Cells } from './cells.ts'
 import type { Cancel, Clock } from '../clock.ts'
 import { Connection } from './connection.ts'
 import { exchangeOf, type LinkState } from './link-state.ts'
-import { OnceLog } from './once-log.ts'
 import { troubleOfError, troubleOfSilence, type Trouble } from './trouble.ts'
 
 /** Time from hello to welcome. */

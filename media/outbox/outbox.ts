@@ -6,10 +6,10 @@ import {
   SNAPSHOT_INTERVAL_MS,
 } from '../../shared/limits.ts'
 import type { Log } from '../../shared/log.ts'
+import { OnceLog } from '../../shared/once-log.ts'
 import { Cells } from './cells.ts'
 import { systemClock, type Cancel, type Clock } from '../clock.ts'
 import { Link } from './link.ts'
-import { OnceLog } from './once-log.ts'
 
 /** What is now, as the exporter shows it in gauges. */
 export type View = Omit<Snapshot, 'kind'>

@@ -225,6 +225,26 @@ t.test('a reason that is too long for a close frame is cut', async t => {
   t.match(reason, /^CORE_ID differs: .*é$/)
 })
 
+t.test('who is refused again and again is said once, and counted', async t => {
+  const { url, of, ledger, registry } = await createSubject(t)
+  const good = await connectMedia({ url })
+  const refuse = async (core: string) => {
+    const media = await new Media({ url }).open()
+    const closed = media.closed()
+    media.send({ kind: 'hello', protocol: PROTOCOL, core, boot: NEXT_BOOT })
+    await closed
+  }
+  for (let i = 0; i < 3; i++) await refuse('other')
+  await registry.settled()
+  t.equal(ledger.refused.wrong_core, 3)
+  t.equal(of('source refused').length, 1)
+  t.equal(of('source gone').length, 0)
+  good.cut()
+  await connectMedia({ url })
+  await refuse('other')
+  t.equal(of('source refused').length, 2, 'news again')
+})
+
 t.test('another protocol is refused', async t => {
   const { url } = await createSubject(t)
   const media = await new Media({ url }).open()

@@ -1,4 +1,4 @@
-import type { Log, LogFields } from '../../shared/log.ts'
+import type { Log, LogFields } from './log.ts'
 
 /** Says each thing once, until it is asked to forget what it said. */
 export class OnceLog {
@@ -9,14 +9,19 @@ export class OnceLog {
     this.#log = log
   }
 
-  /** Messages are constant, so few; one that was said is not said again. */
+  /**
+   * Says it unless it was said. Messages are constant, so few, and so must be
+   * the kinds of what is said with the same message.
+   */
   once(
     level: 'info' | 'warn' | 'error',
     message: string,
     fields: LogFields = {},
+    kind = '',
   ): void {
-    if (this.#said.has(message)) return
-    this.#said.add(message)
+    const key = `${message} ${kind}`
+    if (this.#said.has(key)) return
+    this.#said.add(key)
     this.#log[level](message, fields)
   }
 
