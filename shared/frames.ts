@@ -21,7 +21,8 @@
  * a cell, and after a reconnect the media process sends every cell that
  * changed after the seq in `welcome`. An exporter that forgot everything
  * answers 0 and gets all totals of this boot; so does one that answers a seq
- * that was never sent, for it vouches for nothing.
+ * that was never sent, or one older than the last ack: it has another history,
+ * as with a state file that was left out for a while, and vouches for nothing.
  *
  * **What the exporter shows** for a series is `base + total`. When another
  * cell reports the same series (a new boot, or a stream that was removed for

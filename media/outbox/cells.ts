@@ -134,10 +134,13 @@ export class Cells {
   /**
    * Takes the exporter's word that it has all up to `seq` and nothing after:
    * every cell that was sent later is owed again. A seq that was never given
-   * to a batch vouches for nothing: then everything is owed.
+   * to a batch vouches for nothing, nor does one below what was acknowledged:
+   * that exporter is not the one that we spoke to last, and its seq may be of
+   * a count that began anew since. Then everything is owed.
    */
   resume(seq: number): void {
-    const known = seq <= this.#lastSeq ? seq : 0
+    const vouches = seq >= this.#ackedSeq && seq <= this.#lastSeq
+    const known = vouches ? seq : 0
     this.#lastSeq = seq
     this.#ackedSeq = seq
     for (const cell of this.#cells) {

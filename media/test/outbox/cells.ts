@@ -203,6 +203,27 @@ t.test('resume() owes what was sent after the seq that was kept', t => {
   t.end()
 })
 
+t.test('resume() at a seq of a count before this one owes everything', t => {
+  const { cells } = newCells()
+  const sendTo = (seq: number) => {
+    while (cells.lastSeq < seq) {
+      cells.add(legFailure('busy'))
+      cells.acknowledge(take(cells).seq)
+    }
+  }
+  cells.add(legFailure('quiet'))
+  sendTo(2)
+  // An exporter without its state file, then the first one with it again.
+  cells.resume(0)
+  sendTo(5)
+  cells.resume(2)
+  t.match(take(cells), {
+    seq: 3,
+    cells: [{ labels: ['quiet', 'video'] }, { labels: ['busy', 'video'] }],
+  })
+  t.end()
+})
+
 t.test('resume() at a seq that was never sent owes everything', t => {
   const { cells } = newCells()
   cells.add(legFailure('a'))

@@ -63,7 +63,7 @@ t.test('an exporter that forgot everything is told everything', async t => {
   t.equal(exporter.batches.at(-1)?.seq, 1)
 })
 
-t.test('a welcome with an older seq brings what came after it', async t => {
+t.test('a welcome with a seq older than the last ack brings all', async t => {
   const exporter = await startExporter(t)
   const clock = new FakeClock()
   const { outbox } = startOutbox(t, exporter.url, { clock })
@@ -76,7 +76,11 @@ t.test('a welcome with an older seq brings what came after it', async t => {
   await clock.until(() => exporter.batches.length === 4, 10)
   t.match(exporter.batches.at(-1), {
     seq: 2,
-    cells: [{ labels: ['b', 'video'] }, { labels: ['c', 'video'] }],
+    cells: [
+      { labels: ['a', 'video'] },
+      { labels: ['b', 'video'] },
+      { labels: ['c', 'video'] },
+    ],
   })
 })
 
