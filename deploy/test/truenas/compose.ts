@@ -1,4 +1,5 @@
-import { join } from 'node:path'
+import { chmod } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
 import t from 'tap'
 import { SETTINGS as EXPORTER } from '../../../exporter/config.ts'
 import { SETTINGS as MEDIA } from '../../../media/config.ts'
@@ -208,11 +209,21 @@ t.test('Grafana does not start without its password', async t => {
     compose.services['grafana']?.entrypoint ?? []
   // Compose turns two dollars into one.
   const start = script.replaceAll('$$', '$')
-  for (const file of ['/does-not-exist', t.testdir()]) {
-    const { code, output } = await run(shell, [flag, start], {
+  const unreadable = t.testdir({ password: 'chosen' }) + '/password'
+  await chmod(unreadable, 0o000)
+  // Root may read everything, and Grafana is not root.
+  const isRoot = process.getuid?.() === 0
+  const asNobody = isRoot ? 'setpriv' : 'env'
+  const as = isRoot ? ['--reuid=65534', '--'] : []
+  for (const file of ['/does-not-exist', dirname(unreadable), unreadable]) {
+    const { code, output } = await run(asNobody, [...as, shell, flag, start], {
       env: { GF_SECURITY_ADMIN_PASSWORD__FILE: file },
     })
     t.equal(code, 1)
-    t.match(output, 'secrets/grafana-admin-password is missing: run ./make-env')
+    t.match(
+      output,
+      'secrets/grafana-admin-password is missing or cannot be read',
+    )
+    t.match(output, 'run ./make-env')
   }
 })
