@@ -23,12 +23,29 @@ interface Problem {
 const firing = (alert: string) =>
   `ALERTS{alertname="${alert}",alertstate="firing",core="$core"}`
 
+const LEG_FAILURES = 'dragonfork_webrtc_ffmpeg_leg_failures_total{core="$core"}'
+const PEERS = 'dragonfork_webrtc_active_peers{core="$core"}'
+
+/**
+ * Streams with a failure within a week that did not run for half of the last
+ * five minutes: FFmpeg may be tried again and again.
+ */
+const STREAM_DOWN = `${LEG_FAILURES} > (${LEG_FAILURES} offset 1w or 0 * ${LEG_FAILURES})
+  unless 0.5 * count_over_time(${LEG_FAILURES}[5m])
+    < on (stream_id) group_left max by (stream_id) (count_over_time(${PEERS}[5m]))`
+
 /** Worst first: what makes the rest blind, then what all viewers feel. */
 const PROBLEMS: readonly Problem[] = [
   {
     says: 'No metrics: exporter down',
     color: 'red',
     when: 'absent(up{job="dragonfork-exporter"} == 1)',
+  },
+  {
+    // Another box's exporter may be up, or CORE_ID was changed.
+    says: 'No metrics of this core',
+    color: 'red',
+    when: 'absent(dragonfork_exporter_media_connected{core="$core"})',
   },
   {
     says: 'Media process not connected',
@@ -46,6 +63,11 @@ const PROBLEMS: readonly Problem[] = [
     says: 'FFmpeg leg failed',
     color: 'red',
     when: firing('WebRTCFFmpegLegFailure'),
+  },
+  {
+    says: 'A stream that failed does not run',
+    color: 'red',
+    when: STREAM_DOWN,
   },
   {
     says: 'UDP ports run out',
@@ -129,8 +151,10 @@ export function verdictRow(link: RunbookLink): Row {
           title: 'Is WebRTC healthy right now?',
           description:
             'OK, or the worst of what is wrong. Alerts that fire are listed ' +
-            'on the right; the runbook has a section for each.',
-          runbook: link('WebRTCExporterDown'),
+            'on the right; the runbook has a section for each. A leg that ' +
+            'went silent more than five minutes ago is not told here: ask ' +
+            '/api/v3/webrtc/streams.',
+          runbook: link('The first line'),
         })
           .withTarget(instantQuery(verdictQuery(), 'verdict'))
           .mappings([verdictTexts()])

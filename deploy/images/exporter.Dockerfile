@@ -11,14 +11,20 @@ RUN npm pkg delete dependencies.mediasoup dependencies.sdp-transform dependencie
  && npm install --omit=dev --ignore-scripts \
  && npm cache clean --force
 
-FROM ${NODE_IMAGE}
-ENV NODE_ENV=production
+# Readable to the user node, also where the checkout was made under umask 077.
+FROM ${NODE_IMAGE} AS sources
 WORKDIR /app
-COPY --from=modules /app/node_modules node_modules
 COPY package.json ./
 COPY shared shared
 COPY exporter exporter
 COPY deploy/images/healthcheck.ts deploy/images/
+RUN chmod -R a+rX .
+
+FROM ${NODE_IMAGE}
+ENV NODE_ENV=production
+WORKDIR /app
+COPY --from=modules /app/node_modules node_modules
+COPY --from=sources /app ./
 # A named volume takes its owner from here.
 RUN mkdir /data && chown node:node /data
 USER node

@@ -22,7 +22,7 @@ COPY deploy/images deploy/images
 RUN own=/app/deploy/images/mediasoup-worker \
  && if [ -f "$own" ]; then export MEDIASOUP_WORKER_BIN="$own"; fi \
  && node deploy/local/setup.mjs \
- && cp "${MEDIASOUP_WORKER_BIN:-$(ls /cache/dragonfork/mediasoup-worker-*-linux-*)}" /mediasoup-worker
+ && install -m 755 "${MEDIASOUP_WORKER_BIN:-$(ls /cache/dragonfork/mediasoup-worker-*-linux-*)}" /mediasoup-worker
 
 FROM ${NODE_IMAGE} AS modules
 WORKDIR /app
@@ -32,17 +32,23 @@ RUN npm ci --omit=dev --ignore-scripts \
  && npm cache clean --force \
  && rm -rf node_modules/mediasoup/worker
 
-FROM runtime
-ENV NODE_ENV=production \
-    MEDIASOUP_WORKER_BIN=/usr/local/bin/mediasoup-worker
-COPY --from=worker /mediasoup-worker /usr/local/bin/mediasoup-worker
-COPY --from=modules /app/node_modules node_modules
+# Readable to the user node, also where the checkout was made under umask 077.
+FROM ${NODE_IMAGE} AS sources
+WORKDIR /app
 COPY package.json ./
 COPY deploy/images/healthcheck.ts deploy/images/
 COPY deploy/local/demo.json deploy/local/
 COPY deploy/verify deploy/verify
 COPY shared shared
 COPY media media
+RUN chmod -R a+rX .
+
+FROM runtime
+ENV NODE_ENV=production \
+    MEDIASOUP_WORKER_BIN=/usr/local/bin/mediasoup-worker
+COPY --from=worker /mediasoup-worker /usr/local/bin/mediasoup-worker
+COPY --from=modules /app/node_modules node_modules
+COPY --from=sources /app ./
 # A named volume takes its owner from here.
 RUN mkdir /data && chown node:node /data
 USER node

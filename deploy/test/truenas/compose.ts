@@ -1,9 +1,9 @@
-import { copyFile, mkdir } from 'node:fs/promises'
-import { join } from 'node:path'
-import t, { type Test } from 'tap'
+import { chmod } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import t from 'tap'
 import { SETTINGS as EXPORTER } from '../../../exporter/config.ts'
 import { SETTINGS as MEDIA } from '../../../media/config.ts'
-import { BUNDLE, readBundle, readYaml } from './fixtures/bundle.ts'
+import { copyBundle, readBundle, readYaml } from './fixtures/bundle.ts'
 import { requireProgram, run } from './fixtures/program.ts'
 
 interface Service {
@@ -185,7 +185,8 @@ t.test('.env.example names only what the file reads', async t => {
 t.test('Docker Compose takes it, with what make-env wrote', async t => {
   const program = requireProgram(t, 'docker-compose')
   if (program === undefined) return
-  const dir = await copyBundle(t)
+  const dir = t.testdir()
+  await copyBundle(dir)
   await run(join(dir, 'make-env'), [])
   const { code, output } = await run(program, ['config', '--quiet'], {
     cwd: dir,
@@ -196,7 +197,8 @@ t.test('Docker Compose takes it, with what make-env wrote', async t => {
 t.test('without .env it says what to do', async t => {
   const program = requireProgram(t, 'docker-compose')
   if (program === undefined) return
-  const dir = await copyBundle(t)
+  const dir = t.testdir()
+  await copyBundle(dir)
   const { code, output } = await run(program, ['config'], { cwd: dir })
   t.not(code, 0)
   t.match(output, 'run ./make-env first, it writes .env and secrets/')
@@ -207,20 +209,21 @@ t.test('Grafana does not start without its password', async t => {
     compose.services['grafana']?.entrypoint ?? []
   // Compose turns two dollars into one.
   const start = script.replaceAll('$$', '$')
-  for (const file of ['/does-not-exist', t.testdir()]) {
-    const { code, output } = await run(shell, [flag, start], {
+  const unreadable = t.testdir({ password: 'chosen' }) + '/password'
+  await chmod(unreadable, 0o000)
+  // Root may read everything, and Grafana is not root.
+  const isRoot = process.getuid?.() === 0
+  const asNobody = isRoot ? 'setpriv' : 'env'
+  const as = isRoot ? ['--reuid=65534', '--'] : []
+  for (const file of ['/does-not-exist', dirname(unreadable), unreadable]) {
+    const { code, output } = await run(asNobody, [...as, shell, flag, start], {
       env: { GF_SECURITY_ADMIN_PASSWORD__FILE: file },
     })
     t.equal(code, 1)
-    t.match(output, 'secrets/grafana-admin-password is missing: run ./make-env')
+    t.match(
+      output,
+      'secrets/grafana-admin-password is missing or cannot be read',
+    )
+    t.match(output, 'run ./make-env')
   }
 })
-
-async function copyBundle(t: Test): Promise<string> {
-  const dir = join(t.testdir(), 'deploy/truenas/core')
-  await mkdir(dir, { recursive: true })
-  for (const file of ['docker-compose.yml', '.env.example', 'make-env']) {
-    await copyFile(BUNDLE + file, join(dir, file))
-  }
-  return dir
-}

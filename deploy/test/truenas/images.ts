@@ -59,4 +59,13 @@ for (const image of ['media', 'exporter']) {
     t.match(dockerfile, /^HEALTHCHECK /m)
     t.match(dockerfile, /^USER node$/m)
   })
+
+  t.test(`${image} does not take over the modes of the checkout`, async t => {
+    const stages = (await readImage(image)).split(/^FROM /m)
+    const copied = stages.at(-1)?.match(/^COPY .*$/gm) ?? []
+    t.not(copied.length, 0)
+    for (const line of copied) t.match(line, /^COPY --from=\w+ /)
+    const sources = stages.find(stage => stage.includes(' AS sources'))
+    t.match(sources, /^RUN chmod -R a\+rX \.$/m)
+  })
 }

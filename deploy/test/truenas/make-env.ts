@@ -1,24 +1,16 @@
-import { copyFile, mkdir, readFile, stat, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t from 'tap'
-import { BUNDLE } from './fixtures/bundle.ts'
+import { BUNDLE, copyBundle } from './fixtures/bundle.ts'
 import { run } from './fixtures/program.ts'
 
 const SECRETS = ['api-token', 'ingest-token', 'grafana-admin-password']
 
-/** A folder with what a fresh checkout has. */
-async function freshBundle(dir: string): Promise<string> {
-  await mkdir(dir, { recursive: true })
-  for (const file of ['make-env', '.env.example']) {
-    await copyFile(BUNDLE + file, join(dir, file))
-  }
-  return dir
-}
-
 t.test(
   'make-env writes .env and secrets that differ from each other',
   async t => {
-    const dir = await freshBundle(t.testdir())
+    const dir = t.testdir()
+    await copyBundle(dir)
     const { code, output } = await run(join(dir, 'make-env'), [])
     t.equal(code, 0, output)
     t.equal(
@@ -35,7 +27,8 @@ t.test(
 )
 
 t.test('make-env keeps others out of the folder, not containers', async t => {
-  const dir = await freshBundle(t.testdir())
+  const dir = t.testdir()
+  await copyBundle(dir)
   await run(join(dir, 'make-env'), [])
   t.equal((await stat(join(dir, 'secrets'))).mode & 0o777, 0o700)
   for (const name of SECRETS) {
@@ -44,8 +37,22 @@ t.test('make-env keeps others out of the folder, not containers', async t => {
   }
 })
 
+t.test('make-env lets containers read a checkout of umask 077', async t => {
+  const dir = t.testdir()
+  await copyBundle(dir)
+  await chmod(join(dir, 'prom/rules'), 0o700)
+  await chmod(join(dir, 'prom/prometheus.yml'), 0o600)
+  const { code, output } = await run(join(dir, 'make-env'), [])
+  t.equal(code, 0, output)
+  const modeOf = async (path: string) =>
+    (await stat(join(dir, path))).mode & 0o777
+  t.equal(await modeOf('prom/rules'), 0o755)
+  t.equal(await modeOf('prom/prometheus.yml'), 0o644)
+})
+
 t.test('make-env run again leaves alone what is there', async t => {
-  const dir = await freshBundle(t.testdir())
+  const dir = t.testdir()
+  await copyBundle(dir)
   const script = join(dir, 'make-env')
   await writeFile(join(dir, '.env'), 'CORE_ID=mine\nPROM_PORT=9999\n')
   await mkdir(join(dir, 'secrets'))
@@ -68,7 +75,8 @@ t.test('make-env run again leaves alone what is there', async t => {
 t.test(
   'make-env adds CORE_ID to a .env of v0.1, and says what is over',
   async t => {
-    const dir = await freshBundle(t.testdir())
+    const dir = t.testdir()
+    await copyBundle(dir)
     await writeFile(
       join(dir, '.env'),
       'CORE_HTTP_PORT=8081\nGRAFANA_ADMIN_PASSWORD=$(openssl rand -base64 24)\n',
@@ -82,3 +90,14 @@ t.test(
     )
   },
 )
+
+t.test('make-env adds CORE_ID in a line of its own', async t => {
+  const dir = t.testdir()
+  await copyBundle(dir)
+  await writeFile(join(dir, '.env'), 'CORE_HTTP_PORT=8081')
+  await run(join(dir, 'make-env'), [])
+  t.equal(
+    await readFile(join(dir, '.env'), 'utf8'),
+    'CORE_HTTP_PORT=8081\nCORE_ID=dragonfork-truenas\n',
+  )
+})

@@ -1,8 +1,10 @@
-import { createServer } from 'node:http'
 import { once } from 'node:events'
+import { chmodSync } from 'node:fs'
+import { createServer } from 'node:http'
+import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { startStack, testStream } from '../fixtures/stack.ts'
-import { readYaml } from './fixtures/bundle.ts'
+import { BUNDLE, readYaml } from './fixtures/bundle.ts'
 import { startBundlePrometheus } from './fixtures/bundle-prometheus.ts'
 import { requireProgram, run } from './fixtures/program.ts'
 
@@ -38,6 +40,30 @@ async function startGrafana(t: Test): Promise<string> {
     throw new Error('no port')
   return `http://127.0.0.1:${address.port}`
 }
+
+/** Runs the script itself with a `docker` that answers as given. */
+function runScript(t: Test, docker: string) {
+  const bin = t.testdir({ docker: `#!/bin/sh\n${docker}\n` })
+  chmodSync(join(bin, 'docker'), 0o755)
+  return run(join(BUNDLE, 'verify'), ['--without-grafana'], {
+    env: { PATH: `${bin}:${process.env['PATH'] ?? ''}` },
+  })
+}
+
+t.test('verify names a container that is not up', async t => {
+  const { code, output } = await runScript(t, '[ "$2" = version ]')
+  t.equal(code, 1)
+  t.match(output, 'FAIL  exporter: it is not up, see docker compose logs exp')
+})
+
+t.test('verify says so when the media process ends under it', async t => {
+  const { code, output } = await runScript(
+    t,
+    '[ "$2" != exec ] || exit 137; echo 127.0.0.1:1',
+  )
+  t.equal(code, 1)
+  t.match(output, 'FAIL  core: it does not stay up, see docker compose logs co')
+})
 
 t.test('verify', async t => {
   if (requireProgram(t, 'prometheus') === undefined) return
