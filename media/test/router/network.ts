@@ -63,11 +63,11 @@ await t.test('a viewer has a socket per listen address', async t => {
   t.same(tcpPorts?.counts(), { inUse: 0, available: 10 })
 })
 
-// ICE over TCP is played by Chromium, in whep/players/networks.ts. With
-// libdatachannel packets sometimes do not come over TCP; why is not known.
+const LOOPBACK = { protocol: 'udp', address: '127.0.0.1' } as const
 const PATHS: readonly ViewerPath[] = [
-  { protocol: 'udp', address: '127.0.0.1' },
+  LOOPBACK,
   { protocol: 'udp', address: '::1' },
+  { protocol: 'tcp', address: '127.0.0.1' },
 ]
 
 for (const path of PATHS) {
@@ -111,7 +111,7 @@ await t.test('ICE is restarted', async t => {
 })
 
 await t.test('a viewer that vanishes', async t => {
-  const viewer = await view()
+  const viewer = await view({ ...LOOPBACK, relayed: true })
   t.teardown(() => {
     viewer.close()
   })
