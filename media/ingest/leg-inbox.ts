@@ -71,7 +71,12 @@ export class LegInbox {
       socket.close()
     })
     socket.on('message', onPacket)
-    await bound(socket, listen, port)
+    try {
+      await bound(socket, listen, port)
+    } catch (error) {
+      if (isHeld(error)) lease?.refuse()
+      throw error
+    }
   }
 }
 
@@ -89,4 +94,13 @@ function bound(socket: Socket, address: string, port: number): Promise<void> {
       resolve()
     })
   })
+}
+
+/** Whether another program holds the port. */
+function isHeld(error: unknown): boolean {
+  if (!(error instanceof EngineError)) return false
+  const { cause } = error
+  return (
+    cause instanceof Error && 'code' in cause && cause.code === 'EADDRINUSE'
+  )
 }
