@@ -3,6 +3,7 @@ import { isIPv6 } from 'node:net'
 
 import { EngineError } from '../engine/engine-error.ts'
 import type { PortLease, PortPool } from '../engine/port-pool.ts'
+import { RECEIVE_BUFFER_BYTES } from '../engine/receive-buffer.ts'
 
 /** What is done with what arrives. */
 export interface InboxReader {
@@ -66,7 +67,10 @@ export class LegInbox {
         lease.release()
       })
     }
-    const socket = createSocket(isIPv6(listen) ? 'udp6' : 'udp4')
+    const socket = createSocket({
+      type: isIPv6(listen) ? 'udp6' : 'udp4',
+      recvBufferSize: RECEIVE_BUFFER_BYTES,
+    })
     this.#undo.push(() => {
       socket.close()
     })
