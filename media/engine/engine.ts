@@ -76,8 +76,8 @@ export class Engine {
    * @throws {EngineError} `worker`; what was started is ended
    */
   static async start(options: EngineOptions): Promise<Engine> {
-    logMediasoup(options.log)
     const engine = new Engine(options)
+    logMediasoup(options.log, engine.#closing.signal)
     const workers = Array.from({ length: options.workers }, () =>
       engine.#spawn(),
     )
@@ -218,10 +218,14 @@ export class Engine {
 
 const ADDRESS = /\b\d{1,3}(\.\d{1,3}){3}\b|\b[0-9a-f]*:[0-9a-f:]*:[0-9a-f]+\b/gi
 
-/** mediasoup logs by functions of the module, not of a worker. */
-function logMediasoup(log: Log): void {
+/**
+ * mediasoup logs by functions of the module, not of a worker. At our own end
+ * it takes workers that end by themselves for dead ones.
+ */
+function logMediasoup(log: Log, closing: AbortSignal): void {
   setLogEventListeners({
     onerror: (namespace, text, error) => {
+      if (closing.aborted) return
       const detail = text.replaceAll(ADDRESS, '<address>')
       log.error('mediasoup reports an error', { namespace, detail, error })
     },

@@ -219,7 +219,10 @@ export class LiveStream implements ViewerStream, StreamPort {
     this.#options.onChange()
   }
 
-  /** What cannot be started has failed, and is counted as such. */
+  /**
+   * What cannot be started has failed, and is counted as such; unless its
+   * worker went meanwhile: then it is being started again.
+   */
   async #orFailed<Result>(
     life: Life,
     start: () => Promise<Result>,
@@ -228,7 +231,7 @@ export class LiveStream implements ViewerStream, StreamPort {
       return await start()
     } catch (cause) {
       const error = streamError(cause)
-      if (this.#life === life) {
+      if (this.#life === life && !this.#sourceLost) {
         const failure: LegFailure = error.code === 'ports' ? 'bind' : 'worker'
         life.monitor.senderFailed(
           new Map(this.#plans.map(({ kind }) => [kind, failure])),

@@ -10,8 +10,8 @@ import {
 } from '../fixtures/media-stack.ts'
 import { waitFor } from '../fixtures/wait-for.ts'
 
-const FIRST_PORT = 42_890
-const PORTS = 20
+const FIRST_PORT = 42_410
+const PORTS = 10
 /** Linux counts what sockets hold and what they had to drop. */
 const SOCKETS = '/proc/net/udp'
 /** What a socket holds where nobody asks for more. */
