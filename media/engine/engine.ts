@@ -76,8 +76,8 @@ export class Engine {
    * @throws {EngineError} `worker`; what was started is ended
    */
   static async start(options: EngineOptions): Promise<Engine> {
-    logMediasoup(options.log)
     const engine = new Engine(options)
+    logMediasoup(options.log, engine.#closing.signal)
     const workers = Array.from({ length: options.workers }, () =>
       engine.#spawn(),
     )
@@ -92,9 +92,12 @@ export class Engine {
     throw EngineError.from(failed.reason, 'start')
   }
 
-  /** The workers that run, frozen ones too. */
+  /**
+   * The workers that run, frozen ones too. One that died is none from then
+   * on, also for those who hear of its death before we do.
+   */
   get workers(): readonly MediaWorker[] {
-    return [...this.#workers]
+    return [...this.#workers].filter(worker => !worker.closed)
   }
 
   /**
@@ -103,9 +106,9 @@ export class Engine {
    * @throws {EngineError} `worker` when there is none
    */
   leastLoaded(): MediaWorker {
-    const running = this.workers.filter(worker => !worker.closed)
-    const answering = running.filter(worker => worker.answers)
-    const [first, ...rest] = answering.length > 0 ? answering : running
+    const { workers } = this
+    const answering = workers.filter(worker => worker.answers)
+    const [first, ...rest] = answering.length > 0 ? answering : workers
     if (first === undefined) {
       throw new EngineError('worker', 'Cannot use a worker: none is running')
     }
@@ -118,7 +121,7 @@ export class Engine {
    * @throws {EngineError} `deadline`
    */
   async join(signal: AbortSignal): Promise<WorkerPlace> {
-    while (this.#workers.size === 0) await this.#workerCame(signal)
+    while (this.workers.length === 0) await this.#workerCame(signal)
     const worker = this.leastLoaded()
     // Counted at once, so that streams that start together share the workers.
     return { worker, leave: worker.occupy() }
@@ -139,7 +142,7 @@ export class Engine {
     this.expectEnd()
     this.udpPorts.close()
     this.tcpPorts?.close()
-    await Promise.all(this.workers.map(worker => worker.close()))
+    await Promise.all([...this.#workers].map(worker => worker.close()))
   }
 
   async #spawn(): Promise<void> {
@@ -215,10 +218,14 @@ export class Engine {
 
 const ADDRESS = /\b\d{1,3}(\.\d{1,3}){3}\b|\b[0-9a-f]*:[0-9a-f:]*:[0-9a-f]+\b/gi
 
-/** mediasoup logs by functions of the module, not of a worker. */
-function logMediasoup(log: Log): void {
+/**
+ * mediasoup logs by functions of the module, not of a worker. At our own end
+ * it takes workers that end by themselves for dead ones.
+ */
+function logMediasoup(log: Log, closing: AbortSignal): void {
   setLogEventListeners({
     onerror: (namespace, text, error) => {
+      if (closing.aborted) return
       const detail = text.replaceAll(ADDRESS, '<address>')
       log.error('mediasoup reports an error', { namespace, detail, error })
     },

@@ -24,7 +24,7 @@ export interface PortPoolOptions {
   readonly probe: PortProbe
   /** How long a port that another program holds stays out, milliseconds. */
   readonly keepOutMs?: number
-  /** Called when a port was taken or given back. */
+  /** Called when the counts have changed. */
   readonly onChange?: () => void
 }
 
@@ -37,6 +37,8 @@ export class PortPool {
   /** In the order of their return, so that a port rests before its next use. */
   readonly #free = new Set<number>()
   readonly #leased = new Set<number>()
+  /** Ports that `reserve` alone lends, with how many want each. */
+  readonly #kept = new Map<number, number>()
   /** Ports held by other programs, with the timer that asks again. */
   readonly #foreign = new Map<number, NodeJS.Timeout>()
   #closed = false
@@ -60,6 +62,7 @@ export class PortPool {
       }
     }
     await Promise.all(Array.from({ length: 32 }, sweepSome))
+    this.#options.onChange?.()
   }
 
   counts(): PortCounts {
@@ -71,13 +74,15 @@ export class PortPool {
    * @throws {EngineError} `ports` when there is none
    */
   lease(): PortLease {
-    for (const port of this.#free) return this.#lend(port)
+    for (const port of this.#free) {
+      if (!this.#kept.has(port)) return this.#lend(port)
+    }
     const { protocol, min, max } = this.#options
     throw new EngineError(
       'ports',
       `Cannot take a ${protocol.toUpperCase()} port: all of ${min} to ${max} ` +
         `are in use (${this.#leased.size} by us, ${this.#foreign.size} by ` +
-        'other programs)',
+        `other programs) or kept (${this.#free.size})`,
     )
   }
 
@@ -92,6 +97,26 @@ export class PortPool {
       const lease = this.lease()
       if (await this.#options.probe(lease.port)) return lease
       lease.refuse()
+    }
+  }
+
+  /**
+   * Keeps ports for `reserve`, so that nobody else takes them meanwhile.
+   * @returns lets go of them; idempotent
+   */
+  keep(ports: readonly number[]): () => void {
+    for (const port of ports) {
+      this.#kept.set(port, (this.#kept.get(port) ?? 0) + 1)
+    }
+    let kept = true
+    return () => {
+      if (!kept) return
+      kept = false
+      for (const port of ports) {
+        const wanted = (this.#kept.get(port) ?? 0) - 1
+        if (wanted > 0) this.#kept.set(port, wanted)
+        else this.#kept.delete(port)
+      }
     }
   }
 
@@ -162,5 +187,6 @@ export class PortPool {
     }
     this.#foreign.delete(port)
     this.#free.add(port)
+    this.#options.onChange?.()
   }
 }

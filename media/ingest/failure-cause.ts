@@ -3,6 +3,9 @@ import type { MediaKind } from 'mediasoup/types'
 import type { LegPorts } from './ffmpeg-output.ts'
 import type { LegFailure } from './leg-watch.ts'
 
+/** What FFmpeg's words can tell. */
+type Reason = Exclude<LegFailure, 'silent' | 'worker'>
+
 /** What is known of a leg, to find it in FFmpeg's words. */
 export interface SuspectLeg {
   readonly kind: MediaKind
@@ -37,7 +40,7 @@ export function failureCauses(
   )
 }
 
-function reasonOf(log: readonly string[]): LegFailure {
+function reasonOf(log: readonly string[]): Reason {
   const text = log.join('\n')
   if (BIND.test(text)) return 'bind'
   if (NO_STREAM.test(text)) return 'no-such-stream'
@@ -46,7 +49,7 @@ function reasonOf(log: readonly string[]): LegFailure {
 }
 
 function isGuilty(
-  reason: Exclude<LegFailure, 'exit'>,
+  reason: Exclude<Reason, 'exit'>,
   { kind, ports }: SuspectLeg,
   log: readonly string[],
 ): boolean {
@@ -59,8 +62,6 @@ function isGuilty(
       return log.some(
         line => ENCODERS[kind].test(line) && !STREAM_MAPPING.test(line),
       )
-    case 'silent':
-      return false
   }
 }
 

@@ -3,6 +3,7 @@ import { isIPv6 } from 'node:net'
 
 import { EngineError } from '../engine/engine-error.ts'
 import type { PortLease, PortPool } from '../engine/port-pool.ts'
+import { RECEIVE_BUFFER_BYTES } from '../engine/receive-buffer.ts'
 
 /** What is done with what arrives. */
 export interface InboxReader {
@@ -66,12 +67,20 @@ export class LegInbox {
         lease.release()
       })
     }
-    const socket = createSocket(isIPv6(listen) ? 'udp6' : 'udp4')
+    const socket = createSocket({
+      type: isIPv6(listen) ? 'udp6' : 'udp4',
+      recvBufferSize: RECEIVE_BUFFER_BYTES,
+    })
     this.#undo.push(() => {
       socket.close()
     })
     socket.on('message', onPacket)
-    await bound(socket, listen, port)
+    try {
+      await bound(socket, listen, port)
+    } catch (error) {
+      if (isHeld(error)) lease?.refuse()
+      throw error
+    }
   }
 }
 
@@ -89,4 +98,13 @@ function bound(socket: Socket, address: string, port: number): Promise<void> {
       resolve()
     })
   })
+}
+
+/** Whether another program holds the port. */
+function isHeld(error: unknown): boolean {
+  if (!(error instanceof EngineError)) return false
+  const { cause } = error
+  return (
+    cause instanceof Error && 'code' in cause && cause.code === 'EADDRINUSE'
+  )
 }

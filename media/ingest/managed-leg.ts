@@ -5,6 +5,7 @@ import { bounded } from '../engine/bounded.ts'
 import { EngineError } from '../engine/engine-error.ts'
 import type { MediaWorker } from '../engine/media-worker.ts'
 import type { PortPool } from '../engine/port-pool.ts'
+import { RECEIVE_BUFFER_BYTES } from '../engine/receive-buffer.ts'
 import type { LegOutput, LegPorts } from './ffmpeg-output.ts'
 import type { Leg } from './leg.ts'
 import { producerParameters, type LegPlan } from './leg-plan.ts'
@@ -60,7 +61,12 @@ export class ManagedLeg implements Leg {
       demands: [{ pool: udpPorts, count: 2 }],
       make: ([rtp = 0, rtcp = 0]) =>
         router.createPlainTransport({
-          listenInfo: { protocol: 'udp', ip: LOOPBACK, port: rtp },
+          listenInfo: {
+            protocol: 'udp',
+            ip: LOOPBACK,
+            port: rtp,
+            recvBufferSize: RECEIVE_BUFFER_BYTES,
+          },
           rtcpListenInfo: { protocol: 'udp', ip: LOOPBACK, port: rtcp },
           // Not comedia: it would hear nobody after a restart of FFmpeg.
           // Not muxed: FFmpeg's first report would claim the RTP port.

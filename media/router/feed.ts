@@ -4,6 +4,7 @@ import type { Bound } from '../engine/bound.ts'
 import { bounded } from '../engine/bounded.ts'
 import type { MediaWorker } from '../engine/media-worker.ts'
 import type { PortPool } from '../engine/port-pool.ts'
+import { RECEIVE_BUFFER_BYTES } from '../engine/receive-buffer.ts'
 import { routerCodecs, type Layout } from './layout.ts'
 import type { StreamCodecs } from './viewer.ts'
 
@@ -86,7 +87,12 @@ function openPipe(
     demands: [{ pool: udpPorts, count: 1 }],
     make: ([port = 0]) =>
       end.router.createPipeTransport({
-        listenInfo: { protocol: 'udp', ip: LOOPBACK, port },
+        listenInfo: {
+          protocol: 'udp',
+          ip: LOOPBACK,
+          port,
+          recvBufferSize: RECEIVE_BUFFER_BYTES,
+        },
       }),
     signal,
   })

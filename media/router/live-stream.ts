@@ -53,6 +53,7 @@ export class LiveStream implements ViewerStream, StreamPort {
   readonly #plans: readonly LegPlan[]
   readonly #viewers: Viewers
   readonly #log: Log
+  readonly #letPortsGo: () => void
   /** undefined: stopped. */
   #life: Life | undefined
   /** The sender's end that follows is not its own: its worker went. */
@@ -69,6 +70,7 @@ export class LiveStream implements ViewerStream, StreamPort {
     )
     this.#viewers = new Viewers({ engine, ...settings })
     this.#log = log.with({ stream: id })
+    this.#letPortsGo = engine.udpPorts.keep(givenPorts(config, this.#plans))
   }
 
   get live(): boolean {
@@ -135,6 +137,7 @@ export class LiveStream implements ViewerStream, StreamPort {
     this.#removed = true
     this.#options.onRemoved()
     await this.stop()
+    this.#letPortsGo()
   }
 
   async openViewer(
@@ -216,21 +219,25 @@ export class LiveStream implements ViewerStream, StreamPort {
     this.#options.onChange()
   }
 
-  /** What cannot be started has failed, and is counted as such. */
+  /**
+   * What cannot be started has failed, and is counted as such; unless its
+   * worker went meanwhile: then it is being started again.
+   */
   async #orFailed<Result>(
     life: Life,
     start: () => Promise<Result>,
   ): Promise<Result> {
     try {
       return await start()
-    } catch (error) {
-      if (this.#life === life) {
-        const cause: LegFailure = 'bind'
+    } catch (cause) {
+      const error = streamError(cause)
+      if (this.#life === life && !this.#sourceLost) {
+        const failure: LegFailure = error.code === 'ports' ? 'bind' : 'worker'
         life.monitor.senderFailed(
-          new Map(this.#plans.map(({ kind }) => [kind, cause])),
+          new Map(this.#plans.map(({ kind }) => [kind, failure])),
         )
       }
-      throw streamError(error)
+      throw error
     }
   }
 
@@ -269,6 +276,18 @@ export class LiveStream implements ViewerStream, StreamPort {
     }
     onChange()
   }
+}
+
+/** The ports that the configuration names: nobody else shall get them. */
+function givenPorts(
+  config: LiveStreamOptions['config'],
+  plans: readonly LegPlan[],
+): readonly number[] {
+  if (config.ingest === 'managed') return []
+  return plans.flatMap(({ kind }) => {
+    const { port, rtcp_port: rtcpPort } = config[kind]
+    return [port, rtcpPort]
+  })
 }
 
 function causesOf(

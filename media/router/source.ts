@@ -1,4 +1,4 @@
-import type { Engine } from '../engine/engine.ts'
+import type { Engine, WorkerPlace } from '../engine/engine.ts'
 import { EngineError } from '../engine/engine-error.ts'
 import type { MediaWorker } from '../engine/media-worker.ts'
 import type { Leg, LegSet } from '../ingest/leg.ts'
@@ -32,12 +32,26 @@ const MOST_LAYOUTS = 32
 const PIPE_TIME_LIMIT_MS = 5_000
 
 /**
- * Makes the stream's own router and its legs in the least loaded worker.
+ * Makes the stream's own router and its legs in the least loaded worker; in
+ * another where that one dies meanwhile.
  * @throws {EngineError} what was half made is closed
  */
 export async function openSource(options: SourceOptions): Promise<Source> {
-  const { engine, codecs, feedIdleMs, signal, onLost } = options
-  const { worker, leave } = await engine.join(signal)
+  const { engine, signal } = options
+  for (;;) {
+    const place = await engine.join(signal)
+    try {
+      return await openIn(place, options)
+    } catch (error) {
+      if (!place.worker.died || signal.aborted) throw error
+    }
+  }
+}
+
+async function openIn(
+  { worker, leave }: WorkerPlace,
+  { engine, codecs, legs: legSet, feedIdleMs, signal, onLost }: SourceOptions,
+): Promise<Source> {
   const undo = [leave]
   const close = () => {
     for (const step of undo.splice(0).reverse()) step()
@@ -51,7 +65,7 @@ export async function openSource(options: SourceOptions): Promise<Source> {
     undo.push(() => {
       router.close()
     })
-    const legs = await options.legs.open(worker, router, signal)
+    const legs = await legSet.open(worker, router, signal)
     for (const leg of legs) {
       undo.push(() => {
         leg.close()

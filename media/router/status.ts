@@ -1,6 +1,8 @@
 import type { MediaKind } from 'mediasoup/types'
 import type { StreamId } from '../../shared/ids.ts'
 
+import type { LegFailure } from '../ingest/leg-watch.ts'
+
 /** One leg, as GET /api/v3/webrtc/streams shows it. */
 export interface LegStatus {
   /** `idle` before the first start and after a stop. */
@@ -11,7 +13,7 @@ export interface LegStatus {
   /** Milliseconds since the last RTP packet was seen; null before the first. */
   readonly silent_ms: number | null
   /** Why the leg failed, where it did. */
-  readonly cause?: 'exit' | 'silent' | 'bind' | 'encoder' | 'no-such-stream'
+  readonly cause?: LegFailure
 }
 
 /** One stream, as GET /api/v3/webrtc/streams shows it, without `peers`. */

@@ -1,5 +1,6 @@
 import type { MediaKind } from 'mediasoup/types'
 
+import { bounded } from '../engine/bounded.ts'
 import type { Engine } from '../engine/engine.ts'
 import { EngineError } from '../engine/engine-error.ts'
 import { LegMonitor } from '../ingest/leg-monitor.ts'
@@ -116,8 +117,14 @@ export class StreamLife<Legs extends LegSet> {
       },
     })
     this.#source = source
-    await this.monitor.attach(source.legs)
-    if (!this.#ended.signal.aborted) return source
+    try {
+      const attached = this.monitor.attach(source.legs)
+      await bounded('watch the legs', attached, signal, () => undefined)
+      if (!this.#ended.signal.aborted) return source
+    } catch (error) {
+      this.closeSource()
+      throw error
+    }
     this.closeSource()
     throw new EngineError('worker', 'Cannot open a stream: it was stopped')
   }

@@ -43,9 +43,11 @@ export class Viewers {
     try {
       return await this.#openIn(other, source, request, signal)
     } catch (error) {
-      // There may be room for the viewer, but none for the pipe.
-      if (!(error instanceof EngineError)) throw error
-      if (error.code !== 'ports' && error.code !== 'layouts') throw error
+      // There may be room for the viewer, but none for the pipe; and the
+      // other worker may have died since. Where the time is up, it is up.
+      if (!(error instanceof EngineError) || error.code === 'deadline') {
+        throw error
+      }
       return this.#openIn(source.worker, source, request, signal)
     }
   }

@@ -4,7 +4,11 @@ import { chmodSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 
-import { Engine, type EngineOptions } from '../../engine/engine.ts'
+import {
+  Engine,
+  type EngineOptions,
+  type WorkerPlace,
+} from '../../engine/engine.ts'
 import { findWorkerBinary } from '../../engine/worker-binary.ts'
 import { memoryLog } from '../fixtures/media-stack.ts'
 import { waitFor } from '../fixtures/wait-for.ts'
@@ -108,6 +112,20 @@ await t.test('a worker that dies at once is not started in a loop', async t => {
     logged.filter(({ message }) => message === 'worker started').length,
     4,
   )
+})
+
+await t.test('who hears of the death first waits for another', async t => {
+  const { engine } = await startEngine(t)
+  const worker = engine.leastLoaded()
+  const router = await worker.createRouter([OPUS], AbortSignal.timeout(10_000))
+  const joined = new Promise<WorkerPlace>((resolve, reject) => {
+    router.once('workerclose', () => {
+      // As an external stream does: its restart needs no time.
+      engine.join(AbortSignal.timeout(10_000)).then(resolve, reject)
+    })
+  })
+  process.kill(worker.pid, 'SIGKILL')
+  t.not((await joined).worker.pid, worker.pid)
 })
 
 await t.test('what waits for a worker hears of the end', async t => {

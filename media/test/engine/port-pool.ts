@@ -29,7 +29,7 @@ await t.test('PortPool lends each port once, and counts', t => {
     code: 'ports',
     message:
       'Cannot take a UDP port: all of 1000 to 1003 are in use ' +
-      '(4 by us, 0 by other programs)',
+      '(4 by us, 0 by other programs) or kept (0)',
   })
   leases[2]?.release()
   leases[2]?.release()
@@ -85,4 +85,44 @@ await t.test('reserve takes that very port, if it is of the pool', t => {
   lease?.release()
   t.same(pool.counts(), { inUse: 0, available: 4 })
   t.end()
+})
+
+await t.test('keep leaves ports to reserve', t => {
+  const pool = poolOf(t, new Set())
+  const letGo = pool.keep([1_000, 1_001])
+  const letGoToo = pool.keep([1_001])
+  t.same(pool.counts(), { inUse: 0, available: 4 }, 'they are not in use')
+  t.equal(pool.lease().port, 1_002)
+  t.equal(pool.lease().port, 1_003)
+  t.throws(() => pool.lease(), { code: 'ports', message: /or kept \(2\)$/ })
+  pool.reserve(1_001)?.release()
+  t.throws(() => pool.lease(), { code: 'ports' }, 'also after their use')
+  letGo()
+  letGo()
+  t.equal(pool.lease().port, 1_000)
+  t.throws(() => pool.lease(), { code: 'ports' }, 'somebody keeps it still')
+  letGoToo()
+  t.equal(pool.lease().port, 1_001)
+  t.end()
+})
+
+await t.test('PortPool tells each change of its counts', async t => {
+  const foreign = new Set([1_000])
+  const seen: number[] = []
+  const pool: PortPool = new PortPool({
+    protocol: 'udp',
+    min: 1_000,
+    max: 1_001,
+    probe: port => Promise.resolve(!foreign.has(port)),
+    keepOutMs: 20,
+    onChange: () => seen.push(pool.counts().available),
+  })
+  t.teardown(() => {
+    pool.close()
+  })
+  await pool.sweep()
+  pool.lease().release()
+  foreign.clear()
+  await waitFor(() => seen.length === 4)
+  t.same(seen, [1, 0, 1, 2])
 })

@@ -98,10 +98,16 @@ await t.test('a stream that somebody else sends', async t => {
 
   await t.test('its worker dies', async t => {
     const [worker] = engine.workers
+    const restarted = new Promise<void>((resolve, reject) => {
+      // What the runner does, at once, when it is told to.
+      stack.onRestartNeeded(() => {
+        stream.startExternal().then(resolve, reject)
+      })
+    })
     if (worker) process.kill(worker.pid, 'SIGKILL')
     await waitFor(() => viewer.transport.state === 'worker-died')
     t.same(stack.restartsNeeded, ['outside'])
-    await stream.startExternal()
+    await restarted
     await untilLive(stream)
     const next = await TestViewer.open(stream, CHROMIUM)
     t.teardown(() => {
@@ -124,6 +130,7 @@ await t.test('a stream that somebody else sends', async t => {
     })
     socket.bind(VIDEO.port, '127.0.0.1')
     await once(socket, 'listening')
+    const before = engine.udpPorts.counts()
     await t.rejects(stream.startExternal(), {
       code: 'ports',
       message: new RegExp(`UDP port ${VIDEO.port}: .*EADDRINUSE`),
@@ -133,5 +140,29 @@ await t.test('a stream that somebody else sends', async t => {
       legs: { video: { cause: 'bind' }, audio: { cause: 'bind' } },
     })
     t.equal(stack.legFailures('outside', 'video'), 2)
+    t.same(
+      engine.udpPorts.counts(),
+      { inUse: 0, available: before.available - 1 },
+      'it is not called available',
+    )
+  })
+
+  await t.test('nobody else gets its ports', async t => {
+    const { udpPorts } = engine
+    const lendAll = () => {
+      const lent: number[] = []
+      for (;;) {
+        try {
+          lent.push(udpPorts.lease().port)
+        } catch {
+          return lent
+        }
+      }
+    }
+    const isIts = (port: number) => port >= VIDEO.port && port < VIDEO.port + 4
+    t.notOk(lendAll().some(isIts))
+    await stream.remove()
+    const left = lendAll()
+    t.ok(left.length > 0 && left.every(isIts), 'until it is removed')
   })
 })

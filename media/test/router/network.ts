@@ -27,6 +27,9 @@ const stack = await startMediaStack(UDP.min, {
 })
 t.teardown(() => stack.close())
 const { udpPorts, tcpPorts } = stack.engine
+// Other programs may hold some.
+const udpSize = udpPorts.counts().available
+const tcpSize = tcpPorts?.counts().available ?? 0
 const stream = stack.streams.add(streamId('cam'), managedConfig())
 const ffmpeg = await FfmpegRun.start(stream)
 t.teardown(() => ffmpeg.stop())
@@ -56,18 +59,18 @@ await t.test('a viewer has a socket per listen address', async t => {
     iceCandidates.map(({ priority }) => priority).sort((a, b) => b - a),
     'in the order of their priority',
   )
-  t.same(udpPorts.counts(), { inUse: 10, available: 10 })
-  t.same(tcpPorts?.counts(), { inUse: 2, available: 8 })
+  t.same(udpPorts.counts(), { inUse: 10, available: udpSize - 10 })
+  t.same(tcpPorts?.counts(), { inUse: 2, available: tcpSize - 2 })
   viewer.close()
   await waitFor(() => udpPorts.counts().inUse === 8)
-  t.same(tcpPorts?.counts(), { inUse: 0, available: 10 })
+  t.same(tcpPorts?.counts(), { inUse: 0, available: tcpSize })
 })
 
-// ICE over TCP is played by Chromium, in whep/players/networks.ts. With
-// libdatachannel packets sometimes do not come over TCP; why is not known.
+const LOOPBACK = { protocol: 'udp', address: '127.0.0.1' } as const
 const PATHS: readonly ViewerPath[] = [
-  { protocol: 'udp', address: '127.0.0.1' },
+  LOOPBACK,
   { protocol: 'udp', address: '::1' },
+  { protocol: 'tcp', address: '127.0.0.1' },
 ]
 
 for (const path of PATHS) {
@@ -91,8 +94,8 @@ await t.test('a viewer that no port is left for', async t => {
     }
     viewers.push(opened)
   }
-  t.equal(viewers.length, 5, 'for want of TCP ports')
-  t.equal(udpPorts.counts().inUse, 8 + 2 * 5)
+  t.equal(viewers.length, Math.floor(tcpSize / 2), 'for want of TCP ports')
+  t.equal(udpPorts.counts().inUse, 8 + 2 * viewers.length)
   for (const viewer of viewers) viewer.close()
   await waitFor(() => udpPorts.counts().inUse === 8)
 })
@@ -111,7 +114,7 @@ await t.test('ICE is restarted', async t => {
 })
 
 await t.test('a viewer that vanishes', async t => {
-  const viewer = await view()
+  const viewer = await view({ ...LOOPBACK, relayed: true })
   t.teardown(() => {
     viewer.close()
   })

@@ -1,4 +1,5 @@
-import t from 'tap'
+import { setImmediate } from 'node:timers/promises'
+import t, { type Test } from 'tap'
 
 import { StreamError, type ViewerTransport } from '../../router/viewer.ts'
 import { FfmpegRun } from '../fixtures/ffmpeg.ts'
@@ -147,4 +148,71 @@ await t.test('starts and stops that cross', async t => {
   await stream.remove()
   await t.rejects(stream.prepareRun(), { code: 'not-live' })
   t.equal(stack.streams.find('cam'), undefined)
+})
+
+/** A moment of a start, milliseconds after it began, up to its end. */
+function momentsMs(count: number): readonly number[] {
+  return Array.from({ length: count }, (_, index) => (index * 10) / count)
+}
+
+async function atMoment(ms: number): Promise<void> {
+  const until = performance.now() + ms
+  // A timer would be too coarse.
+  while (performance.now() < until) await setImmediate()
+}
+
+async function startStack(t: Test) {
+  const stack = await startMediaStack(42_420, {
+    ports: 20,
+    // Nobody ends a frozen worker.
+    frozenAfterMs: 600_000,
+  })
+  t.teardown(() => stack.close())
+  const start = (id: string) => {
+    const stream = stack.streams.add(streamId(id), managedConfig())
+    const prepared = stream.prepareRun().catch((error: unknown) => error)
+    return { stream, prepared }
+  }
+  return { stack, start }
+}
+
+await t.test('the worker freezes at any moment of a start', async t => {
+  const { stack, start } = await startStack(t)
+  const { pid } = stack.engine.leastLoaded()
+  t.teardown(() => {
+    process.kill(pid, 'SIGCONT')
+  })
+  for (const ms of momentsMs(150)) {
+    const { stream, prepared } = start(`froze-after-${ms}`)
+    await atMoment(ms)
+    process.kill(pid, 'SIGSTOP')
+    await stream.stop()
+    await prepared
+    process.kill(pid, 'SIGCONT')
+    await stream.remove()
+  }
+  t.pass('no stop waits for it')
+  await waitFor(() => stack.engine.udpPorts.counts().inUse === 0)
+  t.equal(stack.engine.leastLoaded().load, 0)
+})
+
+await t.test('the worker dies at any moment of a start', async t => {
+  const { stack, start } = await startStack(t)
+  for (const ms of momentsMs(5)) {
+    const [worker] = stack.engine.workers
+    const { stream, prepared } = start(`died-after-${ms}`)
+    await atMoment(ms)
+    if (worker) process.kill(worker.pid, 'SIGKILL')
+    const error = await prepared
+    t.ok(
+      Array.isArray(error) || stack.restartsNeeded.includes(stream.id),
+      'it starts in the next one, or is to be started again',
+    )
+    await waitFor(() =>
+      stack.engine.workers.some(({ pid }) => pid !== worker?.pid),
+    )
+    await stream.remove()
+  }
+  t.equal(stack.reported.length, 0, 'is no failure of a leg')
+  await waitFor(() => stack.engine.udpPorts.counts().inUse === 0)
 })

@@ -83,10 +83,12 @@ await t.test('libdatachannel plays', async t => {
 
   await t.test('a viewer that falls silent is lost', async t => {
     const peer = new Peer({ audio: { payloadType: 111 } })
-    t.equal(await peer.view(server.endpoint('h264')), 201)
+    t.teardown(() => {
+      peer.close()
+    })
+    t.equal(await peer.viewRelayed(server.endpoint('h264')), 201)
     await peer.plays()
-    // libdatachannel ends without a word: consent must expire.
-    peer.close()
+    peer.vanish()
     await server.settles(idle)
     const labels = { stream_id: 'h264', reason: 'disconnected' }
     t.equal(server.observations.count('ice_failures_total', labels), 1)
