@@ -5,7 +5,7 @@ import { Provoker } from './provoke.js'
 const LOOK_MS = 1_000
 const TOKEN = 'whep-token'
 
-const streamId = decodeURIComponent(location.pathname.split('/').at(-1) ?? '')
+const streamId = decoded(location.pathname.split('/').at(-1) ?? '')
 const url = new URL(
   `../api/v3/whep/${encodeURIComponent(streamId)}`,
   location.href,
@@ -34,6 +34,19 @@ const playback = new Playback({
     tokenInput.focus()
   },
 })
+
+/**
+ * What a part of an address says; one that says nothing is taken as it is.
+ *
+ * @param {string} part
+ */
+function decoded(part) {
+  try {
+    return decodeURIComponent(part)
+  } catch {
+    return part
+  }
+}
 
 /** @param {RTCInboundRtpStreamStats | undefined} stats */
 function showNumbers(stats) {

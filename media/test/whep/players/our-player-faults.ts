@@ -58,7 +58,7 @@ await t.test('our player, kept from playing', async t => {
       const { page } = await openPage(t, browser)
       await page.addInitScript(STUCK)
       await page.goto(at('/player/h264'))
-      await page.waitForFunction('window.stuck')
+      await waitFor(() => page.evaluate<boolean>('window.stuck === true'), 'it')
       t.equal(server.sessions.of('h264').length, 1)
       await page.goto('about:blank')
       await server.settles(idle)

@@ -104,6 +104,8 @@ await t.test('our player', async t => {
     await keepWords(page)
     await page.goto(at('/player/nobody'))
     await says(page, 'failed', 'There is no stream called nobody')
+    await page.goto(at('/player/%E0'))
+    await says(page, 'failed', 'There is no stream called %E0')
     await page.goto(at('/player/h264'))
     await says(page, 'playing')
     const [kicked] = server.sessions.of('h264')
