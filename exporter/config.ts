@@ -6,6 +6,7 @@ import {
   parseAddress,
   parseCoreId,
   parseText,
+  parseToken,
   readSettings,
   wholeNumber,
   type SettingsSource,
@@ -171,12 +172,6 @@ function checkTls(values: Values, source: SettingsSource): string[] {
     )
   }
   return problems
-}
-
-function parseToken(text: string): string {
-  // What RFC 9110 lets a header carry, without spaces.
-  if (/^[\x21-\x7e]+$/.test(text)) return text
-  throw new RangeError('expected printable ASCII characters without spaces')
 }
 
 function parseUser(text: string): string {

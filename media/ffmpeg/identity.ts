@@ -13,20 +13,15 @@ export interface ProcessIdentity {
 }
 
 /** The identity of the living process `pid`; undefined: there is none. */
-export async function identify(
-  pid: number,
-): Promise<ProcessIdentity | undefined> {
-  const [stat, kernel] = await Promise.all([
-    readProcStat(pid),
-    readKernelBootId(),
-  ])
+export function identify(pid: number): ProcessIdentity | undefined {
+  const stat = readProcStat(pid)
   if (stat === undefined || stat.zombie) return undefined
-  return { pid, startTicks: stat.startTicks, kernel }
+  return { pid, startTicks: stat.startTicks, kernel: readKernelBootId() }
 }
 
 /** Whether exactly this process still lives. */
-export async function isAlive(process: ProcessIdentity): Promise<boolean> {
-  const now = await identify(process.pid)
+export function isAlive(process: ProcessIdentity): boolean {
+  const now = identify(process.pid)
   return now?.startTicks === process.startTicks && now.kernel === process.kernel
 }
 

@@ -28,7 +28,7 @@ export async function endLeftovers(
   const orphaned: Leftover[] = []
   for (const leftover of leftovers) {
     const { owner } = leftover
-    if (owner === undefined || !(await isAlive(owner))) orphaned.push(leftover)
+    if (owner === undefined || !isAlive(owner)) orphaned.push(leftover)
   }
   if (orphaned.length === 0) return { ended: [], gone: [] }
   const marked = await findMarked(variable, new Set(orphaned.map(l => l.run)))
@@ -39,7 +39,7 @@ export async function endLeftovers(
         children.set(one.pid, one)
       }
       const { child } = leftover
-      if (child !== undefined && (await isAlive(child))) {
+      if (child !== undefined && isAlive(child)) {
         children.set(child.pid, child)
       }
       const ends = await Promise.all([...children.values()].map(end))
@@ -70,7 +70,7 @@ async function findMarked(
       ?.find(entry => entry.startsWith(prefix))
       ?.slice(prefix.length)
     if (run === undefined || !runs.has(run)) continue
-    const identity = await identify(Number(name))
+    const identity = identify(Number(name))
     if (identity) found.set(run, [...(found.get(run) ?? []), identity])
   }
   return found
@@ -78,15 +78,15 @@ async function findMarked(
 
 /** Ends one process; false where even SIGKILL did not. */
 async function end(process: ProcessIdentity): Promise<boolean> {
-  await signal(process, 'SIGTERM')
+  signal(process, 'SIGTERM')
   if (await goneWithin(process, TERM_GRACE_MS)) return true
-  await signal(process, 'SIGKILL')
+  signal(process, 'SIGKILL')
   return await goneWithin(process, KILL_GRACE_MS)
 }
 
-async function signal(target: ProcessIdentity, name: NodeJS.Signals) {
+function signal(target: ProcessIdentity, name: NodeJS.Signals) {
   // Looked at once more right before: a reused pid must not be hit.
-  if (!(await isAlive(target))) return
+  if (!isAlive(target)) return
   try {
     process.kill(target.pid, name)
   } catch {
@@ -96,8 +96,8 @@ async function signal(target: ProcessIdentity, name: NodeJS.Signals) {
 
 async function goneWithin(process: ProcessIdentity, ms: number) {
   for (let waited = 0; waited < ms; waited += POLL_MS) {
-    if (!(await isAlive(process))) return true
+    if (!isAlive(process)) return true
     await wait(POLL_MS)
   }
-  return !(await isAlive(process))
+  return !isAlive(process)
 }

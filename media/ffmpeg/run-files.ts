@@ -52,7 +52,7 @@ export class RunFiles {
    */
   static async open(dir: string, log: Log, ownPid: number): Promise<RunFiles> {
     await mkdir(dir, { recursive: true })
-    return new RunFiles(dir, log, await identify(ownPid))
+    return new RunFiles(dir, log, identify(ownPid))
   }
 
   /**
@@ -100,7 +100,7 @@ export class RunFiles {
     return {
       env: { [RUN_VARIABLE]: run },
       started: async pid => {
-        await this.#write(run, { ...facts, child: await identify(pid) })
+        await this.#write(run, { ...facts, child: identify(pid) })
       },
       ended: async () => {
         await rm(this.#path(run), { force: true }).catch((error: unknown) => {

@@ -124,15 +124,14 @@ export class Run {
 
   #sampleLater(): void {
     this.#sampler = setTimeout(() => {
-      void this.#sample()
+      this.#sample()
     }, this.#options.bounds.sampleMs)
   }
 
-  async #sample(): Promise<void> {
+  #sample(): void {
     const nowMs = this.#options.clock.steadyMs()
-    const usage = await this.#meter?.sample(nowMs)
-    // It exited while we looked.
-    if (this.#gone || usage === undefined) return
+    const usage = this.#meter?.sample(nowMs)
+    if (usage === undefined) return
     this.#usage = usage
     const trouble = this.#staleness(nowMs) ?? this.#watch.check(nowMs, usage)
     if (trouble !== undefined) this.#options.onTrouble(trouble)

@@ -11,11 +11,8 @@ export class UsageMeter {
   }
 
   /** Zero where there is no /proc, and for the CPU at the first call. */
-  async sample(elapsedMs: number): Promise<Usage> {
-    const [stat, memoryBytes] = await Promise.all([
-      readProcStat(this.#pid),
-      readMemoryBytes(this.#pid),
-    ])
+  sample(elapsedMs: number): Usage {
+    const stat = readProcStat(this.#pid)
     if (stat === undefined) return NO_USAGE
     const last = this.#last
     this.#last = { elapsedMs, cpuSeconds: stat.cpuSeconds }
@@ -23,7 +20,7 @@ export class UsageMeter {
     const used = stat.cpuSeconds - (last?.cpuSeconds ?? stat.cpuSeconds)
     return {
       cpuPercent: seconds > 0 ? (used / seconds) * 100 : 0,
-      memoryBytes: memoryBytes ?? 0,
+      memoryBytes: readMemoryBytes(this.#pid) ?? 0,
     }
   }
 }

@@ -17,7 +17,7 @@ export interface DirLock {
  */
 export async function lockDir(dir: string, pid: number): Promise<DirLock> {
   const path = join(dir, 'db.lock')
-  const own = await identify(pid)
+  const own = identify(pid)
   // Linked, as then the lock is never seen without its content.
   const draft = `${path}.${randomUUID()}`
   await writeFile(draft, JSON.stringify(own ?? { pid }))
@@ -35,7 +35,7 @@ export async function lockDir(dir: string, pid: number): Promise<DirLock> {
   async function takeOver(path: string): Promise<void> {
     const holder = parseIdentity(await readJson(path))
     const isOther = holder !== undefined && holder.pid !== pid
-    if (isOther && (await isAlive(holder))) {
+    if (isOther && isAlive(holder)) {
       throw new StoreError(
         `Cannot use CORE_DB_DIR: expected a folder of our own, got ${dir}, ` +
           `which the process ${holder.pid} uses`,

@@ -1,4 +1,9 @@
-import type { MediaKind, PipeTransport, Router } from 'mediasoup/types'
+import type {
+  MediaKind,
+  PipeTransport,
+  Router,
+  RtpCodecCapability,
+} from 'mediasoup/types'
 
 import type { Bound } from '../engine/bound.ts'
 import { bounded } from '../engine/bounded.ts'
@@ -12,6 +17,8 @@ import type { StreamCodecs } from './viewer.ts'
 export interface Feed {
   readonly worker: MediaWorker
   readonly router: Router
+  /** The router's: kept, since mediasoup copies all of them at each look. */
+  readonly codecs: readonly RtpCodecCapability[]
   readonly layout: Layout
   /** Ids of the producers that viewers consume. */
   readonly producers: ReadonlyMap<MediaKind, string>
@@ -71,11 +78,23 @@ export async function openPipedFeed(options: PipeOptions): Promise<Feed> {
       signal,
       () => undefined,
     )
-    return { worker, router, layout, producers: new Map(producers), close }
+    return {
+      worker,
+      router,
+      codecs: codecsOf(router),
+      layout,
+      producers: new Map(producers),
+      close,
+    }
   } catch (error) {
     close()
     throw error
   }
+}
+
+/** What a router can send, under its payload types. */
+export function codecsOf(router: Router): readonly RtpCodecCapability[] {
+  return router.rtpCapabilities.codecs ?? []
 }
 
 function openPipe(

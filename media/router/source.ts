@@ -2,7 +2,7 @@ import type { Engine, WorkerPlace } from '../engine/engine.ts'
 import { EngineError } from '../engine/engine-error.ts'
 import type { MediaWorker } from '../engine/media-worker.ts'
 import type { Leg, LegSet } from '../ingest/leg.ts'
-import { openPipedFeed, type Feed } from './feed.ts'
+import { codecsOf, openPipedFeed, type Feed } from './feed.ts'
 import { Feeds } from './feeds.ts'
 import { ownLayout, routerCodecs } from './layout.ts'
 import type { StreamCodecs } from './viewer.ts'
@@ -74,7 +74,14 @@ async function openIn(
     const producers = new Map(
       legs.map(({ plan, producer }) => [plan.kind, producer.id]),
     )
-    const own: Feed = { worker, router, layout, producers, close }
+    const own: Feed = {
+      worker,
+      router,
+      codecs: codecsOf(router),
+      layout,
+      producers,
+      close,
+    }
     const feeds = new Feeds({
       own,
       openPiped: (pipedTo, pipedLayout) =>

@@ -105,11 +105,10 @@ async function consume(
 /** What the offer can take, in mediasoup's terms. */
 function capabilitiesOf(feed: Feed, media: ViewerMedia): RtpCapabilities {
   const { kind, codec, headerExtensions } = media
-  const ofRouter = feed.router.rtpCapabilities.codecs ?? []
-  const main = ofRouter.find(
+  const main = feed.codecs.find(
     ({ preferredPayloadType }) => preferredPayloadType === codec.payloadType,
   )
-  const rtx = ofRouter.find(
+  const rtx = feed.codecs.find(
     ({ mimeType, parameters }) =>
       mimeType === 'video/rtx' && parameters?.['apt'] === codec.payloadType,
   )

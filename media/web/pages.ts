@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
+import { extname } from 'node:path'
 import Router, { type RouterContext } from '@koa/router'
 import { isStreamId } from '../../shared/ids.ts'
 import type { StreamStatus } from '../router/status.ts'
@@ -10,17 +11,20 @@ const CONTENT_SECURITY_POLICY =
   "connect-src 'self'; media-src 'self' blob:; img-src 'self' data:; " +
   "base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
 
-const TYPES = {
-  'index.html': 'text/html; charset=utf-8',
-  'player.html': 'text/html; charset=utf-8',
-  'style.css': 'text/css; charset=utf-8',
-  'index.js': 'text/javascript; charset=utf-8',
-  'player.js': 'text/javascript; charset=utf-8',
-  'provoke.js': 'text/javascript; charset=utf-8',
-  'whep-viewer.js': 'text/javascript; charset=utf-8',
-} as const
+const FOLDER = new URL('static/', import.meta.url)
 
-type FileName = keyof typeof TYPES
+const TYPES: Readonly<Record<string, string>> = {
+  '.html': 'text/html; charset=utf-8',
+  '.css': 'text/css; charset=utf-8',
+  '.js': 'text/javascript; charset=utf-8',
+}
+
+/** What is served, with its entity-tag. */
+interface Page {
+  readonly type: string
+  readonly body: string
+  readonly etag: string
+}
 
 export interface PagesOptions {
   readonly statuses: () => readonly StreamStatus[]
@@ -34,43 +38,48 @@ export interface PagesOptions {
  */
 export function pages({ statuses, listed }: PagesOptions): Router {
   const files = readFiles()
+  const list = fileNamed(files, 'index.html')
+  const player = fileNamed(files, 'player.html')
   const router = new Router({ strict: true })
 
   router.get('/', ctx => {
-    const list = listed ? streamList(statuses()) : ''
-    const html = files['index.html'].replace('<!-- streams -->', list)
-    answerPage(ctx, 'index.html', html)
+    const items = listed ? streamList(statuses()) : ''
+    const html = list.body.replace('<!-- streams -->', () => items)
+    answerPage(ctx, page(list.type, html))
   })
   router.get('/player/:id', ctx => {
-    answerPage(ctx, 'player.html', files['player.html'])
+    answerPage(ctx, player)
   })
   router.get('/player/:id/', ctx => {
     ctx.status = 308
     ctx.set('Location', `../${encodeURIComponent(ctx.params['id'] ?? '')}`)
   })
   router.get('/static/:file', ctx => {
-    const name = ctx.params['file'] ?? ''
-    if (isFileName(name)) answerPage(ctx, name, files[name])
+    const file = files.get(ctx.params['file'] ?? '')
+    if (file) answerPage(ctx, file)
   })
   return router
 }
 
-function readFiles(): Readonly<Record<FileName, string>> {
-  const read = (name: FileName) =>
-    readFileSync(new URL(`static/${name}`, import.meta.url), 'utf8')
-  return {
-    'index.html': read('index.html'),
-    'player.html': read('player.html'),
-    'style.css': read('style.css'),
-    'index.js': read('index.js'),
-    'player.js': read('player.js'),
-    'provoke.js': read('provoke.js'),
-    'whep-viewer.js': read('whep-viewer.js'),
-  }
+/** By name: what is not among them is not served, whatever the path says. */
+function readFiles(): ReadonlyMap<string, Page> {
+  return new Map(
+    readdirSync(FOLDER).map(name => {
+      const body = readFileSync(new URL(name, FOLDER), 'utf8')
+      return [name, page(TYPES[extname(name)] ?? 'text/plain', body)]
+    }),
+  )
 }
 
-function isFileName(name: string): name is FileName {
-  return Object.hasOwn(TYPES, name)
+function fileNamed(files: ReadonlyMap<string, Page>, name: string): Page {
+  const file = files.get(name)
+  if (file) return file
+  throw new Error(`Cannot serve the pages: ${name} is missing`)
+}
+
+function page(type: string, body: string): Page {
+  const hash = createHash('sha256').update(body).digest('base64url')
+  return { type, body, etag: `"${hash}"` }
 }
 
 /** Ids only: what else there is to know of a stream is the admin's. */
@@ -78,20 +87,23 @@ function streamList(statuses: readonly StreamStatus[]): string {
   return statuses
     .map(({ id, state }) => {
       if (!isStreamId(id)) return ''
-      const live = state === 'live' ? 'live' : 'not live'
-      return `<li><a href="player/${encodeURIComponent(id)}">${id}</a> <span>${live}</span></li>`
+      const live = state === 'live'
+      const link = `<a href="player/${encodeURIComponent(id)}">${id}</a>`
+      return live
+        ? `<li class="live">${link} <span>live</span></li>`
+        : `<li>${link} <span>not live</span></li>`
     })
     .join('\n')
 }
 
-function answerPage(ctx: RouterContext, name: FileName, body: string): void {
-  const hash = createHash('sha256').update(body).digest('base64url')
-  ctx.set('Content-Type', TYPES[name])
+function answerPage(ctx: RouterContext, { type, body, etag }: Page): void {
+  ctx.set('Content-Type', type)
   ctx.set('Content-Security-Policy', CONTENT_SECURITY_POLICY)
   ctx.set('X-Content-Type-Options', 'nosniff')
   ctx.set('Referrer-Policy', 'no-referrer')
+  // Kept, but never shown unasked: pages and scripts are of one version.
   ctx.set('Cache-Control', 'no-cache')
-  ctx.set('ETag', `"${hash}"`)
+  ctx.set('ETag', etag)
   ctx.status = 200
   if (ctx.fresh) ctx.status = 304
   else ctx.body = body

@@ -44,11 +44,9 @@ async function startParent(
     if (typeof record !== 'object' || record === null) continue
     if ('pid' in record && typeof record.pid === 'number') {
       child = record.pid
-      const identity = await identify(child)
-      t.teardown(async () => {
-        if (identity && (await isAlive(identity))) {
-          process.kill(child, 'SIGKILL')
-        }
+      const identity = identify(child)
+      t.teardown(() => {
+        if (identity && isAlive(identity)) process.kill(child, 'SIGKILL')
       })
     }
     if ('message' in record && record.message === 'progress') {
@@ -72,12 +70,12 @@ t.test('what a killed media process left is found and ended', async t => {
     ...NOWHERE,
   ])
   await killHard(parent)
-  const orphan = await identify(child)
+  const orphan = identify(child)
   t.ok(orphan, 'it outlives its parent')
   const { log, records } = capturedLog()
   const runFiles = await RunFiles.open(runs, log, process.pid)
   t.equal(await runFiles.sweep(), 1)
-  t.notOk(orphan && (await isAlive(orphan)))
+  t.notOk(orphan && isAlive(orphan))
   t.same(await readdir(runs), [])
   t.match(records, [{ level: 'warn', pids: [child] }])
   t.equal(await runFiles.sweep(), 0)
@@ -99,12 +97,12 @@ t.test('one that was not yet written down, or ignores SIGTERM', async t => {
   await writeFile(join(runs, name), '{"process":"camera"}')
   await writeFile(join(runs, `${name}.tmp`), '{"pro')
   await writeFile(join(runs, 'other.json.tmp'), '{"pro')
-  const orphan = await identify(child)
+  const orphan = identify(child)
   const { log } = capturedLog()
   const runFiles = await RunFiles.open(runs, log, process.pid)
   // The script and its sleep.
   t.equal(await runFiles.sweep(), 2)
-  t.notOk(orphan && (await isAlive(orphan)))
+  t.notOk(orphan && isAlive(orphan))
   t.same(await readdir(runs), [])
 })
 
@@ -115,7 +113,7 @@ t.test('a process that was given the pid later is left alone', async t => {
   await once(bystander, 'spawn')
   const pid = bystander.pid ?? 0
   const identity = await waitFor(() => identify(pid))
-  const own = await identify(process.pid)
+  const own = identify(process.pid)
   for (const [at, child] of [
     { ...identity, startTicks: identity.startTicks - 1 },
     { ...identity, kernel: 'another boot' },
@@ -132,7 +130,7 @@ t.test('a process that was given the pid later is left alone', async t => {
   const { log, records } = capturedLog()
   const runFiles = await RunFiles.open(folder, log, process.pid)
   t.equal(await runFiles.sweep(), 0)
-  t.ok(await isAlive(identity))
+  t.ok(isAlive(identity))
   t.same(await readdir(folder), [], 'there is nothing left to be found')
   t.same(records, [])
 })
@@ -147,7 +145,7 @@ t.test('children of a media process that lives are left alone', async t => {
   const { log, records } = capturedLog()
   const runFiles = await RunFiles.open(runs, log, process.pid)
   t.equal(await runFiles.sweep(), 0)
-  const identity = await identify(child)
+  const identity = identify(child)
   t.ok(identity)
   // Its pid may just be being written.
   t.ok((await readdir(runs)).some(name => name.endsWith('.json')))

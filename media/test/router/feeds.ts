@@ -4,7 +4,7 @@ import type { MediaWorker } from '../../engine/media-worker.ts'
 import { startMediaStack } from '../fixtures/media-stack.ts'
 import { waitFor } from '../fixtures/wait-for.ts'
 import { Feeds } from '../../router/feeds.ts'
-import type { Feed } from '../../router/feed.ts'
+import { codecsOf, type Feed } from '../../router/feed.ts'
 import { ownLayout, routerCodecs, type Layout } from '../../router/layout.ts'
 
 const CODECS = { video: 'h264', audio: 'opus' } as const
@@ -28,7 +28,14 @@ async function makeFeed(of: MediaWorker, has: Layout): Promise<Feed> {
   const close = () => {
     router.close()
   }
-  return { worker: of, router, layout: has, producers: new Map(), close }
+  return {
+    worker: of,
+    router,
+    codecs: codecsOf(router),
+    layout: has,
+    producers: new Map(),
+    close,
+  }
 }
 
 async function start(t: Test, own: MediaWorker, idleMs = 10_000, most = 3) {

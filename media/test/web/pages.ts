@@ -13,7 +13,10 @@ t.test('the list has ids and whether they are live, nothing else', async t => {
   const response = await server.request('/')
   t.equal(response.status, 200)
   const html = await response.text()
-  t.match(html, '<li><a href="player/av">av</a> <span>live</span></li>')
+  t.match(
+    html,
+    '<li class="live"><a href="player/av">av</a> <span>live</span></li>',
+  )
   t.match(html, '<li><a href="player/vp8">vp8</a> <span>not live</span></li>')
   t.match(html, '<a href="player/cam%3A1%40home">cam:1@home</a>')
   t.notMatch(html, /started_at|peers|degraded/)

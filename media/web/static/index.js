@@ -1,11 +1,49 @@
-// The list comes with the page; this only opens streams by their id.
-const form = document.querySelector('#open')
+import { find } from './find.js'
 
-document.querySelector('#none').hidden =
-  document.querySelector('#streams').childElementCount > 0
+const REFRESH_MS = 5_000
+
+const streams = find('#streams', HTMLElement)
+const away = find('#away', HTMLElement)
+const none = find('#none', HTMLElement)
+const form = find('#open', HTMLFormElement)
+const input = find('#id', HTMLInputElement)
+
+/** Takes the list from the page as the server has it now. */
+async function refresh() {
+  const response = await fetch(location.href)
+  if (!response.ok) throw new Error(`The server answered ${response.status}`)
+  const page = new DOMParser().parseFromString(
+    await response.text(),
+    'text/html',
+  )
+  const fresh = page.querySelector('#streams')
+  if (fresh === null || fresh.innerHTML === streams.innerHTML) return
+  const focused = document.activeElement?.getAttribute('href')
+  streams.replaceChildren(...fresh.children)
+  for (const link of streams.querySelectorAll('a')) {
+    if (link.getAttribute('href') === focused) link.focus()
+  }
+  showNone()
+}
+
+function showNone() {
+  none.hidden = streams.childElementCount > 0
+}
+
+async function keepRefreshing() {
+  if (!document.hidden) {
+    away.textContent = await refresh().then(
+      () => '',
+      () => 'The server cannot be reached: this is what was there before.',
+    )
+  }
+  setTimeout(() => void keepRefreshing(), REFRESH_MS)
+}
 
 form.addEventListener('submit', event => {
   event.preventDefault()
-  const id = new FormData(form).get('id').trim()
+  const id = input.value.trim()
   if (id !== '') location.href = `player/${encodeURIComponent(id)}`
 })
+showNone()
+setTimeout(() => void keepRefreshing(), REFRESH_MS)

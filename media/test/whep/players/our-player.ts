@@ -1,41 +1,29 @@
 /** Our own player page in Chromium, over real HTTP, worker and FFmpeg. */
-import type { Page } from 'playwright-core'
 import t from 'tap'
 import { waitFor } from '../../fixtures/wait-for.ts'
-import { openPage, says, startChromium } from '../fixtures/chromium.ts'
+import {
+  decodes,
+  hasSaid,
+  keepWords,
+  openPage,
+  says,
+  startChromium,
+  wordsOf,
+} from '../fixtures/chromium.ts'
 import { H264, LiveServer, VP8 } from '../fixtures/live-server.ts'
-
-/** Keeps what the status said, for words that do not stay. */
-const KEEP_WORDS = `
-  window.said = []
-  document.addEventListener('DOMContentLoaded', () => {
-    const state = document.querySelector('#state')
-    new MutationObserver(() => window.said.push(state.textContent)).observe(
-      state, { childList: true, characterData: true, subtree: true })
-  })`
-
-/** Waits until the status has said `words`, maybe for a moment only. */
-async function hasSaid(page: Page, words: string): Promise<void> {
-  await waitFor(async () => {
-    const said = await page.evaluate<string[]>('window.said')
-    return said.some(each => each.includes(words))
-  }, `"${words}"`)
-}
-
-/** Waits until the page has decoded so many frames. */
-async function decodes(page: Page, frames: number): Promise<void> {
-  await waitFor(async () => {
-    const decoded = await page.getAttribute('body', 'data-frames')
-    return Number(decoded) >= frames
-  }, `${frames} frames`)
-}
+import { prefixProxy } from '../fixtures/prefix-proxy.ts'
 
 await t.test('our player', async t => {
   const browser = await startChromium(t)
   if (browser === undefined) return
   const server = await LiveServer.start(t, {
     firstPort: 44_060,
-    streams: { h264: H264, vp8: VP8 },
+    streams: {
+      h264: H264,
+      vp8: VP8,
+      sound: { video: { codec: 'none' } },
+      picture: { audio: { codec: 'none' } },
+    },
     config: { publicBasePath: '/live' },
   })
   const idle = server.portsInUse
@@ -44,7 +32,12 @@ await t.test('our player', async t => {
   await t.test('from the list to the picture, and away', async t => {
     const { page, errors } = await openPage(t, browser)
     await page.goto(at('/'))
-    t.same(await page.locator('#streams a').allTextContents(), ['h264', 'vp8'])
+    t.same(await page.locator('#streams a').allTextContents(), [
+      'h264',
+      'vp8',
+      'sound',
+      'picture',
+    ])
     await page.getByRole('link', { name: 'h264' }).click()
     await says(page, 'playing')
     await decodes(page, 20)
@@ -72,11 +65,47 @@ await t.test('our player', async t => {
     })
   }
 
+  await t.test('behind a proxy that strips the base path', async t => {
+    const proxied = await prefixProxy(t, server.base, '/live')
+    const { page, errors } = await openPage(t, browser)
+    await page.goto(proxied.href)
+    await page.getByRole('link', { name: 'vp8' }).click()
+    await says(page, 'playing')
+    await page.getByRole('link', { name: 'All streams' }).click()
+    await page.getByRole('heading', { name: 'Streams' }).waitFor()
+    await server.settles(idle)
+    t.same(errors, [])
+  })
+
+  await t.test('a stream without picture needs no box for it', async t => {
+    const { page, errors } = await openPage(t, browser)
+    await page.goto(at('/player/sound'))
+    await says(page, 'playing')
+    const box = await page.locator('#video').boundingBox()
+    t.ok(box && box.height < 100, 'only the controls are there')
+    await page.getByRole('button', { name: 'Turn sound on' }).click()
+    await page.getByRole('button', { name: 'Turn sound off' }).waitFor()
+    t.same(errors, [])
+  })
+
+  await t.test('a stream without sound offers none', async t => {
+    const { page, errors } = await openPage(t, browser)
+    await page.goto(at('/player/picture'))
+    await says(page, 'playing')
+    await decodes(page, 5)
+    t.notOk(await page.getByText('Turn sound on').isVisible())
+    t.same(errors, [])
+    await page.goto('about:blank')
+    await server.settles(idle)
+  })
+
   await t.test('what goes wrong is said in words, and retried', async t => {
     const { page } = await openPage(t, browser)
-    await page.addInitScript(KEEP_WORDS)
+    await keepWords(page)
     await page.goto(at('/player/nobody'))
     await says(page, 'failed', 'There is no stream called nobody')
+    await page.goto(at('/player/%E0'))
+    await says(page, 'failed', 'There is no stream called %E0')
     await page.goto(at('/player/h264'))
     await says(page, 'playing')
     const [kicked] = server.sessions.of('h264')
@@ -124,6 +153,41 @@ await t.test('our player', async t => {
     await server.settles(idle)
   })
 
+  await t.test('one that came back while ICE is restarted stays', async t => {
+    const { page } = await openPage(t, browser)
+    await keepWords(page)
+    const patching = Promise.withResolvers<undefined>()
+    const release = Promise.withResolvers<undefined>()
+    await page.route('**/api/**', async route => {
+      if (route.request().method() === 'PATCH') {
+        patching.resolve(undefined)
+        await release.promise
+      }
+      await route.continue()
+    })
+    await page.goto(at('/player/h264'))
+    await says(page, 'playing')
+    const [before] = server.sessions.of('h264')
+    const pids = server.stack.engine.workers.map(({ pid }) => pid)
+    const thaw = () => {
+      for (const pid of pids) process.kill(pid, 'SIGCONT')
+    }
+    t.teardown(thaw)
+    for (const pid of pids) process.kill(pid, 'SIGSTOP')
+    await patching.promise
+    thaw()
+    await says(page, 'playing')
+    release.resolve(undefined)
+    // Longer than a restart is given.
+    const said = (await wordsOf(page)).length
+    const frames = Number(await page.getAttribute('body', 'data-frames'))
+    await decodes(page, frames + 15 * 8)
+    t.same((await wordsOf(page)).slice(said), [], 'nothing more is said')
+    t.same(server.sessions.of('h264'), [before])
+    await page.goto('about:blank')
+    await server.settles(idle)
+  })
+
   await t.test(
     'a source that falls silent is said, and comes back',
     async t => {
@@ -139,4 +203,15 @@ await t.test('our player', async t => {
       await server.settles(idle)
     },
   )
+
+  await t.test('the list follows what is live', async t => {
+    const { page, errors } = await openPage(t, browser)
+    await page.goto(at('/'))
+    const item = (words: string) =>
+      page.locator('#streams li', { hasText: words })
+    t.equal(await item('not live').count(), 0)
+    await server.stack.streams.find('picture')?.stop()
+    await item('picture not live').waitFor()
+    t.same(errors, [])
+  })
 })

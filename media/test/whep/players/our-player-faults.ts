@@ -1,0 +1,225 @@
+/** What our player page does where something keeps it from playing. */
+import type { Page } from 'playwright-core'
+import t from 'tap'
+import { waitFor } from '../../fixtures/wait-for.ts'
+import {
+  decodes,
+  hasSaid,
+  keepWords,
+  openPage,
+  says,
+  startChromium,
+  wordsOf,
+} from '../fixtures/chromium.ts'
+import { H264, LiveServer, VP8 } from '../fixtures/live-server.ts'
+
+/** As browsers do that let nothing play unasked, not even without sound. */
+const NO_AUTOPLAY = `
+  const { play } = HTMLMediaElement.prototype
+  HTMLMediaElement.prototype.play = async () => {
+    throw new DOMException('no gesture', 'NotAllowedError')
+  }
+  window.playByGesture = video => play.call(video)
+  document.addEventListener('DOMContentLoaded', () => {
+    document.querySelector('video').autoplay = false
+  })`
+
+/** The page takes its answer, and gets no further. */
+const STUCK = `
+  RTCPeerConnection.prototype.setRemoteDescription = () => {
+    window.stuck = true
+    return new Promise(() => {})
+  }`
+
+/** Renames a codec in the page's offers, as for a browser without it. */
+async function without(page: Page, codec: RegExp): Promise<void> {
+  await page.route('**/api/**', async route => {
+    const postData = route.request().postData()?.replace(codec, 'X-NONE')
+    await route.continue(postData === undefined ? {} : { postData })
+  })
+}
+
+await t.test('our player, kept from playing', async t => {
+  const browser = await startChromium(t)
+  if (browser === undefined) return
+  const server = await LiveServer.start(t, {
+    firstPort: 44_500,
+    ports: 30,
+    streams: { h264: H264, vp8: VP8 },
+    caps: { total: 2, perStream: 1 },
+  })
+  const idle = server.portsInUse
+  const at = (path: string) => new URL(path, server.base).href
+  const iceFailures = () => server.observations.count('ice_failures_total')
+
+  await t.test(
+    'a page left before it is connected frees its place',
+    async t => {
+      const { page } = await openPage(t, browser)
+      await page.addInitScript(STUCK)
+      await page.goto(at('/player/h264'))
+      await waitFor(() => page.evaluate<boolean>('window.stuck === true'), 'it')
+      t.equal(server.sessions.of('h264').length, 1)
+      await page.goto('about:blank')
+      await server.settles(idle)
+      t.equal(iceFailures(), 0, 'and nothing has failed')
+    },
+  )
+
+  await t.test('a page that is closed frees its place', async () => {
+    const page = await browser.newPage()
+    await page.goto(at('/player/h264'))
+    await says(page, 'playing')
+    await page.close()
+    await server.settles(idle)
+  })
+
+  await t.test('one view at a time, however often it is started', async t => {
+    const { page, errors } = await openPage(t, browser)
+    await page.goto(at('/player/h264'))
+    for (let i = 0; i < 10; i++) {
+      await page.getByRole('button', { name: 'Start again' }).click()
+    }
+    await says(page, 'playing')
+    await decodes(page, 5)
+    t.equal(server.sessions.of('h264').length, 1)
+    await page.goto('about:blank')
+    await server.settles(idle)
+    // The stream admits one: a second view would have been refused.
+    t.equal(server.observations.count('cap_rejections_total'), 0)
+    t.same(errors, [])
+    t.equal(iceFailures(), 0)
+  })
+
+  await t.test('a browser that waits for a gesture is not failing', async t => {
+    const { page } = await openPage(t, browser)
+    await keepWords(page)
+    await page.addInitScript(NO_AUTOPLAY)
+    await page.goto(at('/player/h264'))
+    await says(page, 'paused', 'press play')
+    await page.evaluate("playByGesture(document.querySelector('video'))")
+    await says(page, 'playing')
+    t.notMatch((await wordsOf(page)).join(), /Trying again/)
+    t.equal(server.sessions.of('h264').length, 1)
+    await page.evaluate("document.querySelector('video').pause()")
+    await says(page, 'paused')
+    await page.goto('about:blank')
+    await server.settles(idle)
+  })
+
+  await t.test('who is out says for whom there is no room', async t => {
+    const { page: first } = await openPage(t, browser)
+    await first.goto(at('/player/h264'))
+    await says(first, 'playing')
+    const { page } = await openPage(t, browser)
+    await page.goto(at('/player/h264'))
+    await says(page, 'failed', 'All 1 places of this stream are taken')
+    await first.goto(at('/player/vp8'))
+    await says(first, 'playing')
+    await says(page, 'playing')
+    const { page: third } = await openPage(t, browser)
+    await third.goto(at('/player/h264'))
+    await says(third, 'failed', 'All 2 places of the server are taken')
+    for (const each of [first, page, third]) await each.goto('about:blank')
+    await server.settles(idle)
+  })
+
+  await t.test('a browser without the codec plays what is left', async t => {
+    const { page } = await openPage(t, browser)
+    await without(page, /VP8/g)
+    await page.goto(at('/player/vp8'))
+    await says(page, 'playing', 'This browser cannot play the video')
+    const kinds = await page.evaluate(
+      "document.querySelector('video').srcObject.getTracks()" +
+        '.map(track => track.kind)',
+    )
+    t.same(kinds, ['audio'])
+    await page.goto('about:blank')
+    await server.settles(idle)
+  })
+
+  await t.test('a browser without any codec is told, and gives up', async t => {
+    const { page, errors } = await openPage(t, browser)
+    await without(page, /VP8|opus/gi)
+    await page.goto(at('/player/vp8'))
+    await says(page, 'failed', 'cannot play the video and audio')
+    t.match(errors, [/406/], 'it asked once')
+    t.equal(server.sessions.slotsTaken, 0)
+  })
+
+  await t.test('a network that is gone is said, and had back', async t => {
+    const { page } = await openPage(t, browser)
+    await keepWords(page)
+    await page.goto(at('/player/h264'))
+    await says(page, 'playing')
+    const [kicked] = server.sessions.of('h264')
+    await page.context().setOffline(true)
+    kicked?.end('kicked')
+    await hasSaid(page, 'The server ended this view. Trying again in 1 s')
+    await hasSaid(page, 'The server cannot be reached. Trying again in 2 s')
+    await hasSaid(page, 'The server cannot be reached. Trying again in 4 s')
+    await page.context().setOffline(false)
+    await says(page, 'playing')
+    await page.goto('about:blank')
+    await server.settles(idle)
+  })
+})
+
+await t.test('a viewer token is asked for, and kept', async t => {
+  const browser = await startChromium(t)
+  if (browser === undefined) return
+  const server = await LiveServer.start(t, {
+    firstPort: 44_530,
+    ports: 15,
+    streams: { vp8: VP8 },
+    config: { whepToken: 'a-secret' },
+  })
+  const idle = server.portsInUse
+  const { page } = await openPage(t, browser)
+  await page.goto(server.base.href)
+  await page.getByLabel('Stream id').fill('vp8')
+  await page.keyboard.press('Enter')
+  await says(page, 'failed', 'wants a viewer token')
+  const token = page.getByLabel('Viewer token')
+  t.equal(await page.evaluate('document.activeElement.id'), 'token')
+  await token.fill('a-guess')
+  await page.keyboard.press('Enter')
+  await says(page, 'failed', 'does not accept this viewer token')
+  await token.fill('a-secret')
+  await page.getByRole('button', { name: 'Use token' }).click()
+  await says(page, 'playing')
+  t.notOk(await token.isVisible())
+  await page.reload()
+  await says(page, 'playing')
+  await page.goto('about:blank')
+  await server.settles(idle)
+})
+
+await t.test('a page that the browser kept plays again', async t => {
+  const browser = await startChromium(t, {
+    ignoreDefaultArgs: ['--disable-back-forward-cache'],
+  })
+  if (browser === undefined) return
+  const server = await LiveServer.start(t, {
+    firstPort: 44_545,
+    ports: 15,
+    streams: { vp8: VP8 },
+  })
+  const idle = server.portsInUse
+  const { page } = await openPage(t, browser)
+  await page.goto(new URL('/player/vp8', server.base).href)
+  await says(page, 'playing')
+  await page.evaluate(
+    "window.addEventListener('pageshow', event => " +
+      '(document.body.dataset.kept = event.persisted))',
+  )
+  await page.goto(server.base.href)
+  await server.settles(idle)
+  // Nothing is loaded then.
+  await page.goBack({ waitUntil: 'commit' })
+  await says(page, 'playing')
+  await waitFor(() => server.sessions.of('vp8').length === 1, 'a session')
+  t.equal(await page.getAttribute('body', 'data-kept'), 'true')
+  await page.goto('about:blank')
+  await server.settles(idle)
+})

@@ -1,0 +1,297 @@
+import { Viewer } from './viewer.js'
+import { Refused } from './whep-client.js'
+import { verdictOn } from './words.js'
+
+/** Without a frame for so long, something is wrong although it is connected. */
+const NO_MEDIA_MS = 6_000
+/** A picture that stands still for so long is worth a word. */
+const STILL_MS = 4_000
+/** A lost connection gets so long to come back before ICE is restarted. */
+const PATIENCE_MS = 2_000
+/** Restarted ICE gets so long. */
+const RESTART_MS = 5_000
+/** Between two attempts; the last is for all further ones. */
+const RETRY_MS = [1_000, 2_000, 4_000, 8_000, 15_000]
+
+/**
+ * @typedef {import('./viewer.js').Kind} Kind
+ *
+ * @typedef {'starting' | 'connected' | 'playing' | 'paused' | 'still'
+ *   | 'failed'} State as the page shows it
+ *
+ * @typedef {object} PlaybackOptions
+ * @property {URL} url of the WHEP endpoint
+ * @property {string} streamId
+ * @property {HTMLVideoElement} video
+ * @property {() => string} token '' for none
+ * @property {(state: State, words: string) => void} show
+ * @property {() => void} onTokenRefused it waits for `start` then
+ */
+
+/**
+ * Where the player stands. A phase that waits owns the timer.
+ *
+ * @typedef {{ at: 'idle' }
+ *   | { at: 'opening', viewer: Viewer }
+ *   | { at: 'connected', viewer: Viewer, sinceMs: number }
+ *   | { at: 'playing', viewer: Viewer }
+ *   | { at: 'lost', viewer: Viewer, timer?: number }
+ *   | { at: 'waiting', timer: number }} Phase
+ */
+
+/** Plays a stream, and goes on trying: one view of it at a time. */
+export class Playback {
+  #options
+  /** @type {Phase} */
+  #phase = { at: 'idle' }
+  #attempts = 0
+  /** @type {readonly Kind[]} */
+  #kinds = ['video', 'audio']
+  /** What holds as long as some kind is left out. */
+  #notice = ''
+  /** Frames decoded or, of a stream without picture, packets received. */
+  #progress = 0
+  #progressMs = 0
+
+  /** @param {PlaybackOptions} options */
+  constructor(options) {
+    this.#options = options
+  }
+
+  /** Starts from the beginning, as after loading the page. */
+  start() {
+    this.#attempts = 0
+    this.#kinds = ['video', 'audio']
+    this.#notice = ''
+    this.#open()
+  }
+
+  /** Ends the view; `start` begins another. Idempotent. */
+  stop() {
+    this.#enter({ at: 'idle' })
+    this.#options.video.srcObject = null
+  }
+
+  /**
+   * Looks how the picture does: frames come as long as the source sends,
+   * whatever the connection says. To be called about once a second.
+   *
+   * @returns what there is to know of the picture, or of the sound
+   */
+  async look() {
+    const viewer = this.#viewer
+    const stats = await viewer?.stats()
+    if (viewer === undefined || viewer !== this.#viewer) return undefined
+    this.#judge(stats)
+    return stats
+  }
+
+  get #viewer() {
+    return 'viewer' in this.#phase ? this.#phase.viewer : undefined
+  }
+
+  /** @param {Phase} phase */
+  #enter(phase) {
+    const old = this.#phase
+    if ('timer' in old) clearTimeout(old.timer)
+    this.#phase = phase
+    if ('viewer' in old && old.viewer !== this.#viewer) old.viewer.close()
+  }
+
+  #open() {
+    this.stop()
+    this.#show('starting', 'Connecting to the stream.')
+    this.#progress = 0
+    const media = new MediaStream()
+    const { url, token } = this.#options
+    const viewer = new Viewer({
+      url,
+      token: token(),
+      kinds: this.#kinds,
+      onTrack: track => {
+        media.addTrack(track)
+      },
+      onState: state => {
+        if (viewer === this.#viewer) this.#onConnection(viewer, state)
+      },
+    })
+    this.#enter({ at: 'opening', viewer })
+    viewer.open().then(
+      () => {
+        if (viewer === this.#viewer) this.#play(media)
+      },
+      (/** @type {unknown} */ error) => {
+        if (viewer === this.#viewer) this.#onRefused(error)
+      },
+    )
+  }
+
+  /** @param {MediaStream} media */
+  #play(media) {
+    const { video } = this.#options
+    video.srcObject = media
+    // A browser may want a gesture: it then stays paused, which is said.
+    video.play().catch(() => undefined)
+  }
+
+  /**
+   * @param {Viewer} viewer
+   * @param {RTCPeerConnectionState} state
+   */
+  #onConnection(viewer, state) {
+    switch (state) {
+      case 'connected':
+        this.#enter({ at: 'connected', viewer, sinceMs: performance.now() })
+        this.#show('connected', 'Connected, waiting for the first picture.')
+        return
+      case 'disconnected':
+        this.#onLost(viewer)
+        return
+      case 'closed':
+        this.#retry('failed', 'The server ended this view.')
+        return
+      case 'failed':
+        this.#retry(
+          'failed',
+          this.#phase.at === 'opening'
+            ? 'No connection came about: UDP to the server may be blocked.'
+            : 'The connection was lost.',
+        )
+        return
+      case 'new':
+      case 'connecting':
+    }
+  }
+
+  /** @param {Viewer} viewer */
+  #onLost(viewer) {
+    const timer = setTimeout(() => void this.#restart(viewer), PATIENCE_MS)
+    this.#enter({ at: 'lost', viewer, timer })
+    this.#show('starting', 'The connection was lost; trying to get it back.')
+  }
+
+  /** @param {Viewer} viewer */
+  async #restart(viewer) {
+    /** @type {Phase} */
+    const phase = { at: 'lost', viewer }
+    this.#enter(phase)
+    try {
+      await viewer.restart()
+    } catch {
+      // Such as a session that the server has ended in the meantime.
+      if (this.#phase === phase) this.#open()
+      return
+    }
+    // It may have come back by itself, or be over.
+    if (this.#phase !== phase) return
+    phase.timer = setTimeout(() => {
+      this.#retry('failed', 'The connection did not come back.')
+    }, RESTART_MS)
+  }
+
+  /** @param {RTCInboundRtpStreamStats | undefined} stats */
+  #judge(stats) {
+    const nowMs = performance.now()
+    const { framesDecoded = 0, packetsReceived = 0 } = stats ?? {}
+    const progress = stats?.kind === 'video' ? framesDecoded : packetsReceived
+    const moves = progress > this.#progress
+    if (moves) {
+      this.#progress = progress
+      this.#progressMs = nowMs
+    }
+    const phase = this.#phase
+    if (phase.at === 'connected' && moves) {
+      this.#attempts = 0
+      this.#enter({ at: 'playing', viewer: phase.viewer })
+      this.#showPlaying()
+    } else if (phase.at === 'connected') {
+      if (nowMs - phase.sinceMs > NO_MEDIA_MS) this.#onNoMedia()
+    } else if (phase.at === 'playing') {
+      const still = nowMs - this.#progressMs > STILL_MS
+      if (still && !this.#options.video.paused) {
+        this.#show('still', 'The picture stands still: waiting for the source.')
+      } else this.#showPlaying()
+    }
+  }
+
+  #showPlaying() {
+    if (this.#options.video.paused) this.#show('paused', 'Paused: press play.')
+    else this.#show('playing', 'Playing.')
+  }
+
+  #onNoMedia() {
+    // A browser need not decode what it was not let play.
+    if (this.#options.video.paused) this.#showPlaying()
+    else {
+      this.#retry(
+        'failed',
+        'Connected, but no picture arrives: the source may be down.',
+      )
+    }
+  }
+
+  /** @param {unknown} error */
+  #onRefused(error) {
+    const status = error instanceof Refused ? error.status : undefined
+    if (status === 401) {
+      this.stop()
+      this.#show(
+        'failed',
+        this.#options.token() === ''
+          ? 'This stream wants a viewer token.'
+          : 'The server does not accept this viewer token.',
+      )
+      this.#options.onTokenRefused()
+    } else if (error instanceof Refused && status === 406) {
+      this.#onMismatch(error.problem)
+    } else {
+      const verdict = verdictOn(error, this.#options.streamId)
+      this.#retry(verdict.state, verdict.words, verdict.waitMs)
+    }
+  }
+
+  /**
+   * Plays what is left where the browser cannot decode one kind.
+   *
+   * @param {import('./whep-client.js').ProblemBody} problem
+   */
+  #onMismatch({ kinds: missing = [], detail = '' }) {
+    const left = this.#kinds.filter(kind => !missing.includes(kind))
+    this.#notice = `This browser cannot play the ${missing.join(' and ')}: ${detail}.`
+    if (left.length === 0 || left.length === this.#kinds.length) {
+      this.stop()
+      this.#show('failed', '')
+      return
+    }
+    this.#kinds = left
+    this.#open()
+  }
+
+  /**
+   * Ends this view, says why, and opens another in a while.
+   *
+   * @param {State} state
+   * @param {string} words
+   * @param {number} [waitMs] at least
+   */
+  #retry(state, words, waitMs = 0) {
+    const backoffMs = RETRY_MS[Math.min(this.#attempts, RETRY_MS.length - 1)]
+    this.#attempts++
+    const ms = Math.max(waitMs, backoffMs ?? 0)
+    const timer = setTimeout(() => {
+      this.#open()
+    }, ms)
+    this.#enter({ at: 'waiting', timer })
+    this.#options.video.srcObject = null
+    const seconds = Math.ceil(ms / 1000)
+    this.#show(state, `${words} Trying again in ${seconds} s.`)
+  }
+
+  /**
+   * @param {State} state
+   * @param {string} words
+   */
+  #show(state, words) {
+    this.#options.show(state, [words, this.#notice].filter(Boolean).join(' '))
+  }
+}

@@ -1,0 +1,61 @@
+import { Refused, Unreachable } from './whep-client.js'
+
+/** An unknown stream may be added later: that is asked for seldom. */
+const UNKNOWN_STREAM_MS = 10_000
+
+/**
+ * What a failure to open a view means to a viewer.
+ *
+ * @typedef {object} Verdict
+ * @property {'starting' | 'failed'} state
+ * @property {string} words
+ * @property {number} waitMs the least to wait before the next attempt
+ */
+
+/**
+ * @param {unknown} error what opening threw
+ * @param {string} streamId
+ * @returns {Verdict}
+ */
+export function verdictOn(error, streamId) {
+  if (error instanceof Unreachable) return failed(`${error.message}.`)
+  if (!(error instanceof Refused)) {
+    return failed(`The browser cannot open the stream: ${String(error)}.`)
+  }
+  const { status, retryAfterMs } = error
+  switch (status) {
+    case 404:
+      return failed(`There is no stream called ${streamId}.`, UNKNOWN_STREAM_MS)
+    case 409:
+      return {
+        state: 'starting',
+        words: 'The stream has not started yet.',
+        waitMs: retryAfterMs,
+      }
+    case 503:
+      return failed(busyWords(error), retryAfterMs)
+    default:
+      return failed(`${error.message}.`, retryAfterMs)
+  }
+}
+
+/**
+ * @param {string} words
+ * @param {number} [waitMs]
+ * @returns {Verdict}
+ */
+function failed(words, waitMs = 0) {
+  return { state: 'failed', words, waitMs }
+}
+
+/** @param {Refused} error */
+function busyWords({ problem: { scope, limit }, message }) {
+  switch (scope) {
+    case 'stream':
+      return `All ${limit} places of this stream are taken.`
+    case 'global':
+      return `All ${limit} places of the server are taken.`
+    default:
+      return `${message}.`
+  }
+}
