@@ -90,6 +90,28 @@ await t.test('FFmpeg that falls silent', async t => {
   ffmpeg.kill('SIGCONT')
 })
 
+await t.test('FFmpeg that does not end when an operator asks', async t => {
+  const { stream, failures, run } = await startStream(t, 42_380)
+  const ffmpeg = await run()
+  await untilLive(stream)
+  ffmpeg.kill('SIGSTOP')
+  ffmpeg.ask()
+  await waitFor(() =>
+    Object.values(stream.status.legs).every(
+      ({ silent_ms }) => (silent_ms ?? 0) > 2 * LEG_TIMEOUT_MS,
+    ),
+  )
+  t.match(stream.status, {
+    degraded: false,
+    legs: { video: { state: 'idle' }, audio: { state: 'idle' } },
+  })
+  await ffmpeg.stop()
+  t.same(failures(), { video: 0, audio: 0 })
+
+  await run()
+  await untilLive(stream)
+})
+
 await t.test('one leg that falls silent', async t => {
   const { stream, failures, run } = await startStream(t, 42_260)
   await run([
