@@ -5,7 +5,7 @@ import type { PortPool } from '../engine/port-pool.ts'
 import { ExternalLeg } from './external-leg.ts'
 import { LegInbox } from './leg-inbox.ts'
 import type { LegSet } from './leg.ts'
-import type { LegPlan } from './leg-plan.ts'
+import { codecParameters, type LegPlan } from './leg-plan.ts'
 import { RtpContinuity } from './rtp-continuity.ts'
 import type { ExternalWebrtc } from './webrtc-config.ts'
 
@@ -69,7 +69,11 @@ export class ExternalLegs implements LegSet {
     const { listen } = config
     const way = {
       inbox: await LegInbox.open({ listen, port, rtcpPort, udpPorts }),
-      continuity: new RtpContinuity(plan),
+      continuity: new RtpContinuity({
+        ssrc: plan.ssrc,
+        payloadType: plan.payloadType,
+        clockRate: codecParameters(plan.codec, plan.payloadType).clockRate,
+      }),
     }
     this.#ways.set(plan.kind, way)
     return way
