@@ -5,6 +5,8 @@
  * where the timestamps leap.
  */
 
+import { codecParameters, type LegPlan } from './leg-plan.ts'
+
 /** Who sent a packet: `address port`. */
 export type SenderName = string
 
@@ -47,6 +49,16 @@ const MOST_LATE = 100
 const MOST_LOST = 3_000
 /** Another sender may take over after the present one was silent so long. */
 const TAKEOVER_MS = 250
+
+/** What makes one stream of the senders of the leg `plan`. */
+export function continuityOf({
+  ssrc,
+  payloadType,
+  codec,
+}: LegPlan): RtpContinuity {
+  const { clockRate } = codecParameters(codec, payloadType)
+  return new RtpContinuity({ ssrc, payloadType, clockRate })
+}
 
 export class RtpContinuity {
   readonly #options: RtpContinuityOptions
@@ -100,6 +112,11 @@ export class RtpContinuity {
       at += (packet.readUInt16BE(at + 2) + 1) * 4
     }
     return found
+  }
+
+  /** The sender has ended: the next packet is of another, by any name. */
+  senderGone(): void {
+    this.#sender = undefined
   }
 
   #senderOf(
