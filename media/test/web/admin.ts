@@ -84,6 +84,8 @@ t.test('unknown streams are 404, other verbs 405', async t => {
   const put = await server.request(STREAMS, { method: 'PUT' })
   await assertNoCorsProblem(t, put, 405, 'method-not-allowed')
   t.match(put.headers.get('Allow'), /GET/)
+  const nowhere = await server.request('/api/v3/webrtc/nowhere')
+  await assertNoCorsProblem(t, nowhere, 404, 'not-found')
 })
 
 t.test('with a token, only who has it', async t => {
