@@ -37,7 +37,10 @@ export function failureCauses(
   )
 }
 
-function reasonOf(log: readonly string[]): LegFailure {
+/** What FFmpeg's words tell apart. */
+type Told = 'bind' | 'encoder' | 'no-such-stream'
+
+function reasonOf(log: readonly string[]): Told | 'exit' {
   const text = log.join('\n')
   if (BIND.test(text)) return 'bind'
   if (NO_STREAM.test(text)) return 'no-such-stream'
@@ -46,7 +49,7 @@ function reasonOf(log: readonly string[]): LegFailure {
 }
 
 function isGuilty(
-  reason: Exclude<LegFailure, 'exit'>,
+  reason: Told,
   { kind, ports }: SuspectLeg,
   log: readonly string[],
 ): boolean {
@@ -59,8 +62,6 @@ function isGuilty(
       return log.some(
         line => ENCODERS[kind].test(line) && !STREAM_MAPPING.test(line),
       )
-    case 'silent':
-      return false
   }
 }
 

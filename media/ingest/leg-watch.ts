@@ -11,6 +11,8 @@ export type LegFailure =
   | 'silent'
   /** A port of the leg could not be taken. */
   | 'bind'
+  /** The media worker could not make the leg. */
+  | 'worker'
   | 'encoder'
   /** No input has a stream of this kind. */
   | 'no-such-stream'

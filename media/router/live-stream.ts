@@ -227,14 +227,15 @@ export class LiveStream implements ViewerStream, StreamPort {
   ): Promise<Result> {
     try {
       return await start()
-    } catch (error) {
+    } catch (thrown) {
+      const error = streamError(thrown)
       if (this.#life === life) {
-        const cause: LegFailure = 'bind'
+        const cause: LegFailure = error.code === 'ports' ? 'bind' : 'worker'
         life.monitor.senderFailed(
           new Map(this.#plans.map(({ kind }) => [kind, cause])),
         )
       }
-      throw streamError(error)
+      throw error
     }
   }
 

@@ -1,5 +1,6 @@
 import type { MediaKind } from 'mediasoup/types'
 import type { StreamId } from '../../shared/ids.ts'
+import type { LegFailure } from '../ingest/leg-watch.ts'
 
 /** One leg, as GET /api/v3/webrtc/streams shows it. */
 export interface LegStatus {
@@ -11,7 +12,7 @@ export interface LegStatus {
   /** Milliseconds since the last RTP packet was seen; null before the first. */
   readonly silent_ms: number | null
   /** Why the leg failed, where it did. */
-  readonly cause?: 'exit' | 'silent' | 'bind' | 'encoder' | 'no-such-stream'
+  readonly cause?: LegFailure
 }
 
 /** One stream, as GET /api/v3/webrtc/streams shows it, without `peers`. */

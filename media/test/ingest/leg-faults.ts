@@ -211,3 +211,20 @@ await t.test('a pool without ports for the legs', async t => {
   await stream.stop()
   await waitFor(() => stack.engine.udpPorts.counts().inUse === 0)
 })
+
+await t.test('a worker that does not answer', async t => {
+  const { stack, stream, failures } = await startStream(t, 42_370)
+  const [worker] = stack.engine.workers
+  if (worker === undefined) throw new Error('Expected a worker')
+  process.kill(worker.pid, 'SIGSTOP')
+  t.teardown(() => {
+    process.kill(worker.pid, 'SIGCONT')
+  })
+  await t.rejects(stream.prepareRun(), { name: 'StreamError' })
+  t.match(stream.status, {
+    state: 'failed',
+    degraded_reason: /^video: the media worker failed/,
+    legs: { video: { cause: 'worker' }, audio: { cause: 'worker' } },
+  })
+  t.same(failures(), { video: 1, audio: 1 })
+})
