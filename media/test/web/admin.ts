@@ -112,7 +112,15 @@ t.test('with a token, only who has it', async t => {
 t.test('without a token, no header makes a client local', async t => {
   const server = await WhepServer.start(t)
   t.equal(await rawStatus(new URL(STREAMS, server.base), {}), 200)
-  const { host } = server.base
+  const { host, port } = server.base
+  for (const Host of [
+    `localhost:${port}`,
+    `[::1]:${port}`,
+    `[::ffff:127.0.0.1]:${port}`,
+    `[::ffff:7f00:1]:${port}`,
+  ]) {
+    t.equal(await rawStatus(new URL(STREAMS, server.base), { Host }), 200, Host)
+  }
   const refused: readonly Record<string, string>[] = [
     { 'X-Forwarded-For': '127.0.0.1' },
     { Forwarded: 'for=127.0.0.1' },
@@ -120,6 +128,7 @@ t.test('without a token, no header makes a client local', async t => {
     { Via: '1.1 proxy' },
     { Host: 'rebound.example' },
     { Host: 'localhost.example:80' },
+    { Host: '[::ffff:10.0.0.1]' },
     { Origin: 'https://evil.example' },
     { Origin: 'null' },
     { Origin: 'http://127.0.0.1:1' },
