@@ -6,7 +6,10 @@ import type { RunFiles } from './run-files.ts'
 import type { RunBounds } from './run.ts'
 
 /** What a run needs of the stream that its RTP outputs go to. */
-export type RunPort = Pick<StreamPort, 'prepareRun' | 'runStarted' | 'runEnded'>
+export type RunPort = Pick<
+  StreamPort,
+  'prepareRun' | 'runStarted' | 'runEnding' | 'runEnded'
+>
 
 /** What is supervised, and how. */
 export interface RunSettings {

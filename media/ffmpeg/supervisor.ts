@@ -226,6 +226,12 @@ export class Supervisor {
     if (asked) this.#endRun({ asked })
   }
 
+  #tellEnding(): void {
+    this.#tell(port => {
+      port.runEnding()
+    })
+  }
+
   #tellEnd(end: Omit<RunEnd, 'log'>): void {
     this.#tell(port => {
       port.runEnded({ ...end, log: this.#runLog.lines })
@@ -279,6 +285,7 @@ export class Supervisor {
         return
       case 'finishing':
         this.#enter({ ...state, asked: state.asked || asked })
+        if (asked) this.#tellEnding()
         state.run.end(killAfterMs)
         return
       case 'running':
@@ -292,6 +299,7 @@ export class Supervisor {
           asked,
           sinceMs: this.#elapsed(),
         })
+        if (asked) this.#tellEnding()
         state.run.end(killAfterMs)
         return
       case 'finished':

@@ -2,11 +2,11 @@ import type { MediaKind, Router } from 'mediasoup/types'
 
 import type { MediaWorker } from '../engine/media-worker.ts'
 import type { PortPool } from '../engine/port-pool.ts'
-import { ExternalLeg } from './external-leg.ts'
 import { LegInbox } from './leg-inbox.ts'
 import type { LegSet } from './leg.ts'
 import type { LegPlan } from './leg-plan.ts'
-import { RtpContinuity } from './rtp-continuity.ts'
+import { RelayedLeg, type Relay } from './relayed-leg.ts'
+import { continuityOf } from './rtp-continuity.ts'
 import type { ExternalWebrtc } from './webrtc-config.ts'
 
 export interface ExternalLegsOptions {
@@ -16,18 +16,13 @@ export interface ExternalLegsOptions {
   readonly udpPorts: PortPool
 }
 
-interface Way {
-  readonly inbox: LegInbox
-  readonly continuity: RtpContinuity
-}
-
 /**
  * The legs that somebody else sends. The sockets live as long as this; the
  * legs go and come again when their worker dies, and no sender notices.
  */
 export class ExternalLegs implements LegSet {
   readonly #options: ExternalLegsOptions
-  readonly #ways = new Map<MediaKind, Way>()
+  readonly #relays = new Map<MediaKind, Relay>()
 
   constructor(options: ExternalLegsOptions) {
     this.#options = options
@@ -38,15 +33,13 @@ export class ExternalLegs implements LegSet {
     _worker: MediaWorker,
     router: Router,
     signal: AbortSignal,
-  ): Promise<readonly ExternalLeg[]> {
+  ): Promise<readonly RelayedLeg[]> {
     const { plans, cname } = this.#options
-    const legs: ExternalLeg[] = []
+    const legs: RelayedLeg[] = []
     try {
       for (const plan of plans) {
-        const way = await this.#wayOf(plan)
-        legs.push(
-          await ExternalLeg.open({ router, plan, cname, signal, ...way }),
-        )
+        const relay = await this.#relayOf(plan)
+        legs.push(await RelayedLeg.open({ router, plan, cname, signal, relay }))
       }
       return legs
     } catch (error) {
@@ -57,21 +50,28 @@ export class ExternalLegs implements LegSet {
 
   /** Closes the sockets. Idempotent. */
   close(): void {
-    for (const { inbox } of this.#ways.values()) inbox.close()
-    this.#ways.clear()
+    for (const { inbox } of this.#relays.values()) inbox.close()
+    this.#relays.clear()
   }
 
-  async #wayOf(plan: LegPlan): Promise<Way> {
-    const known = this.#ways.get(plan.kind)
+  async #relayOf(plan: LegPlan): Promise<Relay> {
+    const known = this.#relays.get(plan.kind)
     if (known !== undefined) return known
     const { config, udpPorts } = this.#options
-    const { port, rtcp_port: rtcpPort } = config[plan.kind]
-    const { listen } = config
-    const way = {
-      inbox: await LegInbox.open({ listen, port, rtcpPort, udpPorts }),
-      continuity: new RtpContinuity(plan),
-    }
-    this.#ways.set(plan.kind, way)
-    return way
+    const given = config[plan.kind]
+    const ports = { rtp: given.port, rtcp: given.rtcp_port }
+    const inbox = await LegInbox.open({
+      listen: config.listen,
+      // Those that are not of the pool need not be given back.
+      take: use =>
+        udpPorts.reserve(ports[use]) ?? {
+          port: ports[use],
+          release: () => undefined,
+          refuse: () => undefined,
+        },
+    })
+    const relay = { inbox, continuity: continuityOf(plan) }
+    this.#relays.set(plan.kind, relay)
+    return relay
   }
 }

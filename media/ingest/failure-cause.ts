@@ -3,9 +3,6 @@ import type { MediaKind } from 'mediasoup/types'
 import type { LegPorts } from './ffmpeg-output.ts'
 import type { LegFailure } from './leg-watch.ts'
 
-/** What FFmpeg's words can tell. */
-type Reason = Exclude<LegFailure, 'silent' | 'worker'>
-
 /** What is known of a leg, to find it in FFmpeg's words. */
 export interface SuspectLeg {
   readonly kind: MediaKind
@@ -40,7 +37,10 @@ export function failureCauses(
   )
 }
 
-function reasonOf(log: readonly string[]): Reason {
+/** What FFmpeg's words tell apart. */
+type Told = 'bind' | 'encoder' | 'no-such-stream'
+
+function reasonOf(log: readonly string[]): Told | 'exit' {
   const text = log.join('\n')
   if (BIND.test(text)) return 'bind'
   if (NO_STREAM.test(text)) return 'no-such-stream'
@@ -49,7 +49,7 @@ function reasonOf(log: readonly string[]): Reason {
 }
 
 function isGuilty(
-  reason: Exclude<Reason, 'exit'>,
+  reason: Told,
   { kind, ports }: SuspectLeg,
   log: readonly string[],
 ): boolean {

@@ -19,6 +19,11 @@ export interface LegOutput {
 
 const VIDEO_KBIT = { h264: 1_500, vp8: 1_000 } as const
 const AUDIO_KBIT = 96
+/**
+ * FFmpeg fills up to a constant frame rate. Of inputs that do not tell theirs,
+ * such as what browsers record, it takes the clock's for it: 1000 or 90000.
+ */
+const MOST_FPS = 60
 
 /** FFmpeg's arguments for the video leg's output. */
 export function videoOutput(
@@ -77,7 +82,10 @@ function keyFrames({ fps }: ManagedVideo): readonly string[] {
   if (fps !== undefined) {
     return ['-r', `${fps}`, '-g', `${fps}`, '-keyint_min', `${fps}`]
   }
-  return ['-g', '120', '-force_key_frames', 'expr:gte(t,n_forced)']
+  return [
+    ...['-fpsmax', `${MOST_FPS}`],
+    ...['-g', '120', '-force_key_frames', 'expr:gte(t,n_forced)'],
+  ]
 }
 
 function bitrate(kbit: number): readonly string[] {

@@ -2,7 +2,7 @@ import { createSocket, type RemoteInfo, type Socket } from 'node:dgram'
 import { isIPv6 } from 'node:net'
 
 import { EngineError } from '../engine/engine-error.ts'
-import type { PortLease, PortPool } from '../engine/port-pool.ts'
+import type { PortLease } from '../engine/port-pool.ts'
 import { RECEIVE_BUFFER_BYTES } from '../engine/receive-buffer.ts'
 
 /** What is done with what arrives. */
@@ -13,36 +13,37 @@ export interface InboxReader {
 
 export interface LegInboxOptions {
   readonly listen: string
-  readonly port: number
-  readonly rtcpPort: number
-  /** The ports are taken from it where they are of it. */
-  readonly udpPorts: PortPool
+  /** Takes a port to listen on, which is given back at the end. */
+  readonly take: (use: keyof InboxReader) => Promise<TakenPort> | TakenPort
 }
 
-/** The two sockets that an external sender sends one leg to. */
+export type TakenPort = Omit<PortLease, 'protocol'>
+
+/** The two sockets that a sender sends one leg to. */
 export class LegInbox {
   readonly #undo: (() => void)[] = []
+  readonly #ports = { rtp: 0, rtcp: 0 }
   #reader: InboxReader | undefined
 
   private constructor() {
     // Made by open() only.
   }
 
-  /** @throws {EngineError} `ports` when a port is in use */
+  /** @throws {EngineError} `ports` when a port cannot be had */
   static async open(options: LegInboxOptions): Promise<LegInbox> {
     const inbox = new LegInbox()
     try {
-      await inbox.#bind(options, options.port, (packet, from) => {
-        inbox.#reader?.rtp(packet, from)
-      })
-      await inbox.#bind(options, options.rtcpPort, (packet, from) => {
-        inbox.#reader?.rtcp(packet, from)
-      })
+      await inbox.#bind('rtp', options)
+      await inbox.#bind('rtcp', options)
       return inbox
     } catch (error) {
       inbox.close()
       throw error
     }
+  }
+
+  get ports(): Readonly<Record<keyof InboxReader, number>> {
+    return this.#ports
   }
 
   /** From now on this one reads; packets that nobody reads are dropped. */
@@ -57,16 +58,14 @@ export class LegInbox {
   }
 
   async #bind(
-    { listen, udpPorts }: LegInboxOptions,
-    port: number,
-    onPacket: (packet: Buffer, from: RemoteInfo) => void,
+    use: keyof InboxReader,
+    { listen, take }: LegInboxOptions,
   ): Promise<void> {
-    const lease: PortLease | undefined = udpPorts.reserve(port)
-    if (lease) {
-      this.#undo.push(() => {
-        lease.release()
-      })
-    }
+    const taken = await take(use)
+    this.#ports[use] = taken.port
+    this.#undo.push(() => {
+      taken.release()
+    })
     const socket = createSocket({
       type: isIPv6(listen) ? 'udp6' : 'udp4',
       recvBufferSize: RECEIVE_BUFFER_BYTES,
@@ -74,11 +73,13 @@ export class LegInbox {
     this.#undo.push(() => {
       socket.close()
     })
-    socket.on('message', onPacket)
+    socket.on('message', (packet, from) => {
+      this.#reader?.[use](packet, from)
+    })
     try {
-      await bound(socket, listen, port)
+      await bound(socket, listen, taken.port)
     } catch (error) {
-      if (isHeld(error)) lease?.refuse()
+      if (isHeld(error)) taken.refuse()
       throw error
     }
   }

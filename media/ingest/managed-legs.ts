@@ -5,10 +5,15 @@ import type { MediaWorker } from '../engine/media-worker.ts'
 import type { PortPool } from '../engine/port-pool.ts'
 import { failureCauses } from './failure-cause.ts'
 import { audioOutput, videoOutput } from './ffmpeg-output.ts'
+import { LegInbox } from './leg-inbox.ts'
 import type { LegSet } from './leg.ts'
 import type { LegPlan } from './leg-plan.ts'
 import type { LegFailure } from './leg-watch.ts'
-import { ManagedLeg } from './managed-leg.ts'
+import { ManagedAudioLeg } from './managed-audio-leg.ts'
+import type { ManagedLeg } from './managed-leg.ts'
+import { ManagedVideoLeg } from './managed-video-leg.ts'
+import type { Relay } from './relayed-leg.ts'
+import { continuityOf } from './rtp-continuity.ts'
 import { takeSenderPorts, type SenderPorts } from './sender-ports.ts'
 import type { ManagedWebrtc } from './webrtc-config.ts'
 
@@ -19,13 +24,17 @@ export interface ManagedLegsOptions {
   readonly udpPorts: PortPool
 }
 
+const LOOPBACK = '127.0.0.1'
+
 /**
- * The legs that our own FFmpeg sends. FFmpeg's ports live as long as this;
- * the legs go and come again when their worker dies.
+ * The legs that our own FFmpeg sends. FFmpeg's ports, and those that audio is
+ * sent to, live as long as this; the legs go and come again when their worker
+ * dies.
  */
 export class ManagedLegs implements LegSet {
   readonly #options: ManagedLegsOptions
   readonly #senders = new Map<MediaKind, SenderPorts>()
+  #audioRelay: Relay | undefined
   #legs: readonly ManagedLeg[] = []
 
   constructor(options: ManagedLegsOptions) {
@@ -37,13 +46,11 @@ export class ManagedLegs implements LegSet {
     router: Router,
     signal: AbortSignal,
   ): Promise<readonly ManagedLeg[]> {
-    const { plans, cname, udpPorts } = this.#options
+    const { plans } = this.#options
     const legs: ManagedLeg[] = []
     try {
       for (const plan of plans) {
-        const sender = await this.#senderOf(plan.kind)
-        const leg = { worker, router, udpPorts, plan, cname, sender, signal }
-        legs.push(await ManagedLeg.open(leg))
+        legs.push(await this.#openLeg(plan, worker, router, signal))
       }
       this.#legs = legs
       return legs
@@ -95,6 +102,35 @@ export class ManagedLegs implements LegSet {
   close(): void {
     for (const sender of this.#senders.values()) sender.release()
     this.#senders.clear()
+    this.#audioRelay?.inbox.close()
+    this.#audioRelay = undefined
+  }
+
+  async #openLeg(
+    plan: LegPlan,
+    worker: MediaWorker,
+    router: Router,
+    signal: AbortSignal,
+  ): Promise<ManagedLeg> {
+    const { cname, udpPorts } = this.#options
+    const sender = await this.#senderOf(plan.kind)
+    const shared = { router, plan, cname, sender, signal }
+    if (plan.kind === 'video') {
+      return await ManagedVideoLeg.open({ ...shared, worker, udpPorts })
+    }
+    const relay = await this.#relayOf(plan)
+    return await ManagedAudioLeg.open({ ...shared, relay })
+  }
+
+  async #relayOf(audio: LegPlan): Promise<Relay> {
+    this.#audioRelay ??= {
+      inbox: await LegInbox.open({
+        listen: LOOPBACK,
+        take: () => this.#options.udpPorts.leaseProbed(),
+      }),
+      continuity: continuityOf(audio),
+    }
+    return this.#audioRelay
   }
 
   async #senderOf(kind: MediaKind): Promise<SenderPorts> {

@@ -1,7 +1,11 @@
 /**
  * Makes one unbroken RTP stream of whatever senders come one after the other:
- * viewers know a fixed SSRC, and refuse sequence numbers that go backwards.
+ * viewers know a fixed SSRC, refuse sequence numbers that go backwards, and
+ * lose what they know of time, and so of audio against video, for about 20 s
+ * where the timestamps leap.
  */
+
+import { codecParameters, type LegPlan } from './leg-plan.ts'
 
 /** Who sent a packet: `address port`. */
 export type SenderName = string
@@ -11,20 +15,34 @@ interface Sender {
   readonly ssrc: number
   /** Added to its sequence numbers. */
   readonly shift: number
+  /** Added to its timestamps. */
+  readonly timestampShift: number
   /** Its highest sequence number, before `shift`. */
   last: number
   heardMs: number
 }
 
+/** The last packet in order, as it was passed on. */
+interface Passed {
+  readonly sequence: number
+  readonly timestamp: number
+  readonly atMs: number
+}
+
 export interface RtpContinuityOptions {
   readonly ssrc: number
   readonly payloadType: number
+  /** Of the timestamps, Hz. */
+  readonly clockRate: number
 }
 
 /** RFC 3550 section 5.1. */
 const RTP_HEADER_BYTES = 12
 const RTP_VERSION = 2
-const MODULUS = 2 ** 16
+const SEQUENCES = 2 ** 16
+const TIMESTAMPS = 2 ** 32
+/** RFC 3550 section 6.4.1; its timestamp is that far from its start. */
+const SENDER_REPORT = { type: 200, timestampAt: 16, bytes: 28 } as const
 /** A sequence number so far back is a sender's restart, not a late packet. */
 const MOST_LATE = 100
 /** RFC 3550 section A.1, MAX_DROPOUT: a leap so far is a restart as well. */
@@ -32,11 +50,20 @@ const MOST_LOST = 3_000
 /** Another sender may take over after the present one was silent so long. */
 const TAKEOVER_MS = 250
 
+/** What makes one stream of the senders of the leg `plan`. */
+export function continuityOf({
+  ssrc,
+  payloadType,
+  codec,
+}: LegPlan): RtpContinuity {
+  const { clockRate } = codecParameters(codec, payloadType)
+  return new RtpContinuity({ ssrc, payloadType, clockRate })
+}
+
 export class RtpContinuity {
   readonly #options: RtpContinuityOptions
   #sender: Sender | undefined
-  /** The next sequence number that viewers expect. */
-  #next = 1
+  #passed: Passed | undefined
 
   constructor(options: RtpContinuityOptions) {
     this.#options = options
@@ -49,15 +76,20 @@ export class RtpContinuity {
   rtp(packet: Buffer, from: SenderName, nowMs: number): boolean {
     if (!isRtp(packet, this.#options.payloadType)) return false
     const sequence = packet.readUInt16BE(2)
-    const sender = this.#senderOf(packet.readUInt32BE(8), from, sequence, nowMs)
+    const sender = this.#senderOf(packet, from, nowMs)
     if (sender === undefined) return false
     sender.heardMs = nowMs
-    const shifted = (sequence + sender.shift) % MODULUS
+    const passed = {
+      sequence: (sequence + sender.shift) % SEQUENCES,
+      timestamp: (packet.readUInt32BE(4) + sender.timestampShift) % TIMESTAMPS,
+      atMs: nowMs,
+    }
     if (distance(sender.last, sequence) >= 0) {
       sender.last = sequence
-      this.#next = (shifted + 1) % MODULUS
+      this.#passed = passed
     }
-    packet.writeUInt16BE(shifted, 2)
+    packet.writeUInt16BE(passed.sequence, 2)
+    packet.writeUInt32BE(passed.timestamp, 4)
     packet.writeUInt32BE(this.#options.ssrc, 8)
     return true
   }
@@ -73,6 +105,7 @@ export class RtpContinuity {
     for (let at = 0; at + 8 <= packet.length;) {
       if (packet.readUInt32BE(at + 4) === sender.ssrc) {
         packet.writeUInt32BE(this.#options.ssrc, at + 4)
+        shiftReport(packet.subarray(at), sender.timestampShift)
         found = true
       }
       // RFC 3550 section 6.4.1: in 32-bit words, without the first.
@@ -81,12 +114,18 @@ export class RtpContinuity {
     return found
   }
 
+  /** The sender has ended: the next packet is of another, by any name. */
+  senderGone(): void {
+    this.#sender = undefined
+  }
+
   #senderOf(
-    ssrc: number,
+    packet: Buffer,
     name: SenderName,
-    sequence: number,
     nowMs: number,
   ): Sender | undefined {
+    const ssrc = packet.readUInt32BE(8)
+    const sequence = packet.readUInt16BE(2)
     const present = this.#sender
     if (present?.name === name && present.ssrc === ssrc) {
       const ahead = distance(present.last, sequence)
@@ -94,10 +133,38 @@ export class RtpContinuity {
     } else if (present && nowMs - present.heardMs < TAKEOVER_MS) {
       return undefined
     }
-    const shift = (this.#next - sequence + MODULUS) % MODULUS
-    this.#sender = { name, ssrc, shift, last: sequence, heardMs: nowMs }
+    const timestamp = packet.readUInt32BE(4)
+    const next = this.#next(timestamp, nowMs)
+    this.#sender = {
+      name,
+      ssrc,
+      shift: (next.sequence - sequence + SEQUENCES) % SEQUENCES,
+      timestampShift: (next.timestamp - timestamp + TIMESTAMPS) % TIMESTAMPS,
+      last: sequence,
+      heardMs: nowMs,
+    }
     return this.#sender
   }
+
+  /** What viewers expect of a new sender's first packet, which has `own`. */
+  #next(own: number, nowMs: number): Omit<Passed, 'atMs'> {
+    const passed = this.#passed
+    if (passed === undefined) return { sequence: 1, timestamp: own }
+    const silentMs = nowMs - passed.atMs
+    const ticks = Math.round((silentMs * this.#options.clockRate) / 1_000)
+    return {
+      sequence: (passed.sequence + 1) % SEQUENCES,
+      // At least one on: else it would be the same picture to a decoder.
+      timestamp: (passed.timestamp + Math.max(1, ticks)) % TIMESTAMPS,
+    }
+  }
+}
+
+function shiftReport(report: Buffer, ticks: number): void {
+  const { type, timestampAt, bytes } = SENDER_REPORT
+  if (report.length < bytes || report.readUInt8(1) !== type) return
+  const timestamp = report.readUInt32BE(timestampAt)
+  report.writeUInt32BE((timestamp + ticks) % TIMESTAMPS, timestampAt)
 }
 
 function isRtp(packet: Buffer, payloadType: number): boolean {
@@ -110,6 +177,6 @@ function isRtp(packet: Buffer, payloadType: number): boolean {
 
 /** How far `to` is after `from`, on the circle of sequence numbers. */
 function distance(from: number, to: number): number {
-  const ahead = (to - from + MODULUS) % MODULUS
-  return ahead < MODULUS / 2 ? ahead : ahead - MODULUS
+  const ahead = (to - from + SEQUENCES) % SEQUENCES
+  return ahead < SEQUENCES / 2 ? ahead : ahead - SEQUENCES
 }

@@ -1,5 +1,5 @@
 import Router from '@koa/router'
-import type { Context, Next } from 'koa'
+import type { Context, Middleware } from 'koa'
 
 import { BodyError, readJsonBody, type BodyErrorCode } from './json-body.ts'
 import { compileGlob } from './glob.ts'
@@ -30,6 +30,13 @@ const PROCESS_ERRORS = {
   Pick<ApiError, 'code' | 'message'>
 >
 
+/** Upstream has messages of its own for an update. */
+const UPDATE_MESSAGES = {
+  'bad-config': "Process can't be updated",
+  'process-exists': "Process can't be updated",
+  'unknown-process': 'Process not found',
+} as const satisfies Partial<Record<ProcessErrorCode, string>>
+
 const BODY_ERRORS = {
   'too-large': { code: 413, message: 'Request body too large' },
   'wrong-type': { code: 415, message: 'Unsupported media type' },
@@ -53,7 +60,7 @@ export function processRoutes({
   readonly processes: Processes
 }): Router {
   const router = new Router({ prefix: '/api/v3/process' })
-  router.use(answerErrors)
+  router.use(answerErrors())
 
   router.get('/', ctx => {
     const parts = viewParts(ctx)
@@ -67,7 +74,7 @@ export function processRoutes({
   router.get('/:id', ctx => {
     ctx.body = viewProcess(processes.get(idOf(ctx)), viewParts(ctx))
   })
-  router.put('/:id', async ctx => {
+  router.put('/:id', answerErrors(UPDATE_MESSAGES), async ctx => {
     ctx.body = await processes.update(idOf(ctx), await readJsonBody(ctx.req))
   })
   router.delete('/:id', async ctx => {
@@ -99,21 +106,28 @@ export function processRoutes({
   return router
 }
 
-async function answerErrors(ctx: Context, next: Next): Promise<void> {
-  try {
-    await next()
-  } catch (error) {
-    if (error instanceof ProcessError) {
-      const { problems, message } = error
-      const details = problems.length > 0 ? problemLines(problems) : [message]
-      answer(ctx, { ...PROCESS_ERRORS[error.code], details })
-    } else if (error instanceof BodyError) {
-      // What is left of the body is not read.
-      ctx.set('Connection', 'close')
-      answer(ctx, { ...BODY_ERRORS[error.code], details: [error.message] })
-    } else {
-      answer(ctx, { code: 500, message: 'Internal error', details: [] })
-      ctx.app.emit('error', error, ctx)
+/** Answers what is thrown behind it, with other `messages` where given. */
+function answerErrors(
+  messages: Readonly<Partial<Record<ProcessErrorCode, string>>> = {},
+): Middleware {
+  return async (ctx, next) => {
+    try {
+      await next()
+    } catch (error) {
+      if (error instanceof ProcessError) {
+        const { problems } = error
+        const details =
+          problems.length > 0 ? problemLines(problems) : [error.message]
+        const { code, message } = PROCESS_ERRORS[error.code]
+        answer(ctx, { code, message: messages[error.code] ?? message, details })
+      } else if (error instanceof BodyError) {
+        // What is left of the body is not read.
+        ctx.set('Connection', 'close')
+        answer(ctx, { ...BODY_ERRORS[error.code], details: [error.message] })
+      } else {
+        answer(ctx, { code: 500, message: 'Internal error', details: [] })
+        ctx.app.emit('error', error, ctx)
+      }
     }
   }
 }

@@ -25,13 +25,18 @@ export interface StreamPort {
   /** FFmpeg was spawned: from here on, silence counts. */
   runStarted(): void
   /**
+   * An operator's wish ends FFmpeg, which may take until it is killed: from
+   * here on, silence does not count. `runEnded` follows.
+   */
+  runEnding(): void
+  /**
    * FFmpeg is gone, or, without `runStarted`, could not be spawned (code and
    * signal are null). Unless asked for, counts the legs that were alive.
    */
   runEnded(end: RunEnd): void
   /**
    * Only where somebody else sends: makes sure that the legs are there and
-   * listen; from here on, silence counts. Takes the place of the three above.
+   * listen; from here on, silence counts. Takes the place of the four above.
    */
   startExternal(): Promise<void>
   /** The stream was stopped: closes legs and viewers, keeps the stream. */

@@ -109,6 +109,10 @@ export class LiveStream implements ViewerStream, StreamPort {
     if (this.#life) this.#senderStarted(this.#life)
   }
 
+  runEnding(): void {
+    this.#life?.monitor.senderStopped()
+  }
+
   runEnded(end: RunEnd): void {
     const life = this.#life
     if (life === undefined) return

@@ -1,6 +1,5 @@
 import type { MediaKind } from 'mediasoup/types'
 import type { StreamId } from '../../shared/ids.ts'
-
 import type { LegFailure } from '../ingest/leg-watch.ts'
 
 /** One leg, as GET /api/v3/webrtc/streams shows it. */

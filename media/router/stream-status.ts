@@ -1,6 +1,7 @@
 import type { StreamId } from '../../shared/ids.ts'
 
 import type { LegPlan } from '../ingest/leg-plan.ts'
+import type { LegFailure } from '../ingest/leg-watch.ts'
 import type { LegView } from '../ingest/leg-monitor.ts'
 import type { LegStatus, StreamStatus } from './status.ts'
 
@@ -67,7 +68,7 @@ const IN_WORDS = {
   worker: 'no media worker was there',
   encoder: 'the encoder failed',
   'no-such-stream': 'the input has no such stream',
-} as const
+} as const satisfies Record<LegFailure, string>
 
 function degradedReason(legs: readonly LegView[]): string | undefined {
   const reasons = legs.flatMap(({ plan, cause, lacksKeyFrames }) => {

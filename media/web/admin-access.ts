@@ -13,6 +13,9 @@ const FORWARDED = [
   'x-real-ip',
 ] as const
 
+/** IPv4 loopback as sockets of IPv6, and URLs, spell it. */
+const MAPPED_LOOPBACK = /^::ffff:(127\.[\d.]+|7f[\da-f]{2}:[\da-f]{1,4})$/
+
 /**
  * Guards the admin API: by bearer token or, where none is set, for clients on
  * this machine only. No header can make a client local; some make it not.
@@ -43,16 +46,20 @@ function requireToken(header: string | undefined, token: string): void {
 }
 
 function requireLocal(request: IncomingMessage): void {
-  const address = (request.socket.remoteAddress ?? '').replace(/^::ffff:/, '')
+  const address = request.socket.remoteAddress ?? ''
   const proxied = FORWARDED.some(name => request.headers[name] !== undefined)
   // A page whose name was rebound to 127.0.0.1 still sends its own name, and
   // one that posts here across origins sends its own origin.
-  const asLocal = isLoopback(hostOf(request)) && !isCrossOrigin(request)
-  if (isLoopback(address) && !proxied && asLocal) return
+  const asLocal = isLocal(hostOf(request)) && !isCrossOrigin(request)
+  if (isLocal(address) && !proxied && asLocal) return
   throw new Problem(
     'admin-local-only',
     'Without CORE_API_TOKEN only clients on this machine are answered',
   )
+}
+
+function isLocal(host: string): boolean {
+  return isLoopback(host) || MAPPED_LOOPBACK.test(host)
 }
 
 function hostOf({ headers }: IncomingMessage): string {

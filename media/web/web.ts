@@ -147,8 +147,9 @@ function guarded(router: Router, guard: Middleware): Middleware {
 function refuseOtherMethods(router: Router): Middleware {
   return (ctx, next) => {
     const { path, route } = router.match(ctx.path, ctx.method)
-    if (route || path.length === 0) return next()
     const allowed = [...new Set(path.flatMap(({ methods }) => methods))]
+    // What only the router's own middleware matches leads nowhere.
+    if (route || allowed.length === 0) return next()
     throw new Problem(
       'method-not-allowed',
       `Allowed are ${allowed.join(', ')}`,

@@ -34,7 +34,7 @@ t.test(
     t.equal(supervisor.status().exec, 'finishing')
     await stopped
     t.equal(supervisor.status().exec, 'finished')
-    t.same(port.calls, ['prepareRun', 'runStarted', 'runEnded'])
+    t.same(port.calls, ['prepareRun', 'runStarted', 'runEnding', 'runEnded'])
     t.match(port.ends, [{ asked: true, code: 255, signal: null }])
   },
 )

@@ -26,7 +26,7 @@ await t.test('H264 and Opus are encoded', t => {
   t.same(outputs({}), [
     '-an -sn -dn -c:v libx264 -preset veryfast -tune zerolatency ' +
       '-profile:v baseline -pix_fmt yuv420p -bf 0 -sc_threshold 0 ' +
-      '-g 120 -force_key_frames expr:gte(t,n_forced) ' +
+      '-fpsmax 60 -g 120 -force_key_frames expr:gte(t,n_forced) ' +
       '-b:v 1500k -maxrate 1500k -bufsize 750k ' +
       `-f rtp -payload_type 102 -ssrc 2222 -seq 700 -cname cam ${ADDRESS}`,
     '-vn -sn -dn -c:a libopus -b:a 96k -ac 2 -ar 48000 -frame_duration 20 ' +

@@ -90,6 +90,28 @@ await t.test('FFmpeg that falls silent', async t => {
   ffmpeg.kill('SIGCONT')
 })
 
+await t.test('FFmpeg that does not end when an operator asks', async t => {
+  const { stream, failures, run } = await startStream(t, 42_380)
+  const ffmpeg = await run()
+  await untilLive(stream)
+  ffmpeg.kill('SIGSTOP')
+  ffmpeg.ask()
+  await waitFor(() =>
+    Object.values(stream.status.legs).every(
+      ({ silent_ms }) => (silent_ms ?? 0) > 2 * LEG_TIMEOUT_MS,
+    ),
+  )
+  t.match(stream.status, {
+    degraded: false,
+    legs: { video: { state: 'idle' }, audio: { state: 'idle' } },
+  })
+  await ffmpeg.stop()
+  t.same(failures(), { video: 0, audio: 0 })
+
+  await run()
+  await untilLive(stream)
+})
+
 await t.test('one leg that falls silent', async t => {
   const { stream, failures, run } = await startStream(t, 42_260)
   await run([
@@ -188,4 +210,21 @@ await t.test('a pool without ports for the legs', async t => {
   })
   await stream.stop()
   await waitFor(() => stack.engine.udpPorts.counts().inUse === 0)
+})
+
+await t.test('a worker that does not answer', async t => {
+  const { stack, stream, failures } = await startStream(t, 42_370)
+  const [worker] = stack.engine.workers
+  if (worker === undefined) throw new Error('Expected a worker')
+  process.kill(worker.pid, 'SIGSTOP')
+  t.teardown(() => {
+    process.kill(worker.pid, 'SIGCONT')
+  })
+  await t.rejects(stream.prepareRun(), { name: 'StreamError' })
+  t.match(stream.status, {
+    state: 'failed',
+    degraded_reason: /^video: the media worker failed/,
+    legs: { video: { cause: 'worker' }, audio: { cause: 'worker' } },
+  })
+  t.same(failures(), { video: 1, audio: 1 })
 })

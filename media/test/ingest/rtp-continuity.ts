@@ -7,11 +7,20 @@ const OUR_SSRC = 2_222
 const ONE = '10.0.0.1 5000'
 const OTHER = '10.0.0.1 6000'
 
-function rtp(sequence: number, ssrc = 77, payloadType = PAYLOAD_TYPE): Buffer {
+/** Video's. */
+const CLOCK_RATE = 90_000
+
+function rtp(
+  sequence: number,
+  ssrc = 77,
+  payloadType = PAYLOAD_TYPE,
+  timestamp = 0,
+): Buffer {
   const packet = Buffer.alloc(20)
   packet.writeUInt8(0x80, 0)
   packet.writeUInt8(0x80 | payloadType, 1)
   packet.writeUInt16BE(sequence, 2)
+  packet.writeUInt32BE(timestamp, 4)
   packet.writeUInt32BE(ssrc, 8)
   return packet
 }
@@ -21,6 +30,7 @@ function feed() {
   const continuity = new RtpContinuity({
     ssrc: OUR_SSRC,
     payloadType: PAYLOAD_TYPE,
+    clockRate: CLOCK_RATE,
   })
   const send = (packet: Buffer, from: string, nowMs: number) => {
     if (!continuity.rtp(packet, from, nowMs)) return undefined
@@ -55,6 +65,33 @@ await t.test('RtpContinuity goes on when its sender restarts', t => {
   t.equal(send(rtp(20_000), ONE, 2), 3, 'forth')
   t.equal(send(rtp(9_000, 78), OTHER, 1_000), 4, 'on another port and SSRC')
   t.equal(send(rtp(9_001, 78), OTHER, 1_001), 5)
+  t.end()
+})
+
+await t.test('RtpContinuity goes on with the time when one restarts', t => {
+  const { continuity, send } = feed()
+  const timed = (sequence: number, timestamp: number, ssrc = 77) =>
+    rtp(sequence, ssrc, PAYLOAD_TYPE, timestamp)
+  const sent = (packet: Buffer, from: string, nowMs: number) => {
+    send(packet, from, nowMs)
+    return packet.readUInt32BE(4)
+  }
+  const nearEnd = 2 ** 32 - 1_000
+  t.equal(sent(timed(1, nearEnd), ONE, 0), nearEnd, 'the first has its own')
+  t.equal(sent(timed(2, 2_000), ONE, 33), 2_000, 'also around')
+  t.equal(
+    sent(timed(900, 4_000_000_000, 78), OTHER, 1_033),
+    2_000 + CLOCK_RATE,
+    'a second later it is a second later',
+  )
+  const after = sent(timed(901, 4_000_003_000, 78), OTHER, 1_066)
+  t.equal(after, 5_000 + CLOCK_RATE)
+  const report = Buffer.alloc(28)
+  report.set([0x80, 200, 0, 6, 0, 0, 0, 78])
+  report.writeUInt32BE(4_000_003_000, 16)
+  t.ok(continuity.rtcp(report))
+  t.equal(report.readUInt32BE(16), after, 'reports tell the same time')
+  t.equal(sent(timed(7, 10, 78), OTHER, 1_066), after + 1, 'never the same')
   t.end()
 })
 

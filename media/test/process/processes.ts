@@ -40,10 +40,16 @@ t.test('a process with webrtc enabled feeds its stream', async t => {
   await waitFor(() => stream?.calls.includes('runStarted'))
   t.same(processes.get('camera').runner.status().command.slice(-3), NOWHERE)
   await processes.command('camera', 'stop')
-  t.same(stream?.calls, ['prepareRun', 'runStarted', 'runEnded', 'stop'])
+  t.same(stream?.calls, [
+    'prepareRun',
+    'runStarted',
+    'runEnding',
+    'runEnded',
+    'stop',
+  ])
   t.match(stream?.ends, [{ asked: true }])
   await processes.remove('camera')
-  t.same(stream?.calls.slice(4), ['remove'])
+  t.same(stream?.calls.slice(5), ['remove'])
 })
 
 t.test('an update that leaves webrtc alone keeps the stream', async t => {
@@ -52,10 +58,11 @@ t.test('an update that leaves webrtc alone keeps the stream', async t => {
   const [stream] = streams.all
   await waitFor(() => stream?.calls.includes('runStarted'))
   await processes.update('camera', { options: ['-y'] })
-  await waitFor(() => stream?.calls.length === 5)
+  await waitFor(() => stream?.calls.length === 6)
   t.same(stream?.calls, [
     'prepareRun',
     'runStarted',
+    'runEnding',
     'runEnded',
     'prepareRun',
     'runStarted',
@@ -96,7 +103,7 @@ t.test('restartNow() restarts and counts nothing', async t => {
   await waitFor(() => stream?.calls.includes('runStarted'))
   processes.restartNow('camera', 'the worker died')
   processes.restartNow('nobody', 'the worker died')
-  await waitFor(() => stream?.calls.length === 5)
+  await waitFor(() => stream?.calls.length === 6)
   t.match(stream?.ends, [{ asked: true }])
 })
 

@@ -196,7 +196,7 @@ t.test('PUT that is refused changes nothing', async t => {
   t.equal(status, 400)
   t.same(json, {
     code: 400,
-    message: 'Invalid process config',
+    message: "Process can't be updated",
     details: [
       'output[0].address: expected an address',
       'options[0]: expected text, got 1',
@@ -217,14 +217,12 @@ t.test('DELETE forgets a process', async t => {
 
 t.test('an unknown id is 404 everywhere', async t => {
   const { call } = await processApi(t)
-  const body = {}
   const answers = [
     await call('GET', '/nobody'),
     await call('GET', '/nobody/config'),
     await call('GET', '/nobody/state'),
     await call('GET', '/nobody/report'),
     await call('DELETE', '/nobody'),
-    await call('PUT', '/nobody', { body }),
     await call('PUT', '/nobody/command', { body: { command: 'stop' } }),
   ]
   for (const { status, json } of answers) {
@@ -235,6 +233,9 @@ t.test('an unknown id is 404 everywhere', async t => {
       details: ['No process has the id "nobody"'],
     })
   }
+  const { status, json } = await call('PUT', '/nobody', { body: {} })
+  t.equal(status, 404)
+  t.match(json, { code: 404, message: 'Process not found' })
 })
 
 t.test('an id is taken once', async t => {

@@ -28,12 +28,18 @@ const stack = await startMediaStack(42_920, {
 t.teardown(() => stack.close())
 
 /** Encodes a pattern and a tone into a file, to be read as it plays. */
-async function fileOf(name: string, codecs: readonly string[]) {
+async function fileOf(
+  name: string,
+  codecs: readonly string[],
+  { rate = 15, seconds = 60 } = {},
+) {
   const path = join(folder, name)
+  const input = (graph: string) => {
+    return ['-t', `${seconds}`, '-f', 'lavfi', '-i', graph]
+  }
   await promisify(execFile)('ffmpeg', [
-    ...['-loglevel', 'error', '-t', '60', '-f', 'lavfi', '-i'],
-    ...['testsrc2=size=320x180:rate=15', '-t', '60', '-f', 'lavfi', '-i'],
-    ...['sine=frequency=440', ...codecs, path],
+    ...['-loglevel', 'error', ...input(`testsrc2=size=320x180:rate=${rate}`)],
+    ...[...input('sine=frequency=440'), ...codecs, path],
   ])
   return ['-re', '-i', path]
 }
@@ -57,7 +63,7 @@ async function start(
     await waitFor(() => portsInUse(stack) === 0)
   })
   await untilLive(stream)
-  return stream
+  return { stream, ffmpeg }
 }
 
 function portsInUse({ engine }: MediaStack): number {
@@ -82,7 +88,7 @@ async function plays(
 }
 
 await t.test('VP8 plays', async t => {
-  const stream = await start(t, 'vp8', { video: { codec: 'vp8', fps: 15 } })
+  const { stream } = await start(t, 'vp8', { video: { codec: 'vp8', fps: 15 } })
   t.same(stream.codecs, { video: 'vp8', audio: 'opus' })
   const types = { video: 96, rtx: 97, audio: 111, videoCodec: 'vp8' } as const
   await plays(t, stream, types, ['video', 'audio'])
@@ -91,7 +97,7 @@ await t.test('VP8 plays', async t => {
 
 await t.test('H264 copied from MP4 plays for who joins late', async t => {
   const inputs = await fileOf('copy.mp4', [...X264, '-g', '15'])
-  const stream = await start(t, 'copy', { video: 'copy' }, inputs)
+  const { stream } = await start(t, 'copy', { video: 'copy' }, inputs)
   await waitFor(() => (stream.status.legs.video?.packets ?? 0) > 100)
   await plays(t, stream, CHROMIUM, ['video', 'audio'])
   t.equal(stream.status.degraded, false)
@@ -99,12 +105,27 @@ await t.test('H264 copied from MP4 plays for who joins late', async t => {
 
 await t.test('Opus is copied', async t => {
   const inputs = await fileOf('copy.mkv', [...X264, '-c:a', 'libopus'])
-  const stream = await start(t, 'opus', { audio: 'copy' }, inputs)
+  const { stream } = await start(t, 'opus', { audio: 'copy' }, inputs)
   await plays(t, stream, CHROMIUM, ['video', 'audio'])
 })
 
+await t.test('an input that tells no frame rate is not filled up', async t => {
+  // As a browser records: frames come when they come, in ticks of 1 ms.
+  const codecs = [
+    ...['-vf', 'select=lt(random(0)\\,0.02)', '-vsync', 'passthrough'],
+    ...['-c:v', 'libvpx', '-deadline', 'realtime', '-cpu-used', '8'],
+    ...['-c:a', 'libopus'],
+  ]
+  const size = { rate: 1_000, seconds: 10 }
+  const inputs = await fileOf('recorded.webm', codecs, size)
+  const { stream, ffmpeg } = await start(t, 'recorded', {}, inputs)
+  await plays(t, stream, CHROMIUM, ['video', 'audio'])
+  t.match(ffmpeg.log.join('\n'), /Video: vp8.* 1k tbr/)
+  t.match(ffmpeg.log.join('\n'), /Video: h264.* 60 fps/)
+})
+
 await t.test('video alone plays', async t => {
-  const stream = await start(t, 'video', { audio: 'none' })
+  const { stream } = await start(t, 'video', { audio: 'none' })
   t.equal(portsInUse(stack), 4)
   t.same(stream.codecs, { video: 'h264' })
   await plays(t, stream, { video: 108, rtx: 109 }, ['video'])
@@ -112,7 +133,7 @@ await t.test('video alone plays', async t => {
 })
 
 await t.test('audio alone plays', async t => {
-  const stream = await start(t, 'audio', { video: 'none' })
+  const { stream } = await start(t, 'audio', { video: 'none' })
   t.equal(portsInUse(stack), 4)
   t.same(stream.codecs, { audio: 'opus' })
   await plays(t, stream, { audio: 111 }, ['audio'])
@@ -121,7 +142,7 @@ await t.test('audio alone plays', async t => {
 await t.test('video without key frames is degraded', async t => {
   // Key frames 4 s apart, where 1.5 s are allowed.
   const inputs = await fileOf('rare.mp4', [...X264, '-g', '60'])
-  const stream = await start(t, 'rare', { video: 'copy' }, inputs)
+  const { stream } = await start(t, 'rare', { video: 'copy' }, inputs)
   await waitFor(() => stream.status.degraded)
   t.match(stream.status, {
     state: 'live',

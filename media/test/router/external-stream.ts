@@ -166,3 +166,33 @@ await t.test('a stream that somebody else sends', async t => {
     t.ok(left.length > 0 && left.every(isIts), 'until it is removed')
   })
 })
+
+await t.test('a sender that keeps its parameter sets to itself', async t => {
+  const stack = await startMediaStack(FIRST_PORT, { keyFrameLimitMs: 1_500 })
+  t.teardown(() => stack.close())
+  const stream = stack.streams.add(streamId('outside'), externalConfig())
+  await stream.startExternal()
+  // As many cameras do that tell their SPS and PPS in SDP only.
+  const withoutSets = ['-bsf:v', 'filter_units=remove_types=7|8']
+  const target = { video: VIDEO, audio: AUDIO }
+  let sender = startSender(target, withoutSets)
+  t.teardown(() => sender.stop())
+  await untilLive(stream)
+  await waitFor(() => stream.status.degraded, 'degraded')
+  t.match(stream.status, {
+    state: 'live',
+    degraded_reason: /^video: no key frame for .* \(is the SPS sent/,
+    legs: { video: { state: 'live' } },
+  })
+  const late = await TestViewer.open(stream, CHROMIUM)
+  t.teardown(() => {
+    late.close()
+  })
+  await late.plays('audio')
+  t.equal(late.packets('video'), 0, 'who joins sees nothing')
+
+  await sender.stop()
+  sender = startSender(target)
+  await late.plays('video')
+  await waitFor(() => !stream.status.degraded, 'health')
+})

@@ -95,6 +95,11 @@ await t.test('one stream, played', async t => {
     t.teardown(() => again.stop())
     await Promise.all([viewer.plays('video', 60), viewer.plays('audio', 60)])
     t.equal(viewer.transport.state, 'connected', 'is outlived by viewers')
+    t.equal(
+      viewer.received.get('audio')?.timestampLeaps,
+      0,
+      'does not move the time of audio',
+    )
     t.equal(stack.reported.length, 0, 'counts nothing')
   })
 

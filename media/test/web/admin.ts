@@ -84,6 +84,8 @@ t.test('unknown streams are 404, other verbs 405', async t => {
   const put = await server.request(STREAMS, { method: 'PUT' })
   await assertNoCorsProblem(t, put, 405, 'method-not-allowed')
   t.match(put.headers.get('Allow'), /GET/)
+  const nowhere = await server.request('/api/v3/webrtc/nowhere')
+  await assertNoCorsProblem(t, nowhere, 404, 'not-found')
 })
 
 t.test('with a token, only who has it', async t => {
@@ -110,7 +112,15 @@ t.test('with a token, only who has it', async t => {
 t.test('without a token, no header makes a client local', async t => {
   const server = await WhepServer.start(t)
   t.equal(await rawStatus(new URL(STREAMS, server.base), {}), 200)
-  const { host } = server.base
+  const { host, port } = server.base
+  for (const Host of [
+    `localhost:${port}`,
+    `[::1]:${port}`,
+    `[::ffff:127.0.0.1]:${port}`,
+    `[::ffff:7f00:1]:${port}`,
+  ]) {
+    t.equal(await rawStatus(new URL(STREAMS, server.base), { Host }), 200, Host)
+  }
   const refused: readonly Record<string, string>[] = [
     { 'X-Forwarded-For': '127.0.0.1' },
     { Forwarded: 'for=127.0.0.1' },
@@ -118,6 +128,7 @@ t.test('without a token, no header makes a client local', async t => {
     { Via: '1.1 proxy' },
     { Host: 'rebound.example' },
     { Host: 'localhost.example:80' },
+    { Host: '[::ffff:10.0.0.1]' },
     { Origin: 'https://evil.example' },
     { Origin: 'null' },
     { Origin: 'http://127.0.0.1:1' },

@@ -6,21 +6,27 @@ import type { Leg } from './leg.ts'
 import { producerParameters, type LegPlan } from './leg-plan.ts'
 import type { RtpContinuity } from './rtp-continuity.ts'
 
-export interface ExternalLegOptions {
+/** What outlives a leg, so that a new worker goes on where the old one ended. */
+export interface Relay {
+  readonly inbox: LegInbox
+  readonly continuity: RtpContinuity
+}
+
+export interface RelayedLegOptions {
   readonly router: Router
   readonly plan: LegPlan
   readonly cname: string
-  readonly inbox: LegInbox
-  /** Outlives the leg, so that a new worker goes on where the old one ended. */
-  readonly continuity: RtpContinuity
+  readonly relay: Relay
+  /** The only port that RTP is heard from; undefined: any. */
+  readonly senderPort?: number
   readonly signal: AbortSignal
 }
 
 /**
- * A leg that somebody else sends. Its packets pass through this process: a
- * transport of mediasoup would insist on the first sender's port and SSRC.
+ * A leg whose packets pass through this process, since no transport of
+ * mediasoup makes one stream of several senders, or of several runs of one.
  */
-export class ExternalLeg implements Leg {
+export class RelayedLeg implements Leg {
   readonly plan: LegPlan
   readonly producer: Producer
   readonly #inbox: LegInbox
@@ -28,16 +34,18 @@ export class ExternalLeg implements Leg {
   #packets = 0
 
   private constructor(
-    { plan, inbox, continuity }: ExternalLegOptions,
+    { plan, relay, senderPort }: RelayedLegOptions,
     transport: DirectTransport,
     producer: Producer,
   ) {
+    const { inbox, continuity } = relay
     this.plan = plan
     this.producer = producer
     this.#inbox = inbox
     this.#transport = transport
     inbox.readBy({
       rtp: (packet, { address, port }) => {
+        if (senderPort !== undefined && port !== senderPort) return
         const from = `${address} ${port}`
         if (!continuity.rtp(packet, from, performance.now())) return
         this.#packets++
@@ -52,7 +60,7 @@ export class ExternalLeg implements Leg {
   }
 
   /** @throws {EngineError} */
-  static async open(options: ExternalLegOptions): Promise<ExternalLeg> {
+  static async open(options: RelayedLegOptions): Promise<RelayedLeg> {
     const { router, plan, cname, signal } = options
     const action = `open the ${plan.kind} leg`
     const asked = router.createDirectTransport()
@@ -65,7 +73,7 @@ export class ExternalLeg implements Leg {
     })
     try {
       const producer = await bounded(action, produced, signal, () => undefined)
-      return new ExternalLeg(options, transport, producer)
+      return new RelayedLeg(options, transport, producer)
     } catch (error) {
       transport.close()
       throw error
