@@ -65,7 +65,7 @@ const IN_WORDS = {
   exit: 'FFmpeg ended',
   silent: 'no RTP arrives',
   bind: 'a port could not be taken',
-  worker: 'no media worker was there',
+  worker: 'the media worker failed',
   encoder: 'the encoder failed',
   'no-such-stream': 'the input has no such stream',
 } as const satisfies Record<LegFailure, string>
