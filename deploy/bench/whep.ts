@@ -18,7 +18,7 @@ import { CHROMIUM } from '../../media/test/whep/fixtures/offers.ts'
 const ROUNDS = 12
 const POSTS = 25
 const WARM_UP = 5
-const FIRST_UDP_PORT = 45_000
+const FIRST_UDP_PORT = 25_000
 
 const STATES = ['up', 'frozen', 'absent', 'up again'] as const
 

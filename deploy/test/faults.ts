@@ -17,7 +17,7 @@ import {
 } from './fixtures/stack.ts'
 import { WhepViewer } from './fixtures/whep-viewer.ts'
 
-const UDP_PORT = 46_200
+const UDP_PORT = 26_200
 
 /** A viewer of `demo`, as soon as it can be had. */
 function playDemo(t: Test, stack: Stack): Promise<WhepViewer> {

@@ -8,7 +8,7 @@ import { ffmpeg, freePort, keepFeeding } from './fixtures/feed.ts'
 import { eventually, startStack } from './fixtures/stack.ts'
 import { WhepViewer } from './fixtures/whep-viewer.ts'
 
-const UDP_PORT = 46_600
+const UDP_PORT = 26_600
 
 const dir = t.testdir()
 const movie = join(dir, 'movie.mp4')

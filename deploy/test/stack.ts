@@ -6,7 +6,7 @@ import { eventually, startStack, testStream } from './fixtures/stack.ts'
 import { CHROMIUM, onlySection } from '../../media/test/whep/fixtures/offers.ts'
 import { WhepViewer } from './fixtures/whep-viewer.ts'
 
-const UDP_PORT = 46_000
+const UDP_PORT = 26_000
 
 const stack = await startStack(t, {
   udpPort: UDP_PORT,

@@ -16,8 +16,8 @@ t.test('npm start plays demo, and leaves nothing when it ends', async t => {
   const run = new Run(t, [process.execPath, RUN], {
     CORE_DB_DIR: t.testdir({}),
     CORE_WEBRTC_LISTEN_ADDRESSES: '127.0.0.1',
-    CORE_WEBRTC_UDP_MIN_PORT: '41000',
-    CORE_WEBRTC_UDP_MAX_PORT: '41199',
+    CORE_WEBRTC_UDP_MIN_PORT: '21000',
+    CORE_WEBRTC_UDP_MAX_PORT: '21199',
     CORE_WEBRTC_WORKERS: '1',
   })
   await run.printed('Ctrl-C ends it')

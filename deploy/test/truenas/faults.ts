@@ -17,8 +17,8 @@ const MAX_PEERS = 40
 
 t.test('faults made for real', async t => {
   if (requireProgram(t, 'prometheus') === undefined) return
-  const bundle = await startBundleStack(t, 41_250, {
-    CORE_WEBRTC_UDP_MAX_PORT: '41349',
+  const bundle = await startBundleStack(t, 21_250, {
+    CORE_WEBRTC_UDP_MAX_PORT: '21349',
     CORE_WEBRTC_ICE_TIMEOUT_MS: String(ICE_TIMEOUT_MS),
     CORE_WEBRTC_MAX_PEERS_PER_STREAM: String(MAX_PEERS),
   })

@@ -6,7 +6,7 @@ import { requireProgram } from './fixtures/program.ts'
 
 t.test('viewers that come and go raise no alert', async t => {
   if (requireProgram(t, 'prometheus') === undefined) return
-  const bundle = await startBundleStack(t, 41_200)
+  const bundle = await startBundleStack(t, 21_200)
   const { prometheus, endpoint } = bundle
   const comeAndGo = async () => {
     const viewer = await WhepViewer.open(t, endpoint)

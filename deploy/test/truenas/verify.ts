@@ -68,10 +68,10 @@ t.test('verify says so when the media process ends under it', async t => {
 t.test('verify', async t => {
   if (requireProgram(t, 'prometheus') === undefined) return
   const stack = await startStack(t, {
-    udpPort: 41_350,
+    udpPort: 21_350,
     processes: [testStream('demo')],
     media: {
-      CORE_WEBRTC_UDP_MAX_PORT: '41399',
+      CORE_WEBRTC_UDP_MAX_PORT: '21399',
       CORE_ID: CORE,
       CORE_API_TOKEN: 'token-of-the-api',
     },

@@ -13,7 +13,7 @@ import { findWorkerBinary } from '../../engine/worker-binary.ts'
 import { memoryLog } from '../fixtures/media-stack.ts'
 import { waitFor } from '../fixtures/wait-for.ts'
 
-const UDP_PORTS = { min: 42_400, max: 42_409 }
+const UDP_PORTS = { min: 22_400, max: 22_409 }
 const OPUS = {
   kind: 'audio',
   mimeType: 'audio/opus',

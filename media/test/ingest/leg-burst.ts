@@ -10,7 +10,7 @@ import {
 } from '../fixtures/media-stack.ts'
 import { waitFor } from '../fixtures/wait-for.ts'
 
-const FIRST_PORT = 42_410
+const FIRST_PORT = 22_410
 const PORTS = 10
 /** Linux counts what sockets hold and what they had to drop. */
 const SOCKETS = '/proc/net/udp'

@@ -36,7 +36,7 @@ async function startStream(t: Test, firstPort: number) {
 }
 
 await t.test('FFmpeg ends and nobody asked for it', async t => {
-  const { stream, failures, run } = await startStream(t, 42_200)
+  const { stream, failures, run } = await startStream(t, 22_200)
   const ffmpeg = await run()
   await untilLive(stream)
   ffmpeg.kill('SIGKILL')
@@ -56,7 +56,7 @@ await t.test('FFmpeg ends and nobody asked for it', async t => {
 })
 
 await t.test('FFmpeg that fails again and again', async t => {
-  const { stream, failures, run } = await startStream(t, 42_220)
+  const { stream, failures, run } = await startStream(t, 22_220)
   for (let attempt = 0; attempt < 3; attempt++) {
     const ffmpeg = await run(['-i', '/nonexistent/input.mp4'])
     await ffmpeg.ended
@@ -68,7 +68,7 @@ await t.test('FFmpeg that fails again and again', async t => {
 })
 
 await t.test('FFmpeg that falls silent', async t => {
-  const { stream, failures, run } = await startStream(t, 42_240)
+  const { stream, failures, run } = await startStream(t, 22_240)
   const ffmpeg = await run()
   await untilLive(stream)
   const frozenAt = performance.now()
@@ -91,7 +91,7 @@ await t.test('FFmpeg that falls silent', async t => {
 })
 
 await t.test('FFmpeg that does not end when an operator asks', async t => {
-  const { stream, failures, run } = await startStream(t, 42_380)
+  const { stream, failures, run } = await startStream(t, 22_380)
   const ffmpeg = await run()
   await untilLive(stream)
   ffmpeg.kill('SIGSTOP')
@@ -113,7 +113,7 @@ await t.test('FFmpeg that does not end when an operator asks', async t => {
 })
 
 await t.test('one leg that falls silent', async t => {
-  const { stream, failures, run } = await startStream(t, 42_260)
+  const { stream, failures, run } = await startStream(t, 22_260)
   await run([
     ...['-re', '-f', 'lavfi', '-i', 'testsrc2=size=320x180:rate=15'],
     ...['-re', '-f', 'lavfi', '-i', 'sine=frequency=440:duration=2'],
@@ -130,14 +130,14 @@ await t.test('one leg that falls silent', async t => {
 })
 
 await t.test('an input that never gives a packet', async t => {
-  const { stream, failures, run } = await startStream(t, 42_280)
+  const { stream, failures, run } = await startStream(t, 22_280)
   const nobody = createSocket('udp4')
   t.teardown(() => {
     nobody.close()
   })
   nobody.bind(0, '127.0.0.1')
   await once(nobody, 'listening')
-  await run(['-i', `udp://127.0.0.1:42299`])
+  await run(['-i', `udp://127.0.0.1:22299`])
   t.match(stream.status, { state: 'starting' })
   await waitFor(() => stream.status.state === 'failed')
   t.match(stream.status.legs, { video: { cause: 'silent' } })
@@ -145,7 +145,7 @@ await t.test('an input that never gives a packet', async t => {
 })
 
 await t.test('an input without audio', async t => {
-  const { stream, failures, run } = await startStream(t, 42_300)
+  const { stream, failures, run } = await startStream(t, 22_300)
   const ffmpeg = await run(PATTERN_AND_TONE.slice(0, 5))
   await ffmpeg.ended
   t.match(stream.status.legs, {
@@ -156,7 +156,7 @@ await t.test('an input without audio', async t => {
 })
 
 await t.test('a picture that the encoder refuses', async t => {
-  const { stream, run } = await startStream(t, 42_320)
+  const { stream, run } = await startStream(t, 22_320)
   // x264 takes at most 16384 pixels in a line.
   const ffmpeg = await run([
     ...['-re', '-f', 'lavfi', '-i', 'testsrc2=size=16400x16:rate=15'],
@@ -170,7 +170,7 @@ await t.test('a picture that the encoder refuses', async t => {
 })
 
 await t.test('a port of FFmpeg that another program takes', async t => {
-  const { stack, stream, failures, run } = await startStream(t, 42_340)
+  const { stack, stream, failures, run } = await startStream(t, 22_340)
   const outputs = await stream.prepareRun()
   const port = Number(/localrtpport=(\d+)/.exec(outputs.join(' '))?.[1])
   const thief = createSocket('udp4')
@@ -198,7 +198,7 @@ await t.test('a port of FFmpeg that another program takes', async t => {
 })
 
 await t.test('a pool without ports for the legs', async t => {
-  const stack = await startMediaStack(42_360, { ports: 7 })
+  const stack = await startMediaStack(22_360, { ports: 7 })
   t.teardown(() => stack.close())
   const stream = stack.streams.add(streamId('cam'), managedConfig())
   await t.rejects(stream.prepareRun(), { name: 'StreamError', code: 'ports' })
@@ -213,7 +213,7 @@ await t.test('a pool without ports for the legs', async t => {
 })
 
 await t.test('a worker that does not answer', async t => {
-  const { stack, stream, failures } = await startStream(t, 42_370)
+  const { stack, stream, failures } = await startStream(t, 22_370)
   const [worker] = stack.engine.workers
   if (worker === undefined) throw new Error('Expected a worker')
   process.kill(worker.pid, 'SIGSTOP')

@@ -11,7 +11,7 @@ import { startSender } from '../fixtures/sender.ts'
 import { waitFor } from '../fixtures/wait-for.ts'
 import { endViewers, TestViewer } from '../fixtures/viewer.ts'
 
-const FIRST_PORT = 42_100
+const FIRST_PORT = 22_100
 const VIDEO = { port: FIRST_PORT + 50, rtcpPort: FIRST_PORT + 51 }
 const AUDIO = { port: FIRST_PORT + 52, rtcpPort: FIRST_PORT + 53 }
 const CHROMIUM = { video: 108, rtx: 109, audio: 111 }

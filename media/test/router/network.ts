@@ -11,8 +11,8 @@ import { waitFor } from '../fixtures/wait-for.ts'
 import { endViewers, TestViewer, type ViewerPath } from '../fixtures/viewer.ts'
 
 const CHROMIUM = { video: 108, rtx: 109, audio: 111 }
-const UDP = { min: 42_460, max: 42_479 }
-const TCP = { min: 42_480, max: 42_489 }
+const UDP = { min: 22_460, max: 22_479 }
+const TCP = { min: 22_480, max: 22_489 }
 
 t.setTimeout(120_000)
 t.teardown(endViewers)

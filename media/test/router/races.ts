@@ -26,7 +26,7 @@ const VIEWERS = 60
 
 t.setTimeout(120_000)
 
-const stack = await startMediaStack(42_030, {
+const stack = await startMediaStack(22_030, {
   ports: 70,
   workers: 2,
   feedIdleMs: 50,
@@ -162,7 +162,7 @@ async function atMoment(ms: number): Promise<void> {
 }
 
 async function startStack(t: Test) {
-  const stack = await startMediaStack(42_420, {
+  const stack = await startMediaStack(22_420, {
     ports: 20,
     // Nobody ends a frozen worker.
     frozenAfterMs: 600_000,

@@ -51,7 +51,7 @@ async function isEmpty(worker: MediaWorker): Promise<boolean> {
 }
 
 await t.test('the worker of a stream is killed', async t => {
-  const { stack, stream, own, view, restart } = await playing(t, 42_500, 1)
+  const { stack, stream, own, view, restart } = await playing(t, 22_500, 1)
   const viewers = [await view(), await view(FIREFOX)]
   const states: string[] = []
   for (const viewer of viewers) {
@@ -73,7 +73,7 @@ await t.test('the worker of a stream is killed', async t => {
 })
 
 await t.test('the worker ends in a shutdown', async t => {
-  const { stack, stream, own, view } = await playing(t, 42_560, 1)
+  const { stack, stream, own, view } = await playing(t, 22_560, 1)
   const { transport } = await view()
   stack.engine.expectEnd()
   // As Ctrl-C in a terminal does.
@@ -86,7 +86,7 @@ await t.test('the worker ends in a shutdown', async t => {
 })
 
 await t.test('FFmpeg ends before it is restarted', async t => {
-  const { stack, stream, own, restart } = await playing(t, 42_560, 1)
+  const { stack, stream, own, restart } = await playing(t, 22_560, 1)
   process.kill(own.pid, 'SIGKILL')
   await waitFor(() => stack.restartsNeeded.length === 1)
   stream.runEnded({ asked: false, code: 1, signal: null, log: [] })
@@ -96,7 +96,7 @@ await t.test('FFmpeg ends before it is restarted', async t => {
 })
 
 await t.test('viewers of a stream spread over the workers', async t => {
-  const { stack, own, view } = await playing(t, 42_620, 2)
+  const { stack, own, view } = await playing(t, 22_620, 2)
   const other = stack.engine.workers.find(worker => worker !== own)
   if (other === undefined) throw new Error('There is one worker only')
   const viewers: TestViewer[] = []
@@ -129,7 +129,7 @@ await t.test('viewers of a stream spread over the workers', async t => {
 })
 
 await t.test('a frozen worker', async t => {
-  const { stack, stream, own, view } = await playing(t, 42_680, 1)
+  const { stack, stream, own, view } = await playing(t, 22_680, 1)
   const first = await view()
   await first.plays('video')
   process.kill(own.pid, 'SIGSTOP')
@@ -157,7 +157,7 @@ await t.test('a frozen worker', async t => {
 })
 
 await t.test('twenty streams at once', async t => {
-  const stack = await startMediaStack(42_740, {
+  const stack = await startMediaStack(22_740, {
     ports: 180,
     workers: 2,
     // So many encoders at once take their time.

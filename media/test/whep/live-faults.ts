@@ -23,7 +23,7 @@ function workerOf(server: LiveServer): number {
 
 t.test('M36: a frozen worker is 504, and nothing is left', async t => {
   const server = await LiveServer.start(t, {
-    firstPort: 44_340,
+    firstPort: 24_340,
     ports: 20,
     streams: { h264: H264 },
   })
@@ -67,7 +67,7 @@ t.test('M36: a frozen worker is 504, and nothing is left', async t => {
 
 t.test('a dead worker ends its viewers as failed', async t => {
   const server = await LiveServer.start(t, {
-    firstPort: 44_360,
+    firstPort: 24_360,
     ports: 20,
     streams: { h264: H264 },
   })
@@ -91,7 +91,7 @@ t.test('a dead worker ends its viewers as failed', async t => {
 
 t.test('an empty port pool is 503, and heals', async t => {
   const server = await LiveServer.start(t, {
-    firstPort: 44_380,
+    firstPort: 24_380,
     // Eight for the legs, two for viewers.
     ports: 10,
     streams: { h264: H264 },
@@ -115,7 +115,7 @@ t.test('an empty port pool is 503, and heals', async t => {
 
 t.test('DTLS with another certificate than offered fails', async t => {
   const server = await LiveServer.start(t, {
-    firstPort: 44_390,
+    firstPort: 24_390,
     ports: 12,
     streams: { h264: H264 },
     iceTimeoutMs: 20_000,

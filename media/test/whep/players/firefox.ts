@@ -14,7 +14,7 @@ await t.test('Firefox', async t => {
   const firefox = await Firefox.start(t)
   if (firefox === undefined) return
   const server = await LiveServer.start(t, {
-    firstPort: 44_300,
+    firstPort: 24_300,
     ports: 40,
     streams: { h264: H264, vp8: VP8 },
     // Firefox leaves loopback candidates out of account.

@@ -9,7 +9,7 @@ t.teardown(cleanup)
 
 await t.test('libdatachannel plays', async t => {
   const server = await LiveServer.start(t, {
-    firstPort: 44_000,
+    firstPort: 24_000,
     streams: { h264: H264, vp8: VP8, mute: { audio: { codec: 'none' } } },
   })
   const idle = server.portsInUse

@@ -21,12 +21,12 @@ await t.test('ICE over TCP', async t => {
   const browser = await startChromium(t)
   if (browser === undefined) return
   const server = await LiveServer.start(t, {
-    firstPort: 44_440,
+    firstPort: 24_440,
     ports: 20,
     streams: { h264: H264 },
     stack: {
       addresses: { listen: ['0.0.0.0'], announced: [] },
-      tcpPorts: { min: 44_440, max: 44_459 },
+      tcpPorts: { min: 24_440, max: 24_459 },
     },
   })
   const idle = server.portsInUse
@@ -63,7 +63,7 @@ await t.test('IPv6, and several addresses', async t => {
     return
   }
   const server = await LiveServer.start(t, {
-    firstPort: 44_460,
+    firstPort: 24_460,
     ports: 20,
     streams: { h264: H264 },
     stack: {

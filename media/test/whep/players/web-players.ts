@@ -90,7 +90,7 @@ await t.test('players of others', async t => {
   const origin = await servePlayers(t)
 
   for (const strictEtag of [true, false]) {
-    const firstPort = strictEtag ? 44_120 : 44_160
+    const firstPort = strictEtag ? 24_120 : 24_160
     await t.test(`whip-whep, strictEtag ${strictEtag}`, async t => {
       const server = await LiveServer.start(t, {
         firstPort,
@@ -143,7 +143,7 @@ await t.test('players of others', async t => {
 
   await t.test('@eyevinn/webrtc-player', async t => {
     const server = await LiveServer.start(t, {
-      firstPort: 44_200,
+      firstPort: 24_200,
       ports: 40,
       streams: { h264: H264 },
     })

@@ -47,7 +47,7 @@ async function view(
 
 await t.test('werift', async t => {
   const server = await LiveServer.start(t, {
-    firstPort: 44_240,
+    firstPort: 24_240,
     streams: { h264: H264, vp8: VP8 },
   })
   const idle = server.portsInUse
