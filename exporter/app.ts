@@ -93,6 +93,7 @@ export async function startApp(
       ledger,
       lastSnapshotEpochMs: () => registry.lastSnapshotEpochMs,
       isMediaConnected: () => ingestServer.isConnected(),
+      degraded: () => registry.degraded(),
     })
     // Undone first: nothing may come to a file that is closed, and a file
     // must be closed before its addresses are free for the next exporter.

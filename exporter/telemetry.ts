@@ -29,6 +29,8 @@ export interface TelemetrySources {
   readonly ledger: Ledger
   readonly lastSnapshotEpochMs: () => number
   readonly isMediaConnected: () => boolean
+  /** How many streams are degraded, by `stream_id`. */
+  readonly degraded: () => ReadonlyMap<string, number>
 }
 
 export interface Telemetry {
@@ -106,6 +108,20 @@ export function createTelemetry(version: string): Telemetry {
     'Unix time of the last snapshot; 0 before the first.',
     from => from.lastSnapshotEpochMs() / 1000,
   )
+  new Gauge({
+    name: `${PREFIX}degraded_streams`,
+    help:
+      'Streams of which viewers see less than they should now: a leg failed, ' +
+      'video has no key frames, or the media worker hangs.',
+    labelNames: ['stream_id'],
+    registers,
+    collect() {
+      this.reset()
+      for (const [id, count] of sources?.degraded() ?? []) {
+        this.set({ stream_id: id }, count)
+      }
+    },
+  })
   counter(
     'observations_total',
     'Observations the media process reported, the lost ones included.',

@@ -189,10 +189,11 @@ export async function startApp(
 function viewOf(engine: Engine, streams: Streams, sessions: Sessions): View {
   const peers = sessions.countByStream()
   return {
-    streams: streams.all.map(({ id, running }) => ({
+    streams: streams.all.map(({ id, running, status }) => ({
       id,
       running,
       peers: peers.get(id) ?? 0,
+      degraded: status.degraded,
     })),
     udpPorts: engine.udpPorts.counts(),
   }

@@ -102,6 +102,8 @@ export interface StreamSnapshot {
   readonly running: boolean
   /** Sessions whose answer was sent and that have not ended. */
   readonly peers: number
+  /** Started, but viewers see less than they should: a leg failed, say. */
+  readonly degraded: boolean
 }
 
 export interface Snapshot {
@@ -327,11 +329,18 @@ function stream(value: unknown): StreamSnapshot {
   if (!isFields(value)) throw malformed('a stream', 'an object', value)
   const id = value['id']
   if (!isStreamId(id)) throw malformed('id', 'a stream id', id)
-  const running = value['running']
-  if (typeof running !== 'boolean') {
-    throw malformed('running', 'true or false', running)
+  return {
+    id,
+    running: flag(value, 'running'),
+    peers: count(value, 'peers'),
+    degraded: flag(value, 'degraded'),
   }
-  return { id, running, peers: count(value, 'peers') }
+}
+
+function flag(fields: Fields, name: string): boolean {
+  const value = fields[name]
+  if (typeof value === 'boolean') return value
+  throw malformed(name, 'true or false', value)
 }
 
 function udpPorts(fields: Fields): Snapshot['udpPorts'] {

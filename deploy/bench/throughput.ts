@@ -42,6 +42,7 @@ const outbox = new Outbox({
       id: parseStreamId(id),
       running: true,
       peers: 0,
+      degraded: false,
     })),
     udpPorts: { inUse: 0, available: 0 },
   }),

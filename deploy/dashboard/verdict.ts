@@ -23,17 +23,6 @@ interface Problem {
 const firing = (alert: string) =>
   `ALERTS{alertname="${alert}",alertstate="firing",core="$core"}`
 
-const LEG_FAILURES = 'dragonfork_webrtc_ffmpeg_leg_failures_total{core="$core"}'
-const PEERS = 'dragonfork_webrtc_active_peers{core="$core"}'
-
-/**
- * Streams with a failure within a week that did not run for half of the last
- * five minutes: FFmpeg may be tried again and again.
- */
-const STREAM_DOWN = `${LEG_FAILURES} > (${LEG_FAILURES} offset 1w or 0 * ${LEG_FAILURES})
-  unless 0.5 * count_over_time(${LEG_FAILURES}[5m])
-    < on (stream_id) group_left max by (stream_id) (count_over_time(${PEERS}[5m]))`
-
 /** Worst first: what makes the rest blind, then what all viewers feel. */
 const PROBLEMS: readonly Problem[] = [
   {
@@ -65,9 +54,9 @@ const PROBLEMS: readonly Problem[] = [
     when: firing('WebRTCFFmpegLegFailure'),
   },
   {
-    says: 'A stream that failed does not run',
+    says: 'A stream is degraded',
     color: 'red',
-    when: STREAM_DOWN,
+    when: 'dragonfork_exporter_degraded_streams{core="$core"} > 0',
   },
   {
     says: 'UDP ports run out',

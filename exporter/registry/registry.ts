@@ -17,7 +17,7 @@ import {
 } from '../../shared/limits.ts'
 import type { Clock } from '../clock.ts'
 import type { Entry } from './entry.ts'
-import { gaugeSamples, type GaugeSample } from './gauges.ts'
+import { degradedByLabel, gaugeSamples, type GaugeSample } from './gauges.ts'
 import { allStreams, applyEntry, isShown, type Ledger } from './ledger.ts'
 import type { Refusal } from './refusals.ts'
 
@@ -188,12 +188,22 @@ export class Registry {
     }))
   }
 
+  /** How many streams are degraded, by `stream_id`; empty when not known. */
+  degraded(): ReadonlyMap<string, number> {
+    const snapshot = this.#freshSnapshot()
+    return snapshot ? degradedByLabel(snapshot, this.#ledger) : new Map()
+  }
+
   #gauges(): Partial<Record<GaugeName, readonly GaugeSample[]>> {
-    const snapshot = this.#snapshot
-    if (snapshot === undefined) return {}
-    const ageMs = this.#clock.steadyMs() - snapshot.atMs
-    if (ageMs >= SNAPSHOT_MAX_AGE_MS) return {}
-    return gaugeSamples(snapshot.value, this.#ledger)
+    const snapshot = this.#freshSnapshot()
+    return snapshot ? gaugeSamples(snapshot, this.#ledger) : {}
+  }
+
+  #freshSnapshot(): Snapshot | undefined {
+    if (this.#snapshot === undefined) return undefined
+    const { value, atMs } = this.#snapshot
+    const ageMs = this.#clock.steadyMs() - atMs
+    return ageMs < SNAPSHOT_MAX_AGE_MS ? value : undefined
   }
 
   /** Resolves when all that was asked for before has been done or refused. */

@@ -83,6 +83,28 @@ t.test('gauges are absent when the last snapshot is 15 s old', async t => {
   t.same(pick(page, 'requests_total'), [3], 'counters stay')
 })
 
+t.test('degraded streams are told until nothing is known', async t => {
+  const exporter = await startExporter(t, {
+    env: { EXPORTER_MAX_STREAMS: '2' },
+  })
+  const { scrape, ingestUrl: url, clock } = exporter
+  const media = await connectMedia({ url })
+  const streams = { live: 3, cam: 1, third: 0, fourth: 0, fifth: 0 }
+  const degraded = ['cam', 'third', 'fifth']
+  await media.snapshot(streams, { degraded })
+  const shown = async (id: string) =>
+    pick(await scrape(), `degraded_streams{core="test",stream_id="${id}"}`)
+  t.same(await shown('live'), [0])
+  t.same(await shown('cam'), [1])
+  t.same(await shown('_overflow'), [2], 'those without a place of their own')
+  await media.snapshot(streams)
+  t.same(await shown('cam'), [0])
+  media.cut()
+  await media.closed()
+  clock.advance(15_000)
+  t.same(pick(await scrape(), 'degraded_streams{'), [])
+})
+
 t.test('gauges go at once when the media process says goodbye', async t => {
   const exporter = await startExporter(t)
   const media = await connectMedia({ url: exporter.ingestUrl }, { live: 3 })

@@ -122,7 +122,7 @@ export class Outbox {
     const gone = this.#cells
       .takeUntold()
       .slice(0, MAX_STREAMS_PER_SNAPSHOT - streams.length)
-      .map(id => ({ id, running: false, peers: 0 }))
+      .map(id => ({ id, running: false, peers: 0, degraded: false }))
     return { ...snapshot, streams: [...streams, ...gone] }
   }
 

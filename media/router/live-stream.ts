@@ -87,7 +87,11 @@ export class LiveStream implements ViewerStream, StreamPort {
     return streamStatus(
       this.id,
       this.#plans,
-      life && { startedAtMs: life.startedAtMs, legs: life.monitor.view() },
+      life && {
+        startedAtMs: life.startedAtMs,
+        legs: life.monitor.view(),
+        workerAnswers: life.source?.worker.answers ?? true,
+      },
     )
   }
 

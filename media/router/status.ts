@@ -19,7 +19,10 @@ export interface LegStatus {
 export interface StreamStatus {
   readonly id: StreamId
   readonly state: 'stopped' | 'starting' | 'live' | 'failed'
-  /** A leg failed, or video has no keyframe: viewers see less than they should. */
+  /**
+   * A leg failed, video has no key frame or the worker does not answer:
+   * viewers see less than they should.
+   */
   readonly degraded: boolean
   readonly degraded_reason?: string
   readonly legs: Readonly<Partial<Record<MediaKind, LegStatus>>>

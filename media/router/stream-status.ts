@@ -10,6 +10,8 @@ export interface RunningView {
   /** Unix milliseconds. */
   readonly startedAtMs: number
   readonly legs: readonly LegView[]
+  /** False while its worker is frozen: then nothing else is known. */
+  readonly workerAnswers: boolean
 }
 
 /** The stream as the admin API shows it. */
@@ -28,7 +30,7 @@ export function streamStatus(
       started_at: null,
     }
   }
-  const reason = degradedReason(running.legs)
+  const reason = degradedReason(running)
   return {
     id,
     state: stateOf(running.legs),
@@ -70,7 +72,11 @@ const IN_WORDS = {
   'no-such-stream': 'the input has no such stream',
 } as const satisfies Record<LegFailure, string>
 
-function degradedReason(legs: readonly LegView[]): string | undefined {
+function degradedReason({
+  legs,
+  workerAnswers,
+}: RunningView): string | undefined {
+  if (!workerAnswers) return 'the media worker does not answer'
   const reasons = legs.flatMap(({ plan, cause, lacksKeyFrames }) => {
     if (cause !== undefined) return [`${plan.kind}: ${IN_WORDS[cause]}`]
     if (!lacksKeyFrames) return []

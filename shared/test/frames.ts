@@ -24,7 +24,7 @@ const HELLO = { kind: 'hello', protocol: 1, core: 'a', boot: BOOT }
 const CELL = { cell: 1, family: 'f', labels: ['x'], total: 2 }
 const HISTOGRAM = { cell: 1, family: 'f', labels: [], buckets: [0, 2], sum: 3 }
 const BATCH = { kind: 'batch', seq: 1, observed: 2, lost: 0, cells: [CELL] }
-const STREAM = { id: 'cam', running: true, peers: 2 }
+const STREAM = { id: 'cam', running: true, peers: 2, degraded: false }
 const SNAPSHOT = {
   kind: 'snapshot',
   streams: [STREAM],
@@ -101,6 +101,11 @@ const MALFORMED: readonly (readonly [string, unknown, RegExp])[] = [
     'a sum below 0',
     { ...BATCH, cells: [{ ...HISTOGRAM, sum: -0.1 }] },
     /sum to be a finite number from 0/,
+  ],
+  [
+    'a stream that does not say whether it is degraded',
+    { ...SNAPSHOT, streams: [{ ...STREAM, degraded: undefined }] },
+    /degraded to be true or false, got nothing/,
   ],
   [
     'a stream called _unknown',
@@ -205,7 +210,7 @@ t.test('the longest batch and snapshot fit the frame limit', t => {
     lost: most,
     cells: Array<Cell>(MAX_CELLS_PER_BATCH).fill(cell),
   }
-  const stream = { id, running: false, peers: most }
+  const stream = { id, running: false, peers: most, degraded: true }
   const snapshot: Snapshot = {
     kind: 'snapshot',
     streams: Array<typeof stream>(MAX_STREAMS_PER_SNAPSHOT).fill(stream),

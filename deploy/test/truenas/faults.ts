@@ -26,6 +26,17 @@ t.test('faults made for real', async t => {
   const offer = makeOffer()
   await WhepViewer.open(t, bundle.endpoint)
 
+  await t.test('an FFmpeg that stands still', async t => {
+    await bundle.signalFfmpeg('SIGSTOP')
+    await prometheus.fires('WebRTCFFmpegLegFailure')
+    await prometheus.ends('WebRTCFFmpegLegFailure')
+    t.equal(await bundle.verdict(), 'A stream is degraded', 'alert or not')
+    await bundle.signalFfmpeg('SIGCONT')
+    await eventually('a verdict that is OK', async () => {
+      return (await bundle.verdict()) === 'OK'
+    })
+  })
+
   await t.test('errors, and viewers that never connect', async t => {
     const err = () =>
       Promise.all([bundle.post('nobody', offer), bundle.post('demo', offer)])
@@ -46,7 +57,7 @@ t.test('faults made for real', async t => {
   })
 
   await t.test('an FFmpeg that is killed', async t => {
-    await bundle.killFfmpeg()
+    await bundle.signalFfmpeg('SIGKILL')
     const { labels } = await prometheus.fires('WebRTCFFmpegLegFailure')
     t.equal(labels['core'], CORE)
     t.equal(labels['severity'], 'critical')

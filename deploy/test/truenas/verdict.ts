@@ -13,6 +13,8 @@ const LEG = (stream: string) =>
   `dragonfork_webrtc_ffmpeg_leg_failures_total{core="a",stream_id="${stream}",leg="video"}`
 const PEERS = (stream: string) =>
   `dragonfork_webrtc_active_peers{core="a",stream_id="${stream}"}`
+const DEGRADED = (stream: string) =>
+  `dragonfork_exporter_degraded_streams{core="a",stream_id="${stream}"}`
 
 const UP = 'up{job="dragonfork-exporter",instance="exporter:9464"}'
 const CONNECTED = 'dragonfork_exporter_media_connected{core="a"}'
@@ -38,6 +40,7 @@ const HEALTHY: Series = {
   [PORTS]: '900x80',
   [PEERS('live')]: '2x80',
   [LEG('live')]: '0x80',
+  [DEGRADED('live')]: '0x80',
 }
 
 /** No gauge of a snapshot has been told for five minutes. */
@@ -45,6 +48,7 @@ const UNTOLD: Series = {
   [STREAMS]: '1x60 stale',
   [PORTS]: '900x60 stale',
   [PEERS('live')]: '2x60 stale',
+  [DEGRADED('live')]: '0x60 stale',
 }
 
 const UNSCRAPED: Series = {
@@ -94,29 +98,22 @@ const STATES: Readonly<Record<string, readonly [string, Series]>> = {
     'OK',
     { ...HEALTHY, [LEG('live')]: '0x20 1x60' },
   ],
-  'the source of one of two streams is gone': [
-    'A stream that failed does not run',
+  'a stream is degraded': [
+    'A stream is degraded',
     {
       ...HEALTHY,
       [LEG('cam')]: '0x20 1x60',
-      [PEERS('cam')]: '0x20 stale',
+      [PEERS('cam')]: '0x80',
+      [DEGRADED('cam')]: '0x20 1x60',
     },
   ],
-  'FFmpeg is tried again and again, in vain': [
-    'A stream that failed does not run',
-    {
-      ...HEALTHY,
-      [LEG('cam')]: '1x80',
-      [PEERS('cam')]: `0x20 ${'stale _x3 0x1 '.repeat(10)}`,
-    },
-  ],
-  'a stream that never failed is stopped': [
+  'a stream was degraded': [
     'OK',
-    { ...HEALTHY, [LEG('cam')]: '0x80', [PEERS('cam')]: '0x20 stale' },
+    { ...HEALTHY, [DEGRADED('cam')]: '0x20 1x50 0x10' },
   ],
-  'a stream that failed is deleted': [
+  'a degraded stream is deleted': [
     'OK',
-    { ...HEALTHY, [LEG('cam')]: '1x20 stale', [PEERS('cam')]: '0x10 stale' },
+    { ...HEALTHY, [LEG('cam')]: '1x20 stale', [DEGRADED('cam')]: '1x20 stale' },
   ],
   'the media process was restarted a minute ago': [
     'OK',

@@ -367,7 +367,7 @@ t.test('what cannot be kept is not acknowledged; gauges go on', async t => {
   media.sendBatch([requests(1, 'cam', 4)])
   const ack = media.next()
   const udpPorts = { inUse: 77, available: 0 }
-  const streams = [{ id: 'cam', running: true, peers: 5 }]
+  const streams = [{ id: 'cam', running: true, peers: 5, degraded: false }]
   media.send({ kind: 'snapshot', streams, udpPorts })
   const peers = () =>
     registry

@@ -99,6 +99,7 @@ t.test('gauges are shown although nothing can be kept', async t => {
     id,
     running: true,
     peers: 2,
+    degraded: false,
   }))
   const udpPorts = { inUse: 1, available: 2 }
   registry.show({ kind: 'snapshot', streams, udpPorts })
@@ -142,7 +143,12 @@ t.test('streams that stand still have no peers to show', async t => {
   const { registry, shown, register } = createSubject()
   await register('still', 'leaving')
   const ids = ['still', 'leaving'].filter(isStreamId)
-  const streams = ids.map((id, peers) => ({ id, running: false, peers }))
+  const streams = ids.map((id, peers) => ({
+    id,
+    running: false,
+    peers,
+    degraded: false,
+  }))
   const udpPorts = { inUse: 0, available: 0 }
   registry.show({ kind: 'snapshot', streams, udpPorts })
   const peers = shown().filter(line => line.includes('active_peers'))
@@ -154,7 +160,7 @@ t.test('a new stream has its place before it is kept', async t => {
   const { registry, shown, register } = createSubject({ keep: () => kept })
   const streams = ['cam']
     .filter(isStreamId)
-    .map(id => ({ id, running: true, peers: 3 }))
+    .map(id => ({ id, running: true, peers: 3, degraded: false }))
   const udpPorts = { inUse: 0, available: 0 }
   const registered = register('cam')
   registry.show({ kind: 'snapshot', streams, udpPorts })

@@ -151,7 +151,10 @@ t.test('a stream that came and went unseen is told of once', async t => {
   t.match(exporter.frames.slice(2), [
     {
       kind: 'snapshot',
-      streams: [{ id: 'cam' }, { id: 'brief', running: false, peers: 0 }],
+      streams: [
+        { id: 'cam' },
+        { id: 'brief', running: false, peers: 0, degraded: false },
+      ],
     },
     { kind: 'batch', cells: [{ labels: ['brief', 'video'] }] },
     { kind: 'batch', cells: [{ labels: ['brief', 'video'] }] },

@@ -137,6 +137,10 @@ await t.test('a frozen worker', async t => {
     process.kill(own.pid, 'SIGCONT')
   })
   await waitFor(() => !own.answers)
+  t.match(stream.status, {
+    degraded: true,
+    degraded_reason: 'the media worker does not answer',
+  })
   const limit = () => AbortSignal.timeout(200)
   await t.rejects(view(CHROMIUM, limit()), { code: 'deadline' })
   await t.rejects(view(FIREFOX, limit()), { code: 'deadline' })
@@ -146,6 +150,7 @@ await t.test('a frozen worker', async t => {
   const { udpPorts } = stack.engine
   await waitFor(() => udpPorts.counts().inUse === 9)
   t.pass('gives back what it made late')
+  await waitFor(() => !stream.status.degraded, 'a stream that is well')
   const next = await view(FIREFOX)
   await Promise.all([first.plays('video'), next.plays('video')])
   first.close()
