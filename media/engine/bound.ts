@@ -1,3 +1,4 @@
+import { bounded } from './bounded.ts'
 import { EngineError } from './engine-error.ts'
 import type { PortLease, PortPool } from './port-pool.ts'
 
@@ -55,40 +56,26 @@ export async function bind<Made extends Closable>(
   }
 }
 
-function bindOn<Made extends Closable>(
+async function bindOn<Made extends Closable>(
   leases: readonly PortLease[],
   { action, make, signal, settled }: BindRequest<Made>,
 ): Promise<Bound<Made>> {
-  return new Promise((resolve, reject) => {
-    let waiting = true
-    const giveUp = () => {
-      waiting = false
-      reject(
-        new EngineError('deadline', `Cannot ${action}: no answer in time`, {
-          cause: signal.reason,
-        }),
-      )
+  const asked = make(leases.map(lease => lease.port))
+  asked.catch((cause: unknown) => {
+    const error = EngineError.from(cause, action)
+    for (const lease of leases) {
+      if (isHeld(lease, error)) lease.refuse()
+      else lease.release()
     }
-    if (signal.aborted) giveUp()
-    else signal.addEventListener('abort', giveUp, { once: true })
-    make(leases.map(lease => lease.port)).then(
-      made => {
-        signal.removeEventListener('abort', giveUp)
-        const bound = { made, close: closeOnce(made, leases, settled) }
-        if (waiting) resolve(bound)
-        else bound.close()
-      },
-      (cause: unknown) => {
-        signal.removeEventListener('abort', giveUp)
-        const error = EngineError.from(cause, action)
-        for (const lease of leases) {
-          if (isHeld(lease, error)) lease.refuse()
-          else lease.release()
-        }
-        reject(error)
-      },
-    )
   })
+  const boundBy = (made: Made) => ({
+    made,
+    close: closeOnce(made, leases, settled),
+  })
+  const made = await bounded(action, asked, signal, late => {
+    boundBy(late).close()
+  })
+  return boundBy(made)
 }
 
 function closeOnce(

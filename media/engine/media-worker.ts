@@ -139,6 +139,7 @@ export class MediaWorker {
         this.#askedAt = undefined
       })
     } else if (ageMs(this.#askedAt) > frozenAfterMs) {
+      clearInterval(this.#timer)
       log.error('worker does not answer, killing it', {
         pid: this.pid,
         silentMs: Math.round(ageMs(this.#askedAt)),
