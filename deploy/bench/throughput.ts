@@ -13,7 +13,8 @@ import { isBootId, parseStreamId } from '../../shared/ids.ts'
 import { createLog } from '../../shared/log.ts'
 import { startChild } from '../test/fixtures/child.ts'
 import { scrape, valueOf } from '../test/fixtures/scrape.ts'
-import { eventually, listening } from '../test/fixtures/stack.ts'
+import { listening } from '../test/fixtures/stack.ts'
+import { waitFor } from '../../shared/test/fixtures/wait-for.ts'
 
 const OBSERVATIONS = 1_000_000
 const ROUNDS = 5
@@ -68,7 +69,7 @@ async function time(
     observe(STREAMS[i % STREAMS.length] ?? '', (i % 1000) / 500)
     if (i % AT_ONCE === 0) await setImmediate()
   }
-  await eventually('all observations to be counted', done)
+  await waitFor(done, 'all observations to be counted')
   return (performance.now() - startMs) / 1000
 }
 

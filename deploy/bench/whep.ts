@@ -12,7 +12,8 @@ import { request } from 'undici'
 import { Cutter } from '../../media/test/outbox/fixtures/cutter.ts'
 import { startChild, type Child } from '../test/fixtures/child.ts'
 import { scrape, valueOf } from '../test/fixtures/scrape.ts'
-import { eventually, listening, testStream } from '../test/fixtures/stack.ts'
+import { listening, testStream } from '../test/fixtures/stack.ts'
+import { waitFor } from '../../shared/test/fixtures/wait-for.ts'
 import { CHROMIUM } from '../../media/test/whep/fixtures/offers.ts'
 
 const ROUNDS = 12
@@ -33,10 +34,10 @@ async function startExporter(): Promise<Child> {
   })
   const web = await listening(exporter, 'web')
   ingest.aim(await listening(exporter, 'ingest'))
-  await eventually('the media process to connect', async () => {
+  await waitFor(async () => {
     const samples = await scrape(`http://127.0.0.1:${web}/metrics`)
     return valueOf(samples, 'dragonfork_exporter_media_connected') === 1
-  })
+  }, 'the media process to connect')
   return exporter
 }
 
@@ -106,8 +107,9 @@ try {
   const endpoint = `http://127.0.0.1:${port}/api/v3/whep/bench`
   const offer = CHROMIUM
   exporter = await startExporter()
-  await eventually('RTP to arrive', () =>
-    post(endpoint, offer).catch(() => undefined),
+  await waitFor(
+    () => post(endpoint, offer).catch(() => undefined),
+    'RTP to arrive',
   )
 
   const times = new Map(STATES.map(state => [state, [] as number[]]))

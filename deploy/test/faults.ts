@@ -7,7 +7,6 @@ import { CHROMIUM } from '../../media/test/whep/fixtures/offers.ts'
 import { startChild, type Child, type LogRecord } from './fixtures/child.ts'
 import { scrape, told, valueOf } from './fixtures/scrape.ts'
 import {
-  eventually,
   listening,
   startExporter,
   startMedia,
@@ -15,14 +14,19 @@ import {
   testStream,
   type Stack,
 } from './fixtures/stack.ts'
+import { waitFor } from '../../shared/test/fixtures/wait-for.ts'
 import { WhepViewer } from './fixtures/whep-viewer.ts'
 
 const UDP_PORT = 26_200
 
 /** A viewer of `demo`, as soon as it can be had. */
 function playDemo(t: Test, stack: Stack): Promise<WhepViewer> {
-  return eventually('RTP has arrived', () =>
-    WhepViewer.open(t, `${stack.url}/api/v3/whep/demo`).catch(() => undefined),
+  return waitFor(
+    () =>
+      WhepViewer.open(t, `${stack.url}/api/v3/whep/demo`).catch(
+        () => undefined,
+      ),
+    'RTP has arrived',
   )
 }
 
@@ -92,13 +96,13 @@ t.test('without FFmpeg it says so, counts legs, and waits', async t => {
   const isComplaint = ({ reason }: LogRecord) =>
     String(reason).includes('no executable no-such-ffmpeg in PATH')
   await stack.media.logged(isComplaint)
-  await eventually('both legs counted', async () => {
+  await waitFor(async () => {
     const samples = await stack.scrape()
     return ['video', 'audio'].every(leg => {
       const labels = { stream_id: 'demo', leg }
       return told(samples, 'ffmpeg_leg_failures_total', labels) === 1
     })
-  })
+  }, 'both legs counted')
   const { statusCode, body } = await request(`${stack.url}/`)
   await body.dump()
   t.equal(statusCode, 200)
@@ -129,10 +133,10 @@ t.test('an exporter that comes late gets everything', async t => {
   })
   const metrics = `http://127.0.0.1:${await listening(exporter, 'web')}/metrics`
   const labels = { code: '404', stream_id: '_unknown' }
-  await eventually(
-    'all five',
+  await waitFor(
     async () =>
       told(await scrape(metrics), 'whep_requests_total', labels) === 5,
+    'all five',
   )
 })
 
@@ -164,17 +168,17 @@ t.test(
     const viewer = await playDemo(t, stack)
     await viewer.plays()
     process.kill(await workerPid(stack.media), 'SIGKILL')
-    await eventually('the failed viewer', async () => {
+    await waitFor(async () => {
       const labels = { stream_id: 'demo', reason: 'failed' }
       return told(await stack.scrape(), 'ice_failures_total', labels) === 1
-    })
+    }, 'the failed viewer')
     const next = await playDemo(t, stack)
     await next.plays()
     t.equal(await next.end(), 204)
-    const after = await eventually('all given back', async () => {
+    const after = await waitFor(async () => {
       const samples = await stack.scrape()
       return told(samples, 'udp_ports_in_use') === 8 && samples
-    })
+    }, 'all given back')
     for (const leg of ['video', 'audio']) {
       const labels = { stream_id: 'demo', leg }
       t.equal(told(after, 'ffmpeg_leg_failures_total', labels), 0, leg)
@@ -203,10 +207,10 @@ t.test('a frozen worker: 504, and nothing leaks when it thaws', async t => {
   t.equal(statusCode, 504)
   t.equal(headers['content-type'], 'application/problem+json')
   t.match(await body.json(), { status: 504 })
-  const samples = await eventually('all given back', async () => {
+  const samples = await waitFor(async () => {
     const scraped = await stack.scrape()
     return told(scraped, 'udp_ports_in_use') === 8 && scraped
-  })
+  }, 'all given back')
   const labels = { stream_id: 'demo', reason: 'timeout' }
   t.equal(told(samples, 'ice_failures_total', labels), 1)
   t.equal(told(samples, 'active_peers', { stream_id: 'demo' }), 0)
@@ -229,7 +233,7 @@ t.test('SIGTERM leaves no process', async t => {
   t.equal(await stack.exporter.end(), 0)
   viewer.vanish()
   for (const pid of pids) {
-    await eventually(`${pid} is gone`, () => isGone(pid))
+    await waitFor(() => isGone(pid), `${pid} is gone`)
   }
   t.strictSame(
     stack.media.records.filter(({ level }) => level === 'error'),

@@ -12,7 +12,8 @@ import {
   type Prometheus,
   type ScrapeJob,
 } from './fixtures/prometheus.ts'
-import { eventually, listening, startExporter } from './fixtures/stack.ts'
+import { listening, startExporter } from './fixtures/stack.ts'
+import { waitFor } from '../../shared/test/fixtures/wait-for.ts'
 
 const LEGS = 'dragonfork_webrtc_ffmpeg_leg_failures_total'
 const ICE = 'dragonfork_webrtc_ice_establishment_duration_seconds'
@@ -66,13 +67,13 @@ function byCore(
   prometheus: Prometheus,
   expression: string,
 ): Promise<Readonly<Record<string, number>>> {
-  return eventually(`${expression} of both cores`, async () => {
+  return waitFor(async () => {
     const answers = await prometheus.query(`sum by (core) (${expression})`)
     const values: Record<string, number> = {}
     for (const { labels, value } of answers)
       values[labels['core'] ?? ''] = value
     return answers.length === CORES.length && values
-  })
+  }, `${expression} of both cores`)
 }
 
 async function showsBothCores(
@@ -80,10 +81,10 @@ async function showsBothCores(
   prometheus: Prometheus,
 ) {
   const wanted = { 'core-a': 3, 'core-b': 5 }
-  await eventually('what happened at both cores', async () => {
+  await waitFor(async () => {
     const legs = await byCore(prometheus, `${LEGS}{leg="video"}`)
     return JSON.stringify(legs) === JSON.stringify(wanted)
-  })
+  }, 'what happened at both cores')
   t.strictSame(await byCore(prometheus, `${ICE}_count`), {
     'core-a': 7,
     'core-b': 2,

@@ -5,7 +5,8 @@ import type { AddressInfo } from 'node:net'
 import { basename, join } from 'node:path'
 import t, { type Test } from 'tap'
 import { ffmpeg, freePort, keepFeeding } from './fixtures/feed.ts'
-import { eventually, startStack } from './fixtures/stack.ts'
+import { startStack } from './fixtures/stack.ts'
+import { waitFor } from '../../shared/test/fixtures/wait-for.ts'
 import { WhepViewer } from './fixtures/whep-viewer.ts'
 
 const UDP_PORT = 26_600
@@ -89,12 +90,12 @@ for (const [kind, open] of Object.entries(INPUTS)) {
         },
       ],
     })
-    const viewer = await eventually(
-      'RTP has arrived',
+    const viewer = await waitFor(
       () =>
         WhepViewer.open(t, `${stack.url}/api/v3/whep/${kind}`).catch(
           () => undefined,
         ),
+      'RTP has arrived',
       60_000,
     )
     await viewer.plays(60)

@@ -2,7 +2,8 @@ import t from 'tap'
 import { request } from 'undici'
 import { FAMILY_NAMES } from '../../shared/catalogue.ts'
 import { told, type Sample } from './fixtures/scrape.ts'
-import { eventually, startStack, testStream } from './fixtures/stack.ts'
+import { startStack, testStream } from './fixtures/stack.ts'
+import { waitFor } from '../../shared/test/fixtures/wait-for.ts'
 import { CHROMIUM, onlySection } from '../../media/test/whep/fixtures/offers.ts'
 import { WhepViewer } from './fixtures/whep-viewer.ts'
 
@@ -39,10 +40,10 @@ function scraped(
   what: string,
   holds: (samples: readonly Sample[]) => boolean,
 ): Promise<readonly Sample[]> {
-  return eventually(what, async () => {
+  return waitFor(async () => {
     const samples = await stack.scrape()
     return holds(samples) && samples
-  })
+  }, what)
 }
 
 await scraped(
@@ -75,8 +76,9 @@ t.test('a viewer plays, is counted, and leaves', async t => {
     s => told(s, 'udp_ports_in_use') === 12,
   )
   t.equal(told(samples, 'active_peers', { stream_id: 'demo' }), 0)
-  const viewer = await eventually('RTP has arrived', () =>
-    WhepViewer.open(t, demo).catch(() => undefined),
+  const viewer = await waitFor(
+    () => WhepViewer.open(t, demo).catch(() => undefined),
+    'RTP has arrived',
   )
   await viewer.plays()
   const playing = await scraped(

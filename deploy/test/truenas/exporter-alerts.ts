@@ -5,7 +5,8 @@
 import { once } from 'node:events'
 import t, { type Test } from 'tap'
 import { WebSocket } from 'ws'
-import { eventually, listening, startExporter } from '../fixtures/stack.ts'
+import { listening, startExporter } from '../fixtures/stack.ts'
+import { waitFor } from '../../../shared/test/fixtures/wait-for.ts'
 import {
   startBundlePrometheus,
   type BundlePrometheus,
@@ -41,10 +42,10 @@ async function start(
 
 /** Waits for a second scrape: what grows from there is seen growing. */
 async function seen(prometheus: BundlePrometheus, metric: string) {
-  await eventually(`two scrapes of ${metric}`, async () => {
+  await waitFor(async () => {
     const [answer] = await prometheus.query(`count_over_time(${metric}[1m])`)
     return Number(answer?.value[1] ?? 0) >= 2
-  })
+  }, `two scrapes of ${metric}`)
 }
 
 /** Tells snapshots again and again, as a healthy media process does. */

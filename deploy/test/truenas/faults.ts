@@ -4,7 +4,7 @@
  */
 import t from 'tap'
 import { makeOffer } from '../../verify/offer.ts'
-import { eventually } from '../fixtures/stack.ts'
+import { waitFor } from '../../../shared/test/fixtures/wait-for.ts'
 import { WhepViewer } from '../fixtures/whep-viewer.ts'
 import type { Answer } from './fixtures/bundle-prometheus.ts'
 import { CORE, keepDoing, startBundleStack } from './fixtures/bundle-stack.ts'
@@ -32,9 +32,9 @@ t.test('faults made for real', async t => {
     await prometheus.ends('WebRTCFFmpegLegFailure')
     t.equal(await bundle.verdict(), 'A stream is degraded', 'alert or not')
     await bundle.signalFfmpeg('SIGCONT')
-    await eventually('a verdict that is OK', async () => {
+    await waitFor(async () => {
       return (await bundle.verdict()) === 'OK'
-    })
+    }, 'a verdict that is OK')
   })
 
   await t.test('errors, and viewers that never connect', async t => {
@@ -79,10 +79,10 @@ t.test('faults made for real', async t => {
       const shown = marks?.includes(where)
         ? `max_over_time((${expr})[5m:1s])`
         : expr
-      const answers = await eventually(where, async () => {
+      const answers = await waitFor(async () => {
         const found = await bundle.ask(shown)
         return found.some(isNumber) && found
-      })
+      }, where)
       t.ok(answers.length > 0, `${where}: ${answers.length} series`)
     }
   })

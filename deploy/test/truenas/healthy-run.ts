@@ -1,5 +1,5 @@
 import t from 'tap'
-import { eventually } from '../fixtures/stack.ts'
+import { waitFor } from '../../../shared/test/fixtures/wait-for.ts'
 import { WhepViewer } from '../fixtures/whep-viewer.ts'
 import { keepDoing, startBundleStack } from './fixtures/bundle-stack.ts'
 import { requireProgram } from './fixtures/program.ts'
@@ -10,21 +10,23 @@ t.test('viewers that come and go raise no alert', async t => {
   const { prometheus, endpoint } = bundle
   const comeAndGo = async () => {
     const viewer = await WhepViewer.open(t, endpoint)
-    await eventually('picture and sound', () =>
-      Promise.resolve(
-        viewer.packets('video') > 0 && viewer.packets('audio') > 0,
-      ),
+    await waitFor(
+      () =>
+        Promise.resolve(
+          viewer.packets('video') > 0 && viewer.packets('audio') > 0,
+        ),
+      'picture and sound',
     )
     t.equal(await viewer.end(), 204)
   }
   // Longer than the alerts' windows and waits together, in hurried minutes.
   await keepDoing(2_000, comeAndGo, () =>
-    eventually(
-      'scrapes for 30 seconds',
+    waitFor(
       async () => {
         const [up] = await prometheus.query('count_over_time(up[5m])')
         return Number(up?.value[1] ?? 0) > 30
       },
+      'scrapes for 30 seconds',
       120_000,
     ),
   )

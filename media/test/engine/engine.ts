@@ -11,7 +11,7 @@ import {
 } from '../../engine/engine.ts'
 import { findWorkerBinary } from '../../engine/worker-binary.ts'
 import { memoryLog } from '../fixtures/media-stack.ts'
-import { waitFor } from '../fixtures/wait-for.ts'
+import { waitFor } from '../../../shared/test/fixtures/wait-for.ts'
 
 const UDP_PORTS = { min: 22_400, max: 22_409 }
 const OPUS = {

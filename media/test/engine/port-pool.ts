@@ -1,7 +1,7 @@
 import t, { type Test } from 'tap'
 
 import { PortPool } from '../../engine/port-pool.ts'
-import { waitFor } from '../fixtures/wait-for.ts'
+import { waitFor } from '../../../shared/test/fixtures/wait-for.ts'
 
 function poolOf(t: Test, foreign: Set<number>, keepOutMs = 60_000): PortPool {
   const pool = new PortPool({

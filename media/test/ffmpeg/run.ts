@@ -13,7 +13,7 @@ import {
   type Supervised,
 } from '../fixtures/supervised.ts'
 import { temporaryFolder } from '../fixtures/temporary-folder.ts'
-import { waitFor } from '../fixtures/wait-for.ts'
+import { waitFor } from '../../../shared/test/fixtures/wait-for.ts'
 
 needFfmpeg(t)
 

@@ -7,7 +7,7 @@ import { FakeStream } from '../fixtures/fake-streams.ts'
 import { needFfmpeg } from '../fixtures/need-ffmpeg.ts'
 import { NOWHERE, PICTURE, supervise, TONE } from '../fixtures/supervised.ts'
 import { temporaryFolder } from '../fixtures/temporary-folder.ts'
-import { waitFor } from '../fixtures/wait-for.ts'
+import { waitFor } from '../../../shared/test/fixtures/wait-for.ts'
 
 needFfmpeg(t)
 

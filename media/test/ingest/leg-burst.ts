@@ -8,7 +8,7 @@ import {
   streamId,
   untilLive,
 } from '../fixtures/media-stack.ts'
-import { waitFor } from '../fixtures/wait-for.ts'
+import { waitFor } from '../../../shared/test/fixtures/wait-for.ts'
 
 const FIRST_PORT = 22_410
 const PORTS = 10

@@ -9,7 +9,7 @@ import {
   streamId,
   untilLive,
 } from '../fixtures/media-stack.ts'
-import { waitFor } from '../fixtures/wait-for.ts'
+import { waitFor } from '../../../shared/test/fixtures/wait-for.ts'
 
 const LEG_TIMEOUT_MS = 1_000
 /** The contract: a fault shows within the leg timeout and a second. */

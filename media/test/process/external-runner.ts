@@ -4,7 +4,7 @@ import { systemClock } from '../../clock.ts'
 import { ExternalRunner } from '../../process/external-runner.ts'
 import { capturedLog } from '../fixtures/captured-log.ts'
 import { FakeStream } from '../fixtures/fake-streams.ts'
-import { waitFor } from '../fixtures/wait-for.ts'
+import { waitFor } from '../../../shared/test/fixtures/wait-for.ts'
 
 function externalRunner(
   t: { teardown(done: () => Promise<void>): void },

@@ -7,7 +7,7 @@ import { request } from 'undici'
 
 import { needFfmpeg } from '../fixtures/need-ffmpeg.ts'
 import { processApi } from '../fixtures/process-api.ts'
-import { waitFor } from '../fixtures/wait-for.ts'
+import { waitFor } from '../../../shared/test/fixtures/wait-for.ts'
 
 needFfmpeg(t)
 

@@ -8,7 +8,7 @@ import {
   untilLive,
 } from '../fixtures/media-stack.ts'
 import { startSender } from '../fixtures/sender.ts'
-import { waitFor } from '../fixtures/wait-for.ts'
+import { waitFor } from '../../../shared/test/fixtures/wait-for.ts'
 import { endViewers, TestViewer } from '../fixtures/viewer.ts'
 
 const FIRST_PORT = 22_100

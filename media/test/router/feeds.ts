@@ -2,7 +2,7 @@ import t, { type Test } from 'tap'
 
 import type { MediaWorker } from '../../engine/media-worker.ts'
 import { startMediaStack } from '../fixtures/media-stack.ts'
-import { waitFor } from '../fixtures/wait-for.ts'
+import { waitFor } from '../../../shared/test/fixtures/wait-for.ts'
 import { Feeds } from '../../router/feeds.ts'
 import { codecsOf, type Feed } from '../../router/feed.ts'
 import { ownLayout, routerCodecs, type Layout } from '../../router/layout.ts'

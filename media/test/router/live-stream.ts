@@ -7,7 +7,7 @@ import {
   streamId,
   untilLive,
 } from '../fixtures/media-stack.ts'
-import { waitFor } from '../fixtures/wait-for.ts'
+import { waitFor } from '../../../shared/test/fixtures/wait-for.ts'
 import { TestViewer, endViewers } from '../fixtures/viewer.ts'
 
 t.teardown(endViewers)

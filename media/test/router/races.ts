@@ -9,7 +9,7 @@ import {
   streamId,
   untilLive,
 } from '../fixtures/media-stack.ts'
-import { waitFor } from '../fixtures/wait-for.ts'
+import { waitFor } from '../../../shared/test/fixtures/wait-for.ts'
 import { wantedMedia } from '../fixtures/viewer.ts'
 
 const LAYOUTS = [

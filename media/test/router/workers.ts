@@ -8,7 +8,7 @@ import {
   streamId,
   untilLive,
 } from '../fixtures/media-stack.ts'
-import { waitFor } from '../fixtures/wait-for.ts'
+import { waitFor } from '../../../shared/test/fixtures/wait-for.ts'
 import { endViewers, TestViewer, type ViewerTypes } from '../fixtures/viewer.ts'
 
 const CHROMIUM = { video: 108, rtx: 109, audio: 111 }

@@ -12,7 +12,7 @@ import { cleanup } from 'node-datachannel'
 import { observer } from 'mediasoup'
 import type { Worker } from 'mediasoup/types'
 import t from 'tap'
-import { waitFor } from '../fixtures/wait-for.ts'
+import { waitFor } from '../../../shared/test/fixtures/wait-for.ts'
 import { locationOf } from '../whep/fixtures/assertions.ts'
 import { H264, LiveServer, VP8 } from '../whep/fixtures/live-server.ts'
 import {

@@ -1,7 +1,7 @@
 /** WHEP on a real engine whose worker freezes, dies, or runs out of ports. */
 import { cleanup } from 'node-datachannel'
 import t from 'tap'
-import { waitFor } from '../fixtures/wait-for.ts'
+import { waitFor } from '../../../shared/test/fixtures/wait-for.ts'
 import { answerOf, assertProblem, locationOf } from './fixtures/assertions.ts'
 import { H264, LiveServer } from './fixtures/live-server.ts'
 import { CHROMIUM, fragmentOf } from './fixtures/offers.ts'

@@ -1,6 +1,6 @@
 /** Debian's Firefox with our player page, over real HTTP, worker, FFmpeg. */
 import t from 'tap'
-import { waitFor } from '../../fixtures/wait-for.ts'
+import { waitFor } from '../../../../shared/test/fixtures/wait-for.ts'
 import { Firefox } from '../fixtures/firefox.ts'
 import { H264, LiveServer, VP8 } from '../fixtures/live-server.ts'
 

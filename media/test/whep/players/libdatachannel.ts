@@ -1,7 +1,7 @@
 /** node-datachannel as a player, over real HTTP, worker and FFmpeg. */
 import { cleanup } from 'node-datachannel'
 import t from 'tap'
-import { waitFor } from '../../fixtures/wait-for.ts'
+import { waitFor } from '../../../../shared/test/fixtures/wait-for.ts'
 import { H264, LiveServer, VP8 } from '../fixtures/live-server.ts'
 import { Peer, type PeerOffer } from '../fixtures/peer.ts'
 

@@ -2,7 +2,7 @@
 import { networkInterfaces } from 'node:os'
 import { cleanup } from 'node-datachannel'
 import t from 'tap'
-import { waitFor } from '../../fixtures/wait-for.ts'
+import { waitFor } from '../../../../shared/test/fixtures/wait-for.ts'
 import { openPage, startChromium } from '../fixtures/chromium.ts'
 import { H264, LiveServer } from '../fixtures/live-server.ts'
 import { Peer } from '../fixtures/peer.ts'

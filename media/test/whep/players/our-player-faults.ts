@@ -1,7 +1,7 @@
 /** What our player page does where something keeps it from playing. */
 import type { Page } from 'playwright-core'
 import t from 'tap'
-import { waitFor } from '../../fixtures/wait-for.ts'
+import { waitFor } from '../../../../shared/test/fixtures/wait-for.ts'
 import {
   decodes,
   hasSaid,

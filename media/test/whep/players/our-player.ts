@@ -1,6 +1,6 @@
 /** Our own player page in Chromium, over real HTTP, worker and FFmpeg. */
 import t from 'tap'
-import { waitFor } from '../../fixtures/wait-for.ts'
+import { waitFor } from '../../../../shared/test/fixtures/wait-for.ts'
 import {
   decodes,
   hasSaid,

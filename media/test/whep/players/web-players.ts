@@ -4,7 +4,7 @@
  */
 import type { Page } from 'playwright-core'
 import t from 'tap'
-import { waitFor } from '../../fixtures/wait-for.ts'
+import { waitFor } from '../../../../shared/test/fixtures/wait-for.ts'
 import { openPage, startChromium } from '../fixtures/chromium.ts'
 import { H264, LiveServer } from '../fixtures/live-server.ts'
 import { servePlayers } from '../fixtures/player-page.ts'

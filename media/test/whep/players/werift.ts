@@ -7,7 +7,7 @@ import {
   useVP8,
   type RTCRtpCodecParameters,
 } from 'werift'
-import { waitFor } from '../../fixtures/wait-for.ts'
+import { waitFor } from '../../../../shared/test/fixtures/wait-for.ts'
 import { H264, LiveServer, VP8 } from '../fixtures/live-server.ts'
 
 /** A werift peer that views a stream, and the packets it got by kind. */
