@@ -6,12 +6,12 @@ import {
   startOutbox,
   viewOf,
 } from '../../media/test/outbox/fixtures/outbox.ts'
+import { requireProgram } from '../../shared/test/fixtures/program.ts'
 import {
-  hasPrometheus,
   startPrometheus,
   type Prometheus,
   type ScrapeJob,
-} from './fixtures/prometheus.ts'
+} from '../../shared/test/fixtures/prometheus.ts'
 import { listening, startExporter } from './fixtures/stack.ts'
 import { waitFor } from '../../shared/test/fixtures/wait-for.ts'
 
@@ -102,7 +102,7 @@ async function showsBothCores(
 }
 
 t.test('two cores never collide', async t => {
-  if (!hasPrometheus(t)) return
+  if (requireProgram(t, 'prometheus') === undefined) return
   const [a, b] = await Promise.all([
     startCore(t, CORES[0]),
     startCore(t, CORES[1]),

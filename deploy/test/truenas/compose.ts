@@ -4,7 +4,7 @@ import t from 'tap'
 import { SETTINGS as EXPORTER } from '../../../exporter/config.ts'
 import { SETTINGS as MEDIA } from '../../../media/config.ts'
 import { copyBundle, readBundle, readYaml } from './fixtures/bundle.ts'
-import { requireProgram, run } from './fixtures/program.ts'
+import { requireProgram, run } from '../../../shared/test/fixtures/program.ts'
 
 interface Service {
   readonly image: string

@@ -8,7 +8,7 @@ import { readBundle } from './fixtures/bundle.ts'
 import { queriesOf, readDashboard } from './fixtures/dashboard.ts'
 import { checkAgainstGrafana } from './fixtures/grafana-types.ts'
 import { unknownIn } from './fixtures/known-metrics.ts'
-import { requireProgram, run } from './fixtures/program.ts'
+import { requireProgram, run } from '../../../shared/test/fixtures/program.ts'
 
 const FILES = [
   'dragonfork-webrtc-health.json',

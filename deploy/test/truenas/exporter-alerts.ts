@@ -11,7 +11,7 @@ import {
   startBundlePrometheus,
   type BundlePrometheus,
 } from './fixtures/bundle-prometheus.ts'
-import { requireProgram } from './fixtures/program.ts'
+import { requireProgram } from '../../../shared/test/fixtures/program.ts'
 import { startTeller, type Teller } from './fixtures/teller.ts'
 
 const CORE = 'dragonfork-test'
@@ -44,7 +44,7 @@ async function start(
 async function seen(prometheus: BundlePrometheus, metric: string) {
   await waitFor(async () => {
     const [answer] = await prometheus.query(`count_over_time(${metric}[1m])`)
-    return Number(answer?.value[1] ?? 0) >= 2
+    return (answer?.value ?? 0) >= 2
   }, `two scrapes of ${metric}`)
 }
 

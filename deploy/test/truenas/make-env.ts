@@ -2,7 +2,7 @@ import { chmod, mkdir, readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t from 'tap'
 import { BUNDLE, copyBundle } from './fixtures/bundle.ts'
-import { run } from './fixtures/program.ts'
+import { run } from '../../../shared/test/fixtures/program.ts'
 
 const SECRETS = ['api-token', 'ingest-token', 'grafana-admin-password']
 

@@ -11,7 +11,7 @@ import {
   RULE_FILES,
 } from './fixtures/bundle.ts'
 import { unknownIn } from './fixtures/known-metrics.ts'
-import { requireProgram, run } from './fixtures/program.ts'
+import { requireProgram, run } from '../../../shared/test/fixtures/program.ts'
 
 const RULES = fileURLToPath(new URL('rules/', import.meta.url))
 

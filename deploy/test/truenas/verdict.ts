@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import t from 'tap'
 import { readAlerts, RULE_FILES } from './fixtures/bundle.ts'
 import { readVerdict } from './fixtures/dashboard.ts'
-import { requireProgram, run } from './fixtures/program.ts'
+import { requireProgram, run } from '../../../shared/test/fixtures/program.ts'
 
 /** Values, in promtool's notation, by name and labels. */
 type Series = Readonly<Record<string, string>>

@@ -6,7 +6,7 @@ import t, { type Test } from 'tap'
 import { startStack, testStream } from '../fixtures/stack.ts'
 import { BUNDLE, readYaml } from './fixtures/bundle.ts'
 import { startBundlePrometheus } from './fixtures/bundle-prometheus.ts'
-import { requireProgram, run } from './fixtures/program.ts'
+import { requireProgram, run } from '../../../shared/test/fixtures/program.ts'
 
 const CORE = 'dragonfork-verify'
 const PASSWORD = 'secret-of-grafana'
@@ -91,7 +91,7 @@ t.test('verify', async t => {
       [
         'deploy/verify/main.ts',
         `--metrics=${stack.metricsUrl}`,
-        `--prometheus=${prometheus.url}`,
+        `--prometheus=http://${prometheus.address}`,
         ...args,
       ],
       {
@@ -115,7 +115,7 @@ t.test('verify', async t => {
         program,
         args.map(arg => arg.replace('http://127.0.0.1:9090', url)),
       )
-    t.equal((await at(prometheus.url)).code, 0)
+    t.equal((await at(`http://${prometheus.address}`)).code, 0)
     t.not((await at('http://127.0.0.1:1')).code, 0)
   })
 
