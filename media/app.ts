@@ -10,6 +10,7 @@ import { Engine } from './engine/engine.ts'
 import { findWorkerBinary } from './engine/worker-binary.ts'
 import { RunFiles } from './ffmpeg/run-files.ts'
 import { parseWebrtcConfig } from './ingest/webrtc-config.ts'
+import { readLeftover } from './outbox/leftover.ts'
 import { Outbox, type View } from './outbox/outbox.ts'
 import type { ConfigRules, ProcessConfig } from './process/config.ts'
 import { readProcessFile } from './process/initial.ts'
@@ -79,13 +80,17 @@ export async function startApp(
     // Before the engine looks which ports are free.
     await runFiles.sweep()
 
+    const outboxLog = log.with({ part: 'outbox' })
+    const spoolPath = join(config.dbDir, 'outbox.jsonl')
     const outbox: Outbox = new Outbox({
       core: config.core,
       boot: newBoot(),
+      leftover: await readLeftover(spoolPath, config.core, outboxLog),
+      spoolPath,
       url: config.exporterUrl,
       token: config.exporterToken,
       snapshot: () => viewOf(engine, streams, sessions),
-      log: log.with({ part: 'outbox' }),
+      log: outboxLog,
     })
     const { report } = outbox
     const onChange = () => {

@@ -36,7 +36,7 @@ export const SETTINGS = {
     name: 'CORE_DB_DIR',
     fallback: './data',
     parse: parseText,
-    help: 'folder where the process list (db.json) is kept',
+    help: 'folder of db.json, the process list, and of what the exporter is owed',
   },
   ffmpegBinary: {
     name: 'CORE_FFMPEG_BINARY',

@@ -33,6 +33,11 @@
  * also over reconnects; after a `welcome` it goes on from the seq there.
  * At most one batch is without its ack at any time.
  *
+ * **A media process that is killed** while something is owed leaves its cells
+ * in a file, and the next one carries on with them and their numbers, as the
+ * same boot. It tells all of them again after its first `welcome`, whatever
+ * the seq there: totals may be told twice.
+ *
  * **Order.** After `welcome` the media process sends what is owed, until all
  * of it is acknowledged, then a snapshot. Later, a snapshot that tells of a
  * new stream goes before the batch that tells of its observations, so its
@@ -61,6 +66,10 @@ export interface Hello {
   readonly protocol: number
   /** CORE_ID of the media process. */
   readonly core: string
+  /**
+   * A life of the media process, with those before it of which it carries on
+   * the cells.
+   */
   readonly boot: BootId
 }
 

@@ -14,24 +14,15 @@ import {
   MAX_CELLS_PER_BATCH,
   SERIES_RETENTION_MS,
 } from '../../shared/limits.ts'
+import type { Leftover, Marks } from './leftover.ts'
 import { SeriesTree } from './series-tree.ts'
-
-/** Totals of one series since its cell was made. */
-interface Totals {
-  readonly number: number
-  readonly family: ObservedName
-  readonly labels: readonly string[]
-  readonly streamId: string
-  /** Observations counted; for a counter this is all there is. */
-  count: number
-  sum: number
-  /** Observations per bucket, not cumulative; a counter has none. */
-  readonly buckets: number[] | undefined
-  /** Whether it changed since it was last put into a batch. */
-  pending: boolean
-  /** Seq of the batch that last carried it; 0 before the first. */
-  sentIn: number
-}
+import {
+  countOf,
+  createTotals,
+  setTotals,
+  toWire,
+  type Totals,
+} from './totals.ts'
 
 /** Labels as a caller gives them; without types they may be anything. */
 type GivenLabels = Readonly<Partial<Record<LabelName, unknown>>>
@@ -64,6 +55,9 @@ export class Cells {
   #totalsSentIn = 0
   #lastSeq = 0
   #ackedSeq = 0
+  /** `observed` of the last batch, and of the last that was acknowledged. */
+  #sentObservations = 0
+  #ackedObservations = 0
   /** Streams that the last snapshot told, and since when others are gone. */
   #present: ReadonlySet<string> = new Set()
   #goneSinceMs = new Map<string, number>()
@@ -76,11 +70,13 @@ export class Cells {
    * @param options.onNewStream called by `add` for a series of a stream that
    * was not in the last snapshot
    * @param options.limit most cells; observations beyond are lost
+   * @param options.leftover cells to carry on with: all of them are owed
    */
   constructor(options: {
     readonly onOwed: () => void
     readonly onNewStream: () => void
     readonly limit?: number
+    readonly leftover?: Leftover | undefined
   }) {
     this.#onOwed = options.onOwed
     this.#onNewStream = options.onNewStream
@@ -91,6 +87,7 @@ export class Cells {
         familyCells(name),
       ]),
     )
+    if (options.leftover !== undefined) this.#carryOn(options.leftover)
   }
 
   /** Whether something changed that no batch has carried. */
@@ -103,12 +100,28 @@ export class Cells {
     return !this.owes && this.#ackedSeq === this.#lastSeq
   }
 
+  /** Whether a batch is without its ack. */
+  get inFlight(): boolean {
+    return this.#ackedSeq !== this.#lastSeq
+  }
+
+  /** Observations that were added, with the lost ones. */
+  get observed(): number {
+    return this.#observed
+  }
+
+  /** Where another process would go on. */
+  get marks(): Marks {
+    const ackedObservations = this.#ackedObservations
+    return { nextCell: this.#nextNumber, ackedObservations }
+  }
+
   /** How many cells changed that no batch has carried. */
   get pending(): number {
     return this.#pending.length
   }
 
-  /** Highest seq that was given to a batch. */
+  /** No batch was given a higher seq; Infinity where that is not known. */
   get lastSeq(): number {
     return this.#lastSeq
   }
@@ -164,6 +177,7 @@ export class Cells {
     this.#totalsPending = false
     this.#totalsSentIn = seq
     this.#lastSeq = seq
+    this.#sentObservations = this.#observed
     return {
       kind: 'batch',
       seq,
@@ -176,6 +190,40 @@ export class Cells {
   /** The exporter has kept the batch `seq`. */
   acknowledge(seq: number): void {
     this.#ackedSeq = seq
+    this.#ackedObservations = this.#sentObservations
+  }
+
+  /**
+   * All cells, changed or not, in batches that are made one by one: what is
+   * added meanwhile may be in the next.
+   */
+  *everything(): Generator<Batch> {
+    let cells: Cell[] = []
+    const batch = (): Batch => {
+      const observed = this.#observed
+      return { kind: 'batch', seq: 0, observed, lost: this.#lost, cells }
+    }
+    for (const cell of this.#cells) {
+      cells.push(toWire(cell))
+      if (cells.length < MAX_CELLS_PER_BATCH) continue
+      yield batch()
+      cells = []
+    }
+    yield batch()
+  }
+
+  /** Begins anew, for a boot without cells: what is owed counts as lost. */
+  abandon(): void {
+    for (const cell of this.#cells) this.#drop(cell)
+    this.#pending = []
+    this.#observed -= this.#ackedObservations
+    this.#lost = this.#observed
+    this.#sentObservations = 0
+    this.#ackedObservations = 0
+    this.#lastSeq = 0
+    this.#ackedSeq = 0
+    this.#totalsSentIn = 0
+    this.#totalsPending = this.#lost > 0
   }
 
   /**
@@ -234,10 +282,20 @@ export class Cells {
   }
 
   #find(family: FamilyCells, labels: GivenLabels): Totals | undefined {
-    return family.cells.find(labels) ?? this.#make(family, labels)
+    const known = family.cells.find(labels)
+    if (known !== undefined) return known
+    const made = this.#make(family, labels, this.#nextNumber)
+    if (made === undefined) return undefined
+    this.#nextNumber += 1
+    this.#meet(made.streamId)
+    return made
   }
 
-  #make(family: FamilyCells, given: GivenLabels): Totals | undefined {
+  #make(
+    family: FamilyCells,
+    given: GivenLabels,
+    number: number,
+  ): Totals | undefined {
     if (this.#cells.size >= this.#limit) return undefined
     const labels: string[] = []
     for (const label of family.labels) {
@@ -245,22 +303,43 @@ export class Cells {
       if (!isAllowed(label, value)) return undefined
       labels.push(value)
     }
-    const cell: Totals = {
-      number: this.#nextNumber,
-      family: family.name,
-      labels,
-      streamId: labels[family.labels.indexOf('stream_id')] ?? UNKNOWN_STREAM,
-      count: 0,
-      sum: 0,
-      buckets: family.bounds && [0, ...family.bounds.map(() => 0)],
-      pending: false,
-      sentIn: 0,
-    }
-    this.#nextNumber += 1
+    const cell = createTotals(number, family.name, labels)
     this.#cells.add(cell)
     family.cells.put(labels, cell)
-    this.#meet(cell.streamId)
     return cell
+  }
+
+  #carryOn({ batches, nextCell, ackedObservations }: Leftover): void {
+    this.#nextNumber = nextCell
+    // How far the process before came, only the exporter knows.
+    this.#lastSeq = Infinity
+    this.#ackedObservations = ackedObservations
+    this.#totalsPending = true
+    const { observed = 0, lost = 0 } = batches.at(-1) ?? {}
+    this.#observed = observed
+    this.#lost = lost
+    for (const cell of batches.flatMap(batch => batch.cells)) {
+      // Another version's catalogue may have had it.
+      if (!this.#revive(cell)) this.#lost += countOf(cell)
+    }
+  }
+
+  /** Its stream needs no telling: it is owed before the first snapshot. */
+  #revive(wire: Cell): boolean {
+    const family = this.#families.get(wire.family)
+    if (family === undefined || wire.cell >= this.#nextNumber) return false
+    const given = Object.fromEntries(
+      family.labels.map((label, i) => [label, wire.labels[i]]),
+    )
+    if (family.cells.find(given) !== undefined) return false
+    const cell = this.#make(family, given, wire.cell)
+    if (cell === undefined) return false
+    if (!setTotals(cell, wire)) {
+      this.#drop(cell)
+      return false
+    }
+    this.#markPending(cell)
+    return true
   }
 
   #meet(id: string): void {
@@ -307,10 +386,4 @@ function bucketOf(bounds: readonly number[], value: number): number {
     bucket += 1
   }
   return bucket
-}
-
-function toWire({ number, family, labels, count, sum, buckets }: Totals): Cell {
-  const head = { cell: number, family, labels }
-  if (buckets === undefined) return { ...head, total: count }
-  return { ...head, buckets: [...buckets], sum }
 }

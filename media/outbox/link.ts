@@ -28,10 +28,14 @@ const FLUSH_LIMIT_MS = 1_000
 const RETRY_MS = { first: 50, last: 500, lasting: 5_000 } as const
 
 export interface LinkOptions {
-  readonly hello: Hello
+  readonly hello: () => Hello
   readonly url: URL
   readonly token: string | undefined
   readonly cells: Cells
+  /** Calls `send` when it may be sent: see Spool. */
+  readonly beforeBatch: (send: () => void) => void
+  /** The boot was refused as retired; whether `hello` is of another now. */
+  readonly onRetired: () => boolean
   /** What is now; undefined when it cannot be told. */
   readonly snapshot: () => Snapshot | undefined
   readonly log: Log
@@ -66,6 +70,11 @@ export class Link {
   constructor(options: LinkOptions) {
     this.#options = options
     this.#log = new OnceLog(options.log)
+  }
+
+  /** Whether the exporter is there and has what was owed when it came. */
+  get live(): boolean {
+    return this.#state.at === 'live'
   }
 
   /** Starts to connect, for good. */
@@ -136,7 +145,7 @@ export class Link {
       connection.cut(troubleOfSilence('welcome', WELCOME_TIMEOUT_MS))
     })
     this.#state = { at: 'greeting', connection, cancel }
-    connection.send(this.#options.hello)
+    connection.send(this.#options.hello())
   }
 
   #receive(frame: SinkFrame): void {
@@ -248,7 +257,9 @@ export class Link {
     if (batch === undefined) return false
     const { seq, cells } = batch
     this.#state = { ...state, batch: { seq, cells: cells.length } }
-    connection.send(batch)
+    this.#options.beforeBatch(() => {
+      connection.send(batch)
+    })
     return true
   }
 
@@ -260,12 +271,14 @@ export class Link {
       state.ended()
       return
     }
-    const { clock, random } = this.#options
-    const level = trouble.lasting ? 'error' : 'warn'
+    const { clock, random, onRetired } = this.#options
+    const renewed = trouble.refusal === 'retired_boot' && onRetired()
+    const isLasting = trouble.lasting && !renewed
+    const level = isLasting ? 'error' : 'warn'
     this.#log.once(level, trouble.message, trouble.fields)
     const { first, last, lasting } = RETRY_MS
     const most = Math.min(last, first * 2 ** this.#attempts)
-    const ms = (trouble.lasting ? lasting : most) * (0.5 + random() / 2)
+    const ms = (isLasting ? lasting : most) * (0.5 + random() / 2)
     this.#attempts += 1
     const cancel = clock.after(ms, () => {
       this.#connect()

@@ -1,5 +1,5 @@
 import type { Report } from '../../shared/catalogue.ts'
-import { PROTOCOL, type Snapshot } from '../../shared/frames.ts'
+import { PROTOCOL, type Hello, type Snapshot } from '../../shared/frames.ts'
 import type { BootId } from '../../shared/ids.ts'
 import {
   MAX_STREAMS_PER_SNAPSHOT,
@@ -9,7 +9,9 @@ import type { Log } from '../../shared/log.ts'
 import { OnceLog } from '../../shared/once-log.ts'
 import { Cells } from './cells.ts'
 import { systemClock, type Cancel, type Clock } from '../clock.ts'
+import type { Leftover } from './leftover.ts'
 import { Link } from './link.ts'
+import { Spool } from './spool.ts'
 
 /** What is now, as the exporter shows it in gauges. */
 export type View = Omit<Snapshot, 'kind'>
@@ -17,8 +19,15 @@ export type View = Omit<Snapshot, 'kind'>
 export interface OutboxOptions {
   /** CORE_ID; the exporter refuses another than its own. */
   readonly core: string
-  /** This life of the process. */
+  /** This life of the process; that of `leftover` goes before. */
   readonly boot: BootId
+  /** What the process before owed: see readLeftover. */
+  readonly leftover?: Leftover | undefined
+  /**
+   * File that outlives a process which ends while the exporter does not keep
+   * up; none: what it owed is lost.
+   */
+  readonly spoolPath?: string
   /** The exporter's ingest address, ws: or wss:. */
   readonly url: URL
   /** Shared secret, sent as bearer token. */
@@ -50,31 +59,55 @@ export class Outbox {
   readonly #clock: Clock
   readonly #cells: Cells
   readonly #link: Link
+  readonly #spool: Spool | undefined
+  readonly #hello: Omit<Hello, 'boot'>
+  #boot: BootId
   #tick: Cancel | undefined
 
   constructor(options: OutboxOptions) {
     const { core, boot, url, token, snapshot, log } = options
+    const { leftover, spoolPath: path } = options
     const { clock = systemClock, random = Math.random } = options
     this.#snapshot = snapshot
     this.#log = new OnceLog(log)
     this.#clock = clock
+    this.#hello = { kind: 'hello', protocol: PROTOCOL, core }
+    this.#boot = leftover?.boot ?? boot
+    const hello = () => ({ ...this.#hello, boot: this.#boot })
     this.#cells = new Cells({
+      leftover,
       onOwed: () => {
         this.#link.wake()
+        this.#spool?.watch()
       },
       onNewStream: () => {
         this.#link.tell()
       },
     })
     this.#link = new Link({
-      hello: { kind: 'hello', protocol: PROTOCOL, core, boot },
+      hello,
       url,
       token,
       cells: this.#cells,
+      beforeBatch: send => {
+        if (this.#spool === undefined) send()
+        else this.#spool.before(send)
+      },
+      onRetired: () => this.#renew(boot),
       snapshot: () => this.#tell(),
       log,
       clock,
       random,
+    })
+    if (path === undefined) return
+    this.#spool = new Spool({
+      path,
+      cells: this.#cells,
+      hello,
+      isLive: () => this.#link.live,
+      exists: leftover !== undefined,
+      clock,
+      log,
     })
   }
 
@@ -91,18 +124,36 @@ export class Outbox {
   start(): void {
     if (this.#tick !== undefined) return
     this.#link.start()
+    this.#spool?.start()
     this.#plan()
   }
 
   /**
    * Brings what is owed to the exporter where that takes no longer than a
-   * second, and ends. Idempotent. What is reported later goes nowhere.
+   * second, or else leaves it for the next process, and ends. Idempotent. What
+   * is reported later goes nowhere.
    */
   async close(): Promise<void> {
     this.#tick?.()
     // A start that comes later starts nothing.
     this.#tick = () => undefined
     await this.#link.close()
+    await this.#spool?.close()
+  }
+
+  /**
+   * Ends the boot of a leftover. The exporter took another boot's word after
+   * it, so nobody knows what it has of this one.
+   */
+  #renew(boot: BootId): boolean {
+    if (this.#boot === boot) return false
+    this.#boot = boot
+    this.#cells.abandon()
+    this.#spool?.outdate()
+    this.#log.once('error', 'what the last media process owed is lost', {
+      reason: 'the exporter has heard of a newer one',
+    })
+    return true
   }
 
   #plan(): void {

@@ -8,6 +8,8 @@ export interface Trouble {
   readonly fields: LogFields
   /** Whether a person must act: then we ask again less often. */
   readonly lasting: boolean
+  /** As what the exporter closed the connection, where it did. */
+  readonly refusal?: CloseReason
 }
 
 interface Explanation {
@@ -78,7 +80,7 @@ const OTHER_STATUS: Explanation = {
 export function troubleOfClose(code: number, reason: string): Trouble {
   for (const name of Object.keys(REFUSALS).filter(isCloseReason)) {
     if (CLOSE_CODES[name] !== code) continue
-    return { ...REFUSALS[name], fields: { code, reason } }
+    return { ...REFUSALS[name], fields: { code, reason }, refusal: name }
   }
   const message = 'connection to exporter lost'
   return { message, lasting: false, fields: { code, reason } }

@@ -1,15 +1,22 @@
 import fc from 'fast-check'
+import { copyFileSync, existsSync } from 'node:fs'
+import { mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
 import t from 'tap'
 
+import { isHistogramCell } from '../../../shared/frames.ts'
+import { readLeftover, type Leftover } from '../../outbox/leftover.ts'
 import { FakeClock } from '../fixtures/fake-clock.ts'
 import { Cutter } from './fixtures/cutter.ts'
 import { ScriptedExporter } from './fixtures/exporter.ts'
 import {
+  CORE,
   iceDuration,
   legFailure,
   newBoot,
   newOutbox,
+  silentLog,
   viewOf,
 } from './fixtures/outbox.ts'
 
@@ -41,6 +48,9 @@ const event = fc.record({
     { weight: 1, arbitrary: fc.constant({ do: 'restart exporter' } as const) },
     { weight: 1, arbitrary: fc.constant({ do: 'exporter forgets' } as const) },
     { weight: 1, arbitrary: fc.constant({ do: 'restart media' } as const) },
+    { weight: 1, arbitrary: fc.constant({ do: 'stop exporter' } as const) },
+    { weight: 1, arbitrary: fc.constant({ do: 'stop media' } as const) },
+    { weight: 2, arbitrary: fc.constant({ do: 'kill media' } as const) },
   ),
 })
 
@@ -50,22 +60,27 @@ type Event = typeof event extends fc.Arbitrary<infer Value> ? Value : never
  * Plays `events` over real sockets in time that is not real, then lets all
  * faults end, and gives what the exporter shows beside what was reported.
  */
-async function play(events: readonly Event[]) {
+async function play(events: readonly Event[], dir: string) {
   const exporter = new ScriptedExporter()
   await exporter.up()
   const cutter = new Cutter(exporter.port)
   await cutter.start()
-  const clock = new FakeClock()
+  let clock = new FakeClock()
   let bootId = newBoot()
-  const open = () => {
+  let carriedOn = 0
+  const pathOf = (life: number) => join(dir, `outbox-${life}`)
+  let life = 0
+  const open = (leftover?: Leftover) => {
     const url = new URL(`ws://127.0.0.1:${cutter.port}/ingest`)
     const snapshot = () => viewOf(...STREAMS)
-    bootId = newBoot()
+    bootId = leftover?.boot ?? newBoot()
     const { outbox } = newOutbox(url, {
       clock,
       random: () => 0,
       snapshot,
       boot: bootId,
+      leftover,
+      spoolPath: pathOf(life),
     })
     outbox.start()
     return outbox
@@ -78,11 +93,27 @@ async function play(events: readonly Event[]) {
   }
   let outbox = open()
   let reported = 0
+  let forgot = false
   let oracle = new Map<string, number>()
   // What an exporter that forgets can be told again: this boot's.
   let boot = new Map<string, number>()
   const count = (series: Map<string, number>, id: string, add: number) =>
     series.set(id, (series.get(id) ?? 0) + add)
+  /** Takes back what a file that is a bit old does not have. */
+  const keepOnly = ({ batches }: Leftover) => {
+    const kept = new Map<string, number>()
+    for (const cell of batches.flatMap(({ cells }) => cells)) {
+      const [id = ''] = cell.labels
+      if (isHistogramCell(cell)) count(kept, `${id} sum`, cell.sum)
+      else count(kept, `${id} legs`, cell.total)
+    }
+    for (const [key, value] of boot) {
+      count(oracle, key, (kept.get(key) ?? 0) - value)
+      if (oracle.get(key) === 0 && !kept.has(key)) oracle.delete(key)
+    }
+    boot = kept
+    reported = batches.at(-1)?.observed ?? 0
+  }
   const settle = () =>
     clock.until(
       () =>
@@ -90,6 +121,23 @@ async function play(events: readonly Event[]) {
         (exporter.boot === bootId && exporter.observed === reported),
       50,
     )
+  /** Ends all faults, and waits until the exporter has everything. */
+  const bringBack = async () => {
+    await exporter.down()
+    await exporter.up()
+    cutter.cut()
+    await settle()
+    forgot = false
+  }
+  const restart = async () => {
+    await close(outbox)
+    const leftover = await readLeftover(pathOf(life), CORE, silentLog)
+    if (leftover === undefined) {
+      boot = new Map()
+      reported = 0
+    } else carriedOn += 1
+    outbox = open(leftover)
+  }
   for (const { what, rounds } of events) {
     switch (what.do) {
       case 'report': {
@@ -121,16 +169,37 @@ async function play(events: readonly Event[]) {
       case 'exporter forgets':
         await exporter.down()
         exporter.forget()
+        forgot = true
         oracle = new Map(boot)
         await exporter.up()
         break
-      case 'restart media':
+      case 'stop exporter':
+        await exporter.down()
+        break
+      case 'stop media':
+        // What it cannot bring, it leaves; but what was forgotten meanwhile
+        // goes with the one who knew it.
+        if (forgot) await bringBack()
+        await restart()
+        break
+      case 'kill media': {
+        // Without a file it might lose what nobody can tell.
+        if (!existsSync(pathOf(life))) break
+        copyFileSync(pathOf(life), pathOf(life + 1))
         cutter.cut()
-        await settle()
-        await close(outbox)
-        boot = new Map()
-        reported = 0
-        outbox = open()
+        // Time stands still for the dead.
+        clock = new FakeClock()
+        life += 1
+        const leftover = await readLeftover(pathOf(life), CORE, silentLog)
+        if (leftover === undefined) throw new Error('The file is not whole')
+        carriedOn += 1
+        keepOnly(leftover)
+        outbox = open(leftover)
+        break
+      }
+      case 'restart media':
+        await bringBack()
+        await restart()
         break
       default:
         what satisfies never
@@ -140,8 +209,7 @@ async function play(events: readonly Event[]) {
       await setImmediate()
     }
   }
-  cutter.cut()
-  await settle()
+  await bringBack()
   await close(outbox)
   const shown = new Map<string, number>()
   for (const [key, numbers] of exporter.shown) {
@@ -151,17 +219,25 @@ async function play(events: readonly Event[]) {
   }
   await cutter.close()
   await exporter.down()
-  return { shown, oracle, cuts: cutter.cuts, pending: clock.pending }
+  const { cuts } = cutter
+  return { shown, oracle, cuts, carriedOn, pending: clock.pending }
 }
 
 t.test('any cuts and restarts end in exact totals', async t => {
   let cuts = 0
+  let carriedOn = 0
+  const dir = t.testdir({})
+  let run = 0
   await fc.assert(
     fc.asyncProperty(
       fc.array(event, { minLength: 10, maxLength: 60 }),
       async events => {
-        const played = await play(events)
+        run += 1
+        const runDir = join(dir, String(run))
+        await mkdir(runDir)
+        const played = await play(events, runDir)
         cuts += played.cuts
+        carriedOn += played.carriedOn
         const sorted = (series: ReadonlyMap<string, number>) =>
           JSON.stringify([...series].sort())
         if (sorted(played.shown) !== sorted(played.oracle)) {
@@ -172,5 +248,6 @@ t.test('any cuts and restarts end in exact totals', async t => {
     ),
     { numRuns: 150 },
   )
+  t.ok(carriedOn > 50, `${carriedOn} processes carried on`)
   t.ok(cuts > 100, `${cuts} connections were cut within a frame`)
 })
