@@ -1,6 +1,7 @@
 import { createServer } from 'node:net'
 import { once } from 'node:events'
 import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { request } from 'undici'
 import { CHROMIUM } from '../../media/test/whep/fixtures/offers.ts'
@@ -137,6 +138,80 @@ t.test('an exporter that comes late gets everything', async t => {
     async () =>
       told(await scrape(metrics), 'whep_requests_total', labels) === 5,
     'all five',
+  )
+})
+
+t.test('both may be killed: what was owed is told by the next', async t => {
+  const dir = t.testdir()
+  const state = join(dir, 'state.json')
+  let exporter = startExporter(t, { EXPORTER_STATE_FILE: state })
+  const port = await listening(exporter, 'ingest')
+  const start = async () => {
+    const media = await startMedia(t, dir, {
+      udpPort: UDP_PORT,
+      media: { CORE_EXPORTER_URL: `ws://127.0.0.1:${port}/ingest` },
+    })
+    const url = `http://127.0.0.1:${await listening(media, 'web')}`
+    return { media, url }
+  }
+  const ask = async (url: string, times: number) => {
+    for (let sent = 0; sent < times; sent++) {
+      const { statusCode, body } = await request(`${url}/api/v3/whep/nobody`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/sdp' },
+        body: CHROMIUM,
+      })
+      await body.dump()
+      t.equal(statusCode, 404)
+    }
+  }
+  const counts = async (total: number) => {
+    const metrics = `http://127.0.0.1:${await listening(exporter, 'web')}/metrics`
+    const labels = { code: '404', stream_id: '_unknown' }
+    const samples = await eventually(`${total} requests`, async () => {
+      const samples = await scrape(metrics)
+      const shown = told(samples, 'whep_requests_total', labels)
+      return shown !== undefined && shown >= total && samples
+    })
+    t.equal(told(samples, 'whep_requests_total', labels), total)
+    const refused = samples.filter(
+      ({ name, value }) =>
+        /_observations_(rejected|lost)_total$/.test(name) && value > 0,
+    )
+    t.strictSame(refused, [], 'nothing was refused or lost')
+  }
+
+  let { media, url } = await start()
+  await ask(url, 3)
+  await counts(3)
+  exporter.kill('SIGKILL')
+  await exporter.exited
+  await ask(url, 5)
+  const spool = join(dir, 'data', 'outbox.jsonl')
+  await eventually('what is owed to be written down', async () => {
+    const text = await readFile(spool, 'utf8').catch(() => '')
+    return text.includes('"total":8')
+  })
+  media.kill('SIGKILL')
+  await media.exited
+  // One that ends in order leaves what it found, and what it saw.
+  ;({ media, url } = await start())
+  await ask(url, 2)
+  await media.end()
+  ;({ media, url } = await start())
+  await ask(url, 1)
+  exporter = startExporter(t, {
+    EXPORTER_STATE_FILE: state,
+    EXPORTER_INGEST_ADDRESS: `127.0.0.1:${port}`,
+  })
+  await counts(11)
+  await ask(url, 1)
+  await counts(12)
+  await eventually('the file to go', () =>
+    readFile(spool).then(
+      () => false,
+      () => true,
+    ),
   )
 })
 
