@@ -152,7 +152,8 @@ export function createTelemetry(version: string): Telemetry {
   )
   counter(
     'media_restarts_total',
-    'Restarts of the media process seen since the exporter started.',
+    'Restarts of the media process seen since the exporter started; not of ' +
+      'one that carries on with what the one before owed.',
     ({ boot }) => {
       if (boot?.id !== knownBoot) {
         if (knownBoot !== undefined) restarts++

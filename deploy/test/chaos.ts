@@ -6,7 +6,7 @@ import { runChaos } from './fixtures/chaos/run.ts'
 const seed = Number(process.env['CHAOS_SEED'] ?? Date.now() % 100_000)
 
 t.test('totals are exact through faults, and never fall', async t => {
-  await runChaos(t, { seed, rounds: 11, keepsState: true })
+  await runChaos(t, { seed, rounds: 12, keepsState: true })
 })
 
 t.test('totals are exact where only memory keeps them', async t => {

@@ -143,7 +143,7 @@ export class Spool {
       try {
         const marks = () => ({ ...hello(), ...cells.marks })
         for (const line of encodeLeftover(cells.everything(), marks)) {
-          await file.write(line)
+          await file.appendFile(line)
         }
       } finally {
         await file.close()

@@ -1,5 +1,5 @@
 import fc from 'fast-check'
-import { copyFileSync, existsSync } from 'node:fs'
+import { copyFileSync } from 'node:fs'
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
@@ -56,6 +56,16 @@ const event = fc.record({
 
 type Event = typeof event extends fc.Arbitrary<infer Value> ? Value : never
 
+/** Copies a file that may be gone at any moment. */
+function isCopied(from: string, to: string): boolean {
+  try {
+    copyFileSync(from, to)
+    return true
+  } catch {
+    return false
+  }
+}
+
 /**
  * Plays `events` over real sockets in time that is not real, then lets all
  * faults end, and gives what the exporter shows beside what was reported.
@@ -109,7 +119,6 @@ async function play(events: readonly Event[], dir: string) {
     }
     for (const [key, value] of boot) {
       count(oracle, key, (kept.get(key) ?? 0) - value)
-      if (oracle.get(key) === 0 && !kept.has(key)) oracle.delete(key)
     }
     boot = kept
     reported = batches.at(-1)?.observed ?? 0
@@ -184,8 +193,7 @@ async function play(events: readonly Event[], dir: string) {
         break
       case 'kill media': {
         // Without a file it might lose what nobody can tell.
-        if (!existsSync(pathOf(life))) break
-        copyFileSync(pathOf(life), pathOf(life + 1))
+        if (!isCopied(pathOf(life), pathOf(life + 1))) break
         cutter.cut()
         // Time stands still for the dead.
         clock = new FakeClock()
@@ -239,7 +247,7 @@ t.test('any cuts and restarts end in exact totals', async t => {
         cuts += played.cuts
         carriedOn += played.carriedOn
         const sorted = (series: ReadonlyMap<string, number>) =>
-          JSON.stringify([...series].sort())
+          JSON.stringify([...series].filter(([, value]) => value > 0).sort())
         if (sorted(played.shown) !== sorted(played.oracle)) {
           throw new Error(`${sorted(played.shown)} != ${sorted(played.oracle)}`)
         }
