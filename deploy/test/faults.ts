@@ -1,5 +1,6 @@
 import { createServer } from 'node:net'
 import { once } from 'node:events'
+import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
@@ -168,11 +169,11 @@ t.test('both may be killed: what was owed is told by the next', async t => {
   const counts = async (total: number) => {
     const metrics = `http://127.0.0.1:${await listening(exporter, 'web')}/metrics`
     const labels = { code: '404', stream_id: '_unknown' }
-    const samples = await eventually(`${total} requests`, async () => {
+    const samples = await waitFor(async () => {
       const samples = await scrape(metrics)
       const shown = told(samples, 'whep_requests_total', labels)
       return shown !== undefined && shown >= total && samples
-    })
+    }, `${total} requests`)
     t.equal(told(samples, 'whep_requests_total', labels), total)
     const refused = samples.filter(
       ({ name, value }) =>
@@ -188,10 +189,10 @@ t.test('both may be killed: what was owed is told by the next', async t => {
   await exporter.exited
   await ask(url, 5)
   const spool = join(dir, 'data', 'outbox.jsonl')
-  await eventually('what is owed to be written down', async () => {
+  await waitFor(async () => {
     const text = await readFile(spool, 'utf8').catch(() => '')
     return text.includes('"total":8')
-  })
+  }, 'what is owed to be written down')
   media.kill('SIGKILL')
   await media.exited
   // One that ends in order leaves what it found, and what it saw.
@@ -207,12 +208,7 @@ t.test('both may be killed: what was owed is told by the next', async t => {
   await counts(11)
   await ask(url, 1)
   await counts(12)
-  await eventually('the file to go', () =>
-    readFile(spool).then(
-      () => false,
-      () => true,
-    ),
-  )
+  await waitFor(() => !existsSync(spool), 'the file to go')
 })
 
 t.test('a CORE_ID that differs is an error on both sides', async t => {
