@@ -200,12 +200,17 @@ export class Source {
     }
     this.#state = { at: 'greeting', boot }
     this.#hear()
-    this.#hand(this.#options.sink.hello(boot), seq => {
+    const { sink, onWelcome } = this.#options
+    this.#hand(sink.hello(boot), () => {
       if (this.#state.at !== 'greeting') return
       this.#state = { at: 'owing', boot }
       this.#welcomed = true
-      this.#options.onWelcome(this)
-      this.#send({ kind: 'welcome', seq })
+      onWelcome(this)
+      // Asked again, for the connection before may have brought more since;
+      // now that this one has taken its place, it cannot.
+      this.#hand(sink.hello(boot), seq => {
+        this.#send({ kind: 'welcome', seq })
+      })
     })
   }
 

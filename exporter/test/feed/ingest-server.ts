@@ -266,6 +266,22 @@ t.test('the newest hello is the source, the one before is closed', async t => {
   second.cut()
 })
 
+t.test('a welcome knows what the connection before brought last', async t => {
+  const { url, registry } = await createSubject(t)
+  const first = await connectMedia({ url })
+  const hello = registry.hello.bind(registry)
+  registry.hello = async boot => {
+    registry.hello = hello
+    const seq = await hello(boot)
+    await first.batch([])
+    return seq
+  }
+  const second = new Media({ url })
+  t.equal(await second.hello(), 2)
+  t.match(await second.batch([]), { kind: 'ack', seq: 3 })
+  second.cut()
+})
+
 t.test('a boot that was followed by another is refused', async t => {
   const { url } = await createSubject(t)
   const old = await connectMedia({ url })
