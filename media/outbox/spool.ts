@@ -8,9 +8,11 @@ import type { Cancel, Clock } from '../clock.ts'
 import type { Cells } from './cells.ts'
 import { encodeLeftover } from './leftover.ts'
 
+/** An ack that has not come in one look or two is late. */
+const LOOK_INTERVAL_MS = BATCH_INTERVAL_MS / 2
 /**
  * The pause after a write, in times that it took: writing takes a tenth of the
- * time at most. Up to some 10,000 cells it stays at one per 100 ms.
+ * time at most. Up to some 5,000 cells it stays at one per 100 ms.
  */
 const PAUSE_PER_WRITE = 9
 
@@ -66,7 +68,7 @@ export class Spool {
   /** Something is owed. Cheap: it plans a look at most. */
   watch(): void {
     if (this.#state !== 'watching' || this.#nextLook !== undefined) return
-    this.#plan(BATCH_INTERVAL_MS)
+    this.#plan(LOOK_INTERVAL_MS)
   }
 
   /** Calls `send`, at once or when the file has all that the cells have. */
@@ -112,7 +114,8 @@ export class Spool {
     if (this.#state !== 'watching') return
     if (cells.settled && !this.#exists) return
     const tookMs = clock.steadyMs() - startMs
-    this.#plan(Math.max(BATCH_INTERVAL_MS, PAUSE_PER_WRITE * tookMs))
+    const pauseMs = this.#exists ? BATCH_INTERVAL_MS : LOOK_INTERVAL_MS
+    this.#plan(Math.max(pauseMs, PAUSE_PER_WRITE * tookMs))
   }
 
   /** Whether no more is under way than what one batch brings in its time. */
