@@ -76,15 +76,8 @@ export default tseslint.config(
     },
   },
   {
-    // What runs in browsers has their globals, and its own configuration.
+    // TypeScript knows better which globals there are in a browser.
     files: ['media/web/static/*.js'],
-    languageOptions: {
-      parserOptions: {
-        projectService: false,
-        project: 'tsconfig.browser.json',
-      },
-    },
-    // TypeScript knows better which globals there are.
     rules: { 'no-undef': 'off' },
   },
   {

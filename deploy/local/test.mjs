@@ -5,7 +5,7 @@ import { runTap } from './checks/tap.mjs'
 
 await runChecks([
   toolCheck('types', 'tsc'),
-  toolCheck('types of the pages', 'tsc', '-p', 'tsconfig.browser.json'),
+  toolCheck('types of the pages', 'tsc', '-p', 'media/web/static'),
   toolCheck('lint', 'eslint', '.'),
   toolCheck('format', 'prettier', '--check', '--log-level=warn', '.'),
   context => runTap([], context),

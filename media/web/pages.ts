@@ -64,9 +64,11 @@ export function pages({ statuses, listed }: PagesOptions): Router {
 /** By name: what is not among them is not served, whatever the path says. */
 function readFiles(): ReadonlyMap<string, Page> {
   return new Map(
-    readdirSync(FOLDER).map(name => {
+    readdirSync(FOLDER).flatMap(name => {
+      const type = TYPES[extname(name)]
+      if (type === undefined) return []
       const body = readFileSync(new URL(name, FOLDER), 'utf8')
-      return [name, page(TYPES[extname(name)] ?? 'text/plain', body)]
+      return [[name, page(type, body)] as const]
     }),
   )
 }
