@@ -89,15 +89,16 @@ export class Source {
       this.#checkSilence()
     }, limits.pingIntervalMs)
     socket.on('message', (data, isBinary) => {
-      this.#hear()
-      this.#take(data, isBinary)
+      this.#take(() => {
+        this.#apply(readFrame(data, isBinary))
+      })
     })
-    const hearControl = () => {
-      this.#hear()
-      this.#takeControl()
+    const takeControl = () => {
+      // A ping costs an answer.
+      this.#take(() => undefined)
     }
-    socket.on('pong', hearControl)
-    socket.on('ping', hearControl)
+    socket.on('pong', takeControl)
+    socket.on('ping', takeControl)
     socket.on('error', error => {
       this.#libraryRefused(error)
     })
@@ -134,37 +135,23 @@ export class Source {
     this.#heardMs = this.#options.clock.steadyMs()
   }
 
-  #take(data: RawData, isBinary: boolean): void {
+  /** Counts what came, and applies it where it may come. */
+  #take(apply: () => void): void {
+    this.#hear()
     if (this.#state.at === 'closed') return
     try {
-      this.#count()
-      if (isBinary || !Buffer.isBuffer(data)) {
-        throw new ProtocolError('malformed', 'Cannot read frame: it is binary')
+      const { clock, limits } = this.#options
+      if (!this.#rate(clock.steadyMs())) {
+        throw new ProtocolError(
+          'too_many_frames',
+          'Cannot take so many frames: limit is ' +
+            `${limits.framesPerSecond} a second`,
+        )
       }
-      this.#apply(decodeSourceFrame(data.toString('utf8')))
+      apply()
     } catch (error) {
       this.#refuse(error)
     }
-  }
-
-  /** A ping costs an answer. */
-  #takeControl(): void {
-    if (this.#state.at === 'closed') return
-    try {
-      this.#count()
-    } catch (error) {
-      this.#refuse(error)
-    }
-  }
-
-  /** @throws {ProtocolError} when this is one frame more than it may send */
-  #count(): void {
-    const { clock, limits } = this.#options
-    if (this.#rate(clock.steadyMs())) return
-    throw new ProtocolError(
-      'too_many_frames',
-      `Cannot take so many frames: limit is ${limits.framesPerSecond} a second`,
-    )
   }
 
   #apply(frame: SourceFrame): void {
@@ -352,4 +339,12 @@ export class Source {
     if (at === 'live' && saidGoodbye) this.#options.sink.dropSnapshot()
     this.#options.onGone(this)
   }
+}
+
+/** @throws {ProtocolError} `malformed` */
+function readFrame(data: RawData, isBinary: boolean): SourceFrame {
+  if (isBinary || !Buffer.isBuffer(data)) {
+    throw new ProtocolError('malformed', 'Cannot read frame: it is binary')
+  }
+  return decodeSourceFrame(data.toString('utf8'))
 }
