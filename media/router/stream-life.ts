@@ -120,13 +120,14 @@ export class StreamLife<Legs extends LegSet> {
     try {
       const attached = this.monitor.attach(source.legs)
       await bounded('watch the legs', attached, signal, () => undefined)
-      if (!this.#ended.signal.aborted) return source
+      if (this.#ended.signal.aborted) {
+        throw new EngineError('worker', 'Cannot open a stream: it was stopped')
+      }
+      return source
     } catch (error) {
       this.closeSource()
       throw error
     }
-    this.closeSource()
-    throw new EngineError('worker', 'Cannot open a stream: it was stopped')
   }
 
   #onLost(): void {
