@@ -3,7 +3,7 @@ import { isIPv6 } from 'node:net'
 
 import { EngineError } from '../engine/engine-error.ts'
 import type { PortLease } from '../engine/port-pool.ts'
-import { RECEIVE_BUFFER_BYTES } from '../engine/receive-buffer.ts'
+import { RECEIVE_BUFFER_BYTES } from '../engine/local-rtp.ts'
 
 /** What is done with what arrives. */
 export interface InboxReader {

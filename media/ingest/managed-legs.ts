@@ -1,6 +1,7 @@
 import type { MediaKind, Router } from 'mediasoup/types'
 
 import { bounded } from '../engine/bounded.ts'
+import { LOOPBACK } from '../engine/local-rtp.ts'
 import type { MediaWorker } from '../engine/media-worker.ts'
 import type { PortPool } from '../engine/port-pool.ts'
 import { failureCauses } from './failure-cause.ts'
@@ -23,8 +24,6 @@ export interface ManagedLegsOptions {
   readonly cname: string
   readonly udpPorts: PortPool
 }
-
-const LOOPBACK = '127.0.0.1'
 
 /**
  * The legs that our own FFmpeg sends. FFmpeg's ports, and those that audio is

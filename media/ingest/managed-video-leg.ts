@@ -5,7 +5,7 @@ import { bounded } from '../engine/bounded.ts'
 import { EngineError } from '../engine/engine-error.ts'
 import type { MediaWorker } from '../engine/media-worker.ts'
 import type { PortPool } from '../engine/port-pool.ts'
-import { RECEIVE_BUFFER_BYTES } from '../engine/receive-buffer.ts'
+import { LOOPBACK, localRtp } from '../engine/local-rtp.ts'
 import type { LegOutput, LegPorts } from './ffmpeg-output.ts'
 import { producerParameters, type LegPlan } from './leg-plan.ts'
 import type { ManagedLeg } from './managed-leg.ts'
@@ -22,8 +22,6 @@ export interface ManagedVideoLegOptions {
   readonly sender: SenderPorts
   readonly signal: AbortSignal
 }
-
-const LOOPBACK = '127.0.0.1'
 
 /** The video leg that our own FFmpeg sends, straight into the worker. */
 export class ManagedVideoLeg implements ManagedLeg {
@@ -61,12 +59,7 @@ export class ManagedVideoLeg implements ManagedLeg {
       demands: [{ pool: udpPorts, count: 2 }],
       make: ([rtp = 0, rtcp = 0]) =>
         router.createPlainTransport({
-          listenInfo: {
-            protocol: 'udp',
-            ip: LOOPBACK,
-            port: rtp,
-            recvBufferSize: RECEIVE_BUFFER_BYTES,
-          },
+          listenInfo: localRtp(rtp),
           rtcpListenInfo: { protocol: 'udp', ip: LOOPBACK, port: rtcp },
           // Not comedia: it would hear nobody after a restart of FFmpeg.
           // Not muxed: FFmpeg's first report would claim the RTP port.

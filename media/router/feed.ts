@@ -9,7 +9,7 @@ import type { Bound } from '../engine/bound.ts'
 import { bounded } from '../engine/bounded.ts'
 import type { MediaWorker } from '../engine/media-worker.ts'
 import type { PortPool } from '../engine/port-pool.ts'
-import { RECEIVE_BUFFER_BYTES } from '../engine/receive-buffer.ts'
+import { LOOPBACK, localRtp } from '../engine/local-rtp.ts'
 import { routerCodecs, type Layout } from './layout.ts'
 import type { StreamCodecs } from './viewer.ts'
 
@@ -35,8 +35,6 @@ export interface PipeOptions {
   readonly udpPorts: PortPool
   readonly signal: AbortSignal
 }
-
-const LOOPBACK = '127.0.0.1'
 
 /**
  * Makes a router in `worker` and pipes the kinds of `layout` into it, over
@@ -106,12 +104,7 @@ function openPipe(
     demands: [{ pool: udpPorts, count: 1 }],
     make: ([port = 0]) =>
       end.router.createPipeTransport({
-        listenInfo: {
-          protocol: 'udp',
-          ip: LOOPBACK,
-          port,
-          recvBufferSize: RECEIVE_BUFFER_BYTES,
-        },
+        listenInfo: localRtp(port),
       }),
     signal,
   })
