@@ -32,6 +32,19 @@ function playDemo(t: Test, stack: Stack): Promise<WhepViewer> {
   )
 }
 
+/** Asks so many times for a stream that is not there. */
+async function askNobody(t: Test, url: string, times: number): Promise<void> {
+  for (let sent = 0; sent < times; sent++) {
+    const { statusCode, body } = await request(`${url}/api/v3/whep/nobody`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/sdp' },
+      body: CHROMIUM,
+    })
+    await body.dump()
+    t.equal(statusCode, 404)
+  }
+}
+
 async function workerPid(media: Child): Promise<number> {
   const started = (record: LogRecord) => record['message'] === 'worker started'
   await media.logged(started)
@@ -121,15 +134,7 @@ t.test('an exporter that comes late gets everything', async t => {
     media: { CORE_EXPORTER_URL: `ws://127.0.0.1:${port}/ingest` },
   })
   const url = `http://127.0.0.1:${await listening(media, 'web')}`
-  for (let sent = 0; sent < 5; sent++) {
-    const { statusCode, body } = await request(`${url}/api/v3/whep/nobody`, {
-      method: 'POST',
-      headers: { 'content-type': 'application/sdp' },
-      body: CHROMIUM,
-    })
-    await body.dump()
-    t.equal(statusCode, 404)
-  }
+  await askNobody(t, url, 5)
   const exporter = startExporter(t, {
     EXPORTER_INGEST_ADDRESS: `127.0.0.1:${port}`,
   })
@@ -155,17 +160,6 @@ t.test('both may be killed: what was owed is told by the next', async t => {
     const url = `http://127.0.0.1:${await listening(media, 'web')}`
     return { media, url }
   }
-  const ask = async (url: string, times: number) => {
-    for (let sent = 0; sent < times; sent++) {
-      const { statusCode, body } = await request(`${url}/api/v3/whep/nobody`, {
-        method: 'POST',
-        headers: { 'content-type': 'application/sdp' },
-        body: CHROMIUM,
-      })
-      await body.dump()
-      t.equal(statusCode, 404)
-    }
-  }
   const counts = async (total: number) => {
     const metrics = `http://127.0.0.1:${await listening(exporter, 'web')}/metrics`
     const labels = { code: '404', stream_id: '_unknown' }
@@ -183,11 +177,11 @@ t.test('both may be killed: what was owed is told by the next', async t => {
   }
 
   let { media, url } = await start()
-  await ask(url, 3)
+  await askNobody(t, url, 3)
   await counts(3)
   exporter.kill('SIGKILL')
   await exporter.exited
-  await ask(url, 5)
+  await askNobody(t, url, 5)
   const spool = join(dir, 'data', 'outbox.jsonl')
   await waitFor(async () => {
     const text = await readFile(spool, 'utf8').catch(() => '')
@@ -197,16 +191,16 @@ t.test('both may be killed: what was owed is told by the next', async t => {
   await media.exited
   // One that ends in order leaves what it found, and what it saw.
   ;({ media, url } = await start())
-  await ask(url, 2)
+  await askNobody(t, url, 2)
   await media.end()
   ;({ url } = await start())
-  await ask(url, 1)
+  await askNobody(t, url, 1)
   exporter = startExporter(t, {
     EXPORTER_STATE_FILE: state,
     EXPORTER_INGEST_ADDRESS: `127.0.0.1:${port}`,
   })
   await counts(11)
-  await ask(url, 1)
+  await askNobody(t, url, 1)
   await counts(12)
   await waitFor(() => !existsSync(spool), 'the file to go')
 })

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
-import { SettingsError } from '../../shared/settings.ts'
+import { problemsOf } from '../../shared/test/fixtures/problems-of.ts'
 import { readConfig } from '../config.ts'
 
 const FIXTURES = join(import.meta.dirname, 'fixtures')
@@ -10,16 +10,7 @@ function read(env: Record<string, string>) {
   return readConfig({ env, readFile: path => readFileSync(path, 'utf8') })
 }
 
-/** What is said of these settings, a line each. */
-function problems(env: Record<string, string>): readonly string[] {
-  try {
-    read(env)
-    return []
-  } catch (error) {
-    if (error instanceof SettingsError) return error.problems
-    throw error
-  }
-}
+const problems = (env: Record<string, string>) => problemsOf(() => read(env))
 
 t.test('without any setting: loopback, memory, no guard', t => {
   t.match(read({}), {

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { SettingsError } from '../../shared/settings.ts'
+import { problemsOf } from '../../shared/test/fixtures/problems-of.ts'
 import { readConfig } from '../config.ts'
 
 function read(env: Record<string, string>) {
@@ -11,16 +11,7 @@ function read(env: Record<string, string>) {
   })
 }
 
-/** What is said of these settings, a line each. */
-function problems(env: Record<string, string>): readonly string[] {
-  try {
-    read(env)
-    return []
-  } catch (error) {
-    if (error instanceof SettingsError) return error.problems
-    throw error
-  }
-}
+const problems = (env: Record<string, string>) => problemsOf(() => read(env))
 
 t.test('without any setting: as the contract has it', t => {
   t.match(read({}), {

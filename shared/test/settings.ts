@@ -9,11 +9,11 @@ import {
   parseCoreId,
   parseText,
   readSettings,
-  SettingsError,
   urlOf,
   wholeNumber,
   type SettingsSource,
 } from '../settings.ts'
+import { problemsOf } from './fixtures/problems-of.ts'
 
 const TABLE = {
   port: {
@@ -45,15 +45,10 @@ function source(
   }
 }
 
-function problems(given: SettingsSource): readonly string[] {
-  try {
-    readSettings(TABLE, given, ({ port }) => (port === 13 ? ['luck'] : []))
-    return []
-  } catch (error) {
-    if (error instanceof SettingsError) return error.problems
-    throw error
-  }
-}
+const problems = (given: SettingsSource) =>
+  problemsOf(() =>
+    readSettings(TABLE, given, ({ port }) => (port === 13 ? ['luck'] : [])),
+  )
 
 t.test('readSettings() takes the environment, or what stands for it', t => {
   t.same(readSettings(TABLE, source({})), { port: 80, token: undefined })

@@ -1,5 +1,5 @@
 /** The folded panel of our player page, which provokes errors. */
-import t from 'tap'
+import t, { type Test } from 'tap'
 import { openPage, says, startChromium } from '../fixtures/chromium.ts'
 import { H264, LiveServer } from '../fixtures/live-server.ts'
 
@@ -14,14 +14,19 @@ await t.test('the panel', async t => {
     iceTimeoutMs: 3_000,
   })
   const idle = server.portsInUse
-  const at = (path: string) => new URL(path, server.base).href
-
-  await t.test('the panel provokes a codec mismatch', async t => {
+  const player = new URL('/player/h264', server.base).href
+  /** A playing page whose panel's button was pressed. */
+  const provoke = async (t: Test, name: string) => {
     const { page } = await openPage(t, browser)
-    await page.goto(at('/player/h264'))
+    await page.goto(player)
     await says(page, 'playing')
     await page.getByText('Provoke').click()
-    await page.getByRole('button', { name: 'Codec mismatch' }).click()
+    await page.getByRole('button', { name }).click()
+    return page
+  }
+
+  await t.test('the panel provokes a codec mismatch', async t => {
+    const page = await provoke(t, 'Codec mismatch')
     await page.locator('#log', { hasText: 'POST gives 406' }).waitFor()
     for (const kind of ['video', 'audio']) {
       const labels = { stream_id: 'h264', kind }
@@ -31,11 +36,7 @@ await t.test('the panel', async t => {
   })
 
   await t.test('the panel abandons an offer', async t => {
-    const { page } = await openPage(t, browser)
-    await page.goto(at('/player/h264'))
-    await says(page, 'playing')
-    await page.getByText('Provoke').click()
-    await page.getByRole('button', { name: 'Abandoned offer' }).click()
+    const page = await provoke(t, 'Abandoned offer')
     const log = page.locator('#log', { hasText: 'PATCH gives 404' })
     await log.waitFor()
     t.match(await log.textContent(), /ice-timeout/)
@@ -44,11 +45,7 @@ await t.test('the panel', async t => {
   })
 
   await t.test('the panel reaches the cap', async t => {
-    const { page } = await openPage(t, browser)
-    await page.goto(at('/player/h264'))
-    await says(page, 'playing')
-    await page.getByText('Provoke').click()
-    await page.getByRole('button', { name: 'Cap rejection' }).click()
+    const page = await provoke(t, 'Cap rejection')
     await page.locator('#log', { hasText: 'POST gives 503' }).waitFor()
     await page.locator('#log', { hasText: 'ending them' }).waitFor()
     const labels = { stream_id: 'h264', scope: 'stream' }
