@@ -52,6 +52,8 @@ export class Playback {
   /** Frames decoded or, of a stream without picture, packets received. */
   #progress = 0
   #progressMs = 0
+  /** Settles when the server knows of the end of all earlier views. */
+  #left = Promise.resolve()
 
   /** @param {PlaybackOptions} options */
   constructor(options) {
@@ -95,7 +97,10 @@ export class Playback {
     const old = this.#phase
     if ('timer' in old) clearTimeout(old.timer)
     this.#phase = phase
-    if ('viewer' in old && old.viewer !== this.#viewer) old.viewer.close()
+    if ('viewer' in old && old.viewer !== this.#viewer) {
+      const closed = old.viewer.close()
+      this.#left = this.#left.then(() => closed)
+    }
   }
 
   #open() {
@@ -116,7 +121,8 @@ export class Playback {
       },
     })
     this.#enter({ at: 'opening', viewer })
-    viewer.open().then(
+    const opened = this.#left.then(() => viewer.open())
+    opened.then(
       () => {
         if (viewer === this.#viewer) this.#play(media)
       },

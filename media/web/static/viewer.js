@@ -23,6 +23,8 @@ export class Viewer {
   #gone = new AbortController()
   /** @type {URL | undefined} */
   #resource
+  /** Settles when the offer was answered or refused. @type {Promise<unknown>} */
+  #offered = Promise.resolve()
 
   /** @param {ViewerOptions} options */
   constructor(options) {
@@ -40,6 +42,7 @@ export class Viewer {
   async open() {
     const { url, token, kinds, onTrack, onState } = this.#options
     const { signal } = this.#gone
+    signal.throwIfAborted()
     const pc = this.#pc
     for (const kind of kinds) pc.addTransceiver(kind, { direction: 'recvonly' })
     pc.addEventListener('track', ({ track }) => {
@@ -50,10 +53,13 @@ export class Viewer {
     })
     const offer = await pc.createOffer()
     signal.throwIfAborted()
-    const session = await postOffer(url, offer.sdp ?? '', token, signal)
+    // Not aborted: an answer that is under way would leave a session behind.
+    const posted = postOffer(url, offer.sdp ?? '', token)
+    this.#offered = posted.catch(() => undefined)
+    const session = await posted
     // From here on `close` can tell the server.
     this.#resource = session.resource
-    if (signal.aborted) void deleteSession(session.resource)
+    signal.throwIfAborted()
     const answer = await session.answer()
     signal.throwIfAborted()
     if (session.iceServers.length > 0) {
@@ -109,12 +115,16 @@ export class Viewer {
     return inbound.find(({ kind }) => kind === 'video') ?? inbound[0]
   }
 
-  /** Ends it, wherever it is, and tells the server. Idempotent. */
-  close() {
+  /**
+   * Ends it, wherever it is, and tells the server: at once where it can, as
+   * the page may be going. Settles when the server knows.
+   */
+  async close() {
     if (this.#gone.signal.aborted) return
     this.#gone.abort()
     this.#pc.close()
-    if (this.#resource !== undefined) void deleteSession(this.#resource)
+    if (this.#resource === undefined) await this.#offered
+    if (this.#resource !== undefined) await deleteSession(this.#resource)
   }
 }
 
