@@ -47,26 +47,21 @@ export class Unreachable extends Error {
 }
 
 /**
- * Posts an offer. Once `signal` is aborted the server is hung up on, and ends
- * what it may have opened.
+ * Posts an offer. Not to be aborted: an answer under way would leave a session
+ * behind that nobody knows.
  *
  * @param {URL} url
  * @param {string} sdp
  * @param {string} token '' sends none
- * @param {AbortSignal} [signal]
  * @returns {Promise<WhepSession>} as soon as the session is known
  * @throws {Refused | Unreachable}
  */
-export async function postOffer(url, sdp, token, signal) {
+export async function postOffer(url, sdp, token) {
   const headers = {
     'Content-Type': 'application/sdp',
     ...(token === '' ? {} : { Authorization: `Bearer ${token}` }),
   }
-  const response = await ask(
-    url,
-    { method: 'POST', headers, body: sdp },
-    signal,
-  )
+  const response = await ask(url, { method: 'POST', headers, body: sdp })
   if (response.status !== 201) throw await refusal(response)
   return {
     resource: new URL(response.headers.get('Location') ?? '', response.url),
@@ -130,7 +125,7 @@ async function problemOf(response) {
 /**
  * @param {URL} url
  * @param {RequestInit} request
- * @param {AbortSignal | undefined} signal
+ * @param {AbortSignal} [signal]
  */
 async function ask(url, request, signal) {
   const inTime = AbortSignal.timeout(ANSWER_LIMIT_MS)
