@@ -8,7 +8,12 @@ import type { RunBounds } from './run.ts'
 /** What a run needs of the stream that its RTP outputs go to. */
 export type RunPort = Pick<
   StreamPort,
-  'prepareRun' | 'runStarted' | 'runEnding' | 'runEnded'
+  | 'prepareRun'
+  | 'runStarted'
+  | 'runSaid'
+  | 'runProgressed'
+  | 'runEnding'
+  | 'runEnded'
 >
 
 /** What is supervised, and how. */

@@ -28,8 +28,8 @@ export interface RunOptions {
   readonly bounds: RunBounds
   readonly clock: Clock
   readonly onLine: (line: string) => void
-  /** FFmpeg told how far it is. */
-  readonly onProgress: () => void
+  /** FFmpeg reported its progress. */
+  readonly onProgress: (progress: Progress) => void
   /** It is stale or over a limit, and should be ended. May come again. */
   readonly onTrouble: (reason: string) => void
 }
@@ -119,7 +119,7 @@ export class Run {
       this.#movedMs = this.#options.clock.steadyMs()
     }
     this.#progress = progress
-    this.#options.onProgress()
+    this.#options.onProgress(progress)
   }
 
   #sampleLater(): void {

@@ -200,10 +200,17 @@ export class Supervisor {
         bounds,
         clock: this.#parts.clock,
         onLine: line => {
-          this.#runLog.add(maskSecrets(line))
+          const masked = maskSecrets(line)
+          this.#runLog.add(masked)
+          this.#tell(port => {
+            port.runSaid(masked)
+          })
         },
-        onProgress: () => {
+        onProgress: progress => {
           this.#runLog.endPrelude()
+          this.#tell(port => {
+            port.runProgressed(progress)
+          })
         },
         onTrouble: reason => {
           this.#endRun({ asked: false, reason })

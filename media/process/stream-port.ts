@@ -3,6 +3,7 @@
  * FFmpeg sends to. `LiveStream` in router/ gives it.
  */
 import type { StreamId } from '../../shared/ids.ts'
+import type { Progress } from '../ffmpeg/progress.ts'
 import type { ExternalWebrtc, ManagedWebrtc } from '../ingest/webrtc-config.ts'
 
 /** How a run of FFmpeg ended. */
@@ -24,6 +25,10 @@ export interface StreamPort {
   prepareRun(): Promise<readonly string[]>
   /** FFmpeg was spawned: from here on, silence counts. */
   runStarted(): void
+  /** A line of FFmpeg's stderr, without secrets. */
+  runSaid(line: string): void
+  /** FFmpeg reported its progress, which it does once a second. */
+  runProgressed(progress: Progress): void
   /**
    * An operator's wish ends FFmpeg, which may take until it is killed: from
    * here on, silence does not count. `runEnded` follows.

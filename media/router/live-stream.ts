@@ -113,6 +113,14 @@ export class LiveStream implements ViewerStream, StreamPort {
     if (this.#life) this.#senderStarted(this.#life)
   }
 
+  runSaid(): void {
+    // Read by nobody yet.
+  }
+
+  runProgressed(): void {
+    // Read by nobody yet.
+  }
+
   runEnding(): void {
     this.#life?.monitor.senderStopped()
   }
