@@ -121,8 +121,8 @@ export async function startApp(
       report,
       log: log.with({ part: 'router' }),
       onChange,
-      onRestartNeeded: id => {
-        processes.restartNow(id, 'its worker died')
+      onRestartNeeded: (id, reason) => {
+        processes.restartNow(id, reason)
       },
     })
     opened.push(() => streams.close())

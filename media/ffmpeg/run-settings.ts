@@ -1,4 +1,5 @@
 import type { Log } from '../../shared/log.ts'
+import type { Command } from '../process/command.ts'
 import type { StreamPort } from '../process/stream-port.ts'
 import type { Clock } from '../clock.ts'
 import type { ReconnectPolicy } from './reconnect.ts'
@@ -24,8 +25,7 @@ export interface RunSettings {
   readonly binary: string
   /** PATH to look it up in. */
   readonly searchPath: string
-  /** Arguments, without those that `port` adds. */
-  readonly args: readonly string[]
+  readonly command: Command
   readonly reconnect: ReconnectPolicy
   readonly bounds: RunBounds
 }

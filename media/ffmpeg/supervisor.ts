@@ -1,5 +1,9 @@
 import type { Log } from '../../shared/log.ts'
-import type { RunEnd } from '../process/stream-port.ts'
+import {
+  NO_ARGUMENTS,
+  type RunArguments,
+  type RunEnd,
+} from '../process/stream-port.ts'
 import { resolveBinary } from './binary.ts'
 import { NO_USAGE } from './limits.ts'
 import { maskArguments, maskSecrets } from './mask.ts'
@@ -151,15 +155,15 @@ export class Supervisor {
   }
 
   async #run(): Promise<RunResult> {
-    const { id, args } = this.#settings
+    const { id, command } = this.#settings
     this.#runLog.begin()
     this.#enter({ at: 'starting', asked: false, sinceMs: this.#elapsed() })
-    const outputs = await this.#prepare()
-    if (outputs instanceof Error) return this.#failToStart(outputs)
+    const added = await this.#prepare()
+    if (added instanceof Error) return this.#failToStart(added)
     if (this.#isAsked()) return this.#leave('finished', 0)
 
     const file = await this.#parts.runFiles.begin(id)
-    const run = await this.#spawn([...args, ...outputs], file.env)
+    const run = await this.#spawn(command.args(added), file.env)
     if (run instanceof Error) {
       await file.ended()
       const asked = this.#isAsked()
@@ -178,9 +182,10 @@ export class Supervisor {
     return this.#leave(exitState(exit), this.#elapsed() - startedMs)
   }
 
-  async #prepare(): Promise<readonly string[] | Error> {
+  async #prepare(): Promise<RunArguments | Error> {
+    const { inputs } = this.#settings.command
     try {
-      return (await this.#parts.port?.prepareRun()) ?? []
+      return (await this.#parts.port?.prepareRun(inputs)) ?? NO_ARGUMENTS
     } catch (error) {
       return asError(error)
     }

@@ -1,5 +1,6 @@
-import type { ManagedAudio, ManagedVideo } from './webrtc-config.ts'
+import { audioFilters, videoFilters, type Treatment } from './filter-chain.ts'
 import type { LegPlan } from './leg-plan.ts'
+import type { ManagedAudio, ManagedVideo } from './webrtc-config.ts'
 
 /** The ports of one leg, ours and those that FFmpeg binds. */
 export interface LegPorts {
@@ -17,48 +18,69 @@ export interface LegOutput {
   readonly firstSequence: number
 }
 
+/** How a run treats the frames of a video leg. */
+export interface VideoTreatment extends Treatment {
+  /** All there is of video are pictures such as covers. */
+  readonly noVideo: boolean
+}
+
 const VIDEO_KBIT = { h264: 1_500, vp8: 1_000 } as const
 const AUDIO_KBIT = 96
-/**
- * FFmpeg fills up to a constant frame rate. Of inputs that do not tell theirs,
- * such as what browsers record, it takes the clock's for it: 1000 or 90000.
- */
-const MOST_FPS = 60
+/** So that there is a key frame in every second, at any frame rate. */
+const KEY_FRAME_S = 0.95
+/** Frames from key frame to key frame, were there none by the clock. */
+const MOST_FRAMES = 100_000
 
 /** FFmpeg's arguments for the video leg's output. */
 export function videoOutput(
   video: ManagedVideo,
   output: LegOutput,
+  treatment: VideoTreatment,
 ): readonly string[] {
-  // FFmpeg picks the stream: it may be in any of the inputs.
-  return ['-an', '-sn', '-dn', ...videoCodec(video), ...rtpOutput(output)]
+  return [
+    // FFmpeg picks the stream, which may be in any of the inputs. Where it
+    // finds nothing but pictures such as covers, it must not take one: it then
+    // ends with the words of an input that has no video.
+    ...(treatment.noVideo ? ['-map', '0:V:0'] : ['-an', '-sn', '-dn']),
+    ...videoCodec(video, treatment),
+    ...rtpOutput(output, treatment),
+  ]
 }
 
 /** FFmpeg's arguments for the audio leg's output. */
 export function audioOutput(
   audio: ManagedAudio,
   output: LegOutput,
+  treatment: Treatment,
 ): readonly string[] {
-  return ['-vn', '-sn', '-dn', ...audioCodec(audio), ...rtpOutput(output)]
+  return [
+    ...['-vn', '-sn', '-dn'],
+    ...audioCodec(audio, treatment),
+    ...rtpOutput(output, treatment),
+  ]
 }
 
-function videoCodec(video: ManagedVideo): readonly string[] {
+function videoCodec(
+  video: ManagedVideo,
+  treatment: Treatment,
+): readonly string[] {
   switch (video.codec) {
     case 'h264':
       return [
         ...['-c:v', 'libx264', '-preset', 'veryfast', '-tune', 'zerolatency'],
         // Browsers play no B-frames.
-        ...['-profile:v', 'baseline', '-pix_fmt', 'yuv420p', '-bf', '0'],
-        ...['-sc_threshold', '0'],
-        ...keyFrames(video),
+        ...['-profile:v', 'baseline', '-bf', '0', '-sc_threshold', '0'],
+        // The tune takes the nominal frame rate for the real one.
+        ...['-x264-params', 'force-cfr=0'],
+        ...frames(video, treatment),
         ...bitrate(video.bitrate_kbit ?? VIDEO_KBIT.h264),
       ]
     case 'vp8':
       return [
         ...['-c:v', 'libvpx', '-deadline', 'realtime', '-cpu-used', '8'],
         ...['-lag-in-frames', '0', '-auto-alt-ref', '0'],
-        ...['-error-resilient', '1', '-pix_fmt', 'yuv420p'],
-        ...keyFrames(video),
+        ...['-error-resilient', '1'],
+        ...frames(video, treatment),
         ...bitrate(video.bitrate_kbit ?? VIDEO_KBIT.vp8),
       ]
     case 'copy':
@@ -75,16 +97,17 @@ function videoCodec(video: ManagedVideo): readonly string[] {
 }
 
 /**
- * A key frame a second, since FFmpeg ignores viewers that ask for one: a
- * viewer who joins waits for the next.
+ * The frames as they come, none of them twice. A key frame a second, since
+ * FFmpeg ignores viewers that ask for one: a viewer who joins waits for the
+ * next.
  */
-function keyFrames({ fps }: ManagedVideo): readonly string[] {
-  if (fps !== undefined) {
-    return ['-r', `${fps}`, '-g', `${fps}`, '-keyint_min', `${fps}`]
-  }
+function frames(video: ManagedVideo, treatment: Treatment): readonly string[] {
+  const since = `gte(t,prev_forced_t+${KEY_FRAME_S})`
   return [
-    ...['-fpsmax', `${MOST_FPS}`],
-    ...['-g', '120', '-force_key_frames', 'expr:gte(t,n_forced)'],
+    ...['-vf', videoFilters(video, treatment)],
+    ...['-fps_mode', 'vfr', '-enc_time_base', '1/90000'],
+    ...['-g', `${MOST_FRAMES}`],
+    ...['-force_key_frames', `expr:isnan(prev_forced_t)+${since}`],
   ]
 }
 
@@ -94,15 +117,22 @@ function bitrate(kbit: number): readonly string[] {
   return ['-b:v', rate, '-maxrate', rate, '-bufsize', buffer]
 }
 
-function audioCodec(audio: ManagedAudio): readonly string[] {
+function audioCodec(
+  audio: ManagedAudio,
+  treatment: Treatment,
+): readonly string[] {
   if (audio.codec === 'copy') return ['-c:a', 'copy']
   return [
     ...['-c:a', 'libopus', '-b:a', `${audio.bitrate_kbit ?? AUDIO_KBIT}k`],
     ...['-ac', '2', '-ar', '48000', '-frame_duration', '20'],
+    ...['-af', audioFilters(treatment)],
   ]
 }
 
-function rtpOutput(output: LegOutput): readonly string[] {
+function rtpOutput(
+  output: LegOutput,
+  { startedMs }: Treatment,
+): readonly string[] {
   const { plan, ports, cname, firstSequence } = output
   const query = new URLSearchParams({
     rtcpport: `${ports.rtcp}`,
@@ -114,6 +144,9 @@ function rtpOutput(output: LegOutput): readonly string[] {
     connect: '1',
   })
   return [
+    // The same for all legs: else the reports of one that begins later would
+    // say that it belongs to another time.
+    ...['-start_time_realtime', `${startedMs * 1_000}`],
     ...['-f', 'rtp', '-payload_type', `${plan.payloadType}`],
     ...['-ssrc', `${plan.ssrc}`, '-seq', `${firstSequence}`],
     ...['-cname', cname, `rtp://127.0.0.1:${ports.rtp}?${query.toString()}`],

@@ -1,13 +1,22 @@
 /** What FFmpeg says of its inputs before it starts to work on them. */
 export interface InputFacts {
-  /** Demuxers of the inputs, in their order, such as `rtsp` or `hls`. */
-  readonly formats: readonly string[]
-  /** The video stream that FFmpeg picks; undefined: there is none. */
+  /** The inputs, in their order. */
+  readonly inputs: readonly InputFact[]
+  /** The video stream that FFmpeg picked; undefined: there is none. */
   readonly video?: VideoFacts
   readonly audio?: AudioFacts
 }
 
+export interface InputFact {
+  /** FFmpeg's names of the demuxer, such as `rtsp` or `mov,mp4,m4a`. */
+  readonly format: string
+  /** Seconds; undefined: without end, or not known. */
+  readonly durationS?: number
+}
+
 export interface VideoFacts {
+  /** Which of the inputs it is in. */
+  readonly input: number
   /** FFmpeg's name of the codec, such as `h264` or `hevc`. */
   readonly codec: string
   /** Such as `High 4:2:2`; undefined where FFmpeg names none. */
@@ -15,9 +24,154 @@ export interface VideoFacts {
   /** Such as `yuv420p10le`; undefined where FFmpeg does not know it. */
   readonly pixelFormat?: string
   readonly interlaced: boolean
+  /** It is one picture, such as the cover of an album. */
+  readonly attachedPicture: boolean
 }
 
 export interface AudioFacts {
+  /** Which of the inputs it is in. */
+  readonly input: number
   /** FFmpeg's name of the codec, such as `aac` or `opus`. */
   readonly codec: string
+}
+
+/** `[info] `, which `-loglevel level+info` puts in front. */
+const LEVEL = String.raw`^(?:\[info\] )?`
+const INPUT = new RegExp(`${LEVEL}Input #(\\d+), (.+?), from '`)
+const DURATION = new RegExp(`${LEVEL}  Duration: (\\d+):(\\d+):(\\d+\\.\\d+)`)
+const OUTPUT = new RegExp(`${LEVEL}Output #\\d+, `)
+const MAPPING = new RegExp(`${LEVEL}Stream mapping:`)
+/** `Stream #0:1[0x101](eng): Audio: aac (LC), 48000 Hz, ...`. */
+const STREAM = new RegExp(
+  `${LEVEL}  Stream #(\\d+:\\d+)(?:\\[0x[0-9a-f]+\\])?(?:\\([^)]*\\))?: (Video|Audio): (.+)$`,
+)
+/** `Stream #0:1 -> #1:0 (aac (native) -> opus (libopus))`. */
+const MAPPED = new RegExp(`${LEVEL}  Stream #(\\d+:\\d+) -> #\\d+:\\d+ `)
+const FIELD_ORDER = /\b(?:top|bottom) (?:coded )?first\b/
+
+type Stream =
+  | { readonly kind: 'video'; readonly facts: VideoFacts }
+  | { readonly kind: 'audio'; readonly facts: AudioFacts }
+
+/**
+ * Reads FFmpeg's lines, from the start of a run. The words are the same in
+ * FFmpeg 5.1, 6.1 and 7.1.
+ */
+export class InputFactsReader {
+  #part: 'input' | 'mapping' | 'output' | undefined
+  readonly #inputs: { format: string; durationS?: number }[] = []
+  readonly #streams = new Map<string, Stream>()
+  #video: VideoFacts | undefined
+  #audio: AudioFacts | undefined
+
+  /** Takes a line. True: it told something new of what FFmpeg picked. */
+  take(line: string): boolean {
+    if (this.#enter(line)) return false
+    switch (this.#part) {
+      case 'input':
+        this.#takeInput(line)
+        return false
+      case 'mapping':
+        return this.#takeMapping(line)
+      case 'output':
+        return this.#takeOutput(line)
+      case undefined:
+        return false
+    }
+  }
+
+  /** What is known so far; undefined before FFmpeg has picked its streams. */
+  get facts(): InputFacts | undefined {
+    const video = this.#video
+    const audio = this.#audio
+    if (video === undefined && audio === undefined) return undefined
+    return {
+      inputs: this.#inputs,
+      ...(video && { video }),
+      ...(audio && { audio }),
+    }
+  }
+
+  /** Whether the line begins a part of what FFmpeg says. */
+  #enter(line: string): boolean {
+    const format = INPUT.exec(line)?.[2]
+    if (format !== undefined) {
+      this.#part = 'input'
+      this.#inputs.push({ format })
+    } else if (MAPPING.test(line)) {
+      this.#part = 'mapping'
+    } else if (OUTPUT.test(line)) {
+      this.#part = 'output'
+    } else {
+      return false
+    }
+    return true
+  }
+
+  #takeInput(line: string): void {
+    const duration = DURATION.exec(line)
+    const input = this.#inputs.at(-1)
+    if (duration && input) {
+      const [hours = 0, minutes = 0, seconds = 0] = duration
+        .slice(1)
+        .map(Number)
+      const durationS = (hours * 60 + minutes) * 60 + seconds
+      // What FLV says of a live stream.
+      if (durationS > 0) input.durationS = durationS
+    }
+    const stream = STREAM.exec(line)
+    if (!stream) return
+    const [, id = '', kind, text = ''] = stream
+    this.#streams.set(
+      id,
+      kind === 'Video'
+        ? { kind: 'video', facts: videoFacts(id, text) }
+        : {
+            kind: 'audio',
+            facts: { input: inputOf(id), codec: codecOf(text) },
+          },
+    )
+  }
+
+  #takeMapping(line: string): boolean {
+    const id = MAPPED.exec(line)?.[1]
+    const stream = id === undefined ? undefined : this.#streams.get(id)
+    // The legs come after the outputs of the process.
+    if (stream?.kind === 'video') this.#video = stream.facts
+    if (stream?.kind === 'audio') this.#audio = stream.facts
+    return stream !== undefined
+  }
+
+  /** Of some inputs, only the first decoded picture shows the field order. */
+  #takeOutput(line: string): boolean {
+    const [, , kind, text = ''] = STREAM.exec(line) ?? []
+    if (kind !== 'Video' || !this.#video || this.#video.interlaced) return false
+    if (!FIELD_ORDER.test(text)) return false
+    this.#video = { ...this.#video, interlaced: true }
+    return true
+  }
+}
+
+function inputOf(id: string): number {
+  return Number.parseInt(id, 10)
+}
+
+function codecOf(text: string): string {
+  return /^\w+/.exec(text)?.[0] ?? ''
+}
+
+/** `h264 (High) (avc1 / 0x31637661), yuv420p(tv, top first), 720x576 ...`. */
+function videoFacts(id: string, text: string): VideoFacts {
+  // At the commas that are not in brackets.
+  const [codec = '', pixels = ''] = text.split(/, (?![^([]*[)\]])/)
+  const profile = /^\w+(?: \(lib[^)]*\))? \(([^)/[]+)\)/.exec(codec)?.[1]
+  const pixelFormat = /^\w+/.exec(pixels)?.[0]
+  return {
+    input: inputOf(id),
+    codec: codecOf(codec),
+    ...(profile !== undefined && { profile }),
+    ...(pixelFormat !== undefined && pixelFormat !== 'none' && { pixelFormat }),
+    interlaced: FIELD_ORDER.test(pixels),
+    attachedPicture: text.includes('(attached pic)'),
+  }
 }

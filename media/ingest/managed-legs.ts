@@ -6,6 +6,8 @@ import type { MediaWorker } from '../engine/media-worker.ts'
 import type { PortPool } from '../engine/port-pool.ts'
 import { failureCauses } from './failure-cause.ts'
 import { audioOutput, videoOutput } from './ffmpeg-output.ts'
+import type { InputFacts } from './input-facts.ts'
+import type { RunInputs } from './input-plan.ts'
 import { LegInbox } from './leg-inbox.ts'
 import type { LegSet } from './leg.ts'
 import type { LegPlan } from './leg-plan.ts'
@@ -15,8 +17,10 @@ import type { ManagedLeg } from './managed-leg.ts'
 import { ManagedVideoLeg } from './managed-video-leg.ts'
 import type { Relay } from './relayed-leg.ts'
 import { continuityOf } from './rtp-continuity.ts'
+import { RunFitting } from './run-fitting.ts'
 import { takeSenderPorts, type SenderPorts } from './sender-ports.ts'
 import type { ManagedWebrtc } from './webrtc-config.ts'
+import type { RunArguments } from '../process/stream-port.ts'
 
 export interface ManagedLegsOptions {
   readonly config: ManagedWebrtc
@@ -33,11 +37,23 @@ export interface ManagedLegsOptions {
 export class ManagedLegs implements LegSet {
   readonly #options: ManagedLegsOptions
   readonly #senders = new Map<MediaKind, SenderPorts>()
+  readonly #fitting: RunFitting
   #audioRelay: Relay | undefined
   #legs: readonly ManagedLeg[] = []
 
   constructor(options: ManagedLegsOptions) {
     this.#options = options
+    this.#fitting = new RunFitting(options.config)
+  }
+
+  /** What FFmpeg said of its inputs last; undefined before it did. */
+  get facts(): InputFacts | undefined {
+    return this.#fitting.facts
+  }
+
+  /** Whether the inputs have an end, at which FFmpeg ends well. */
+  get inputsEnd(): boolean {
+    return this.#fitting.ends
   }
 
   async open(
@@ -74,18 +90,33 @@ export class ManagedLegs implements LegSet {
   }
 
   /**
-   * FFmpeg's arguments for its next run.
+   * FFmpeg's arguments for its next run, which reads `inputs`.
    * @throws {EngineError} when the worker does not answer
    */
-  async outputs(signal: AbortSignal): Promise<readonly string[]> {
+  async nextRun(
+    inputs: RunInputs | undefined,
+    signal: AbortSignal,
+  ): Promise<RunArguments> {
     const { video, audio } = this.#options.config
     const asked = Promise.all(this.#legs.map(leg => leg.nextRun()))
     const runs = await bounded('count packets', asked, signal, () => undefined)
-    return runs.flatMap(run =>
-      run.plan.kind === 'video'
-        ? videoOutput(video, run)
-        : audioOutput(audio, run),
-    )
+    const inputOptions = await this.#fitting.begin(inputs, Date.now())
+    const outputs = runs.flatMap(run => {
+      const { kind } = run.plan
+      const treatment = this.#fitting.treatmentOf(kind)
+      return kind === 'video'
+        ? videoOutput(video, run, treatment)
+        : audioOutput(audio, run, treatment)
+    })
+    return { inputOptions, outputs }
+  }
+
+  /**
+   * Takes a line of FFmpeg. True: its arguments do not fit its inputs, and
+   * those of the next run will.
+   */
+  heard(line: string): boolean {
+    return this.#fitting.heard(line)
   }
 
   /** Why FFmpeg ended, for each leg, from its last lines. */

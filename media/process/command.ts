@@ -1,6 +1,8 @@
 import { PROGRESS_OPTIONS } from '../ffmpeg/run.ts'
+import type { RunInputs } from '../ingest/input-plan.ts'
 import type { InputConfig, ProcessConfig } from './config.ts'
 import { fillPlaceholders } from './placeholders.ts'
+import type { RunArguments } from './stream-port.ts'
 
 /** What of a configuration FFmpeg is started with, placeholders filled. */
 export interface ResolvedConfig {
@@ -39,17 +41,34 @@ export function resolveConfig(config: ProcessConfig): ResolvedConfig {
  */
 const DEFAULT_OPTIONS = ['-hide_banner', '-loglevel', 'level+info'] as const
 
-/**
- * The arguments of FFmpeg in upstream's order: options, then the options and
- * address of each input, then of each output. The RTP outputs come behind.
- */
-export function commandOf(config: ProcessConfig): readonly string[] {
+/** How FFmpeg is started for a process. */
+export interface Command {
+  readonly inputs: RunInputs
+  /**
+   * The arguments in upstream's order: options, then the options and address
+   * of each input, then of each output. What the stream adds to an input comes
+   * before the user's options, so that they can say otherwise; its outputs
+   * come last.
+   */
+  args(added: RunArguments): readonly string[]
+}
+
+/** The command of a process. */
+export function commandOf(config: ProcessConfig): Command {
   const { options, input, output } = resolveConfig(config)
-  return [
-    ...DEFAULT_OPTIONS,
-    ...options,
-    ...PROGRESS_OPTIONS,
-    ...input.flatMap(io => [...io.options, '-i', io.address]),
-    ...output.flatMap(io => [...io.options, io.address]),
-  ]
+  return {
+    inputs: { inputs: input, shared: output.length > 0 },
+    args: ({ inputOptions, outputs }) => [
+      ...DEFAULT_OPTIONS,
+      ...options,
+      ...PROGRESS_OPTIONS,
+      ...input.flatMap((io, index) => [
+        ...(inputOptions[index] ?? []),
+        ...io.options,
+        ...['-i', io.address],
+      ]),
+      ...output.flatMap(io => [...io.options, io.address]),
+      ...outputs,
+    ],
+  }
 }

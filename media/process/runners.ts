@@ -46,7 +46,7 @@ export function createRunner(
       id,
       binary: parts.ffmpegBinary,
       searchPath: parts.searchPath,
-      args: commandOf(config),
+      command: commandOf(config),
       reconnect,
       bounds: {
         staleTimeoutMs: config.stale_timeout_seconds * 1000,

@@ -4,6 +4,7 @@
  */
 import type { StreamId } from '../../shared/ids.ts'
 import type { Progress } from '../ffmpeg/progress.ts'
+import type { RunInputs } from '../ingest/input-plan.ts'
 import type { ExternalWebrtc, ManagedWebrtc } from '../ingest/webrtc-config.ts'
 
 /** How a run of FFmpeg ended. */
@@ -16,13 +17,25 @@ export interface RunEnd {
   readonly log: readonly string[]
 }
 
+/** What a stream adds to the arguments of a run of FFmpeg. */
+export interface RunArguments {
+  /** For each input, to come before its own options. */
+  readonly inputOptions: readonly (readonly string[])[]
+  /** The RTP outputs, to come last. */
+  readonly outputs: readonly string[]
+}
+
+/** What a process without a stream adds. */
+export const NO_ARGUMENTS: RunArguments = { inputOptions: [], outputs: [] }
+
 export interface StreamPort {
   /**
    * Makes sure that the legs are there, and gives the FFmpeg arguments of
-   * the RTP outputs of the next run (sequence numbers go on from the last).
-   * Where it rejects, the legs that could not be made are counted as failed.
+   * the next run (sequence numbers go on from the last). Where it rejects, the
+   * legs that could not be made are counted as failed.
+   * @param inputs what FFmpeg is going to read; absent: nothing is known of it
    */
-  prepareRun(): Promise<readonly string[]>
+  prepareRun(inputs?: RunInputs): Promise<RunArguments>
   /** FFmpeg was spawned: from here on, silence counts. */
   runStarted(): void
   /** A line of FFmpeg's stderr, without secrets. */

@@ -9,7 +9,12 @@ import { planLegs, type LegPlan } from '../ingest/leg-plan.ts'
 import type { LegFailure } from '../ingest/leg-watch.ts'
 import { ManagedLegs } from '../ingest/managed-legs.ts'
 import type { ExternalWebrtc, ManagedWebrtc } from '../ingest/webrtc-config.ts'
-import type { RunEnd, StreamPort } from '../process/stream-port.ts'
+import type { RunInputs } from '../ingest/input-plan.ts'
+import type {
+  RunArguments,
+  RunEnd,
+  StreamPort,
+} from '../process/stream-port.ts'
 import type { Source } from './source.ts'
 import type { StreamStatus } from './status.ts'
 import { streamError } from './stream-error.ts'
@@ -35,10 +40,11 @@ export interface LiveStreamOptions {
   /** Called when something that a snapshot or a list shows has changed. */
   readonly onChange: () => void
   /**
-   * The legs were lost with their worker: the sender must be ended and
-   * started again at once, which is nobody's failure.
+   * The sender must be ended and started again at once, which is no failure:
+   * the legs were lost with their worker, or it reads its inputs in a way that
+   * does not fit them.
    */
-  readonly onRestartNeeded: () => void
+  readonly onRestartNeeded: (reason: string) => void
   /** Called when it was removed for good. */
   readonly onRemoved: () => void
 }
@@ -58,6 +64,8 @@ export class LiveStream implements ViewerStream, StreamPort {
   #life: Life | undefined
   /** The sender's end that follows is not its own: its worker went. */
   #sourceLost = false
+  /** The sender's end that follows makes room for one that fits better. */
+  #refitting = false
   #removed = false
 
   constructor(options: LiveStreamOptions) {
@@ -95,7 +103,7 @@ export class LiveStream implements ViewerStream, StreamPort {
     )
   }
 
-  async prepareRun(): Promise<readonly string[]> {
+  async prepareRun(inputs?: RunInputs): Promise<RunArguments> {
     const life = this.#liveOn()
     const { legs } = life
     if (legs instanceof ExternalLegs) {
@@ -105,7 +113,7 @@ export class LiveStream implements ViewerStream, StreamPort {
     return this.#orFailed(life, async () => {
       if (!(await legs.sendersReady())) this.#closeSource(life, 'stream-ended')
       await life.openSource(signal)
-      return legs.outputs(signal)
+      return legs.nextRun(inputs, signal)
     })
   }
 
@@ -113,8 +121,11 @@ export class LiveStream implements ViewerStream, StreamPort {
     if (this.#life) this.#senderStarted(this.#life)
   }
 
-  runSaid(): void {
-    // Read by nobody yet.
+  runSaid(line: string): void {
+    const legs = this.#life?.legs
+    if (!(legs instanceof ManagedLegs) || !legs.heard(line)) return
+    this.#refitting = true
+    this.#options.onRestartNeeded('its arguments do not fit its input')
   }
 
   runProgressed(): void {
@@ -122,15 +133,21 @@ export class LiveStream implements ViewerStream, StreamPort {
   }
 
   runEnding(): void {
-    this.#life?.monitor.senderStopped()
+    // Else its legs start, or are live, as before.
+    if (!this.#refitting) this.#life?.monitor.senderStopped()
   }
 
   runEnded(end: RunEnd): void {
     const life = this.#life
     if (life === undefined) return
     life.sending = false
-    if (end.asked || this.#sourceLost) life.monitor.senderStopped()
-    else life.monitor.senderFailed(causesOf(life, end))
+    if (this.#refitting && end.asked) {
+      // The next run follows at once.
+    } else if (end.asked || this.#sourceLost || endedWell(life, end)) {
+      life.monitor.senderStopped()
+    } else {
+      life.monitor.senderFailed(causesOf(life, end))
+    }
     this.#options.onChange()
   }
 
@@ -195,6 +212,7 @@ export class LiveStream implements ViewerStream, StreamPort {
       )
     }
     this.#sourceLost = false
+    this.#refitting = false
     this.#life ??= this.#start()
     return this.#life
   }
@@ -272,7 +290,7 @@ export class LiveStream implements ViewerStream, StreamPort {
     // Else it was closed by our own shutdown.
     if (!died) return
     this.#log.warn('stream lost its worker')
-    this.#options.onRestartNeeded()
+    this.#options.onRestartNeeded('its worker died')
   }
 
   #onLegEdge(kind: MediaKind, edge: 'live' | 'failed'): void {
@@ -304,6 +322,11 @@ function givenPorts(
     const { port, rtcp_port: rtcpPort } = config[kind]
     return [port, rtcpPort]
   })
+}
+
+/** Whether a file has come to its end, which is no failure. */
+function endedWell({ legs }: Life, { code }: RunEnd): boolean {
+  return code === 0 && legs instanceof ManagedLegs && legs.inputsEnd
 }
 
 function causesOf(

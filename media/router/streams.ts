@@ -18,10 +18,10 @@ export interface StreamsOptions {
   /** Called when something that a snapshot or a list shows has changed. */
   readonly onChange: () => void
   /**
-   * The stream's legs were lost with their worker: its FFmpeg must be ended
-   * and started again at once, which is nobody's failure.
+   * The stream's FFmpeg must be ended and started again at once, which is no
+   * failure.
    */
-  readonly onRestartNeeded: (id: StreamId) => void
+  readonly onRestartNeeded: (id: StreamId, reason: string) => void
 }
 
 /** The registered streams. */
@@ -46,8 +46,8 @@ export class Streams implements ViewerStreams, StreamRegistry {
       ...this.#options,
       id,
       config,
-      onRestartNeeded: () => {
-        onRestartNeeded(id)
+      onRestartNeeded: reason => {
+        onRestartNeeded(id, reason)
       },
       onRemoved: () => {
         this.#streams.delete(id)

@@ -171,7 +171,7 @@ await t.test('a picture that the encoder refuses', async t => {
 
 await t.test('a port of FFmpeg that another program takes', async t => {
   const { stack, stream, failures, run } = await startStream(t, 22_340)
-  const outputs = await stream.prepareRun()
+  const { outputs } = await stream.prepareRun()
   const port = Number(/localrtpport=(\d+)/.exec(outputs.join(' '))?.[1])
   const thief = createSocket('udp4')
   t.teardown(() => {

@@ -19,14 +19,21 @@ t.test('the arguments are in the order of upstream', t => {
     },
     RULES,
   )
-  t.same(commandOf(config), [
+  const { inputs, args } = commandOf(config)
+  t.match(inputs, { inputs: [{ address: 'rtsp://hall/v' }, {}], shared: true })
+  const added = {
+    inputOptions: [['-reinit_filter:v', '0']],
+    outputs: ['-f', 'rtp', 'rtp://127.0.0.1:1'],
+  }
+  t.same(args(added), [
     ...['-hide_banner', '-loglevel', 'level+info'],
     ...['-loglevel', 'debug', '-metadata', 'title=cam'],
     ...['-nostdin', '-nostats', '-stats_period', '1'],
     ...['-progress', 'pipe:3'],
-    ...['-re', '-i', 'rtsp://hall/v'],
+    ...['-reinit_filter:v', '0', '-re', '-i', 'rtsp://hall/v'],
     ...['-f', 'lavfi', '-i', 'sine'],
     ...['-c', 'copy', 'o.ts'],
+    ...['-f', 'rtp', 'rtp://127.0.0.1:1'],
   ])
   t.end()
 })
