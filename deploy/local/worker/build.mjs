@@ -36,6 +36,14 @@ export const FIXES = [
     why: 'Debian 12 has Meson 1.0.1, which builds it as well',
   },
   {
+    file: 'deps/libwebrtc/meson.build',
+    from: "flatbuffers_dep'),\n  ],",
+    to: "flatbuffers_dep'),\n    flatbuffers_generator_dep,\n  ],",
+    why:
+      'its sources include headers that flatc generates. Without the ' +
+      'dependency they are compiled while flatc still writes those headers',
+  },
+  {
     file: 'src/RTC/DtlsTransport.cpp',
     from: '(operationType == BIO_CB_RETURN)',
     to: '(operationType & BIO_CB_RETURN)',
