@@ -1,5 +1,5 @@
-import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { readdir, readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import {
   buildWorker,
@@ -9,21 +9,11 @@ import {
 import { findPlace, type Place } from '../../local/worker/place.mjs'
 import { recordedContext } from './fixtures/context.ts'
 import { fakeProgram } from './fixtures/fake-program.ts'
-
-/** Sources of a worker in which all that is to be fixed is there once. */
-async function fakeSources(t: Test): Promise<string> {
-  const folder = t.testdir({ sources: { worker: {} } })
-  for (const { file, from } of FIXES) {
-    const path = join(folder, 'sources', 'worker', file)
-    await mkdir(dirname(path), { recursive: true })
-    await writeFile(path, `before\n${from}\nafter\n`)
-  }
-  return join(folder, 'sources')
-}
+import { fakeWorkerSources } from './fixtures/worker-sources.ts'
 
 /** Programs in the place of Meson and Ninja, and a cache of its own. */
 async function scene(t: Test, ninja: string) {
-  const sources = await fakeSources(t)
+  const sources = await fakeWorkerSources(t.testdir({}))
   const bin = join(t.testdirName, 'bin')
   await fakeProgram(bin, 'meson', 'echo "$@" >meson-args; mkdir out')
   await fakeProgram(bin, 'ninja', ninja)
@@ -59,7 +49,7 @@ t.test(
 )
 
 t.test('sources without the line to fix are not built', async t => {
-  const sources = await fakeSources(t)
+  const sources = await fakeWorkerSources(t.testdir({}))
   const file = 'src/RTC/DtlsTransport.cpp'
   await writeFile(join(sources, 'worker', file), 'a new version\n')
 
