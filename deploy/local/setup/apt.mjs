@@ -7,6 +7,8 @@ const LOCK_TIMEOUT_S = 900
 const LOCK_RETRY_MS = 2000
 /** A line of apt-get's Status-Fd: kind, package or number, percent, text. */
 const STATUS = /^(?:dl|pm)status:[^:]*:([\d.]+):(.*)$/
+/** What apt-get says whatever it does. */
+const NOISE = /^(?:Reading package lists|Building dependency|Reading state)/
 const LOCKED = /Could not get lock|Unable to lock directory/
 /** What apt-get says where an earlier one was ended in the middle. */
 const CUT_SHORT = /dpkg --configure -a|--fix-broken|needs to be reinstalled/
@@ -108,6 +110,8 @@ export class Apt {
     })
     this.#signal?.removeEventListener('abort', ending)
     if (code === 0) return undefined
-    return tail.filter(line => !STATUS.test(line)).join('\n')
+    return tail
+      .filter(line => !STATUS.test(line) && !NOISE.test(line))
+      .join('\n')
   }
 }

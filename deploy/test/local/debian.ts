@@ -142,7 +142,8 @@ t.test(
   async t => {
     const script = `case "$*" in
       *update) ;;
-      *libuv1-dev*) echo "E: Unable to locate package libuv1-dev"; exit 100;;
+      *libuv1-dev*) echo "Reading package lists..."
+        echo "E: Unable to locate package libuv1-dev"; exit 100;;
     esac`
     const { context, calls, root } = await fakeAptGet(t, script)
     t.match(
