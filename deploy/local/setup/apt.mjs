@@ -101,6 +101,7 @@ export class Apt {
     const { code, tail } = await this.#step.run(program, rest, {
       // dpkg that ends in the middle is worse than one that goes on.
       gently: true,
+      tied: false,
       onLine: line => {
         const [, percent, what] = STATUS.exec(line) ?? []
         if (what)

@@ -4,7 +4,7 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import { setTimeout as delay } from 'node:timers/promises'
-import { tied } from '../run/death-signal.mjs'
+import { tiedGroup } from '../run/death-signal.mjs'
 import { findProgram } from './checkout.mjs'
 import { SetupError } from './setup-error.mjs'
 
@@ -24,8 +24,10 @@ const DRAIN_MS = 500
  * @property {NodeJS.ProcessEnv} [env]
  * @property {(line: string) => void} [onLine] called for each line printed
  * @property {AbortSignal | undefined} [signal] ends the program
- * @property {boolean} [gently] is asked to end by SIGINT, with all the time that
- *   it takes, and goes on if this process is killed
+ * @property {boolean} [gently] the signal is passed on as SIGINT, and the program
+ *   has all the time that it takes
+ * @property {boolean} [tied] the program, and what it started, is killed if this
+ *   process is
  *
  * @typedef {object} Outcome
  * @property {number | null} code exit code, null if a signal ended it
@@ -34,9 +36,8 @@ const DRAIN_MS = 500
 
 /**
  * Runs a program to its end, with nothing to read. It leads a process group of
- * its own, so that what it started ends with it, and it ends if this process is
- * killed. Rejects if it cannot be started, or with the signal's reason once
- * that has ended it.
+ * its own, so that what it started ends with it. Rejects if it cannot be
+ * started, or with the signal's reason once that has ended it.
  *
  * @param {string} program
  * @param {readonly string[]} args
@@ -44,7 +45,7 @@ const DRAIN_MS = 500
  * @returns {Promise<Outcome>}
  */
 export async function run(program, args, options = {}) {
-  const { onLine, signal, gently = false, ...spawnOptions } = options
+  const { onLine, signal, gently, tied, ...spawnOptions } = options
   signal?.throwIfAborted()
   const isPath = program.includes('/')
   if (!isPath && !findProgram(program, options.env ?? process.env)) {
@@ -52,7 +53,7 @@ export async function run(program, args, options = {}) {
   }
   /** @type {import('../run/death-signal.mjs').Command} */
   const command = [program, ...args]
-  const [first, ...rest] = gently ? command : tied(command)
+  const [first, ...rest] = tied ? tiedGroup(command) : command
   const child = spawn(first, rest, {
     ...spawnOptions,
     detached: true,

@@ -17,7 +17,8 @@ import { SetupError } from './setup-error.mjs'
  * @typedef {object} Step what its work uses
  * @property {(text: string) => void} progress says how far it is
  * @property {(program: string, args: readonly string[],
- *   options?: CommandOptions) => Promise<Outcome>} run like `run`, into the log
+ *   options?: CommandOptions) => Promise<Outcome>} run like `run`, into
+ *   the log, and tied to this process
  */
 
 /**
@@ -37,7 +38,12 @@ export async function step(plan, { env, report, signal }, work) {
       work({
         progress,
         run: (program, args, options) =>
-          runInto(log, program, args, { env, signal, ...options }),
+          runInto(log, program, args, {
+            env,
+            signal,
+            tied: true,
+            ...options,
+          }),
       }),
     )
   } catch (cause) {
