@@ -165,7 +165,7 @@ for (const [name, frame, expected] of MALFORMED) {
 t.test('decodeSourceFrame() refuses text that is no JSON or too long', t => {
   t.throws(() => decodeSourceFrame('{'), /not JSON/)
   const long = ' '.repeat(MAX_FRAME_BYTES + 1)
-  t.throws(() => decodeSourceFrame(long), /limit is 1048576/)
+  t.throws(() => decodeSourceFrame(long), /limit is 1310720/)
   t.end()
 })
 

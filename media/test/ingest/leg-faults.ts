@@ -19,7 +19,7 @@ async function startStream(t: Test, firstPort: number) {
   const stack = await startMediaStack(firstPort, {
     ports: 20,
     legTimeoutMs: LEG_TIMEOUT_MS,
-    startGraceMs: 2_000,
+    legStartTimeoutMs: 2_000,
   })
   t.teardown(() => stack.close())
   const stream = stack.streams.add(streamId('cam'), managedConfig())
