@@ -8,7 +8,7 @@ import {
   type ValueMap,
   type ValueMappingResult,
 } from '@grafana/grafana-foundation-sdk/dashboard'
-import type { DegradedReason } from '../../shared/degraded.ts'
+import { DEGRADED_REASONS, type DegradedReason } from '../../shared/degraded.ts'
 import type { Row } from './layout.ts'
 import { instantQuery, stat, table, tableQuery, thresholds } from './panels.ts'
 import type { RunbookLink } from './runbook.ts'
@@ -24,16 +24,16 @@ interface Problem {
 const firing = (alert: string) =>
   `ALERTS{alertname="${alert}",alertstate="firing",core="$core"}`
 
-/** What viewers notice of each reason, worst first as in the closed list. */
+/** What the first line says of each reason. */
 const DEGRADED = {
   'worker-frozen': { says: 'A media worker hangs', color: 'red' },
   'leg-failed': { says: 'A stream lacks picture or sound', color: 'red' },
   codec: { says: 'A copied input is of a wrong codec', color: 'red' },
   'payload-type': { says: 'RTP of a wrong payload type', color: 'red' },
+  slow: { says: 'A stream is slower than real time', color: 'red' },
   'no-key-frames': { says: 'A stream has no key frames', color: 'red' },
   timestamps: { says: 'Timestamps of a stream run wild', color: 'red' },
   'standing-picture': { says: 'The picture of a stream stands', color: 'red' },
-  slow: { says: 'A stream is slower than real time', color: 'red' },
   fast: { says: 'A stream is faster than real time', color: 'red' },
   'b-frames': { says: 'A stream has B-frames', color: 'red' },
   'pixel-format': {
@@ -77,8 +77,8 @@ const PROBLEMS: readonly Problem[] = [
     color: 'red',
     when: firing('WebRTCFFmpegLegFailure'),
   },
-  ...Object.entries(DEGRADED).map(([reason, problem]) => ({
-    ...problem,
+  ...DEGRADED_REASONS.map(reason => ({
+    ...DEGRADED[reason],
     when: degradedStreams(`,reason="${reason}"`),
   })),
   {
