@@ -109,6 +109,7 @@ export async function startApp(
         },
         iceConsentTimeoutS: config.iceConsentTimeoutS,
         legTimeoutMs: config.legTimeoutMs,
+        legStartTimeoutMs: config.legStartTimeoutMs,
       },
       report,
       log: log.with({ part: 'router' }),
@@ -185,11 +186,12 @@ export async function startApp(
 function viewOf(engine: Engine, streams: Streams, sessions: Sessions): View {
   const peers = sessions.countByStream()
   return {
-    streams: streams.all.map(({ id, running, status }) => ({
+    streams: streams.all.map(({ id, running, degradedReason: reason }) => ({
       id,
       running,
       peers: peers.get(id) ?? 0,
-      degraded: status.degraded,
+      degraded: reason !== undefined,
+      ...(reason && { degraded_reason: reason }),
     })),
     udpPorts: engine.udpPorts.counts(),
   }
