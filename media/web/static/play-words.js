@@ -192,7 +192,7 @@ function isToCome(leg) {
  *
  * @template {string} State
  * @param {{ state: State, words: string }} shown
- * @param {import('./status-poll.js').ServerStatus | undefined} status
+ * @param {{ degraded: boolean, degraded_reason?: string } | undefined} status
  * @returns {{ state: State | 'degraded', words: string }}
  */
 export function withFault({ state, words }, status) {
