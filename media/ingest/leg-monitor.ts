@@ -16,6 +16,8 @@ export interface LegView {
   readonly plan: LegPlan
   readonly state: LegWatch['state']
   readonly cause: LegFailure | undefined
+  /** The cause in words, where it has words of its own. */
+  readonly detail: string | undefined
   readonly packets: number
   readonly silentMs: number | undefined
   readonly lacksKeyFrames: boolean
@@ -80,10 +82,14 @@ export class LegMonitor {
     for (const { watch } of this.#legs) watch.senderStopped()
   }
 
-  /** Nobody wanted it; each leg has its cause. */
-  senderFailed(causes: ReadonlyMap<MediaKind, LegFailure>): void {
+  /** Nobody wanted it; each leg has its cause, some in words of their own. */
+  senderFailed(
+    causes: ReadonlyMap<MediaKind, LegFailure>,
+    details: ReadonlyMap<MediaKind, string> = new Map(),
+  ): void {
     for (const { plan, watch } of this.#legs) {
-      const edge = watch.senderFailed(causes.get(plan.kind) ?? 'exit')
+      const cause = causes.get(plan.kind) ?? 'exit'
+      const edge = watch.senderFailed(cause, details.get(plan.kind))
       if (edge !== undefined) this.#options.onEdge(plan.kind, edge)
     }
   }
@@ -94,6 +100,7 @@ export class LegMonitor {
       plan,
       state: watch.state,
       cause: watch.cause,
+      detail: watch.detail,
       packets: watch.packets,
       silentMs: watch.silentMs(nowMs),
       lacksKeyFrames: plan.kind === 'video' && watch.lacksKeyFrames(nowMs),

@@ -16,13 +16,20 @@ export type LegFailure =
   | 'encoder'
   /** No input has a stream of this kind. */
   | 'no-such-stream'
+  /** What is copied is of a codec that browsers do not play. */
+  | 'codec'
 
 /** All times are in milliseconds of a clock that never goes back. */
 type LegState =
   | { readonly at: 'idle' }
   | { readonly at: 'starting'; readonly sinceMs: number }
   | { readonly at: 'live' }
-  | { readonly at: 'failed'; readonly cause: LegFailure }
+  | {
+      readonly at: 'failed'
+      readonly cause: LegFailure
+      /** The cause in words, where it has words of its own. */
+      readonly detail: string | undefined
+    }
 
 export interface LegLimits {
   /** A live leg without RTP for so long has failed. */
@@ -57,6 +64,10 @@ export class LegWatch {
     return this.#state.at === 'failed' ? this.#state.cause : undefined
   }
 
+  get detail(): string | undefined {
+    return this.#state.at === 'failed' ? this.#state.detail : undefined
+  }
+
   get packets(): number {
     return this.#packets
   }
@@ -84,9 +95,9 @@ export class LegWatch {
   }
 
   /** The sender is gone, or cannot be started, because of `cause`. */
-  senderFailed(cause: LegFailure): LegEdge {
+  senderFailed(cause: LegFailure, detail?: string): LegEdge {
     this.#sender = 'gone'
-    return this.#fail(cause)
+    return this.#fail(cause, detail)
   }
 
   /** So many packets came since the last call. */
@@ -133,12 +144,9 @@ export class LegWatch {
     }
   }
 
-  #fail(cause: LegFailure): LegEdge {
-    if (this.#state.at === 'failed') {
-      this.#state = { at: 'failed', cause }
-      return undefined
-    }
-    this.#state = { at: 'failed', cause }
-    return 'failed'
+  #fail(cause: LegFailure, detail?: string): LegEdge {
+    const hadFailed = this.#state.at === 'failed'
+    this.#state = { at: 'failed', cause, detail }
+    return hadFailed ? undefined : 'failed'
   }
 }

@@ -130,7 +130,7 @@ export class LiveStream implements ViewerStream, StreamPort {
     if (life === undefined) return
     life.sending = false
     if (end.asked || this.#sourceLost) life.monitor.senderStopped()
-    else life.monitor.senderFailed(causesOf(life, end))
+    else this.#senderFailed(life, end)
     this.#options.onChange()
   }
 
@@ -235,6 +235,12 @@ export class LiveStream implements ViewerStream, StreamPort {
     this.#options.onChange()
   }
 
+  #senderFailed({ legs, monitor }: Life, { log }: RunEnd): void {
+    if (legs instanceof ExternalLegs) return
+    const { causes, details } = legs.causesOf(log)
+    monitor.senderFailed(causes, details)
+  }
+
   /**
    * What cannot be started has failed, and is counted as such; unless its
    * worker went meanwhile: then it is being started again.
@@ -304,11 +310,4 @@ function givenPorts(
     const { port, rtcp_port: rtcpPort } = config[kind]
     return [port, rtcpPort]
   })
-}
-
-function causesOf(
-  { legs }: Life,
-  { log }: RunEnd,
-): ReadonlyMap<MediaKind, LegFailure> {
-  return legs instanceof ManagedLegs ? legs.causesOf(log) : new Map()
 }

@@ -70,6 +70,7 @@ const IN_WORDS = {
   worker: 'the media worker failed',
   encoder: 'the encoder failed',
   'no-such-stream': 'the input has no such stream',
+  codec: 'browsers do not play what is copied',
 } as const satisfies Record<LegFailure, string>
 
 function degradedReason({
@@ -77,7 +78,9 @@ function degradedReason({
   workerAnswers,
 }: RunningView): string | undefined {
   if (!workerAnswers) return 'the media worker does not answer'
-  const reasons = legs.flatMap(({ plan, cause, lacksKeyFrames }) => {
+  const reasons = legs.flatMap(({ plan, cause, detail, lacksKeyFrames }) => {
+    // It names the kind itself.
+    if (detail !== undefined) return [detail]
     if (cause !== undefined) return [`${plan.kind}: ${IN_WORDS[cause]}`]
     if (!lacksKeyFrames) return []
     const hint =
