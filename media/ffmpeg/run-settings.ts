@@ -14,6 +14,7 @@ export type RunPort = Pick<
   | 'runProgressed'
   | 'runEnding'
   | 'runEnded'
+  | 'senderOver'
 >
 
 /** What is supervised, and how. */

@@ -148,6 +148,10 @@ export class Supervisor {
     }
     // Now, not when somebody has noticed: a start must start again.
     this.#life = undefined
+    if (isStopped()) return
+    this.#tell(port => {
+      port.senderOver()
+    })
   }
 
   async #run(): Promise<RunResult> {
@@ -171,11 +175,12 @@ export class Supervisor {
     this.#goLive(run)
     if (run.pid !== undefined) await file.started(run.pid)
     const exit = await run.exited
+    const toldToEnd = this.#state.at === 'finishing'
     await file.ended()
     const asked = this.#isAsked()
     this.#log[asked ? 'info' : 'warn']('FFmpeg ended', { ...exit, asked })
     this.#tellEnd({ ...exit, asked })
-    return this.#leave(exitState(exit), this.#elapsed() - startedMs)
+    return this.#leave(exitState(exit, toldToEnd), this.#elapsed() - startedMs)
   }
 
   async #prepare(): Promise<readonly string[] | Error> {

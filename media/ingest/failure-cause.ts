@@ -60,14 +60,14 @@ interface Findings {
 }
 
 /** What each version of FFmpeg says, at the start of the text of an error. */
-const BIND = /^bind failed: /
+const BIND = 'bind failed: '
 const NO_STREAM =
   /^Output file (?:#(\d+) )?does not contain any stream|^Stream map '.*' matches no streams/s
 const UNKNOWN_ENCODER = /^Unknown encoder '(.*)'/s
-const OPEN_ENCODER = /^Error while opening encoder/
+const OPEN_ENCODER = 'Error while opening encoder'
 const ENCODE =
   /^(?:Video|Audio) encoding failed|^Error (?:submitting (?:a|video|audio) frame to the encoder|encoding a frame)/
-const FILTER = /^Error initializing bitstream filter/
+const FILTER = 'Error initializing bitstream filter'
 /** FFmpeg 5.1, behind what it says of the reason. */
 const STREAM_SETUP = /^Error initializing output stream (\d+):\d+ -- (.*)$/s
 const HEADER = /^Could not write header(?: for output file #(\d+))?/
@@ -115,7 +115,7 @@ class FailedRun {
 
   #judge(error: LogLine, at: number): Findings | undefined {
     const { text } = error
-    if (text.startsWith('bind failed: '))
+    if (text.startsWith(BIND))
       return this.#blame('bind', this.#legNamedAfter(at))
     const noStream = NO_STREAM.exec(text)
     if (noStream) return this.#judgeNoStream(error, noStream[1], at)
@@ -124,18 +124,17 @@ class FailedRun {
       const kind = KIND_OF_COMPONENT[encoder]
       return this.#blame('encoder', this.#legOf({ kind, ...clueIn(error) }, at))
     }
-    if (text.startsWith('Error while opening encoder') || ENCODE.test(text)) {
+    if (text.startsWith(OPEN_ENCODER) || ENCODE.test(text)) {
       return this.#blame('encoder', this.#legOf(this.#clue(error, at), at))
     }
-    if (text.startsWith('Error initializing bitstream filter'))
-      return this.#judgeFilter(error, at)
+    if (text.startsWith(FILTER)) return this.#judgeFilter(error, at)
     const [, setUp, why = ''] = STREAM_SETUP.exec(text) ?? []
     const [header, headerOf] = HEADER.exec(text) ?? []
     if (setUp === undefined && header === undefined) return undefined
     const output = numberOf(setUp ?? headerOf) ?? clueIn(error).output
     const kind = this.#kindBefore(at)
     const leg = this.#legOf({ output, kind }, at)
-    if (leg?.copied && !why.startsWith('Error while opening encoder'))
+    if (leg?.copied && !why.startsWith(OPEN_ENCODER))
       return this.#blameCodec(leg, at)
     return this.#blame('encoder', leg)
   }

@@ -77,6 +77,10 @@ export class LiveStream implements ViewerStream, StreamPort {
     return this.#life?.arrived ?? false
   }
 
+  get over(): boolean {
+    return this.#life?.over ?? false
+  }
+
   /** Whether its sender runs: then it is an active stream. */
   get running(): boolean {
     return this.#life?.sending ?? false
@@ -88,6 +92,7 @@ export class LiveStream implements ViewerStream, StreamPort {
       this.id,
       this.#plans,
       life && {
+        over: life.over,
         startedAtMs: life.startedAtMs,
         legs: life.monitor.view(),
         workerAnswers: life.source?.worker.answers ?? true,
@@ -134,6 +139,15 @@ export class LiveStream implements ViewerStream, StreamPort {
     this.#options.onChange()
   }
 
+  senderOver(): void {
+    const life = this.#life
+    if (life === undefined) return
+    life.over = true
+    // What is started again has to bring RTP again.
+    life.arrived = false
+    this.#options.onChange()
+  }
+
   async startExternal(): Promise<void> {
     const life = this.#liveOn()
     await this.#orFailed(life, () => life.openSource(life.timeLimit()))
@@ -176,7 +190,8 @@ export class LiveStream implements ViewerStream, StreamPort {
   /** @throws {StreamError} */
   #playable(): Source {
     if (!this.#life?.arrived) {
-      throw new StreamError('not-live', 'Cannot play the stream: no RTP yet')
+      const why = this.over ? 'its FFmpeg has ended' : 'no RTP yet'
+      throw new StreamError('not-live', `Cannot play the stream: ${why}`)
     }
     const { source } = this.#life
     if (source !== undefined) return source
@@ -196,6 +211,7 @@ export class LiveStream implements ViewerStream, StreamPort {
     }
     this.#sourceLost = false
     this.#life ??= this.#start()
+    this.#life.over = false
     return this.#life
   }
 

@@ -39,6 +39,8 @@ export class StreamLife<Legs extends LegSet> {
   sending = false
   /** RTP has arrived. */
   arrived = false
+  /** The sender is gone and nothing is due to start it again. */
+  over = false
   readonly #options: StreamLifeOptions<Legs>
   readonly #ended = new AbortController()
   /** Shared by all who need it first. */

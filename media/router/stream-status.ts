@@ -7,6 +7,8 @@ import type { LegStatus, StreamStatus } from './status.ts'
 
 /** A stream between its start and its stop. */
 export interface RunningView {
+  /** Its sender is gone and nothing is due to start it again. */
+  readonly over: boolean
   /** Unix milliseconds. */
   readonly startedAtMs: number
   readonly legs: readonly LegView[]
@@ -31,15 +33,17 @@ export function streamStatus(
     }
   }
   const reason = degradedReason(running)
+  const state = stateOf(running)
   return {
     id,
-    state: stateOf(running.legs),
+    state,
     degraded: reason !== undefined,
     ...(reason !== undefined && { degraded_reason: reason }),
     legs: Object.fromEntries(
       running.legs.map(leg => [leg.plan.kind, legStatus(leg)]),
     ),
-    started_at: Math.floor(running.startedAtMs / 1_000),
+    started_at:
+      state === 'stopped' ? null : Math.floor(running.startedAtMs / 1_000),
   }
 }
 
@@ -57,10 +61,11 @@ function legStatus(leg: LegView): LegStatus {
   }
 }
 
-function stateOf(legs: readonly LegView[]): StreamStatus['state'] {
+function stateOf({ legs, over }: RunningView): StreamStatus['state'] {
   if (legs.some(({ state }) => state === 'live')) return 'live'
   if (legs.every(({ state }) => state === 'failed')) return 'failed'
-  return 'starting'
+  // Its inputs came to their end.
+  return over ? 'stopped' : 'starting'
 }
 
 const IN_WORDS = {
