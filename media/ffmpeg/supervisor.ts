@@ -2,7 +2,7 @@ import type { Log } from '../../shared/log.ts'
 import type { RunEnd } from '../process/stream-port.ts'
 import { resolveBinary } from './binary.ts'
 import { NO_USAGE } from './limits.ts'
-import { maskArguments, maskSecrets } from './mask.ts'
+import { maskOf, type Mask } from './mask.ts'
 import { NO_PROGRESS } from './progress.ts'
 import { HEALTHY_MS, reconnectDelayMs } from './reconnect.ts'
 import { RunLog, type ExitState, type Report } from './run-log.ts'
@@ -57,13 +57,16 @@ export class Supervisor {
   readonly #runLog: RunLog
   #state: State
   #life: Life | undefined
+  /** Of the last run, or of what is known before the first. */
+  #mask: Mask
   #command: readonly string[] = []
 
   constructor(settings: RunSettings, parts: SupervisorParts) {
     this.#settings = settings
     this.#parts = parts
     this.#log = parts.log.with({ process: settings.id })
-    this.#runLog = new RunLog(parts.clock)
+    this.#mask = maskOf(settings.args)
+    this.#runLog = new RunLog(parts.clock, line => this.#mask.text(line))
     this.#state = { at: 'finished', sinceMs: parts.clock.steadyMs() }
   }
 
@@ -196,7 +199,8 @@ export class Supervisor {
     env: Readonly<Record<string, string>>,
   ): Promise<Run | Error> {
     const { binary, searchPath, bounds } = this.#settings
-    this.#command = maskArguments(args)
+    this.#mask = maskOf(args)
+    this.#command = this.#mask.args
     try {
       const run = new Run({
         binary: await resolveBinary(binary, searchPath),
@@ -205,10 +209,9 @@ export class Supervisor {
         bounds,
         clock: this.#parts.clock,
         onLine: line => {
-          const masked = maskSecrets(line)
-          this.#runLog.add(masked)
+          this.#runLog.add(line)
           this.#tell(port => {
-            port.runSaid(masked)
+            port.runSaid(line)
           })
         },
         onProgress: progress => {
@@ -262,7 +265,7 @@ export class Supervisor {
   }
 
   #failToStart(error: Error): RunResult {
-    const reason = maskSecrets(error.message)
+    const reason = this.#mask.text(error.message)
     this.#runLog.add(reason)
     this.#log.error('cannot start FFmpeg', { reason })
     return this.#leave('failed', 0)
