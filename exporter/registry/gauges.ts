@@ -2,8 +2,8 @@ import type { GaugeName } from '../../shared/catalogue.ts'
 import type { Snapshot, StreamSnapshot } from '../../shared/frames.ts'
 import { OVERFLOW_STREAM } from '../../shared/ids.ts'
 import { MAX_KNOWN_STREAMS } from '../../shared/limits.ts'
-import { labelsText } from './labels.ts'
 import type { Ledger } from './ledger.ts'
+import { labelsText } from './series.ts'
 
 /** One sample of a gauge family. */
 export interface GaugeSample {
