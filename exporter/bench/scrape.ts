@@ -1,8 +1,8 @@
 /**
- * The cost of a scrape over HTTP on loopback: the same bytes served from memory,
- * the exporter's writer, and prom-client's writer with the same series. Then the
- * memory per series, and prom-client's observe() as the minimum cost of
- * processing observations one by one.
+ * The cost of a scrape over HTTP on loopback: the same bytes served from
+ * memory, the exporter's writer, and prom-client's writer with the same series.
+ * Then the memory per series, and prom-client's observe() as the minimum cost
+ * of processing observations one by one.
  */
 import { once } from 'node:events'
 import { Agent, createServer, request, type IncomingMessage } from 'node:http'
@@ -212,7 +212,7 @@ function measureObserve(): void {
   write(`prom-client observe(): ${median(rounds).toFixed(0)} ns`)
 }
 
-write('a scrape: median in ms, and as a multiple of the time from memory')
+write('a scrape: median ms, and as a multiple of the time from memory')
 write('             size   from memory       exporter    prom-client')
 await compareScrapes(500, 200)
 await compareScrapes(5_000, 60)

@@ -5,8 +5,8 @@
  * Gets: hellos, batches and snapshots of the media process, from feed/.
  * Gives: the eleven families to web/, and its own counts to telemetry.ts.
  *
- * To read it: series.ts and ledger.ts (the data and its reducer), this file (the
- * order of changes), then state-file.ts (what survives a restart).
+ * To read it: series.ts and ledger.ts (the data and its reducer), this file
+ * (the order of changes), then state-file.ts (what survives a restart).
  *
  * **Why prom-client keeps the exporter's own telemetry, but not the eleven
  * families.** Their totals come from another process and survive restarts of

@@ -25,7 +25,7 @@ export type FrameRejection = Exclude<CloseReason, 'replaced'> | 'too_large'
 
 export type Rejection = CellRejection | FrameRejection
 
-/** Every value of `reason` of dragonfork_exporter_observations_rejected_total. */
+/** Every `reason` of dragonfork_exporter_observations_rejected_total. */
 export const REJECTIONS: readonly Rejection[] = [
   ...Object.keys(CLOSE_CODES).filter(isFrameRejection),
   'too_large',

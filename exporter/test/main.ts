@@ -127,7 +127,7 @@ t.test('no counter goes down after kill -9 with a state file', async t => {
       media.sendBatch([
         requests(1, 'cam', total),
         durations(2, 'cam', total),
-        failures(3, 'nobody', total),
+        failures(3, 'unknown', total),
       ])
       if (i % 5 === 0) acked = (await media.next()).seq
       if (i % 7 === 0) neverLess(await counters(), `round ${round}`)

@@ -83,7 +83,8 @@ const BY_STATUS: ReadonlyMap<number, Explanation> = new Map([
 
 const OTHER_STATUS: Explanation = {
   message:
-    'exporter rejected the connection: is CORE_EXPORTER_URL its ingest address?',
+    'exporter rejected the connection: CORE_EXPORTER_URL must be its ingest ' +
+    'address',
   permanent: true,
 }
 

@@ -76,7 +76,7 @@ export class Link {
     if (this.#state.at === 'idle' && !this.#closing) this.#connect()
   }
 
-  /** To be called when something is due. Cheap: plans a turn at most. */
+  /** Call it when something is due. Cheap: plans a turn at most. */
   wake(): void {
     const exchange = exchangeOf(this.#state)
     if (exchange === undefined || exchange.nextTurn !== undefined) return

@@ -1,8 +1,9 @@
 /**
  * The media process's end of the metrics link.
  *
- * Owns: totals per series, their acknowledgement, the WebSocket, the spool file.
- * Gets: observations by `report`, and the present state by `view`.
+ * Owns: totals per series, which of them are acknowledged, the WebSocket, the
+ * spool file.
+ * Gets: observations by `report`, the present state by `view`.
  * Gives: batches and snapshots to the exporter, as shared/frames.ts has them.
  *
  * Calls go one way: Outbox -> Link -> Snapshots and Spool -> Unacked ->

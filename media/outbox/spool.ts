@@ -65,7 +65,7 @@ export class Spool {
     this.watch()
   }
 
-  /** To be called when something becomes dirty. Cheap: plans a check at most. */
+  /** Call it when something becomes dirty. Cheap: plans a check at most. */
   watch(): void {
     if (this.#state !== 'watching' || this.#nextCheck !== undefined) return
     this.#planCheck(CHECK_INTERVAL_MS)

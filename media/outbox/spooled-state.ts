@@ -40,7 +40,7 @@ export function* encodeSpooledState(
 
 /**
  * Reads what the previous media process of `core` left in `path`; undefined if
- * there is no file. An unreadable file is kept aside; only the last one is.
+ * there is no file. An unreadable file is renamed, over an earlier one.
  */
 export async function readSpooledState(
   path: string,
@@ -56,13 +56,13 @@ export async function readSpooledState(
     return spooled
   } catch (error) {
     if (isMissing(error)) return undefined
-    const kept = `${path}.unreadable`
+    const aside = `${path}.unreadable`
     log.error(
-      'cannot read the metrics of the previous media process; file kept aside',
-      { kept, error },
+      'cannot read the metrics of the previous media process; file renamed',
+      { aside, error },
     )
-    await rename(path, kept).catch((cause: unknown) => {
-      log.error('cannot keep the file aside either', { path, error: cause })
+    await rename(path, aside).catch((cause: unknown) => {
+      log.error('cannot rename the unreadable file', { path, error: cause })
     })
     return undefined
   }

@@ -198,10 +198,10 @@ t.test(
       [503, 'too many connections'],
     ] as const) {
       const exporter = await startExporter(t)
-      let asked = 0
+      let attempts = 0
       exporter.script.upgrade = () => {
-        asked += 1
-        return asked < 4 ? status : 101
+        attempts += 1
+        return attempts < 4 ? status : 101
       }
       const { outbox, logged } = startOutbox(t, exporter.url, { clock })
       outbox.report(legFailure('cam'))

@@ -62,7 +62,7 @@ t.test(
         {},
         {
           has: () => {
-            throw new Error('asked')
+            throw new Error('trap')
           },
           get: () => family,
         },
