@@ -5,8 +5,8 @@ import {
 } from '../shared/limits.ts'
 
 /**
- * The limits and timeouts of the exporter process, passed on whole. Those that
- * both ends of the link have to agree on are in shared/limits.ts.
+ * Limits and timeouts of the exporter, passed on whole. Those that both ends of
+ * the link have to agree on are in shared/limits.ts.
  */
 export interface Limits {
   /** WebSockets at once, including those that have not sent a hello. */

@@ -35,7 +35,7 @@ export class Snapshots {
 
   /** Takes the next snapshot to send; undefined if the view throws. */
   take(): Snapshot | undefined {
-    const snapshot = this.retireSeries()
+    const snapshot = this.#readView()
     if (snapshot === undefined) return undefined
     const { streams } = snapshot
     const removed = this.#options.series
@@ -45,8 +45,12 @@ export class Snapshots {
     return { ...snapshot, streams: [...streams, ...removed] }
   }
 
-  /** Retires series by the present view, and returns that as a snapshot. */
-  retireSeries(): Snapshot | undefined {
+  /** Retires series of removed streams; `take` does so too. */
+  retireSeries(): void {
+    this.#readView()
+  }
+
+  #readView(): Snapshot | undefined {
     const { view, series, unacked, clock } = this.#options
     try {
       const { streams: all, udpPorts } = view()
