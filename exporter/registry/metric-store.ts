@@ -36,7 +36,12 @@ import {
 } from '../../shared/limits.ts'
 import type { Clock } from '../clock.ts'
 import type { Limits } from '../limits.ts'
-import { degradedByLabel, gaugeSamples, type GaugeSample } from './gauges.ts'
+import {
+  degradedSamples,
+  gaugeSamples,
+  type DegradedSample,
+  type GaugeSample,
+} from './gauges.ts'
 import type { LedgerEntry } from './ledger-entry.ts'
 import { allStreams, applyEntry, isShown, type Ledger } from './ledger.ts'
 import type { Rejection } from './rejections.ts'
@@ -211,10 +216,10 @@ export class MetricStore {
     }))
   }
 
-  /** How many streams are degraded, by `stream_id`; empty if unknown. */
-  degraded(): ReadonlyMap<string, number> {
+  /** Degraded streams by `stream_id` and reason; none if unknown. */
+  degraded(): readonly DegradedSample[] {
     const snapshot = this.#freshSnapshot()
-    return snapshot ? degradedByLabel(snapshot, this.#ledger) : new Map()
+    return snapshot ? degradedSamples(snapshot, this.#ledger) : []
   }
 
   #gauges(): Partial<Record<GaugeName, readonly GaugeSample[]>> {
