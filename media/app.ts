@@ -8,10 +8,10 @@ import type { Address, SettingsSource } from '../shared/settings.ts'
 import { SETTINGS, type Config } from './config.ts'
 import { Engine } from './engine/engine.ts'
 import { findWorkerBinary } from './engine/worker-binary.ts'
-import { RunFiles } from './ffmpeg/run-files.ts'
 import { parseWebrtcConfig } from './ingest/webrtc-config.ts'
-import { readLeftover } from './outbox/leftover.ts'
-import { Outbox, type View } from './outbox/outbox.ts'
+import { Outbox } from './outbox/outbox.ts'
+import type { View } from './outbox/snapshots.ts'
+import { readSpooledState } from './outbox/spooled-state.ts'
 import type { ConfigRules, ProcessConfig } from './process/config.ts'
 import { readProcessFile } from './process/initial.ts'
 import { Processes } from './process/processes.ts'
@@ -72,25 +72,20 @@ export async function startApp(
       pid: process.pid,
     })
     opened.push(() => store.close())
-    const runFiles = await RunFiles.open(
-      join(config.dbDir, 'ffmpeg-runs'),
-      processLog,
-      process.pid,
-    )
-    // Before the engine looks which ports are free.
-    await runFiles.sweep()
 
     const outboxLog = log.with({ part: 'outbox' })
     const spoolPath = join(config.dbDir, 'outbox.jsonl')
     const outbox: Outbox = new Outbox({
       core: config.core,
       boot: newBoot(),
-      leftover: await readLeftover(spoolPath, config.core, outboxLog),
+      spooled: await readSpooledState(spoolPath, config.core, outboxLog),
       spoolPath,
       url: config.exporterUrl,
       token: config.exporterToken,
-      snapshot: () => viewOf(engine, streams, sessions),
+      view: () => viewOf(engine, streams, sessions),
       log: outboxLog,
+      clock: systemClock,
+      random: Math.random,
     })
     const { report } = outbox
     const onChange = () => {
@@ -117,6 +112,7 @@ export async function startApp(
         },
         iceConsentTimeoutS: config.iceConsentTimeoutS,
         legTimeoutMs: config.legTimeoutMs,
+        legStartTimeoutMs: config.legStartTimeoutMs,
       },
       report,
       log: log.with({ part: 'router' }),
@@ -148,7 +144,6 @@ export async function startApp(
         createRunner(processConfig, port, {
           ffmpegBinary: config.ffmpegBinary,
           searchPath: env['PATH'] ?? '',
-          runFiles,
           clock: systemClock,
           log: processLog,
           random: Math.random,
@@ -163,6 +158,7 @@ export async function startApp(
       sessions,
       streams,
       statuses: () => streams.statuses(),
+      statusOf: id => streams.find(id)?.status,
       adminRouters: [processRoutes({ processes })],
       report,
       clock: systemClock,
@@ -194,11 +190,12 @@ export async function startApp(
 function viewOf(engine: Engine, streams: Streams, sessions: Sessions): View {
   const peers = sessions.countByStream()
   return {
-    streams: streams.all.map(({ id, running, status }) => ({
+    streams: streams.all.map(({ id, running, degradedReason: reason }) => ({
       id,
       running,
       peers: peers.get(id) ?? 0,
-      degraded: status.degraded,
+      degraded: reason !== undefined,
+      ...(reason && { degraded_reason: reason }),
     })),
     udpPorts: engine.udpPorts.counts(),
   }

@@ -1,9 +1,10 @@
 import type { GaugeName } from '../../shared/catalogue.ts'
+import { OTHER_REASON, type ShownReason } from '../../shared/degraded.ts'
 import type { Snapshot, StreamSnapshot } from '../../shared/frames.ts'
 import { OVERFLOW_STREAM } from '../../shared/ids.ts'
 import { MAX_KNOWN_STREAMS } from '../../shared/limits.ts'
-import { labelsText } from './labels.ts'
 import type { Ledger } from './ledger.ts'
+import { labelsText } from './series.ts'
 
 /** One sample of a gauge family. */
 export interface GaugeSample {
@@ -12,8 +13,8 @@ export interface GaugeSample {
 }
 
 /**
- * The samples of the gauge families as `snapshot` has them. Streams without a
- * place of their own share `_overflow`.
+ * The samples of the gauge families in `snapshot`. Streams without a place of
+ * their own share `_overflow`.
  */
 export function gaugeSamples(
   snapshot: Snapshot,
@@ -24,7 +25,7 @@ export function gaugeSamples(
     { text: labelsText([core]), values: [value] },
   ]
   const running = snapshot.streams.filter(stream => stream.running)
-  // A stream that stands still and has no viewers has no sample.
+  // A stopped stream without viewers has no sample.
   const peers = sumByLabel(snapshot, ledger, stream =>
     stream.running || stream.peers > 0 ? stream.peers : undefined,
   )
@@ -39,31 +40,60 @@ export function gaugeSamples(
   }
 }
 
-/** How many streams are degraded, by the `stream_id` that they are shown as. */
-export function degradedByLabel(
-  snapshot: Snapshot,
-  ledger: Ledger,
-): ReadonlyMap<string, number> {
-  return sumByLabel(snapshot, ledger, ({ degraded }) => (degraded ? 1 : 0))
+/** How many streams of one `stream_id` are degraded for one reason. */
+export interface DegradedSample {
+  readonly streamId: string
+  /** Undefined: no stream of this `stream_id` is degraded. */
+  readonly reason?: ShownReason
+  readonly streams: number
 }
 
-/** Adds up what `read` has of the streams that share a `stream_id`. */
+/**
+ * Degraded streams by exposed `stream_id` and reason; a healthy `stream_id` has
+ * one sample of 0.
+ */
+export function degradedSamples(
+  snapshot: Snapshot,
+  ledger: Ledger,
+): readonly DegradedSample[] {
+  const byLabel = new Map<string, Map<ShownReason, number>>()
+  for (const { label, stream } of shown(snapshot, ledger)) {
+    const counts = byLabel.get(label) ?? new Map<ShownReason, number>()
+    byLabel.set(label, counts)
+    if (!stream.degraded) continue
+    const reason = stream.degraded_reason ?? OTHER_REASON
+    counts.set(reason, (counts.get(reason) ?? 0) + 1)
+  }
+  return [...byLabel].flatMap(([streamId, counts]): DegradedSample[] =>
+    counts.size === 0
+      ? [{ streamId, streams: 0 }]
+      : [...counts].map(([reason, streams]) => ({ streamId, reason, streams })),
+  )
+}
+
+/** Adds up the values of `read` for streams that share a `stream_id`. */
 function sumByLabel(
-  { streams }: Snapshot,
+  snapshot: Snapshot,
   ledger: Ledger,
   read: (stream: StreamSnapshot) => number | undefined,
 ): ReadonlyMap<string, number> {
   const sums = new Map<string, number>()
-  const full = ledger.streams.size >= MAX_KNOWN_STREAMS
-  let free = full ? 0 : ledger.maxStreams - ledger.ownStreams
-  for (const stream of streams) {
-    // A stream whose registration is still being kept gets the next place.
-    const known = ledger.streams.get(stream.id)
-    const own = known === undefined ? free-- > 0 : known.place === 'own'
+  for (const { label, stream } of shown(snapshot, ledger)) {
     const value = read(stream)
     if (value === undefined) continue
-    const label = own ? stream.id : OVERFLOW_STREAM
     sums.set(label, (sums.get(label) ?? 0) + value)
   }
   return sums
+}
+
+/** The streams, each with its exposed `stream_id`. */
+function shown({ streams }: Snapshot, ledger: Ledger) {
+  const full = ledger.streams.size >= MAX_KNOWN_STREAMS
+  let free = full ? 0 : ledger.maxStreams - ledger.ownStreams
+  return streams.map(stream => {
+    // A stream whose registration is still being stored gets the next place.
+    const known = ledger.streams.get(stream.id)
+    const own = known === undefined ? free-- > 0 : known.place === 'own'
+    return { label: own ? stream.id : OVERFLOW_STREAM, stream }
+  })
 }

@@ -3,7 +3,6 @@ import type { Command } from '../process/command.ts'
 import type { StreamPort } from '../process/stream-port.ts'
 import type { Clock } from '../clock.ts'
 import type { ReconnectPolicy } from './reconnect.ts'
-import type { RunFiles } from './run-files.ts'
 import type { RunBounds } from './run.ts'
 
 /** What a run needs of the stream that its RTP outputs go to. */
@@ -15,6 +14,7 @@ export type RunPort = Pick<
   | 'runProgressed'
   | 'runEnding'
   | 'runEnded'
+  | 'senderOver'
 >
 
 /** What is supervised, and how. */
@@ -33,7 +33,6 @@ export interface RunSettings {
 export interface SupervisorParts {
   readonly clock: Clock
   readonly log: Log
-  readonly runFiles: RunFiles
   /** 0 up to but not 1. */
   readonly random: () => number
   /** undefined: the process feeds no stream. */

@@ -5,8 +5,9 @@ import {
   type RunEnd,
 } from '../process/stream-port.ts'
 import { resolveBinary } from './binary.ts'
+import { killedWithParent } from './death-signal.ts'
 import { NO_USAGE } from './limits.ts'
-import { maskArguments, maskSecrets } from './mask.ts'
+import { maskOf, type Mask } from './mask.ts'
 import { NO_PROGRESS } from './progress.ts'
 import { HEALTHY_MS, reconnectDelayMs } from './reconnect.ts'
 import { RunLog, type ExitState, type Report } from './run-log.ts'
@@ -61,13 +62,16 @@ export class Supervisor {
   readonly #runLog: RunLog
   #state: State
   #life: Life | undefined
+  /** Of the last run, or of what is known before the first. */
+  #mask: Mask
   #command: readonly string[] = []
 
   constructor(settings: RunSettings, parts: SupervisorParts) {
     this.#settings = settings
     this.#parts = parts
     this.#log = parts.log.with({ process: settings.id })
-    this.#runLog = new RunLog(parts.clock)
+    this.#mask = maskOf(settings.command.args(NO_ARGUMENTS))
+    this.#runLog = new RunLog(parts.clock, line => this.#mask.text(line))
     this.#state = { at: 'finished', sinceMs: parts.clock.steadyMs() }
   }
 
@@ -152,20 +156,22 @@ export class Supervisor {
     }
     // Now, not when somebody has noticed: a start must start again.
     this.#life = undefined
+    if (isStopped()) return
+    this.#tell(port => {
+      port.senderOver()
+    })
   }
 
   async #run(): Promise<RunResult> {
-    const { id, command } = this.#settings
+    const { command } = this.#settings
     this.#runLog.begin()
     this.#enter({ at: 'starting', asked: false, sinceMs: this.#elapsed() })
     const added = await this.#prepare()
     if (added instanceof Error) return this.#failToStart(added)
     if (this.#isAsked()) return this.#leave('finished', 0)
 
-    const file = await this.#parts.runFiles.begin(id)
-    const run = await this.#spawn(command.args(added), file.env)
+    const run = await this.#spawn(command.args(added))
     if (run instanceof Error) {
-      await file.ended()
       const asked = this.#isAsked()
       const result = this.#failToStart(run)
       this.#tellEnd({ asked, code: null, signal: null })
@@ -173,13 +179,12 @@ export class Supervisor {
     }
     const startedMs = this.#elapsed()
     this.#goLive(run)
-    if (run.pid !== undefined) await file.started(run.pid)
     const exit = await run.exited
-    await file.ended()
+    const toldToEnd = this.#state.at === 'finishing'
     const asked = this.#isAsked()
     this.#log[asked ? 'info' : 'warn']('FFmpeg ended', { ...exit, asked })
     this.#tellEnd({ ...exit, asked })
-    return this.#leave(exitState(exit), this.#elapsed() - startedMs)
+    return this.#leave(exitState(exit, toldToEnd), this.#elapsed() - startedMs)
   }
 
   async #prepare(): Promise<RunArguments | Error> {
@@ -191,24 +196,21 @@ export class Supervisor {
     }
   }
 
-  async #spawn(
-    args: readonly string[],
-    env: Readonly<Record<string, string>>,
-  ): Promise<Run | Error> {
-    const { binary, searchPath, bounds } = this.#settings
-    this.#command = maskArguments(args)
+  async #spawn(args: readonly string[]): Promise<Run | Error> {
+    const { searchPath, bounds } = this.#settings
+    this.#mask = maskOf(args)
+    this.#command = this.#mask.args
     try {
+      const binary = await resolveBinary(this.#settings.binary, searchPath)
+      const command = await killedWithParent({ binary, args }, searchPath)
       const run = new Run({
-        binary: await resolveBinary(binary, searchPath),
-        args,
-        env,
+        ...command,
         bounds,
         clock: this.#parts.clock,
         onLine: line => {
-          const masked = maskSecrets(line)
-          this.#runLog.add(masked)
+          this.#runLog.add(line)
           this.#tell(port => {
-            port.runSaid(masked)
+            port.runSaid(line)
           })
         },
         onProgress: progress => {
@@ -262,7 +264,7 @@ export class Supervisor {
   }
 
   #failToStart(error: Error): RunResult {
-    const reason = maskSecrets(error.message)
+    const reason = this.#mask.text(error.message)
     this.#runLog.add(reason)
     this.#log.error('cannot start FFmpeg', { reason })
     return this.#leave('failed', 0)

@@ -1,10 +1,13 @@
 import type { MediaKind } from 'mediasoup/types'
 import type { Report } from '../../shared/catalogue.ts'
+import type { DegradedReason } from '../../shared/degraded.ts'
 import type { StreamId } from '../../shared/ids.ts'
 import type { Log } from '../../shared/log.ts'
 
 import type { Engine } from '../engine/engine.ts'
+import type { Progress } from '../ffmpeg/progress.ts'
 import { ExternalLegs } from '../ingest/external-legs.ts'
+import { legOrigin } from '../ingest/leg-origin.ts'
 import { planLegs, type LegPlan } from '../ingest/leg-plan.ts'
 import type { LegFailure } from '../ingest/leg-watch.ts'
 import { ManagedLegs } from '../ingest/managed-legs.ts'
@@ -15,6 +18,7 @@ import type {
   RunEnd,
   StreamPort,
 } from '../process/stream-port.ts'
+import { degradedBy } from './degraded.ts'
 import type { Source } from './source.ts'
 import type { StreamStatus } from './status.ts'
 import { streamError } from './stream-error.ts'
@@ -67,6 +71,8 @@ export class LiveStream implements ViewerStream, StreamPort {
   /** The sender's end that follows makes room for one that fits better. */
   #refitting = false
   #removed = false
+  /** As it was last told. */
+  #degraded: DegradedReason | undefined
 
   constructor(options: LiveStreamOptions) {
     const { id, config, engine, settings, log } = options
@@ -85,22 +91,22 @@ export class LiveStream implements ViewerStream, StreamPort {
     return this.#life?.arrived ?? false
   }
 
+  get over(): boolean {
+    return this.#life?.over ?? false
+  }
+
   /** Whether its sender runs: then it is an active stream. */
   get running(): boolean {
     return this.#life?.sending ?? false
   }
 
   get status(): StreamStatus {
-    const life = this.#life
-    return streamStatus(
-      this.id,
-      this.#plans,
-      life && {
-        startedAtMs: life.startedAtMs,
-        legs: life.monitor.view(),
-        workerAnswers: life.source?.worker.answers ?? true,
-      },
-    )
+    return streamStatus(this.id, this.#plans, this.#life?.view())
+  }
+
+  /** The worst reason why it is degraded; undefined: it is not. */
+  get degradedReason(): DegradedReason | undefined {
+    return this.#life && degradedBy(this.#life.view())?.reason
   }
 
   async prepareRun(inputs?: RunInputs): Promise<RunArguments> {
@@ -128,8 +134,8 @@ export class LiveStream implements ViewerStream, StreamPort {
     this.#options.onRestartNeeded('its arguments do not fit its input')
   }
 
-  runProgressed(): void {
-    // Read by nobody yet.
+  runProgressed(progress: Progress): void {
+    this.#life?.runWatch.progressed(progress, performance.now())
   }
 
   runEnding(): void {
@@ -141,13 +147,23 @@ export class LiveStream implements ViewerStream, StreamPort {
     const life = this.#life
     if (life === undefined) return
     life.sending = false
+    life.runWatch.begin()
     if (this.#refitting && end.asked) {
       // The next run follows at once.
     } else if (end.asked || this.#sourceLost || endedWell(life, end)) {
       life.monitor.senderStopped()
     } else {
-      life.monitor.senderFailed(causesOf(life, end))
+      this.#senderFailed(life, end)
     }
+    this.#options.onChange()
+  }
+
+  senderOver(): void {
+    const life = this.#life
+    if (life === undefined) return
+    life.over = true
+    // What is started again has to bring RTP again.
+    life.arrived = false
     this.#options.onChange()
   }
 
@@ -161,6 +177,7 @@ export class LiveStream implements ViewerStream, StreamPort {
     const life = this.#life
     if (life === undefined) return
     this.#life = undefined
+    this.#degraded = undefined
     this.#viewers.endAll('stream-ended')
     await life.close()
     this.#options.onChange()
@@ -193,7 +210,8 @@ export class LiveStream implements ViewerStream, StreamPort {
   /** @throws {StreamError} */
   #playable(): Source {
     if (!this.#life?.arrived) {
-      throw new StreamError('not-live', 'Cannot play the stream: no RTP yet')
+      const why = this.over ? 'its FFmpeg has ended' : 'no RTP yet'
+      throw new StreamError('not-live', `Cannot play the stream: ${why}`)
     }
     const { source } = this.#life
     if (source !== undefined) return source
@@ -214,6 +232,7 @@ export class LiveStream implements ViewerStream, StreamPort {
     this.#sourceLost = false
     this.#refitting = false
     this.#life ??= this.#start()
+    this.#life.over = false
     return this.#life
   }
 
@@ -225,8 +244,12 @@ export class LiveStream implements ViewerStream, StreamPort {
       plans: this.#plans,
       legs: this.#makeLegs(),
       settings,
+      origin: kind => legOrigin(this.#options.config, kind),
       onLegEdge: (kind, edge) => {
         this.#onLegEdge(kind, edge)
+      },
+      onLook: () => {
+        this.#lookAtHealth(life)
       },
       onSourceLost: died => {
         this.#onSourceLost(life, died)
@@ -249,8 +272,15 @@ export class LiveStream implements ViewerStream, StreamPort {
 
   #senderStarted(life: Life): void {
     life.sending = true
+    life.runWatch.begin()
     life.monitor.senderStarted()
     this.#options.onChange()
+  }
+
+  #senderFailed({ legs, monitor }: Life, { log }: RunEnd): void {
+    if (legs instanceof ExternalLegs) return
+    const { causes, details } = legs.causesOf(log)
+    monitor.senderFailed(causes, details)
   }
 
   /**
@@ -293,6 +323,17 @@ export class LiveStream implements ViewerStream, StreamPort {
     this.#options.onRestartNeeded('its worker died')
   }
 
+  /** Tells when it gets degraded, and when that is over. */
+  #lookAtHealth(life: Life): void {
+    if (this.#life !== life) return
+    const degraded = degradedBy(life.view())
+    if (degraded?.reason === this.#degraded) return
+    this.#degraded = degraded?.reason
+    if (degraded) this.#log.warn('stream is degraded', { ...degraded })
+    else this.#log.info('stream is not degraded any more')
+    this.#options.onChange()
+  }
+
   #onLegEdge(kind: MediaKind, edge: 'live' | 'failed'): void {
     const { report, onChange } = this.#options
     const leg = this.#life?.monitor
@@ -327,11 +368,4 @@ function givenPorts(
 /** Whether a file has come to its end, which is no failure. */
 function endedWell({ legs }: Life, { code }: RunEnd): boolean {
   return code === 0 && legs instanceof ManagedLegs && legs.inputsEnd
-}
-
-function causesOf(
-  { legs }: Life,
-  { log }: RunEnd,
-): ReadonlyMap<MediaKind, LegFailure> {
-  return legs instanceof ManagedLegs ? legs.causesOf(log) : new Map()
 }

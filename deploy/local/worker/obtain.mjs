@@ -8,6 +8,7 @@ import { buildWorker } from './build.mjs'
 import { downloadWorker } from './prebuilt.mjs'
 import { proveWorker } from './proof.mjs'
 import { whyNotRunnable } from './runnable.mjs'
+import { sweepWorkshops } from './workshop.mjs'
 
 /** mediasoup's own switch. */
 const SKIP_DOWNLOAD = 'MEDIASOUP_SKIP_WORKER_PREBUILT_DOWNLOAD'
@@ -28,6 +29,7 @@ const SKIP_DOWNLOAD = 'MEDIASOUP_SKIP_WORKER_PREBUILT_DOWNLOAD'
  */
 export async function findWorker(place, context) {
   const { env } = context
+  await sweepWorkshops(place.cache)
   const given = setting(env, 'MEDIASOUP_WORKER_BIN')
   if (given !== undefined) {
     const what = 'use MEDIASOUP_WORKER_BIN'
@@ -61,7 +63,9 @@ export async function makeWorker(place, context) {
   } catch (cause) {
     context.signal?.throwIfAborted()
     throw new SetupError(
-      `The mediasoup worker was built but does not work: ${reason(cause)}`,
+      `The mediasoup worker was built but does not work: ${reason(cause)}\n` +
+        'Set MEDIASOUP_WORKER_BIN to the path of a mediasoup worker ' +
+        `${place.version}, then run this again`,
       { cause },
     )
   }
@@ -136,7 +140,8 @@ async function attempt(what, { report, signal }, work) {
 function reason(error) {
   if (!(error instanceof Error)) return String(error)
   const { message, cause } = error
-  return cause instanceof Error && cause.message
+  // Those of the set-up's steps carry it already.
+  return cause instanceof Error && !message.includes(cause.message)
     ? `${message} (${cause.message})`
     : message
 }
