@@ -14,7 +14,10 @@ import { makeFile } from '../sources/fixtures/media-file.ts'
 import { startBundleStack } from '../truenas/fixtures/bundle-stack.ts'
 
 const UDP_PORT = 29_600
-const MINUTES = process.env['SOAK_LONG'] === '1' ? 60 : 15
+const MINUTES = Number(
+  process.env['HEALTHY_MINUTES'] ??
+    (process.env['SOAK_LONG'] === '1' ? 60 : 15),
+)
 /** As often as Prometheus scrapes, whose times are short here. */
 const LOOK_MS = 1_000
 /** `demo` and four more. */

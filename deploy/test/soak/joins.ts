@@ -5,7 +5,8 @@ import { joinHealthy } from '../sources/fixtures/joins.ts'
 import { Product } from '../sources/fixtures/product.ts'
 
 const UDP_PORT = 30_200
-const JOINS = { times: 50, atOnce: 3, stayMs: 5_000 }
+const times = Number(process.env['JOINS'] ?? 50)
+const JOINS = { times, atOnce: 3, stayMs: 5_000 }
 
 t.setTimeout(0)
 
