@@ -1,14 +1,14 @@
 /**
  * Faults of a whole box, made for real, and what the dashboard's first line
  * says of each. Those of FFmpeg and of viewers are made in faults.ts, those
- * of streams that play badly in degraded.ts.
+ * of streams that play badly in degraded.ts, lost observations in
+ * exporter-alerts.ts; a disk that is full has promtool's tests only.
  */
 import { once } from 'node:events'
-import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { request } from 'undici'
 import { WebSocket } from 'ws'
-import { requireProgram, run } from '../../../shared/test/fixtures/program.ts'
+import { requireProgram } from '../../../shared/test/fixtures/program.ts'
 import { waitFor } from '../../../shared/test/fixtures/wait-for.ts'
 import { testStream } from '../fixtures/stack.ts'
 import { WhepViewer } from '../fixtures/whep-viewer.ts'
@@ -54,31 +54,6 @@ async function command(
   )
   await body.dump()
   if (statusCode !== 200) throw new Error(`Command got ${statusCode}`)
-}
-
-/** How large files the exporter may write. */
-async function limitFiles(
-  { stack }: BundleStack,
-  bytes: string,
-): Promise<void> {
-  const pid = String(stack.exporter.pid)
-  const { code, output } = await run('prlimit', [
-    ...['--pid', pid, `--fsize=${bytes}:unlimited`],
-  ])
-  if (code !== 0) throw new Error(`Cannot limit the exporter: ${output}`)
-}
-
-/**
- * Requests that are counted, so that there is something to be kept; too few
- * for an alert of their own.
- */
-function keepAsking(t: Test, bundle: BundleStack): void {
-  const timer = setInterval(() => {
-    bundle.post('demo', 'no offer').catch(() => undefined)
-  }, 3_000)
-  t.teardown(() => {
-    clearInterval(timer)
-  })
 }
 
 const FAULTS: Readonly<Record<string, Fault>> = {
@@ -149,17 +124,6 @@ const FAULTS: Readonly<Record<string, Fault>> = {
         body: JSON.stringify(testStream('third')),
       }).then(({ body }) => body.dump()),
     says: 'More streams than EXPORTER_MAX_STREAMS',
-  },
-  'the exporter cannot write its state': {
-    more: {
-      exporter: { EXPORTER_STATE_FILE: join(t.testdir(), 'state.json') },
-    },
-    make: async (bundle, t) => {
-      keepAsking(t, bundle)
-      await limitFiles(bundle, '0')
-    },
-    says: 'Numbers stand still: state not kept',
-    end: bundle => limitFiles(bundle, 'unlimited'),
   },
 }
 
