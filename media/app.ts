@@ -155,6 +155,7 @@ export async function startApp(
       sessions,
       streams,
       statuses: () => streams.statuses(),
+      statusOf: id => streams.find(id)?.status,
       adminRouters: [processRoutes({ processes })],
       report,
       clock: systemClock,

@@ -16,6 +16,7 @@ import { adminRoutes } from './admin-routes.ts'
 import { answerProblems } from './answer-problems.ts'
 import { HttpServer } from './http-server.ts'
 import { pages } from './pages.ts'
+import { playerStatus } from './player-status.ts'
 
 /** The settings that the web reads; `Config` has them all. */
 export interface WebConfig {
@@ -33,6 +34,8 @@ export interface WebOptions {
   readonly streams: ViewerStreams
   /** All registered streams, running or not. */
   readonly statuses: () => readonly StreamStatus[]
+  /** The status of one of them. */
+  readonly statusOf: (id: string) => StreamStatus | undefined
   /** Further admin routes, such as /api/v3/process; guarded like the rest. */
   readonly adminRouters?: readonly Router[]
   readonly report: Report
@@ -99,11 +102,12 @@ function whepRouter(options: WebOptions): Router {
 }
 
 function publicRouters(options: WebOptions): readonly Router[] {
-  const { config, statuses } = options
+  const { config, statuses, statusOf } = options
   return [
     aboutRoutes(options.version),
     // With a viewer token the streams are nobody's business but its holders'.
     pages({ statuses, listed: config.whepToken === undefined }),
+    playerStatus({ statusOf, token: config.whepToken }),
   ]
 }
 
