@@ -42,10 +42,8 @@ export async function readJsonBody(request: IncomingMessage): Promise<unknown> {
   try {
     return JSON.parse(text)
   } catch (cause) {
-    const reason = text === '' ? 'it is empty' : messageOf(cause)
-    throw new BodyError('not-json', `Cannot read body as JSON: ${reason}`, {
-      cause,
-    })
+    const reason = text === '' ? 'it is empty' : reasonOf(cause)
+    throw new BodyError('not-json', `Cannot read body as JSON: ${reason}`)
   }
 }
 
@@ -68,8 +66,10 @@ async function readText(request: IncomingMessage): Promise<string> {
   return Buffer.concat(chunks).toString('utf8')
 }
 
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
+/** Without what it quotes of the body, which may be a password. */
+function reasonOf(error: unknown): string {
+  const message = error instanceof Error ? error.message : String(error)
+  return message.replace(/, (?:\.{3})?".*"(?:\.{3})? is not valid JSON$/s, '')
 }
 
 /** Leaves the connection open when no more is read: there is an answer. */

@@ -12,7 +12,7 @@ export interface RunEnd {
   readonly asked: boolean
   readonly code: number | null
   readonly signal: string | null
-  /** The last lines of stderr, oldest first. */
+  /** The last lines of stderr, oldest first: not to be shown, as well. */
   readonly log: readonly string[]
 }
 
@@ -25,7 +25,7 @@ export interface StreamPort {
   prepareRun(): Promise<readonly string[]>
   /** FFmpeg was spawned: from here on, silence counts. */
   runStarted(): void
-  /** A line of FFmpeg's stderr, without secrets. */
+  /** A line of FFmpeg's stderr: to be read, not shown, for its secrets. */
   runSaid(line: string): void
   /** FFmpeg reported its progress, which it does once a second. */
   runProgressed(progress: Progress): void
@@ -40,8 +40,13 @@ export interface StreamPort {
    */
   runEnded(end: RunEnd): void
   /**
+   * FFmpeg has ended and nothing is due to start it again: who views stays,
+   * but there is nothing to join. The next `prepareRun` takes it back.
+   */
+  senderOver(): void
+  /**
    * Only where somebody else sends: makes sure that the legs are there and
-   * listen; from here on, silence counts. Takes the place of the four above.
+   * listen; from here on, silence counts. Takes the place of those above.
    */
   startExternal(): Promise<void>
   /** The stream was stopped: closes legs and viewers, keeps the stream. */

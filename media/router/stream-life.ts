@@ -45,6 +45,8 @@ export class StreamLife<Legs extends LegSet> {
   sending = false
   /** RTP has arrived. */
   arrived = false
+  /** The sender is gone and nothing is due to start it again. */
+  over = false
   readonly #options: StreamLifeOptions<Legs>
   readonly #ended = new AbortController()
   /** Shared by all who need it first. */
@@ -52,7 +54,8 @@ export class StreamLife<Legs extends LegSet> {
   #source: Source | undefined
 
   constructor(options: StreamLifeOptions<Legs>) {
-    const { plans, legs, settings, origin, onLegEdge, onLook } = options
+    const { codecs, plans, legs, settings } = options
+    const { origin, onLegEdge, onLook } = options
     const { legTimeoutMs, legStartTimeoutMs, keyFrameLimitMs } = settings
     this.#options = options
     this.legs = legs
@@ -68,7 +71,8 @@ export class StreamLife<Legs extends LegSet> {
       onEdge: onLegEdge,
       onLook,
     })
-    const encodesVideo = origin('video') === 'encoded'
+    const encodesVideo =
+      codecs.video !== undefined && origin('video') === 'encoded'
     this.runWatch = new RunWatch({ encodesVideo })
   }
 
@@ -80,6 +84,7 @@ export class StreamLife<Legs extends LegSet> {
   /** As it is now, to say how it is doing. */
   view(): RunningView {
     return {
+      over: this.over,
       startedAtMs: this.startedAtMs,
       legs: this.monitor.view(),
       faults: this.runWatch.faults(),

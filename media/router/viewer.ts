@@ -124,6 +124,8 @@ export interface ViewerStream {
   readonly codecs: StreamCodecs
   /** Whether RTP has arrived since it was started: else POST answers 409. */
   readonly live: boolean
+  /** Whether its FFmpeg has ended and is not started again; never if absent. */
+  readonly over?: boolean
   /**
    * Makes a transport that sends the asked kinds under the offer's payload
    * types. What was half made is closed, and its ports given back, whenever

@@ -21,7 +21,7 @@ export function agreeOn(
   report: Report,
 ): Agreement {
   const result = asProblem(() => negotiate(readOffer(offer), stream.codecs))
-  if (!stream.live) throw notLive()
+  if (!stream.live) throw notLive(stream)
   if (result.at === 'agreed') return result
   for (const kind of result.kinds) {
     report({
@@ -32,9 +32,15 @@ export function agreeOn(
   throw mismatch(result, stream.codecs)
 }
 
-/** The stream is there, its media is not yet (draft, 4.4: 409). */
-export function notLive(cause?: unknown): Problem {
-  return new Problem('stream-not-live', 'No RTP has arrived yet', {
+/** The stream is there, its media is not, or not yet (draft, 4.4: 409). */
+export function notLive(
+  { over }: Pick<ViewerStream, 'over'>,
+  cause?: unknown,
+): Problem {
+  const detail = over
+    ? 'FFmpeg has ended and is not started again'
+    : 'No RTP has arrived yet'
+  return new Problem('stream-not-live', detail, {
     cause,
     headers: { 'Retry-After': '2' },
   })

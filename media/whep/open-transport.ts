@@ -46,16 +46,16 @@ export async function openTransport(
         labels: { stream_id: stream.id, reason: 'timeout' },
       })
     }
-    throw toProblem(error)
+    throw toProblem(error, stream)
   }
 }
 
 const SOON = { 'Retry-After': '2' }
 
-function toProblem(cause: StreamError): Problem {
+function toProblem(cause: StreamError, stream: ViewerStream): Problem {
   switch (cause.code) {
     case 'not-live':
-      return notLive(cause)
+      return notLive(stream, cause)
     case 'worker':
       return workerUnavailable(cause)
     case 'ports':

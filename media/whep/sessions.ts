@@ -170,7 +170,7 @@ export class Sessions {
       report: this.#options.report,
     })
     try {
-      refuseDead(transport)
+      refuseDead(transport, stream)
       return this.#begin(slot, stream, agreement, transport, visitor)
     } catch (error) {
       transport.close()
@@ -235,8 +235,8 @@ function newSessionId(): SessionId {
 }
 
 /** It may have died between being made and being handed over. */
-function refuseDead({ state }: ViewerTransport): void {
-  if (state === 'stream-ended') throw notLive()
+function refuseDead({ state }: ViewerTransport, stream: ViewerStream): void {
+  if (state === 'stream-ended') throw notLive(stream)
   if (state === 'worker-died') throw workerUnavailable()
 }
 
