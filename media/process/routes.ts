@@ -1,7 +1,7 @@
 import Router from '@koa/router'
 import type { Context, Middleware } from 'koa'
 
-import { BodyError, readJsonBody, type BodyErrorCode } from './json-body.ts'
+import { BodyError, readJsonBody, type BodyErrorCode } from '../http/json-body.ts'
 import { compileGlob } from './glob.ts'
 import {
   ProcessError,

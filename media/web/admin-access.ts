@@ -1,8 +1,8 @@
 import type { IncomingMessage } from 'node:http'
 import type { Middleware } from 'koa'
 import { isLoopback } from '../../shared/settings.ts'
-import { checkBearer } from '../whep/bearer.ts'
-import { Problem } from '../whep/problem.ts'
+import { checkBearer } from '../http/bearer.ts'
+import { Problem } from '../http/problem.ts'
 
 /** What a proxy adds: who comes through one is not a client of this machine. */
 const FORWARDED = [

@@ -1,6 +1,6 @@
 import Router from '@koa/router'
 import type { StreamStatus } from '../router/status.ts'
-import { Problem } from '../whep/problem.ts'
+import { Problem } from '../http/problem.ts'
 import type { Session } from '../whep/session.ts'
 import type { Sessions } from '../whep/sessions.ts'
 

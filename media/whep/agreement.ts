@@ -2,7 +2,7 @@ import type { Report } from '../../shared/catalogue.ts'
 import type { StreamCodecs, ViewerStream } from '../router/viewer.ts'
 import { negotiate, type Agreement, type Mismatch } from './negotiation.ts'
 import { readOffer } from './offer.ts'
-import { Problem } from './problem.ts'
+import { Problem } from '../http/problem.ts'
 import { SdpError } from './sdp-text.ts'
 
 const CODEC_NAMES = {

@@ -11,7 +11,7 @@ import {
 } from './fragment.ts'
 import type { Agreement } from './negotiation.ts'
 import type { IceCredentials } from './offer.ts'
-import { Problem } from './problem.ts'
+import { Problem } from '../http/problem.ts'
 import { SdpError } from './sdp-text.ts'
 
 /** Time the worker has to restart ICE, milliseconds. */

@@ -8,7 +8,7 @@ import {
 import { notLive } from './agreement.ts'
 import type { Clock } from '../clock.ts'
 import { withinDeadline } from './deadline.ts'
-import { Problem } from './problem.ts'
+import { Problem } from '../http/problem.ts'
 
 export interface OpenOptions {
   /** Aborted when nobody waits for the transport any more. */

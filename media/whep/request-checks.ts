@@ -1,9 +1,9 @@
 import type { RouterContext } from '@koa/router'
-import { checkBearer } from './bearer.ts'
+import { checkBearer } from '../http/bearer.ts'
 import { matches } from './entity-tag.ts'
 import { readFragment, type Fragment } from './fragment.ts'
 import type { Precondition } from './ice-session.ts'
-import { Problem } from './problem.ts'
+import { Problem } from '../http/problem.ts'
 import type { RateLimit } from './rate-limit.ts'
 import { SdpError } from './sdp-text.ts'
 

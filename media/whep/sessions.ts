@@ -9,7 +9,7 @@ import type { Clock } from '../clock.ts'
 import { endedProblem } from './ice-session.ts'
 import type { Agreement } from './negotiation.ts'
 import { openTransport, workerUnavailable } from './open-transport.ts'
-import { Problem } from './problem.ts'
+import { Problem } from '../http/problem.ts'
 import { Session, type EndReason } from './session.ts'
 import { Slots, type Caps, type Slot } from './slots.ts'
 

@@ -1,7 +1,7 @@
 import type { Middleware } from 'koa'
 import type { Log } from '../../shared/log.ts'
-import { allowAnyOrigin } from '../whep/cors.ts'
-import { Problem, problemBody, toProblem } from '../whep/problem.ts'
+import { allowAnyOrigin } from './cors.ts'
+import { Problem, problemBody, toProblem } from './problem.ts'
 
 /** The one error path: whatever is thrown becomes application/problem+json. */
 export function answerProblems(log: Log): Middleware {

@@ -1,7 +1,7 @@
 import { STATUS_CODES } from 'node:http'
 import type { Duplex } from 'node:stream'
-import { CORS_HEADERS } from '../whep/cors.ts'
-import { Problem, problemBody, type ProblemCode } from '../whep/problem.ts'
+import { CORS_HEADERS } from './cors.ts'
+import { Problem, problemBody, type ProblemCode } from './problem.ts'
 
 /** Ours for the errors of Node's parser; others are `bad-request`. */
 const CODES: Readonly<Record<string, ProblemCode>> = {
