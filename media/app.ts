@@ -163,7 +163,7 @@ export async function startApp(
       sessions,
       streams,
       statuses: () => streams.statuses(),
-      adminRouters: [processRoutes({ processes })],
+      adminRouters: [processRoutes({ processes, clock: systemClock })],
       report,
       clock: systemClock,
       log: log.with({ part: 'web' }),

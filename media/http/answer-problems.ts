@@ -1,7 +1,7 @@
 import type { Middleware } from 'koa'
 import type { Log } from '../../shared/log.ts'
 import { allowAnyOrigin } from './cors.ts'
-import { Problem, problemBody, toProblem } from './problem.ts'
+import { httpProblem, problemBody, toProblem } from './problem.ts'
 
 /** The one error path: whatever is thrown becomes application/problem+json. */
 export function answerProblems(log: Log): Middleware {
@@ -9,7 +9,7 @@ export function answerProblems(log: Log): Middleware {
     try {
       await next()
       if (ctx.status === 404 && ctx.body === undefined) {
-        throw new Problem('not-found', 'No route leads there')
+        throw httpProblem('not-found', 'No route leads there')
       }
     } catch (error) {
       // Nobody is there to be told.

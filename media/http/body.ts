@@ -1,9 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import type { Clock } from '../clock.ts'
-import { Problem } from './problem.ts'
-
-/** Longest offer or fragment, bytes. */
-export const MAX_BODY_BYTES = 64 * 1024
+import { httpProblem, type Problem } from './problem.ts'
 
 /**
  * Time a body has to arrive, milliseconds. Less than the server's own limit
@@ -19,17 +16,18 @@ export const BODY_TIMEOUT_MS = 15_000
  */
 export async function readBody(
   request: IncomingMessage,
+  maxBytes: number,
   clock: Clock,
 ): Promise<string> {
   const announced = Number(request.headers['content-length'] ?? 0)
-  if (announced > MAX_BODY_BYTES) throw tooLarge(announced)
+  if (announced > maxBytes) throw tooLarge(announced, maxBytes)
   const body = Promise.withResolvers<string>()
   const chunks: Buffer[] = []
   let bytes = 0
   const onData = (chunk: Buffer) => {
     bytes += chunk.length
     chunks.push(chunk)
-    if (bytes > MAX_BODY_BYTES) body.reject(tooLarge(bytes))
+    if (bytes > maxBytes) body.reject(tooLarge(bytes, maxBytes))
   }
   const onEnd = () => {
     body.resolve(Buffer.concat(chunks).toString('utf8'))
@@ -52,16 +50,16 @@ export async function readBody(
   }
 }
 
-function tooLarge(bytes: number): Problem {
-  return new Problem(
+function tooLarge(bytes: number, maxBytes: number): Problem {
+  return httpProblem(
     'body-too-large',
-    `The body is at least ${bytes} bytes, the limit is ${MAX_BODY_BYTES}`,
-    { members: { limit_bytes: MAX_BODY_BYTES } },
+    `The body is at least ${bytes} bytes, the limit is ${maxBytes}`,
+    { members: { limit_bytes: maxBytes } },
   )
 }
 
 function tooSlow(): Problem {
-  return new Problem(
+  return httpProblem(
     'request-too-slow',
     `The body has to arrive within ${BODY_TIMEOUT_MS / 1000} seconds`,
     // RFC 9110, 15.5.9: the rest is not waited for.

@@ -1,10 +1,10 @@
 import { STATUS_CODES } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { CORS_HEADERS } from './cors.ts'
-import { Problem, problemBody, type ProblemCode } from './problem.ts'
+import { httpProblem, type HttpProblemCode, problemBody } from './problem.ts'
 
 /** Ours for the errors of Node's parser; others are `bad-request`. */
-const CODES: Readonly<Record<string, ProblemCode>> = {
+const CODES: Readonly<Record<string, HttpProblemCode>> = {
   HPE_HEADER_OVERFLOW: 'header-too-large',
   ERR_HTTP_REQUEST_TIMEOUT: 'request-too-slow',
 }
@@ -22,7 +22,7 @@ export function answerBroken(
     socket.destroy()
     return
   }
-  const problem = new Problem(
+  const problem = httpProblem(
     CODES[code] ?? 'bad-request',
     'The connection is closed',
   )

@@ -1,6 +1,6 @@
 import type { RouterContext } from '@koa/router'
 import { allowAnyOrigin } from './cors.ts'
-import { Problem } from './problem.ts'
+import { httpProblem } from './problem.ts'
 
 /** Answers one request, or throws a Problem. */
 export type Handler = (ctx: RouterContext) => void | Promise<void>
@@ -14,7 +14,7 @@ export function byVerb(verbs: Readonly<Record<string, Handler>>): Handler {
       ? verbs[ctx.method]
       : undefined
     if (handle === undefined) {
-      throw new Problem('method-not-allowed', `Allowed are ${allowed}`, {
+      throw httpProblem('method-not-allowed', `Allowed are ${allowed}`, {
         headers: { Allow: allowed },
       })
     }

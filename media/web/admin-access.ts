@@ -2,7 +2,8 @@ import type { IncomingMessage } from 'node:http'
 import type { Middleware } from 'koa'
 import { isLoopback } from '../../shared/settings.ts'
 import { checkBearer } from '../http/bearer.ts'
-import { Problem } from '../http/problem.ts'
+import { httpProblem } from '../http/problem.ts'
+import { adminProblem } from './admin-problems.ts'
 
 /** What a proxy adds: who comes through one is not a client of this machine. */
 const FORWARDED = [
@@ -32,7 +33,7 @@ function requireToken(header: string | undefined, token: string): void {
   const check = checkBearer(header, token)
   if (check === 'right') return
   const missing = check === 'missing'
-  throw new Problem(
+  throw httpProblem(
     missing ? 'token-missing' : 'token-wrong',
     missing ? 'CORE_API_TOKEN is set' : 'It is not what CORE_API_TOKEN says',
     {
@@ -52,7 +53,7 @@ function requireLocal(request: IncomingMessage): void {
   // one that posts here across origins sends its own origin.
   const asLocal = isLocal(hostOf(request)) && !isCrossOrigin(request)
   if (isLocal(address) && !proxied && asLocal) return
-  throw new Problem(
+  throw adminProblem(
     'admin-local-only',
     'Without CORE_API_TOKEN only clients on this machine are answered',
   )

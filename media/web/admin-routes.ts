@@ -1,6 +1,7 @@
 import Router from '@koa/router'
 import type { StreamStatus } from '../router/status.ts'
-import { Problem } from '../http/problem.ts'
+import { whepProblem } from '../whep/problems.ts'
+import { adminProblem } from './admin-problems.ts'
 import type { Session } from '../whep/session.ts'
 import type { Sessions } from '../whep/sessions.ts'
 
@@ -47,7 +48,7 @@ export function adminRoutes(options: AdminRoutesOptions): Router {
     const { id = '', peer = '' } = ctx.params
     requireStream(statuses(), id)
     if (!sessions.end(id, peer, 'kicked')) {
-      throw new Problem('peer-unknown', 'No viewer of the stream has this id')
+      throw adminProblem('peer-unknown', 'No viewer of the stream has this id')
     }
     ctx.status = 204
   })
@@ -60,7 +61,7 @@ function requireStream(
   id: string | undefined,
 ): void {
   if (statuses.some(status => status.id === id)) return
-  throw new Problem('stream-unknown', 'No stream is registered by this id')
+  throw whepProblem('stream-unknown', 'No stream is registered by this id')
 }
 
 function peerStatus(session: Session): PeerStatus {

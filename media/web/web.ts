@@ -7,7 +7,7 @@ import type { StreamStatus } from '../router/status.ts'
 import type { ViewerStreams } from '../router/viewer.ts'
 import type { Clock } from '../clock.ts'
 import type { IceServer } from '../whep/ice-server.ts'
-import { Problem } from '../http/problem.ts'
+import { httpProblem } from '../http/problem.ts'
 import { RateLimit } from '../whep/rate-limit.ts'
 import { whepRoutes } from '../whep/routes.ts'
 import type { Sessions } from '../whep/sessions.ts'
@@ -150,7 +150,7 @@ function refuseOtherMethods(router: Router): Middleware {
     const allowed = [...new Set(path.flatMap(({ methods }) => methods))]
     // What only the router's own middleware matches leads nowhere.
     if (route || allowed.length === 0) return next()
-    throw new Problem(
+    throw httpProblem(
       'method-not-allowed',
       `Allowed are ${allowed.join(', ')}`,
       {

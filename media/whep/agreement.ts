@@ -2,7 +2,8 @@ import type { Report } from '../../shared/catalogue.ts'
 import type { StreamCodecs, ViewerStream } from '../router/viewer.ts'
 import { negotiate, type Agreement, type Mismatch } from './negotiation.ts'
 import { readOffer } from './offer.ts'
-import { Problem } from '../http/problem.ts'
+import { type Problem } from '../http/problem.ts'
+import { whepProblem } from './problems.ts'
 import { SdpError } from './sdp-text.ts'
 
 const CODEC_NAMES = {
@@ -34,7 +35,7 @@ export function agreeOn(
 
 /** The stream is there, its media is not yet (draft, 4.4: 409). */
 export function notLive(cause?: unknown): Problem {
-  return new Problem('stream-not-live', 'No RTP has arrived yet', {
+  return whepProblem('stream-not-live', 'No RTP has arrived yet', {
     cause,
     headers: { 'Retry-After': '2' },
   })
@@ -49,7 +50,7 @@ function mismatch({ kinds }: Mismatch, codecs: StreamCodecs): Problem {
       ? `the stream has no ${kind}`
       : `${kind} needs ${CODEC_NAMES[codec]}`
   })
-  return new Problem('codec-mismatch', wants.join('; '), {
+  return whepProblem('codec-mismatch', wants.join('; '), {
     members: { kind: kinds[0], kinds },
   })
 }
@@ -59,6 +60,6 @@ function asProblem<Value>(read: () => Value): Value {
     return read()
   } catch (error) {
     if (!(error instanceof SdpError)) throw error
-    throw new Problem('malformed-offer', error.message, { cause: error })
+    throw whepProblem('malformed-offer', error.message, { cause: error })
   }
 }

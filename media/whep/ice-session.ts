@@ -11,7 +11,8 @@ import {
 } from './fragment.ts'
 import type { Agreement } from './negotiation.ts'
 import type { IceCredentials } from './offer.ts'
-import { Problem } from '../http/problem.ts'
+import { type Problem } from '../http/problem.ts'
+import { whepProblem } from './problems.ts'
 import { SdpError } from './sdp-text.ts'
 
 /** Time the worker has to restart ICE, milliseconds. */
@@ -72,7 +73,7 @@ export class IceSession {
     precondition: Precondition,
   ): Promise<PatchOutcome> {
     if (this.#waiting >= MAX_WAITING) {
-      throw new Problem('too-many-patches', 'Others wait for an ICE restart', {
+      throw whepProblem('too-many-patches', 'Others wait for an ICE restart', {
         headers: { 'Retry-After': '1' },
       })
     }
@@ -115,7 +116,7 @@ export class IceSession {
       return restartsIce(fragment, this.#remote)
     } catch (error) {
       if (!(error instanceof SdpError)) throw error
-      throw new Problem('malformed-fragment', error.message, { cause: error })
+      throw whepProblem('malformed-fragment', error.message, { cause: error })
     }
   }
 
@@ -133,7 +134,7 @@ export class IceSession {
     } catch (cause) {
       this.#refuseEnded()
       const late = cause instanceof StreamError && cause.code === 'deadline'
-      throw new Problem(
+      throw whepProblem(
         late ? 'worker-timeout' : 'worker-unavailable',
         'ICE was not restarted; the session goes on as it was',
         { cause, headers: { 'Retry-After': '2' } },
@@ -164,12 +165,12 @@ export class IceSession {
 /** The answer to a PATCH on a session that has ended for `why`. */
 export function endedProblem(why: string): Problem {
   if (why === 'ice-timeout') {
-    return new Problem(
+    return whepProblem(
       'ice-timeout',
       'The viewer was not connected before CORE_WEBRTC_ICE_TIMEOUT_MS passed',
     )
   }
-  return new Problem('session-ended', 'The session has ended', {
+  return whepProblem('session-ended', 'The session has ended', {
     members: { reason: why },
   })
 }

@@ -8,7 +8,8 @@ import {
 import { notLive } from './agreement.ts'
 import type { Clock } from '../clock.ts'
 import { withinDeadline } from './deadline.ts'
-import { Problem } from '../http/problem.ts'
+import { type Problem } from '../http/problem.ts'
+import { whepProblem } from './problems.ts'
 
 export interface OpenOptions {
   /** Aborted when nobody waits for the transport any more. */
@@ -59,20 +60,20 @@ function toProblem(cause: StreamError): Problem {
     case 'worker':
       return workerUnavailable(cause)
     case 'ports':
-      return new Problem('ports-exhausted', 'The port pool is empty', {
+      return whepProblem('ports-exhausted', 'The port pool is empty', {
         cause,
         headers: SOON,
         members: { scope: 'ports' },
       })
     case 'layouts':
-      return new Problem(
+      return whepProblem(
         'layouts-exhausted',
         'The viewers of the stream use as many sets of payload types as it ' +
           'may have',
         { cause, headers: SOON },
       )
     case 'deadline':
-      return new Problem('worker-timeout', 'No ICE endpoint came in time', {
+      return whepProblem('worker-timeout', 'No ICE endpoint came in time', {
         cause,
         headers: SOON,
       })
@@ -83,7 +84,7 @@ function toProblem(cause: StreamError): Problem {
 
 /** The worker died or refused. Not a cap, so not counted as one. */
 export function workerUnavailable(cause?: unknown): Problem {
-  return new Problem('worker-unavailable', 'The media worker is not there', {
+  return whepProblem('worker-unavailable', 'The media worker is not there', {
     cause,
     headers: SOON,
   })

@@ -3,7 +3,8 @@ import { checkBearer } from '../http/bearer.ts'
 import { matches } from './entity-tag.ts'
 import { readFragment, type Fragment } from './fragment.ts'
 import type { Precondition } from './ice-session.ts'
-import { Problem } from '../http/problem.ts'
+import { httpProblem } from '../http/problem.ts'
+import { whepProblem } from './problems.ts'
 import type { RateLimit } from './rate-limit.ts'
 import { SdpError } from './sdp-text.ts'
 
@@ -14,7 +15,7 @@ export function requireToken(
 ): void {
   refuseWrongToken(ctx, token)
   if (token === undefined || ctx.headers.authorization !== undefined) return
-  throw new Problem('token-missing', 'This server has CORE_WHEP_TOKEN set', {
+  throw httpProblem('token-missing', 'This server has CORE_WHEP_TOKEN set', {
     headers: { 'WWW-Authenticate': 'Bearer realm="whep"' },
   })
 }
@@ -26,7 +27,7 @@ export function refuseWrongToken(
 ): void {
   if (token === undefined) return
   if (checkBearer(ctx.headers.authorization, token) !== 'wrong') return
-  throw new Problem('token-wrong', 'It is not what CORE_WHEP_TOKEN says', {
+  throw httpProblem('token-wrong', 'It is not what CORE_WHEP_TOKEN says', {
     headers: {
       'WWW-Authenticate': 'Bearer realm="whep", error="invalid_token"',
     },
@@ -37,7 +38,7 @@ export function refuseWrongToken(
 export function limitRate(ctx: RouterContext, rateLimit: RateLimit): void {
   const waitSeconds = rateLimit.take(ctx.req.socket.remoteAddress ?? '')
   if (waitSeconds === 0) return
-  throw new Problem(
+  throw whepProblem(
     'too-many-posts',
     `The next one is taken in ${waitSeconds} seconds`,
     { headers: { 'Retry-After': String(waitSeconds) } },
@@ -52,7 +53,7 @@ export function requireType(
 ): void {
   const given = ctx.get('Content-Type').split(';', 1)[0]?.trim().toLowerCase()
   if (given === type) return
-  throw new Problem(
+  throw httpProblem(
     'media-type',
     given === ''
       ? `Content-Type is missing; send ${type}`
@@ -67,7 +68,7 @@ export function parseFragment(body: string): Fragment {
     return readFragment(body)
   } catch (error) {
     if (!(error instanceof SdpError)) throw error
-    throw new Problem('malformed-fragment', error.message, { cause: error })
+    throw whepProblem('malformed-fragment', error.message, { cause: error })
   }
 }
 
@@ -80,9 +81,9 @@ export function preconditionOf(
   return (etag, restart) => {
     if (ifMatch === undefined) {
       if (!strict && !restart) return
-      throw new Problem('etag-missing', 'The request has no If-Match')
+      throw whepProblem('etag-missing', 'The request has no If-Match')
     }
     if (matches(ifMatch, etag)) return
-    throw new Problem('etag-stale', 'If-Match is not the current ETag')
+    throw whepProblem('etag-stale', 'If-Match is not the current ETag')
   }
 }

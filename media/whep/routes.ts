@@ -9,7 +9,7 @@ import { answerPreflight } from '../http/cors.ts'
 import { counted } from './counted.ts'
 import { hangUpOf } from '../http/hang-up.ts'
 import { linkHeaders, type IceServer } from './ice-server.ts'
-import { Problem } from '../http/problem.ts'
+import { whepProblem } from './problems.ts'
 import type { RateLimit } from './rate-limit.ts'
 import {
   limitRate,
@@ -23,6 +23,8 @@ import type { Sessions } from './sessions.ts'
 
 const OFFER = 'application/sdp'
 const FRAGMENT = 'application/trickle-ice-sdpfrag'
+/** Maximum size of an offer or fragment, bytes. */
+const MAX_SDP_BYTES = 64 * 1024
 
 export interface WhepRoutesOptions {
   readonly sessions: Sessions
@@ -53,7 +55,7 @@ export function whepRoutes(options: WhepRoutesOptions): Router {
     limitRate(ctx, rateLimit)
     const stream = findStream(ctx, streams)
     requireType(ctx, OFFER, 'Accept-Post')
-    const offer = await readBody(ctx.req, clock)
+    const offer = await readBody(ctx.req, MAX_SDP_BYTES, clock)
     const hungUp = hangUpOf(ctx.res)
     const { session, answer } = await sessions.open(stream, offer, {
       userAgent: ctx.get('User-Agent'),
@@ -76,7 +78,9 @@ export function whepRoutes(options: WhepRoutesOptions): Router {
     refuseWrongToken(ctx, token)
     const session = sessions.get(param(ctx, 'id'), param(ctx, 'r'))
     requireType(ctx, FRAGMENT, 'Accept-Patch')
-    const fragment = parseFragment(await readBody(ctx.req, clock))
+    const fragment = parseFragment(
+      await readBody(ctx.req, MAX_SDP_BYTES, clock),
+    )
     const outcome = await session.patch(
       fragment,
       preconditionOf(ctx, strictEtag),
@@ -151,7 +155,7 @@ function param(ctx: RouterContext, name: 'id' | 'r'): string {
 function findStream(ctx: RouterContext, streams: ViewerStreams): ViewerStream {
   const stream = streams.find(param(ctx, 'id'))
   if (stream !== undefined) return stream
-  throw new Problem('stream-unknown', 'No stream is registered by this id')
+  throw whepProblem('stream-unknown', 'No stream is registered by this id')
 }
 
 function answerEmpty(ctx: RouterContext): void {

@@ -9,7 +9,8 @@ import type { Clock } from '../clock.ts'
 import { endedProblem } from './ice-session.ts'
 import type { Agreement } from './negotiation.ts'
 import { openTransport, workerUnavailable } from './open-transport.ts'
-import { Problem } from '../http/problem.ts'
+import { type Problem } from '../http/problem.ts'
+import { whepProblem } from './problems.ts'
 import { Session, type EndReason } from './session.ts'
 import { Slots, type Caps, type Slot } from './slots.ts'
 
@@ -92,7 +93,7 @@ export class Sessions {
     if (session?.streamId === streamId) return session
     const ended = isSessionId(id) ? this.#ended.get(id) : undefined
     if (ended?.streamId === streamId) throw endedProblem(ended.why)
-    throw new Problem('session-unknown', 'The stream has no session of this id')
+    throw whepProblem('session-unknown', 'The stream has no session of this id')
   }
 
   /** Ends one for `why`; false where there is no such session. */
@@ -148,7 +149,7 @@ export class Sessions {
       family: 'dragonfork_webrtc_cap_rejections_total',
       labels: { stream_id: streamId, scope },
     })
-    throw new Problem(
+    throw whepProblem(
       'cap-reached',
       scope === 'global'
         ? `The server admits ${limit} viewers and has them`
@@ -241,7 +242,7 @@ function refuseDead({ state }: ViewerTransport): void {
 }
 
 function shuttingDown(): Problem {
-  return new Problem('shutting-down', 'New viewers are not admitted any more', {
+  return whepProblem('shutting-down', 'New viewers are not admitted any more', {
     headers: { 'Retry-After': '5' },
   })
 }
