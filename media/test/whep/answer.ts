@@ -1,4 +1,4 @@
-/** Section 3 of the requirement table: what an answer says, row by row. */
+/** The SDP answer: the rows "Answer" of media/whep/REQUIREMENTS.md. */
 import t, { type Test } from 'tap'
 import { answerOf } from './fixtures/assertions.ts'
 import { candidate } from './fixtures/fake-stream.ts'

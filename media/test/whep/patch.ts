@@ -1,4 +1,4 @@
-/** Rows M16 to M24: PATCH on a session. */
+/** PATCH: rows M16 to M24 of media/whep/REQUIREMENTS.md. */
 import t, { type Test } from 'tap'
 import { StreamError } from '../../router/viewer.ts'
 import { assertProblem, etagOf, locationOf } from './fixtures/assertions.ts'
@@ -20,21 +20,24 @@ async function opened(t: Test, options: WhepServerOptions = {}) {
   return { server, path, etag, answer }
 }
 
-t.test('M16: candidates with the current ETag are 204 without one', async t => {
-  const { server, path, etag } = await opened(t)
-  const response = await server.patch(path, SAME, { 'If-Match': etag })
-  t.equal(response.status, 204)
-  t.equal(await response.text(), '')
-  t.equal(response.headers.get('ETag'), null)
-})
+t.test(
+  'candidates with the current ETag are 204 without one (M16)',
+  async t => {
+    const { server, path, etag } = await opened(t)
+    const response = await server.patch(path, SAME, { 'If-Match': etag })
+    t.equal(response.status, 204)
+    t.equal(await response.text(), '')
+    t.equal(response.headers.get('ETag'), null)
+  },
+)
 
-t.test('M17: without If-Match it is 428', async t => {
+t.test('without If-Match it is 428 (M17)', async t => {
   const { server, path } = await opened(t)
   await assertProblem(t, await server.patch(path, SAME), 428, 'etag-missing')
   await assertProblem(t, await server.patch(path, RESTART), 428, 'etag-missing')
 })
 
-t.test('M17: lenient, only what does not restart may omit it', async t => {
+t.test('lenient, only what does not restart may omit it (M17)', async t => {
   const { server, path } = await opened(t, { config: { strictEtag: false } })
   t.equal((await server.patch(path, SAME)).status, 204)
   await assertProblem(t, await server.patch(path, RESTART), 428, 'etag-missing')
@@ -43,7 +46,7 @@ t.test('M17: lenient, only what does not restart may omit it', async t => {
 })
 
 for (const stale of ['"stale"', 'W/"weak"', 'no quotes', '"a", "b"']) {
-  t.test(`M18: If-Match ${stale} is 412 and changes nothing`, async t => {
+  t.test(`If-Match ${stale} is 412 and changes nothing (M18)`, async t => {
     const { server, path, etag } = await opened(t)
     const refused = await server.patch(path, RESTART, { 'If-Match': stale })
     await assertProblem(t, refused, 412, 'etag-stale')
@@ -53,7 +56,7 @@ for (const stale of ['"stale"', 'W/"weak"', 'no quotes', '"a", "b"']) {
   })
 }
 
-t.test('M18: the current ETag, weakened, does not match', async t => {
+t.test('the current ETag, weakened, does not match (M18)', async t => {
   const { server, path, etag } = await opened(t)
   const weak = await server.patch(path, SAME, { 'If-Match': `W/${etag}` })
   await assertProblem(t, weak, 412, 'etag-stale')
@@ -61,7 +64,7 @@ t.test('M18: the current ETag, weakened, does not match', async t => {
   t.equal(listed.status, 204)
 })
 
-t.test('M19: new credentials restart ICE', async t => {
+t.test('new credentials restart ICE (M19)', async t => {
   const { server, path, etag, answer } = await opened(t)
   const response = await server.patch(path, RESTART, { 'If-Match': '*' })
   t.equal(response.status, 200)
@@ -86,7 +89,7 @@ t.test('M19: new credentials restart ICE', async t => {
   t.equal(server.av.last.closed, false)
 })
 
-t.test('M20: after a restart only the new ETag holds', async t => {
+t.test('after a restart only the new ETag holds (M20)', async t => {
   const { server, path, etag } = await opened(t)
   const restarted = await server.patch(path, RESTART, { 'If-Match': etag })
   const old = await server.patch(path, RESTART, { 'If-Match': etag })
@@ -98,7 +101,7 @@ t.test('M20: after a restart only the new ETag holds', async t => {
 })
 
 for (const type of ['', 'application/sdp', 'application/json']) {
-  t.test(`M21: Content-Type "${type}" is 415`, async t => {
+  t.test(`Content-Type "${type}" is 415 (M21)`, async t => {
     const { server, path, etag } = await opened(t)
     const response = await server.request(path, {
       method: 'PATCH',
@@ -129,7 +132,7 @@ const BROKEN = {
 }
 
 for (const [what, body] of Object.entries(BROKEN)) {
-  t.test(`M22: a body of ${what} is 400, before If-Match`, async t => {
+  t.test(`a body of ${what} is 400, before If-Match (M22)`, async t => {
     const { server, path, etag } = await opened(t)
     const response = await server.patch(path, body)
     await assertProblem(t, response, 400, 'malformed-fragment')
@@ -150,7 +153,7 @@ const CANDIDATES = {
 }
 
 for (const [what, candidate] of Object.entries(CANDIDATES)) {
-  t.test(`M23: a candidate of ${what} is taken`, async t => {
+  t.test(`a candidate of ${what} is taken (M23)`, async t => {
     const { server, path, etag } = await opened(t)
     const body = SAME.replace(/a=candidate:.*/, `a=candidate:${candidate}`)
     const response = await server.patch(path, body, { 'If-Match': etag })
@@ -158,14 +161,14 @@ for (const [what, candidate] of Object.entries(CANDIDATES)) {
   })
 }
 
-t.test('M23: an unknown mid is ignored', async t => {
+t.test('an unknown mid is ignored (M23)', async t => {
   const { server, path, etag } = await opened(t)
   const body = SAME.replace('a=mid:0', 'a=mid:nobody')
   const response = await server.patch(path, body, { 'If-Match': etag })
   t.equal(response.status, 204)
 })
 
-t.test('M24: a restart that fails leaves the old ICE session', async t => {
+t.test('a restart that fails leaves the old ICE session (M24)', async t => {
   const { server, path, etag } = await opened(t)
   server.av.last.onRestart = () =>
     Promise.reject(new StreamError('worker', 'x'))

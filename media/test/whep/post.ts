@@ -1,4 +1,4 @@
-/** Rows M1 to M15 of the requirement table: POST on the endpoint. */
+/** POST: rows M1 to M15, S3 and S12 of media/whep/REQUIREMENTS.md. */
 import t from 'tap'
 import {
   answerOf,
@@ -20,7 +20,7 @@ import { WhepServer } from './fixtures/whep-server.ts'
 const streamOf = (player: string) => (player === 'FIREFOX' ? 'vp8' : 'av')
 
 for (const [player, offer] of Object.entries(OFFERS)) {
-  t.test(`M1: ${player}'s offer is answered with 201`, async t => {
+  t.test(`${player}'s offer is answered with 201 (M1)`, async t => {
     const server = await WhepServer.start(t)
     const response = await server.post(streamOf(player), offer)
     t.equal(response.status, 201)
@@ -36,7 +36,7 @@ for (const [player, offer] of Object.entries(OFFERS)) {
   })
 }
 
-t.test('M2: each answer has a strong ETag of its own', async t => {
+t.test('each answer has a strong ETag of its own (M2)', async t => {
   const server = await WhepServer.start(t)
   const [one, two] = [
     await server.post('av', CHROMIUM),
@@ -47,7 +47,7 @@ t.test('M2: each answer has a strong ETag of its own', async t => {
 })
 
 for (const type of ['', 'text/plain', 'application/json']) {
-  t.test(`M3: Content-Type "${type}" is 415`, async t => {
+  t.test(`Content-Type "${type}" is 415 (M3)`, async t => {
     const server = await WhepServer.start(t)
     // A body of bytes, or fetch would write a type by itself.
     const response = await server.request('/api/v3/whep/av', {
@@ -63,7 +63,7 @@ for (const type of ['', 'text/plain', 'application/json']) {
 }
 
 for (const type of ['application/sdp; charset=utf-8', 'Application/SDP']) {
-  t.test(`M4: Content-Type "${type}" is taken`, async t => {
+  t.test(`Content-Type "${type}" is taken (M4)`, async t => {
     const server = await WhepServer.start(t)
     const response = await server.post('av', CHROMIUM, { 'Content-Type': type })
     t.equal(response.status, 201)
@@ -90,7 +90,7 @@ const MALFORMED = {
 }
 
 for (const [what, offer] of Object.entries(MALFORMED)) {
-  t.test(`M5: an offer with ${what} is 400`, async t => {
+  t.test(`an offer with ${what} is 400 (M5)`, async t => {
     const server = await WhepServer.start(t)
     const response = await server.post('av', offer)
     await assertProblem(t, response, 400, 'malformed-offer')
@@ -99,7 +99,7 @@ for (const [what, offer] of Object.entries(MALFORMED)) {
   })
 }
 
-t.test('M5: a broken offer is 400 whatever else is the matter', async t => {
+t.test('a broken offer is 400 whatever else is the matter (M5)', async t => {
   const server = await WhepServer.start(t)
   const broken = without(CHROMIUM, /^a=fingerprint|H264/)
   const mismatched = await server.post('av', broken)
@@ -111,7 +111,7 @@ t.test('M5: a broken offer is 400 whatever else is the matter', async t => {
 })
 
 for (const direction of ['recvonly', 'sendrecv', '']) {
-  t.test(`M6, M7: to "${direction}" the answer is sendonly`, async t => {
+  t.test(`to "${direction}" the answer is sendonly (M6, M7)`, async t => {
     const server = await WhepServer.start(t)
     const offer =
       direction === ''
@@ -127,7 +127,7 @@ for (const direction of ['recvonly', 'sendrecv', '']) {
 }
 
 for (const direction of ['sendonly', 'inactive']) {
-  t.test(`M8: a section that is ${direction} is rejected`, async t => {
+  t.test(`a section that is ${direction} is rejected (M8)`, async t => {
     const server = await WhepServer.start(t)
     const offer = CHROMIUM.replace('a=recvonly', `a=${direction}`)
     const { sdp, text } = await answerOf(await server.post('av', offer))
@@ -142,7 +142,7 @@ for (const direction of ['sendonly', 'inactive']) {
   })
 }
 
-t.test('M9: bundle-only with port 0 is taken, with port 9', async t => {
+t.test('bundle-only with port 0 is taken, with port 9 (M9)', async t => {
   const server = await WhepServer.start(t)
   const { sdp } = await answerOf(await server.post('av', GSTREAMER))
   t.same(
@@ -152,7 +152,7 @@ t.test('M9: bundle-only with port 0 is taken, with port 9', async t => {
   t.same(sdp.groups?.[0]?.mids, 'video0 audio1')
 })
 
-t.test('M9: port 0 without bundle-only is a disabled section', async t => {
+t.test('port 0 without bundle-only is a disabled section (M9)', async t => {
   const server = await WhepServer.start(t)
   const offer = without(GSTREAMER, /^a=bundle-only/)
   const { sdp } = await answerOf(await server.post('av', offer))
@@ -162,7 +162,7 @@ t.test('M9: port 0 without bundle-only is a disabled section', async t => {
   )
 })
 
-t.test('M10, M11: one bundled, muxed transport', async t => {
+t.test('one bundled, muxed transport (M10, M11)', async t => {
   const server = await WhepServer.start(t)
   const offer = CHROMIUM.replace('BUNDLE 0 1', 'BUNDLE 0 1 2') + DATA_CHANNEL
   const { sdp, sections } = await answerOf(await server.post('av', offer))
@@ -181,7 +181,7 @@ t.test('M10, M11: one bundled, muxed transport', async t => {
   }
 })
 
-t.test('M10: no group is answered where none is offered', async t => {
+t.test('no group is answered where none is offered (M10)', async t => {
   const server = await WhepServer.start(t)
   const offer = without(CHROMIUM, /^a=group/)
   const { sdp, text } = await answerOf(await server.post('video', offer))
@@ -197,7 +197,7 @@ t.test('M10: no group is answered where none is offered', async t => {
 })
 
 t.test(
-  'M10: the group keeps its order, and its first the transport',
+  'the group keeps its order, and its first the transport (M10)',
   async t => {
     const server = await WhepServer.start(t)
     const own = { ufrag: 'own1', pwd: 'p'.repeat(22) }
@@ -220,7 +220,7 @@ t.test(
   },
 )
 
-t.test('M12: one MediaStream, a track of each kind', async t => {
+t.test('one MediaStream, a track of each kind (M12)', async t => {
   const server = await WhepServer.start(t)
   const { sdp } = await answerOf(await server.post('av', CHROMIUM))
   const msids = sdp.media.map(media => media.msid?.[0])
@@ -232,7 +232,7 @@ t.test('M12: one MediaStream, a track of each kind', async t => {
   t.not(msids[0]?.id, '-')
 })
 
-t.test('M13: all candidates are in the answer', async t => {
+t.test('all candidates are in the answer (M13)', async t => {
   const server = await WhepServer.start(t)
   const { sdp } = await answerOf(await server.post('av', CHROMIUM))
   for (const media of sdp.media) {
@@ -242,7 +242,7 @@ t.test('M13: all candidates are in the answer', async t => {
   t.equal(sdp.icelite, 'ice-lite')
 })
 
-t.test('M14: an unknown stream is 404, after the token', async t => {
+t.test('an unknown stream is 404, after the token (M14)', async t => {
   const server = await WhepServer.start(t, { config: { whepToken: 'secret' } })
   const unasked = await server.post('nobody', CHROMIUM)
   await assertProblem(t, unasked, 401, 'token-missing')
@@ -256,7 +256,7 @@ t.test('M14: an unknown stream is 404, after the token', async t => {
   )
 })
 
-t.test('M15: a stream without RTP is 409', async t => {
+t.test('a stream without RTP is 409 (M15)', async t => {
   const server = await WhepServer.start(t)
   server.av.live = false
   const response = await server.post('av', CHROMIUM)
@@ -282,4 +282,27 @@ t.test('a stream of one kind rejects the other section', async t => {
   t.notMatch(audio.sections[0], /^a=candidate:/m)
   const alone = await server.post('av', onlySection('1'))
   t.equal(alone.status, 201)
+})
+
+t.test('session ids are long, URL-safe and unique (S3)', async t => {
+  const server = await WhepServer.start(t)
+  const ids = new Set<string>()
+  for (let i = 0; i < 1_000; i++) {
+    const path = locationOf(await server.post('av', CHROMIUM))
+    ids.add(path.split('/').at(-1) ?? '')
+  }
+  t.equal(ids.size, 1_000)
+  for (const id of ids) {
+    if (!/^[\w-]{22,}$/.test(id)) t.fail('an id is not URL-safe or too short')
+  }
+})
+
+t.test('the answer has valid session-level lines (S12)', async t => {
+  const server = await WhepServer.start(t)
+  const one = await answerOf(await server.post('av', CHROMIUM))
+  const two = await answerOf(await server.post('av', CHROMIUM))
+  t.match(one.text, /^v=0\r\no=- \d+ 1 IN IP4 127\.0\.0\.1\r\ns=-\r\nt=0 0\r\n/)
+  t.not(one.sdp.origin.sessionId, two.sdp.origin.sessionId)
+  for (const section of one.sections)
+    t.match(section, /^c=IN IP4 0\.0\.0\.0\r$/m)
 })
