@@ -164,7 +164,7 @@ function answerEmpty(ctx: RouterContext): void {
   ctx.body = ''
 }
 
-/** One header line a server: clients do not part joined ones (C8). */
+/** One Link header per server: clients do not split comma-joined ones */
 function setLinks(
   ctx: RouterContext,
   servers: readonly IceServer[],

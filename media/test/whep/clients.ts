@@ -13,7 +13,7 @@ const SAME = fragmentOf(CHROMIUM)
 const NEW = { ufrag: 'newU', pwd: 'new-password-of-22-chars' }
 const RESTART = fragmentOf(CHROMIUM, NEW)
 
-t.test('players may read the headers of every response (C1)', async t => {
+t.test('every response exposes its headers to pages (C1)', async t => {
   const server = await WhepServer.start(t)
   const post = await server.post('av', CHROMIUM)
   const path = locationOf(post)
@@ -43,7 +43,7 @@ t.test('players may read the headers of every response (C1)', async t => {
   }
 })
 
-t.test('a wrong address is a 404 that a browser gets to see (C1)', async t => {
+t.test('a wrong address answers a 404 that pages can read (C1)', async t => {
   const server = await WhepServer.start(t)
   for (const path of ['/api/v3/whep', '/api/v3/whep/', '/api/v3/whep/a/b/c']) {
     const preflight = await server.request(path, { method: 'OPTIONS' })
@@ -80,7 +80,7 @@ t.test('a stream id is encoded in Location (C2)', async t => {
   t.equal(odd.last.closed, true)
 })
 
-t.test('PATCH and DELETE need no token (C3)', async t => {
+t.test('PATCH and DELETE work without a token (C3)', async t => {
   const server = await WhepServer.start(t, { config: { whepToken: 'secret' } })
   const path = locationOf(
     await server.post('av', CHROMIUM, { Authorization: 'Bearer secret' }),
@@ -91,7 +91,7 @@ t.test('PATCH and DELETE need no token (C3)', async t => {
   t.equal(server.av.last.closed, true)
 })
 
-t.test('If-Match * with the same credentials is a trickle (C4)', async t => {
+t.test('PATCH with If-Match * and unchanged credentials is trickle (C4)', async t => {
   const server = await WhepServer.start(t)
   const path = locationOf(await server.post('av', CHROMIUM))
   const patched = await server.patch(path, SAME, { 'If-Match': '*' })
@@ -99,7 +99,7 @@ t.test('If-Match * with the same credentials is a trickle (C4)', async t => {
   t.equal(server.av.last.restarts, 0)
 })
 
-t.test('a quoted asterisk means any (C5)', async t => {
+t.test('PATCH with If-Match "*" matches any ETag (C5)', async t => {
   const server = await WhepServer.start(t)
   const path = locationOf(await server.post('av', CHROMIUM))
   const patched = await server.patch(path, RESTART, { 'If-Match': '"*"' })
@@ -121,7 +121,7 @@ const SHAPES = {
 }
 
 for (const [what, body] of Object.entries(SHAPES)) {
-  t.test(`a fragment with ${what} is taken (C6)`, async t => {
+  t.test(`PATCH of a fragment with ${what} is accepted (C6)`, async t => {
     const server = await WhepServer.start(t)
     const response = await server.post('av', CHROMIUM)
     const path = locationOf(response)
@@ -132,7 +132,7 @@ for (const [what, body] of Object.entries(SHAPES)) {
   })
 }
 
-t.test('many PATCHes with a candidate each (C6)', async t => {
+t.test('many PATCHes with one candidate each answer 204 (C6)', async t => {
   const server = await WhepServer.start(t)
   const path = locationOf(await server.post('av', CHROMIUM))
   const statuses = await Promise.all(
@@ -143,7 +143,7 @@ t.test('many PATCHes with a candidate each (C6)', async t => {
   t.same([...new Set(statuses)], [204])
 })
 
-t.test('a restart without m= names one candidate only (C6)', async t => {
+t.test('an ICE restart without m= answers a single candidate (C6)', async t => {
   const server = await WhepServer.start(t)
   const { candidate } = await import('./fixtures/fake-stream.ts')
   server.av.candidates = [
@@ -165,7 +165,7 @@ t.test('a restart without m= names one candidate only (C6)', async t => {
   t.match(await candidates(bare), [/udp .* 2001:db8::7 44000 /])
 })
 
-t.test('OPTIONS without Origin names PATCH (C7)', async t => {
+t.test('OPTIONS without Origin lists PATCH (C7)', async t => {
   const server = await WhepServer.start(t)
   const response = await server.request('/api/v3/whep/av', {
     method: 'OPTIONS',
@@ -173,7 +173,7 @@ t.test('OPTIONS without Origin names PATCH (C7)', async t => {
   t.match(response.headers.get('Access-Control-Allow-Methods'), /PATCH/)
 })
 
-t.test('OPTIONS has no Link but those of ICE servers (C8)', async t => {
+t.test('OPTIONS carries Link for ICE servers only (C8)', async t => {
   const server = await WhepServer.start(t, {
     config: { iceServers: [{ url: 'stun:stun.example:3478' }] },
   })
@@ -186,13 +186,13 @@ t.test('OPTIONS has no Link but those of ICE servers (C8)', async t => {
   )
 })
 
-t.test('an offer without candidates, on port 9, is taken (C9)', async t => {
+t.test('an offer without candidates on port 9 answers 201 (C9)', async t => {
   const server = await WhepServer.start(t)
   t.notMatch(CHROMIUM, /a=candidate/)
   t.equal((await server.post('av', CHROMIUM)).status, 201)
 })
 
-t.test('a data channel is rejected in its place (C10)', async t => {
+t.test('a data channel section is rejected in place (C10)', async t => {
   const server = await WhepServer.start(t)
   const offer = CHROMIUM.replace('BUNDLE 0 1', 'BUNDLE 0 1 2') + DATA_CHANNEL
   const { sections } = await answerOf(await server.post('av', offer))
@@ -205,7 +205,7 @@ t.test('a data channel is rejected in its place (C10)', async t => {
 })
 
 t.test(
-  'a kind that the stream lacks is rejected, not an error (C11)',
+  'an offered kind that the stream lacks is rejected, with 201 (C11)',
   async t => {
     const server = await WhepServer.start(t)
     const response = await server.post('video', CHROMIUM)
@@ -219,7 +219,7 @@ t.test(
   },
 )
 
-t.test('only syntax is 400, and no error has SDP (C12, C13)', async t => {
+t.test('only malformed bodies answer 400, and no error carries SDP (C12, C13)', async t => {
   const server = await WhepServer.start(t, { caps: { total: 0, perStream: 1 } })
   await server.post('av', CHROMIUM)
   server.vp8.live = false
@@ -239,7 +239,7 @@ t.test('only syntax is 400, and no error has SDP (C12, C13)', async t => {
   }
 })
 
-t.test('of two video sections the first is accepted (C14)', async t => {
+t.test('of two video sections only the first is accepted (C14)', async t => {
   const server = await WhepServer.start(t)
   const [session = '', video = '', audio = ''] = CHROMIUM.split(/(?=^m=)/m)
   const second = video.replace('a=mid:0', 'a=mid:2')
@@ -267,13 +267,13 @@ const MUNGED = {
 }
 
 for (const [what, offer] of Object.entries(MUNGED)) {
-  t.test(`an offer with ${what} is taken (C15)`, async t => {
+  t.test(`an offer with ${what} answers 201 (C15)`, async t => {
     const server = await WhepServer.start(t)
     t.equal((await server.post('av', offer)).status, 201)
   })
 }
 
-t.test('OBS gets its named mids back (C15)', async t => {
+t.test('the answer keeps OBS's named mids (C15)', async t => {
   const server = await WhepServer.start(t)
   const { text, sdp } = await answerOf(await server.post('av', OBS))
   t.equal(sdp.groups?.[0]?.mids, 'audio video')

@@ -20,43 +20,51 @@ async function opened(t: Test, options: WhepServerOptions = {}) {
   return { server, path, etag, answer }
 }
 
-t.test(
-  'candidates with the current ETag are 204 without one (M16)',
-  async t => {
-    const { server, path, etag } = await opened(t)
-    const response = await server.patch(path, SAME, { 'If-Match': etag })
-    t.equal(response.status, 204)
-    t.equal(await response.text(), '')
-    t.equal(response.headers.get('ETag'), null)
-  },
-)
+t.test('PATCH of candidates answers 204 without ETag (M16)', async t => {
+  const { server, path, etag } = await opened(t)
+  const response = await server.patch(path, SAME, { 'If-Match': etag })
+  t.equal(response.status, 204)
+  t.equal(await response.text(), '')
+  t.equal(response.headers.get('ETag'), null)
+})
 
-t.test('without If-Match it is 428 (M17)', async t => {
+t.test('PATCH without If-Match answers 428 (M17)', async t => {
   const { server, path } = await opened(t)
   await assertProblem(t, await server.patch(path, SAME), 428, 'etag-missing')
   await assertProblem(t, await server.patch(path, RESTART), 428, 'etag-missing')
 })
 
-t.test('lenient, only what does not restart may omit it (M17)', async t => {
-  const { server, path } = await opened(t, { config: { strictEtag: false } })
-  t.equal((await server.patch(path, SAME)).status, 204)
-  await assertProblem(t, await server.patch(path, RESTART), 428, 'etag-missing')
-  const stale = await server.patch(path, SAME, { 'If-Match': '"stale"' })
-  await assertProblem(t, stale, 412, 'etag-stale')
-})
+t.test(
+  'lenient PATCH may omit If-Match for trickle, not for a restart (M17)',
+  async t => {
+    const { server, path } = await opened(t, { config: { strictEtag: false } })
+    t.equal((await server.patch(path, SAME)).status, 204)
+    await assertProblem(
+      t,
+      await server.patch(path, RESTART),
+      428,
+      'etag-missing',
+    )
+    const stale = await server.patch(path, SAME, { 'If-Match': '"stale"' })
+    await assertProblem(t, stale, 412, 'etag-stale')
+  },
+)
 
 for (const stale of ['"stale"', 'W/"weak"', 'no quotes', '"a", "b"']) {
-  t.test(`If-Match ${stale} is 412 and changes nothing (M18)`, async t => {
-    const { server, path, etag } = await opened(t)
-    const refused = await server.patch(path, RESTART, { 'If-Match': stale })
-    await assertProblem(t, refused, 412, 'etag-stale')
-    t.equal(server.av.last.restarts, 0)
-    const taken = await server.patch(path, SAME, { 'If-Match': etag })
-    t.equal(taken.status, 204)
-  })
+  t.test(
+    `PATCH with If-Match ${stale} answers 412, nothing changes (M18)`,
+    async t => {
+      const { server, path, etag } = await opened(t)
+      const refused = await server.patch(path, RESTART, { 'If-Match': stale })
+      await assertProblem(t, refused, 412, 'etag-stale')
+      t.equal(server.av.last.restarts, 0)
+      const taken = await server.patch(path, SAME, { 'If-Match': etag })
+      t.equal(taken.status, 204)
+    },
+  )
 }
 
-t.test('the current ETag, weakened, does not match (M18)', async t => {
+t.test('PATCH with the current ETag marked weak answers 412 (M18)', async t => {
   const { server, path, etag } = await opened(t)
   const weak = await server.patch(path, SAME, { 'If-Match': `W/${etag}` })
   await assertProblem(t, weak, 412, 'etag-stale')
@@ -64,7 +72,7 @@ t.test('the current ETag, weakened, does not match (M18)', async t => {
   t.equal(listed.status, 204)
 })
 
-t.test('new credentials restart ICE (M19)', async t => {
+t.test('PATCH with new credentials restarts ICE (M19)', async t => {
   const { server, path, etag, answer } = await opened(t)
   const response = await server.patch(path, RESTART, { 'If-Match': '*' })
   t.equal(response.status, 200)
@@ -89,7 +97,7 @@ t.test('new credentials restart ICE (M19)', async t => {
   t.equal(server.av.last.closed, false)
 })
 
-t.test('after a restart only the new ETag holds (M20)', async t => {
+t.test('after an ICE restart only the new ETag matches (M20)', async t => {
   const { server, path, etag } = await opened(t)
   const restarted = await server.patch(path, RESTART, { 'If-Match': etag })
   const old = await server.patch(path, RESTART, { 'If-Match': etag })
@@ -101,7 +109,7 @@ t.test('after a restart only the new ETag holds (M20)', async t => {
 })
 
 for (const type of ['', 'application/sdp', 'application/json']) {
-  t.test(`Content-Type "${type}" is 415 (M21)`, async t => {
+  t.test(`PATCH with Content-Type "${type}" answers 415 (M21)`, async t => {
     const { server, path, etag } = await opened(t)
     const response = await server.request(path, {
       method: 'PATCH',
@@ -132,14 +140,17 @@ const BROKEN = {
 }
 
 for (const [what, body] of Object.entries(BROKEN)) {
-  t.test(`a body of ${what} is 400, before If-Match (M22)`, async t => {
-    const { server, path, etag } = await opened(t)
-    const response = await server.patch(path, body)
-    await assertProblem(t, response, 400, 'malformed-fragment')
-    t.equal(server.av.last.restarts, 0)
-    const taken = await server.patch(path, SAME, { 'If-Match': etag })
-    t.equal(taken.status, 204)
-  })
+  t.test(
+    `PATCH with ${what} answers 400 before If-Match is checked (M22)`,
+    async t => {
+      const { server, path, etag } = await opened(t)
+      const response = await server.patch(path, body)
+      await assertProblem(t, response, 400, 'malformed-fragment')
+      t.equal(server.av.last.restarts, 0)
+      const taken = await server.patch(path, SAME, { 'If-Match': etag })
+      t.equal(taken.status, 204)
+    },
+  )
 }
 
 const CANDIDATES = {
@@ -153,7 +164,7 @@ const CANDIDATES = {
 }
 
 for (const [what, candidate] of Object.entries(CANDIDATES)) {
-  t.test(`a candidate of ${what} is taken (M23)`, async t => {
+  t.test(`PATCH with ${what} candidate answers 204 (M23)`, async t => {
     const { server, path, etag } = await opened(t)
     const body = SAME.replace(/a=candidate:.*/, `a=candidate:${candidate}`)
     const response = await server.patch(path, body, { 'If-Match': etag })
@@ -161,14 +172,14 @@ for (const [what, candidate] of Object.entries(CANDIDATES)) {
   })
 }
 
-t.test('an unknown mid is ignored (M23)', async t => {
+t.test('PATCH with an unknown mid answers 204 (M23)', async t => {
   const { server, path, etag } = await opened(t)
   const body = SAME.replace('a=mid:0', 'a=mid:nobody')
   const response = await server.patch(path, body, { 'If-Match': etag })
   t.equal(response.status, 204)
 })
 
-t.test('a restart that fails leaves the old ICE session (M24)', async t => {
+t.test('a failed ICE restart leaves the old ICE session (M24)', async t => {
   const { server, path, etag } = await opened(t)
   server.av.last.onRestart = () =>
     Promise.reject(new StreamError('worker', 'x'))
@@ -179,7 +190,7 @@ t.test('a restart that fails leaves the old ICE session (M24)', async t => {
   t.equal(taken.status, 204)
 })
 
-t.test('two restarts at once: one of them comes too late', async t => {
+t.test('of two concurrent ICE restarts one answers 412', async t => {
   const { server, path, etag } = await opened(t)
   const other = fragmentOf(CHROMIUM, { ufrag: 'thrd', pwd: 'x'.repeat(24) })
   const statuses = await Promise.all(

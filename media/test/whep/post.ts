@@ -20,7 +20,7 @@ import { WhepServer } from './fixtures/whep-server.ts'
 const streamOf = (player: string) => (player === 'FIREFOX' ? 'vp8' : 'av')
 
 for (const [player, offer] of Object.entries(OFFERS)) {
-  t.test(`${player}'s offer is answered with 201 (M1)`, async t => {
+  t.test(`POST of ${player}'s offer answers 201 with the answer (M1)`, async t => {
     const server = await WhepServer.start(t)
     const response = await server.post(streamOf(player), offer)
     t.equal(response.status, 201)
@@ -36,7 +36,7 @@ for (const [player, offer] of Object.entries(OFFERS)) {
   })
 }
 
-t.test('each answer has a strong ETag of its own (M2)', async t => {
+t.test('POST answers a strong ETag, unique per session (M2)', async t => {
   const server = await WhepServer.start(t)
   const [one, two] = [
     await server.post('av', CHROMIUM),
@@ -47,7 +47,7 @@ t.test('each answer has a strong ETag of its own (M2)', async t => {
 })
 
 for (const type of ['', 'text/plain', 'application/json']) {
-  t.test(`Content-Type "${type}" is 415 (M3)`, async t => {
+  t.test(`POST with Content-Type "${type}" answers 415 (M3)`, async t => {
     const server = await WhepServer.start(t)
     // A body of bytes, or fetch would write a type by itself.
     const response = await server.request('/api/v3/whep/av', {
@@ -63,7 +63,7 @@ for (const type of ['', 'text/plain', 'application/json']) {
 }
 
 for (const type of ['application/sdp; charset=utf-8', 'Application/SDP']) {
-  t.test(`Content-Type "${type}" is taken (M4)`, async t => {
+  t.test(`POST with Content-Type "${type}" answers 201 (M4)`, async t => {
     const server = await WhepServer.start(t)
     const response = await server.post('av', CHROMIUM, { 'Content-Type': type })
     t.equal(response.status, 201)
@@ -90,7 +90,7 @@ const MALFORMED = {
 }
 
 for (const [what, offer] of Object.entries(MALFORMED)) {
-  t.test(`an offer with ${what} is 400 (M5)`, async t => {
+  t.test(`POST of an offer with ${what} answers 400 (M5)`, async t => {
     const server = await WhepServer.start(t)
     const response = await server.post('av', offer)
     await assertProblem(t, response, 400, 'malformed-offer')
@@ -99,7 +99,7 @@ for (const [what, offer] of Object.entries(MALFORMED)) {
   })
 }
 
-t.test('a broken offer is 400 whatever else is the matter (M5)', async t => {
+t.test('POST of a malformed offer answers 400 before any other error (M5)', async t => {
   const server = await WhepServer.start(t)
   const broken = without(CHROMIUM, /^a=fingerprint|H264/)
   const mismatched = await server.post('av', broken)
@@ -111,7 +111,7 @@ t.test('a broken offer is 400 whatever else is the matter (M5)', async t => {
 })
 
 for (const direction of ['recvonly', 'sendrecv', '']) {
-  t.test(`to "${direction}" the answer is sendonly (M6, M7)`, async t => {
+  t.test(`a section offered "${direction}" is answered sendonly (M6, M7)`, async t => {
     const server = await WhepServer.start(t)
     const offer =
       direction === ''
@@ -127,7 +127,7 @@ for (const direction of ['recvonly', 'sendrecv', '']) {
 }
 
 for (const direction of ['sendonly', 'inactive']) {
-  t.test(`a section that is ${direction} is rejected (M8)`, async t => {
+  t.test(`a section offered ${direction} is rejected with port 0 (M8)`, async t => {
     const server = await WhepServer.start(t)
     const offer = CHROMIUM.replace('a=recvonly', `a=${direction}`)
     const { sdp, text } = await answerOf(await server.post('av', offer))
@@ -142,7 +142,7 @@ for (const direction of ['sendonly', 'inactive']) {
   })
 }
 
-t.test('bundle-only with port 0 is taken, with port 9 (M9)', async t => {
+t.test('a bundle-only section with port 0 is accepted with port 9 (M9)', async t => {
   const server = await WhepServer.start(t)
   const { sdp } = await answerOf(await server.post('av', GSTREAMER))
   t.same(
@@ -152,7 +152,7 @@ t.test('bundle-only with port 0 is taken, with port 9 (M9)', async t => {
   t.same(sdp.groups?.[0]?.mids, 'video0 audio1')
 })
 
-t.test('port 0 without bundle-only is a disabled section (M9)', async t => {
+t.test('a section with port 0 and no bundle-only is rejected (M9)', async t => {
   const server = await WhepServer.start(t)
   const offer = without(GSTREAMER, /^a=bundle-only/)
   const { sdp } = await answerOf(await server.post('av', offer))
@@ -162,7 +162,7 @@ t.test('port 0 without bundle-only is a disabled section (M9)', async t => {
   )
 })
 
-t.test('one bundled, muxed transport (M10, M11)', async t => {
+t.test('the answer bundles all sections on one rtcp-mux transport (M10, M11)', async t => {
   const server = await WhepServer.start(t)
   const offer = CHROMIUM.replace('BUNDLE 0 1', 'BUNDLE 0 1 2') + DATA_CHANNEL
   const { sdp, sections } = await answerOf(await server.post('av', offer))
@@ -181,7 +181,7 @@ t.test('one bundled, muxed transport (M10, M11)', async t => {
   }
 })
 
-t.test('no group is answered where none is offered (M10)', async t => {
+t.test('the answer has no BUNDLE group if the offer has none (M10)', async t => {
   const server = await WhepServer.start(t)
   const offer = without(CHROMIUM, /^a=group/)
   const { sdp, text } = await answerOf(await server.post('video', offer))
@@ -197,7 +197,7 @@ t.test('no group is answered where none is offered (M10)', async t => {
 })
 
 t.test(
-  'the group keeps its order, and its first the transport (M10)',
+  'the BUNDLE group keeps the offer's order and tagged section (M10)',
   async t => {
     const server = await WhepServer.start(t)
     const own = { ufrag: 'own1', pwd: 'p'.repeat(22) }
@@ -220,7 +220,7 @@ t.test(
   },
 )
 
-t.test('one MediaStream, a track of each kind (M12)', async t => {
+t.test('the answer has one MediaStream with one track per kind (M12)', async t => {
   const server = await WhepServer.start(t)
   const { sdp } = await answerOf(await server.post('av', CHROMIUM))
   const msids = sdp.media.map(media => media.msid?.[0])
@@ -232,7 +232,7 @@ t.test('one MediaStream, a track of each kind (M12)', async t => {
   t.not(msids[0]?.id, '-')
 })
 
-t.test('all candidates are in the answer (M13)', async t => {
+t.test('the answer contains all candidates (M13)', async t => {
   const server = await WhepServer.start(t)
   const { sdp } = await answerOf(await server.post('av', CHROMIUM))
   for (const media of sdp.media) {
@@ -242,7 +242,7 @@ t.test('all candidates are in the answer (M13)', async t => {
   t.equal(sdp.icelite, 'ice-lite')
 })
 
-t.test('an unknown stream is 404, after the token (M14)', async t => {
+t.test('POST to an unknown stream answers 404 after the token check (M14)', async t => {
   const server = await WhepServer.start(t, { config: { whepToken: 'secret' } })
   const unasked = await server.post('nobody', CHROMIUM)
   await assertProblem(t, unasked, 401, 'token-missing')
@@ -256,7 +256,7 @@ t.test('an unknown stream is 404, after the token (M14)', async t => {
   )
 })
 
-t.test('a stream without RTP is 409 (M15)', async t => {
+t.test('POST to a stream without RTP answers 409 (M15)', async t => {
   const server = await WhepServer.start(t)
   server.av.live = false
   const response = await server.post('av', CHROMIUM)
@@ -265,7 +265,7 @@ t.test('a stream without RTP is 409 (M15)', async t => {
   t.ok(seconds >= 1 && seconds <= 60)
 })
 
-t.test('a stream of one kind rejects the other section', async t => {
+t.test('a stream with one kind rejects the other section', async t => {
   const server = await WhepServer.start(t)
   const video = await answerOf(await server.post('video', CHROMIUM))
   t.same(
