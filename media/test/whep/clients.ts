@@ -91,13 +91,16 @@ t.test('PATCH and DELETE work without a token (C3)', async t => {
   t.equal(server.av.last.closed, true)
 })
 
-t.test('PATCH with If-Match * and unchanged credentials is trickle (C4)', async t => {
-  const server = await WhepServer.start(t)
-  const path = locationOf(await server.post('av', CHROMIUM))
-  const patched = await server.patch(path, SAME, { 'If-Match': '*' })
-  t.equal(patched.status, 204)
-  t.equal(server.av.last.restarts, 0)
-})
+t.test(
+  'PATCH with If-Match * and unchanged credentials is trickle (C4)',
+  async t => {
+    const server = await WhepServer.start(t)
+    const path = locationOf(await server.post('av', CHROMIUM))
+    const patched = await server.patch(path, SAME, { 'If-Match': '*' })
+    t.equal(patched.status, 204)
+    t.equal(server.av.last.restarts, 0)
+  },
+)
 
 t.test('PATCH with If-Match "*" matches any ETag (C5)', async t => {
   const server = await WhepServer.start(t)
@@ -219,25 +222,30 @@ t.test(
   },
 )
 
-t.test('only malformed bodies answer 400, and no error carries SDP (C12, C13)', async t => {
-  const server = await WhepServer.start(t, { caps: { total: 0, perStream: 1 } })
-  await server.post('av', CHROMIUM)
-  server.vp8.live = false
-  const refused = [
-    await server.post('nobody', CHROMIUM),
-    await server.post('vp8', CHROMIUM),
-    await server.post('av', CHROMIUM),
-    await server.post('av', CHROMIUM.replaceAll('H264', 'H265')),
-  ]
-  t.same(
-    refused.map(response => response.status),
-    [404, 409, 503, 406],
-  )
-  for (const response of refused) {
-    t.equal(response.headers.get('Content-Type'), 'application/problem+json')
-    t.notMatch(await response.text(), /v=0/)
-  }
-})
+t.test(
+  'only malformed bodies answer 400, and no error carries SDP (C12, C13)',
+  async t => {
+    const server = await WhepServer.start(t, {
+      caps: { total: 0, perStream: 1 },
+    })
+    await server.post('av', CHROMIUM)
+    server.vp8.live = false
+    const refused = [
+      await server.post('nobody', CHROMIUM),
+      await server.post('vp8', CHROMIUM),
+      await server.post('av', CHROMIUM),
+      await server.post('av', CHROMIUM.replaceAll('H264', 'H265')),
+    ]
+    t.same(
+      refused.map(response => response.status),
+      [404, 409, 503, 406],
+    )
+    for (const response of refused) {
+      t.equal(response.headers.get('Content-Type'), 'application/problem+json')
+      t.notMatch(await response.text(), /v=0/)
+    }
+  },
+)
 
 t.test('of two video sections only the first is accepted (C14)', async t => {
   const server = await WhepServer.start(t)
@@ -273,7 +281,7 @@ for (const [what, offer] of Object.entries(MUNGED)) {
   })
 }
 
-t.test('the answer keeps OBS's named mids (C15)', async t => {
+t.test("the answer keeps OBS's named mids (C15)", async t => {
   const server = await WhepServer.start(t)
   const { text, sdp } = await answerOf(await server.post('av', OBS))
   t.equal(sdp.groups?.[0]?.mids, 'audio video')

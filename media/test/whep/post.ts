@@ -20,20 +20,23 @@ import { WhepServer } from './fixtures/whep-server.ts'
 const streamOf = (player: string) => (player === 'FIREFOX' ? 'vp8' : 'av')
 
 for (const [player, offer] of Object.entries(OFFERS)) {
-  t.test(`POST of ${player}'s offer answers 201 with the answer (M1)`, async t => {
-    const server = await WhepServer.start(t)
-    const response = await server.post(streamOf(player), offer)
-    t.equal(response.status, 201)
-    t.equal(response.headers.get('Content-Type'), 'application/sdp')
-    t.match(locationOf(response), /^\/api\/v3\/whep\/\w+\/[\w-]{22,}$/)
-    const { text, sdp } = await answerOf(response)
-    t.match(text, /^v=0\r\n/)
-    t.match(text, /\r\n$/)
-    t.notMatch(text, /[^\r]\n/, 'every line ends with CRLF')
-    const kinds = (sdp: string) => sdp.match(/^m=\w+/gm)
-    t.same(kinds(text), kinds(offer), 'as many m= of the same kinds in order')
-    t.equal(sdp.media.length, kinds(offer)?.length)
-  })
+  t.test(
+    `POST of ${player}'s offer answers 201 with the answer (M1)`,
+    async t => {
+      const server = await WhepServer.start(t)
+      const response = await server.post(streamOf(player), offer)
+      t.equal(response.status, 201)
+      t.equal(response.headers.get('Content-Type'), 'application/sdp')
+      t.match(locationOf(response), /^\/api\/v3\/whep\/\w+\/[\w-]{22,}$/)
+      const { text, sdp } = await answerOf(response)
+      t.match(text, /^v=0\r\n/)
+      t.match(text, /\r\n$/)
+      t.notMatch(text, /[^\r]\n/, 'every line ends with CRLF')
+      const kinds = (sdp: string) => sdp.match(/^m=\w+/gm)
+      t.same(kinds(text), kinds(offer), 'as many m= of the same kinds in order')
+      t.equal(sdp.media.length, kinds(offer)?.length)
+    },
+  )
 }
 
 t.test('POST answers a strong ETag, unique per session (M2)', async t => {
@@ -99,58 +102,70 @@ for (const [what, offer] of Object.entries(MALFORMED)) {
   })
 }
 
-t.test('POST of a malformed offer answers 400 before any other error (M5)', async t => {
-  const server = await WhepServer.start(t)
-  const broken = without(CHROMIUM, /^a=fingerprint|H264/)
-  const mismatched = await server.post('av', broken)
-  await assertProblem(t, mismatched, 400, 'malformed-offer')
-  t.equal(server.observations.count('codec_mismatches_total'), 0)
-  server.av.live = false
-  const early = await server.post('av', broken)
-  await assertProblem(t, early, 400, 'malformed-offer')
-})
+t.test(
+  'POST of a malformed offer answers 400 before any other error (M5)',
+  async t => {
+    const server = await WhepServer.start(t)
+    const broken = without(CHROMIUM, /^a=fingerprint|H264/)
+    const mismatched = await server.post('av', broken)
+    await assertProblem(t, mismatched, 400, 'malformed-offer')
+    t.equal(server.observations.count('codec_mismatches_total'), 0)
+    server.av.live = false
+    const early = await server.post('av', broken)
+    await assertProblem(t, early, 400, 'malformed-offer')
+  },
+)
 
 for (const direction of ['recvonly', 'sendrecv', '']) {
-  t.test(`a section offered "${direction}" is answered sendonly (M6, M7)`, async t => {
-    const server = await WhepServer.start(t)
-    const offer =
-      direction === ''
-        ? without(CHROMIUM, /^a=recvonly/)
-        : CHROMIUM.replaceAll('recvonly', direction)
-    const { sdp, text } = await answerOf(await server.post('av', offer))
-    t.same(
-      sdp.media.map(media => media.direction),
-      ['sendonly', 'sendonly'],
-    )
-    t.notMatch(text, /^a=(sendrecv|recvonly)/m)
-  })
+  t.test(
+    `a section offered "${direction}" is answered sendonly (M6, M7)`,
+    async t => {
+      const server = await WhepServer.start(t)
+      const offer =
+        direction === ''
+          ? without(CHROMIUM, /^a=recvonly/)
+          : CHROMIUM.replaceAll('recvonly', direction)
+      const { sdp, text } = await answerOf(await server.post('av', offer))
+      t.same(
+        sdp.media.map(media => media.direction),
+        ['sendonly', 'sendonly'],
+      )
+      t.notMatch(text, /^a=(sendrecv|recvonly)/m)
+    },
+  )
 }
 
 for (const direction of ['sendonly', 'inactive']) {
-  t.test(`a section offered ${direction} is rejected with port 0 (M8)`, async t => {
-    const server = await WhepServer.start(t)
-    const offer = CHROMIUM.replace('a=recvonly', `a=${direction}`)
-    const { sdp, text } = await answerOf(await server.post('av', offer))
-    t.same(
-      sdp.media.map(media => media.port),
-      [0, 9],
-    )
-    t.match(text, /^a=group:BUNDLE 1\r$/m)
-    const none = CHROMIUM.replaceAll('recvonly', direction)
-    const response = await server.post('av', none)
-    await assertProblem(t, response, 400, 'malformed-offer')
-  })
+  t.test(
+    `a section offered ${direction} is rejected with port 0 (M8)`,
+    async t => {
+      const server = await WhepServer.start(t)
+      const offer = CHROMIUM.replace('a=recvonly', `a=${direction}`)
+      const { sdp, text } = await answerOf(await server.post('av', offer))
+      t.same(
+        sdp.media.map(media => media.port),
+        [0, 9],
+      )
+      t.match(text, /^a=group:BUNDLE 1\r$/m)
+      const none = CHROMIUM.replaceAll('recvonly', direction)
+      const response = await server.post('av', none)
+      await assertProblem(t, response, 400, 'malformed-offer')
+    },
+  )
 }
 
-t.test('a bundle-only section with port 0 is accepted with port 9 (M9)', async t => {
-  const server = await WhepServer.start(t)
-  const { sdp } = await answerOf(await server.post('av', GSTREAMER))
-  t.same(
-    sdp.media.map(media => media.port),
-    [9, 9],
-  )
-  t.same(sdp.groups?.[0]?.mids, 'video0 audio1')
-})
+t.test(
+  'a bundle-only section with port 0 is accepted with port 9 (M9)',
+  async t => {
+    const server = await WhepServer.start(t)
+    const { sdp } = await answerOf(await server.post('av', GSTREAMER))
+    t.same(
+      sdp.media.map(media => media.port),
+      [9, 9],
+    )
+    t.same(sdp.groups?.[0]?.mids, 'video0 audio1')
+  },
+)
 
 t.test('a section with port 0 and no bundle-only is rejected (M9)', async t => {
   const server = await WhepServer.start(t)
@@ -162,42 +177,48 @@ t.test('a section with port 0 and no bundle-only is rejected (M9)', async t => {
   )
 })
 
-t.test('the answer bundles all sections on one rtcp-mux transport (M10, M11)', async t => {
-  const server = await WhepServer.start(t)
-  const offer = CHROMIUM.replace('BUNDLE 0 1', 'BUNDLE 0 1 2') + DATA_CHANNEL
-  const { sdp, sections } = await answerOf(await server.post('av', offer))
-  t.same(sdp.groups, [{ type: 'BUNDLE', mids: '0 1' }])
-  const accepted = sections.slice(0, 2)
-  for (const section of accepted) {
-    t.match(section, /^a=rtcp-mux\r$/m)
-    t.match(section, /^a=rtcp-mux-only\r$/m)
-  }
-  for (const name of ['ice-ufrag', 'ice-pwd', 'fingerprint', 'setup']) {
-    const values = accepted.map(
-      section => new RegExp(`^a=${name}:(.*)`, 'm').exec(section)?.[1],
-    )
-    t.type(values[0], 'string')
-    t.equal(new Set(values).size, 1, `one ${name}`)
-  }
-})
-
-t.test('the answer has no BUNDLE group if the offer has none (M10)', async t => {
-  const server = await WhepServer.start(t)
-  const offer = without(CHROMIUM, /^a=group/)
-  const { sdp, text } = await answerOf(await server.post('video', offer))
-  t.same(
-    sdp.media.map(({ port, mid }) => [port, mid]),
-    [
-      [9, 0],
-      [0, 1],
-    ],
-  )
-  // Chromium refuses an answer that adds one.
-  t.notMatch(text, /^a=group/m)
-})
+t.test(
+  'the answer bundles all sections on one rtcp-mux transport (M10, M11)',
+  async t => {
+    const server = await WhepServer.start(t)
+    const offer = CHROMIUM.replace('BUNDLE 0 1', 'BUNDLE 0 1 2') + DATA_CHANNEL
+    const { sdp, sections } = await answerOf(await server.post('av', offer))
+    t.same(sdp.groups, [{ type: 'BUNDLE', mids: '0 1' }])
+    const accepted = sections.slice(0, 2)
+    for (const section of accepted) {
+      t.match(section, /^a=rtcp-mux\r$/m)
+      t.match(section, /^a=rtcp-mux-only\r$/m)
+    }
+    for (const name of ['ice-ufrag', 'ice-pwd', 'fingerprint', 'setup']) {
+      const values = accepted.map(
+        section => new RegExp(`^a=${name}:(.*)`, 'm').exec(section)?.[1],
+      )
+      t.type(values[0], 'string')
+      t.equal(new Set(values).size, 1, `one ${name}`)
+    }
+  },
+)
 
 t.test(
-  'the BUNDLE group keeps the offer's order and tagged section (M10)',
+  'the answer has no BUNDLE group if the offer has none (M10)',
+  async t => {
+    const server = await WhepServer.start(t)
+    const offer = without(CHROMIUM, /^a=group/)
+    const { sdp, text } = await answerOf(await server.post('video', offer))
+    t.same(
+      sdp.media.map(({ port, mid }) => [port, mid]),
+      [
+        [9, 0],
+        [0, 1],
+      ],
+    )
+    // Chromium refuses an answer that adds one.
+    t.notMatch(text, /^a=group/m)
+  },
+)
+
+t.test(
+  "the BUNDLE group keeps the offer's order and tagged section (M10)",
   async t => {
     const server = await WhepServer.start(t)
     const own = { ufrag: 'own1', pwd: 'p'.repeat(22) }
@@ -220,17 +241,20 @@ t.test(
   },
 )
 
-t.test('the answer has one MediaStream with one track per kind (M12)', async t => {
-  const server = await WhepServer.start(t)
-  const { sdp } = await answerOf(await server.post('av', CHROMIUM))
-  const msids = sdp.media.map(media => media.msid?.[0])
-  t.equal(new Set(msids.map(msid => msid?.id)).size, 1)
-  t.same(
-    msids.map(msid => msid?.appdata),
-    ['video', 'audio'],
-  )
-  t.not(msids[0]?.id, '-')
-})
+t.test(
+  'the answer has one MediaStream with one track per kind (M12)',
+  async t => {
+    const server = await WhepServer.start(t)
+    const { sdp } = await answerOf(await server.post('av', CHROMIUM))
+    const msids = sdp.media.map(media => media.msid?.[0])
+    t.equal(new Set(msids.map(msid => msid?.id)).size, 1)
+    t.same(
+      msids.map(msid => msid?.appdata),
+      ['video', 'audio'],
+    )
+    t.not(msids[0]?.id, '-')
+  },
+)
 
 t.test('the answer contains all candidates (M13)', async t => {
   const server = await WhepServer.start(t)
@@ -242,19 +266,26 @@ t.test('the answer contains all candidates (M13)', async t => {
   t.equal(sdp.icelite, 'ice-lite')
 })
 
-t.test('POST to an unknown stream answers 404 after the token check (M14)', async t => {
-  const server = await WhepServer.start(t, { config: { whepToken: 'secret' } })
-  const unasked = await server.post('nobody', CHROMIUM)
-  await assertProblem(t, unasked, 401, 'token-missing')
-  const response = await server.post('nobody', CHROMIUM, {
-    Authorization: 'Bearer secret',
-  })
-  await assertProblem(t, response, 404, 'stream-unknown')
-  t.equal(
-    server.observations.count('whep_requests_total', { stream_id: '_unknown' }),
-    2,
-  )
-})
+t.test(
+  'POST to an unknown stream answers 404 after the token check (M14)',
+  async t => {
+    const server = await WhepServer.start(t, {
+      config: { whepToken: 'secret' },
+    })
+    const unasked = await server.post('nobody', CHROMIUM)
+    await assertProblem(t, unasked, 401, 'token-missing')
+    const response = await server.post('nobody', CHROMIUM, {
+      Authorization: 'Bearer secret',
+    })
+    await assertProblem(t, response, 404, 'stream-unknown')
+    t.equal(
+      server.observations.count('whep_requests_total', {
+        stream_id: '_unknown',
+      }),
+      2,
+    )
+  },
+)
 
 t.test('POST to a stream without RTP answers 409 (M15)', async t => {
   const server = await WhepServer.start(t)
