@@ -3,16 +3,21 @@ import type { Clock } from '../clock.ts'
 import { httpProblem, type Problem } from './problem.ts'
 
 /**
- * Time a body has to arrive, milliseconds. Less than the server's own limit
- * on requests, whose answer neither players nor the metrics would see.
+ * Time for a body to arrive, milliseconds. Shorter than the server's own
+ * request timeout, whose response neither players nor metrics would see.
  */
 export const BODY_TIMEOUT_MS = 15_000
 
+/** Maximum size of a JSON body, bytes. */
+const MAX_JSON_BYTES = 1024 * 1024
+
+const JSON_TYPE = /^application\/([\w.-]+\+)?json\s*(;|$)/i
+
 /**
- * Reads a request's body as UTF-8 text. What exceeds the limit is not kept;
- * Node throws the rest away once the answer is out, so the connection lives.
+ * Reads the body of a request as UTF-8 text. After an oversized body the
+ * connection stays usable: Node drains the rest once the response is out.
  * @throws {Problem} `body-too-large`, `request-too-slow`
- * @throws {Error} when the client hangs up before the end
+ * @throws {Error} if the client disconnects before the end
  */
 export async function readBody(
   request: IncomingMessage,
@@ -33,7 +38,7 @@ export async function readBody(
     body.resolve(Buffer.concat(chunks).toString('utf8'))
   }
   const onClose = () => {
-    body.reject(new Error('Cannot read the body: the client hung up'))
+    body.reject(new Error('Cannot read the body: the client disconnected'))
   }
   const cancelTimer = clock.after(BODY_TIMEOUT_MS, () => {
     body.reject(tooSlow())
@@ -45,15 +50,48 @@ export async function readBody(
   } finally {
     cancelTimer()
     request.off('data', onData).off('end', onEnd).off('close', onClose)
-    // 'error' stays heard: an abort may still raise it.
+    // Keep the 'error' listener: an abort may still emit it.
     request.resume()
+  }
+}
+
+/**
+ * Reads the JSON body of a request.
+ *
+ * A body without Content-Type is accepted, but not from a browser (which
+ * sends Origin): a page can send such a body to any address without a
+ * preflight, and clients on loopback need no token.
+ * @throws {Problem} `media-type`, `not-json`, `body-too-large`,
+ *   `request-too-slow`
+ * @throws {Error} if the client disconnects before the end
+ */
+export async function readJsonBody(
+  request: IncomingMessage,
+  clock: Clock,
+): Promise<unknown> {
+  const type = request.headers['content-type']
+  const accepted =
+    type === undefined
+      ? request.headers.origin === undefined
+      : JSON_TYPE.test(type)
+  if (!accepted) {
+    const got = type ?? 'no type'
+    throw httpProblem('media-type', `Expected application/json, got ${got}`)
+  }
+  const text = await readBody(request, MAX_JSON_BYTES, clock)
+  try {
+    return JSON.parse(text)
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause)
+    const detail = text === '' ? 'The body is empty' : reason
+    throw httpProblem('not-json', detail, { cause })
   }
 }
 
 function tooLarge(bytes: number, maxBytes: number): Problem {
   return httpProblem(
     'body-too-large',
-    `The body is at least ${bytes} bytes, the limit is ${maxBytes}`,
+    `The body has at least ${bytes} bytes, the limit is ${maxBytes}`,
     { members: { limit_bytes: maxBytes } },
   )
 }
@@ -61,8 +99,8 @@ function tooLarge(bytes: number, maxBytes: number): Problem {
 function tooSlow(): Problem {
   return httpProblem(
     'request-too-slow',
-    `The body has to arrive within ${BODY_TIMEOUT_MS / 1000} seconds`,
-    // RFC 9110, 15.5.9: the rest is not waited for.
+    `The body did not arrive within ${BODY_TIMEOUT_MS / 1000} seconds`,
+    // RFC 9110, 15.5.9: close instead of waiting for the rest.
     { headers: { Connection: 'close' } },
   )
 }

@@ -1,15 +1,15 @@
 import type { Context } from 'koa'
 
-/** Verbs that any WHEP resource answers; a preflight names them all. */
+/** Methods of all WHEP resources; a preflight lists them all. */
 const METHODS = 'POST, PATCH, DELETE, GET, HEAD, OPTIONS'
 
-// Never `*`: that does not cover Authorization (Fetch, 4.10). ETag is sent by
-// the Eyevinn WHIP SDK in place of If-Match.
+// Not `*`, which does not cover Authorization (Fetch, 4.10). The Eyevinn WHIP
+// SDK sends ETag instead of If-Match.
 const REQUEST_HEADERS = 'Authorization, Content-Type, If-Match, ETag'
 
 /**
- * On every response, errors too. No credentials are involved, so `*` does, and
- * needs no Vary.
+ * Headers of every response, errors too. Requests carry no cookies, so `*` is
+ * enough, and it needs no Vary.
  */
 export const CORS_HEADERS = {
   'Access-Control-Allow-Origin': '*',
@@ -24,8 +24,8 @@ export function allowAnyOrigin(ctx: Context): void {
 }
 
 /**
- * What OPTIONS adds. Also without Origin: mediamtx as a client reads the
- * methods to find out whether it may trickle.
+ * Adds the headers of an OPTIONS response. Also without Origin: mediamtx as a
+ * client reads the methods to find out whether it may trickle.
  */
 export function answerPreflight(ctx: Context): void {
   ctx.set('Access-Control-Allow-Methods', METHODS)

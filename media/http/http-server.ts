@@ -1,15 +1,26 @@
-import { createServer, type RequestListener, type Server } from 'node:http'
+/**
+ * media/http is what any HTTP server of this process needs.
+ * Owns: the listener and its limits, bodies, bearer tokens, CORS, rate limit,
+ * and errors as application/problem+json (RFC 9457).
+ * Gets: a request handler, a log, a clock. Gives: parts for whep/, web/ and
+ * process/; imports none of them.
+ */
+import {
+  createServer,
+  type RequestListener,
+  type Server,
+  type ServerResponse,
+} from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { promisify } from 'node:util'
 import type { Log } from '../../shared/log.ts'
 import type { Address } from '../../shared/settings.ts'
-import { answerBroken } from './broken-request.ts'
+import { answerUnparsable } from './answer-problems.ts'
 
-/** Time that open requests have to end when the server closes, milliseconds. */
-const DRAIN_MS = 2_000
+/** Time for open requests to finish when the server closes, milliseconds. */
+const DRAIN_TIMEOUT_MS = 2_000
 
 const LIMITS = {
-  /** A client must have sent its whole request by then, milliseconds. */
+  /** Time for a client to send its whole request, milliseconds. */
   requestTimeout: 30_000,
   headersTimeout: 10_000,
   keepAliveTimeout: 15_000,
@@ -17,10 +28,10 @@ const LIMITS = {
   maxHeaderSize: 16 * 1024,
 } as const
 
-/** Connections at once; more are closed as they come. */
+/** Maximum number of open connections; further ones are closed at once. */
 const MAX_CONNECTIONS = 10_000
 
-/** An HTTP server with limits, and an end. */
+/** An HTTP server with limits and a graceful close. */
 export class HttpServer {
   readonly #server: Server
   readonly #log: Log
@@ -28,13 +39,14 @@ export class HttpServer {
 
   constructor(handle: RequestListener, log: Log) {
     this.#server = createServer(LIMITS, handle)
-    this.#server.on('clientError', answerBroken)
+    this.#server.on('clientError', answerUnparsable)
     this.#server.maxConnections = MAX_CONNECTIONS
     this.#log = log
   }
 
   /**
-   * Listens, and says where: the port is the real one where 0 was asked for.
+   * Listens.
+   * @returns the address, with the port that was chosen if 0 was requested
    * @throws {Error} such as EADDRINUSE
    */
   async listen({ host, port }: Address): Promise<Address> {
@@ -48,21 +60,16 @@ export class HttpServer {
     })
     const address = await listening.promise
     this.#server.off('error', listening.reject)
-    // Such as EMFILE: that connection is lost, the server must not be.
+    // An error such as EMFILE loses one connection, but must not end the server.
     this.#server.on('error', (error: Error) => {
       this.#log.error('cannot accept a connection', { error })
     })
     return { host: address.address, port: address.port }
   }
 
-  /** Connections that are open. */
-  async connections(): Promise<number> {
-    return await promisify(this.#server.getConnections.bind(this.#server))()
-  }
-
   /**
-   * Takes no more connections, gives open requests a moment to end, then cuts
-   * them off. Idempotent.
+   * Stops accepting connections, waits a moment for open requests, then cuts
+   * off the rest. Idempotent.
    */
   close(): Promise<void> {
     this.#closed ??= this.#close()
@@ -77,8 +84,19 @@ export class HttpServer {
     this.#server.closeIdleConnections()
     const timer = setTimeout(() => {
       this.#server.closeAllConnections()
-    }, DRAIN_MS)
+    }, DRAIN_TIMEOUT_MS)
     await closed.promise
     clearTimeout(timer)
   }
+}
+
+/** A signal that aborts if the client disconnects before the response is out. */
+export function clientAbortSignal(response: ServerResponse): AbortSignal {
+  const aborted = new AbortController()
+  const check = () => {
+    if (!response.writableFinished) aborted.abort()
+  }
+  if (response.closed) check()
+  else response.once('close', check)
+  return aborted.signal
 }

@@ -1,5 +1,5 @@
 /**
- * Errors of an HTTP API, as application/problem+json (RFC 9457). Each folder
+ * Errors of the HTTP API, as application/problem+json (RFC 9457). Each folder
  * that answers requests has its own table of codes.
  */
 
@@ -60,18 +60,18 @@ export function problemFactory<Code extends string>(
   }
 }
 
-/** Problems that any HTTP server has. */
+/** Problems that any route can answer with. */
 const HTTP_PROBLEMS = {
-  'bad-request': { status: 400, title: 'The request is not HTTP' },
+  'bad-request': { status: 400, title: 'The request is not valid HTTP' },
   'token-missing': { status: 401, title: 'Send a bearer token' },
   'token-wrong': {
     status: 401,
-    title: 'The bearer token is not the right one',
+    title: 'The bearer token is wrong',
   },
-  'not-found': { status: 404, title: 'There is nothing at this address' },
+  'not-found': { status: 404, title: 'Nothing exists at this address' },
   'method-not-allowed': {
     status: 405,
-    title: 'This address does not take that method: see Allow',
+    title: 'This address does not support the method: see Allow',
   },
   'request-too-slow': {
     status: 408,
@@ -80,12 +80,12 @@ const HTTP_PROBLEMS = {
   'body-too-large': { status: 413, title: 'The body is too large' },
   'media-type': {
     status: 415,
-    title: 'Send the body with another Content-Type: see Accept',
+    title: 'This Content-Type is not supported',
   },
   'not-json': { status: 400, title: 'The body is not JSON' },
   'header-too-large': {
     status: 431,
-    title: 'The header of the request is too large',
+    title: 'The request header is too large',
   },
   internal: { status: 500, title: 'The server failed: see its log' },
 } as const satisfies ProblemTable
@@ -94,10 +94,10 @@ export type HttpProblemCode = keyof typeof HTTP_PROBLEMS
 
 export const httpProblem = problemFactory(HTTP_PROBLEMS)
 
-/** The problem to answer `error` with; unexpected errors reveal nothing. */
+/** The problem for `error`; an unexpected error reveals no details. */
 export function toProblem(error: unknown): Problem {
   if (error instanceof Problem) return error
-  return httpProblem('internal', 'The request could not be handled', {
+  return httpProblem('internal', 'The request failed', {
     cause: error,
   })
 }

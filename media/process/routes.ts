@@ -2,7 +2,7 @@ import Router from '@koa/router'
 import type { Context, Middleware } from 'koa'
 
 import type { Clock } from '../clock.ts'
-import { readJsonBody } from '../http/json-body.ts'
+import { readJsonBody } from '../http/body.ts'
 import { Problem } from '../http/problem.ts'
 import { compileGlob } from './glob.ts'
 import {

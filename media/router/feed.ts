@@ -11,7 +11,7 @@ import type { MediaWorker } from '../engine/media-worker.ts'
 import type { PortPool } from '../engine/port-pool.ts'
 import { LOOPBACK, localRtp } from '../engine/local-rtp.ts'
 import { routerCodecs, type Layout } from './layout.ts'
-import type { StreamCodecs } from './viewer.ts'
+import type { StreamCodecs } from '../whep/stream-port.ts'
 
 /** A router that has a stream under the payload types of one layout. */
 export interface Feed {

@@ -22,7 +22,7 @@ import {
   type ViewerRequest,
   type ViewerStream,
   type ViewerTransport,
-} from './viewer.ts'
+} from '../whep/stream-port.ts'
 import { Viewers } from './viewers.ts'
 
 export interface LiveStreamOptions {

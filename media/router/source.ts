@@ -5,7 +5,7 @@ import type { Leg, LegSet } from '../ingest/leg.ts'
 import { codecsOf, openPipedFeed, type Feed } from './feed.ts'
 import { Feeds } from './feeds.ts'
 import { ownLayout, routerCodecs } from './layout.ts'
-import type { StreamCodecs } from './viewer.ts'
+import type { StreamCodecs } from '../whep/stream-port.ts'
 
 /** A stream's legs in a worker, and what feeds its viewers from there. */
 export interface Source {

@@ -8,7 +8,7 @@ import type { LegPlan } from '../ingest/leg-plan.ts'
 import type { LegSet } from '../ingest/leg.ts'
 import { openSource, type Source } from './source.ts'
 import type { StreamSettings } from './stream-settings.ts'
-import type { StreamCodecs } from './viewer.ts'
+import type { StreamCodecs } from '../whep/stream-port.ts'
 
 export interface StreamLifeOptions<Legs extends LegSet> {
   readonly engine: Engine

@@ -16,7 +16,7 @@ import type {
   ViewerRequest,
   ViewerState,
   ViewerTransport,
-} from './viewer.ts'
+} from '../whep/stream-port.ts'
 
 export interface OpenViewerOptions {
   readonly feed: Feed

@@ -5,7 +5,7 @@ import type { MediaWorker } from '../engine/media-worker.ts'
 import { endpoints, type Addresses } from './endpoints.ts'
 import { layoutOf } from './layout.ts'
 import type { Source } from './source.ts'
-import type { ViewerRequest } from './viewer.ts'
+import type { ViewerRequest } from '../whep/stream-port.ts'
 import { openViewerTransport, type ViewerHandle } from './viewer-transport.ts'
 
 export interface ViewersOptions {

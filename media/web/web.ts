@@ -4,11 +4,11 @@ import type { Report } from '../../shared/catalogue.ts'
 import type { Log } from '../../shared/log.ts'
 import type { Address } from '../../shared/settings.ts'
 import type { StreamStatus } from '../router/status.ts'
-import type { ViewerStreams } from '../router/viewer.ts'
+import type { ViewerStreams } from '../whep/stream-port.ts'
 import type { Clock } from '../clock.ts'
 import type { IceServer } from '../whep/ice-server.ts'
 import { httpProblem } from '../http/problem.ts'
-import { RateLimit } from '../whep/rate-limit.ts'
+import { RateLimit } from '../http/rate-limit.ts'
 import { whepRoutes } from '../whep/routes.ts'
 import type { Sessions } from '../whep/sessions.ts'
 import { adminAccess } from './admin-access.ts'
@@ -46,8 +46,6 @@ export interface WebOptions {
 export interface Web {
   /** @throws {Error} such as EADDRINUSE */
   listen(address: Address): Promise<Address>
-  /** Connections that are open. */
-  connections(): Promise<number>
   /** Takes no more requests; resolves within a few seconds. Idempotent. */
   close(): Promise<void>
 }

@@ -1,5 +1,5 @@
 import type { Report } from '../../shared/catalogue.ts'
-import type { StreamCodecs, ViewerStream } from '../router/viewer.ts'
+import type { StreamCodecs, ViewerStream } from './stream-port.ts'
 import { negotiate, type Agreement, type Mismatch } from './negotiation.ts'
 import { readOffer } from './offer.ts'
 import { type Problem } from '../http/problem.ts'

@@ -1,6 +1,6 @@
 import type { RtcpFeedback, RtpParameters } from 'mediasoup/types'
 import type { MediaDescription } from 'sdp-transform'
-import type { OfferedCodec, ViewerTransport } from '../router/viewer.ts'
+import type { OfferedCodec, ViewerTransport } from './stream-port.ts'
 import type { AcceptedSection } from './negotiation.ts'
 
 /** What of an accepted section depends on what is really sent. */

@@ -4,7 +4,7 @@ import type {
   IceParameters,
 } from 'mediasoup/types'
 import { write, type MediaDescription } from 'sdp-transform'
-import type { ViewerTransport } from '../router/viewer.ts'
+import type { ViewerTransport } from './stream-port.ts'
 import { describeMedia } from './answer-media.ts'
 import type { AcceptedSection, Agreement } from './negotiation.ts'
 import type { OfferSection } from './offer.ts'

@@ -1,5 +1,5 @@
 import { parseParams, type MediaDescription } from 'sdp-transform'
-import type { AudioCodec, OfferedCodec, VideoCodec } from '../router/viewer.ts'
+import type { AudioCodec, OfferedCodec, VideoCodec } from './stream-port.ts'
 import type { OfferSection } from './offer.ts'
 
 type Rtpmap = MediaDescription['rtp'][number]
@@ -17,7 +17,8 @@ interface Format extends Pick<ChosenCodec, 'rtpmap' | 'fmtp'> {
   readonly payloadType: number
   /** The codec in lower case. */
   readonly name: string
-  readonly parameters: OfferedCodec['parameters']
+  /** The fmtp parameters, names and values in lower case. */
+  readonly parameters: Readonly<Record<string, string | number>>
 }
 
 /** How well a format fits: lower is better, undefined not at all. */
@@ -67,7 +68,7 @@ export function chooseCodec(
     if (best === undefined || fits < best.fit) best = { fit: fits, format }
   }
   if (best === undefined) return undefined
-  const { payloadType, parameters, rtpmap, fmtp } = best.format
+  const { payloadType, rtpmap, fmtp } = best.format
   const rtx = formats.find(
     ({ name, parameters: { apt }, payloadType: own }) =>
       name === 'rtx' && apt === payloadType && !taken.has(own),
@@ -79,7 +80,6 @@ export function chooseCodec(
       payloadType,
       ...(rtx === undefined ? {} : { rtxPayloadType: rtx.payloadType }),
       rtcpFeedback: readFeedback(section, payloadType),
-      parameters,
     },
   }
 }

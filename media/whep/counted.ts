@@ -1,7 +1,7 @@
 import type { RouterContext } from '@koa/router'
 import { WHEP_ROUTES, type Report } from '../../shared/catalogue.ts'
 import { UNKNOWN_STREAM, type StreamId } from '../../shared/ids.ts'
-import type { Handler } from '../http/by-verb.ts'
+import type { Handler } from '../http/by-method.ts'
 import type { Clock } from '../clock.ts'
 import { toProblem } from '../http/problem.ts'
 

@@ -1,4 +1,4 @@
-import { StreamError } from '../router/viewer.ts'
+import { StreamError } from './stream-port.ts'
 import type { Clock } from '../clock.ts'
 
 export interface DeadlineOptions<Value> {

@@ -1,5 +1,5 @@
 import type { IceParameters } from 'mediasoup/types'
-import { StreamError, type ViewerTransport } from '../router/viewer.ts'
+import { StreamError, type ViewerTransport } from './stream-port.ts'
 import type { Clock } from '../clock.ts'
 import { withinDeadline } from './deadline.ts'
 import { createEntityTag, type EntityTag } from './entity-tag.ts'

@@ -5,7 +5,7 @@ import type {
   VideoCodec,
   ViewerMedia,
   ViewerRequest,
-} from '../router/viewer.ts'
+} from './stream-port.ts'
 import type { RtpHeaderExtensionUri } from 'mediasoup/types'
 import { chooseCodec, type ChosenCodec } from './codec-choice.ts'
 import { readTransport, type OfferTransport } from './offer-transport.ts'

@@ -4,7 +4,7 @@ import {
   type ViewerRequest,
   type ViewerStream,
   type ViewerTransport,
-} from '../router/viewer.ts'
+} from './stream-port.ts'
 import { notLive } from './agreement.ts'
 import type { Clock } from '../clock.ts'
 import { withinDeadline } from './deadline.ts'

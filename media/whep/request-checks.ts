@@ -5,7 +5,7 @@ import { readFragment, type Fragment } from './fragment.ts'
 import type { Precondition } from './ice-session.ts'
 import { httpProblem } from '../http/problem.ts'
 import { whepProblem } from './problems.ts'
-import type { RateLimit } from './rate-limit.ts'
+import type { RateLimit } from '../http/rate-limit.ts'
 import { SdpError } from './sdp-text.ts'
 
 /** @throws {Problem} where a token is wanted and not there, or wrong */

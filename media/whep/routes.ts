@@ -1,16 +1,16 @@
 import Router, { type RouterContext } from '@koa/router'
 import type { Report } from '../../shared/catalogue.ts'
-import type { ViewerStream, ViewerStreams } from '../router/viewer.ts'
+import type { ViewerStream, ViewerStreams } from './stream-port.ts'
 import { checkBearer } from '../http/bearer.ts'
 import { readBody } from '../http/body.ts'
-import { byVerb, type Handler } from '../http/by-verb.ts'
+import { byMethod, type Handler } from '../http/by-method.ts'
 import type { Clock } from '../clock.ts'
 import { answerPreflight } from '../http/cors.ts'
 import { counted } from './counted.ts'
-import { hangUpOf } from '../http/hang-up.ts'
+import { clientAbortSignal } from '../http/http-server.ts'
 import { linkHeaders, type IceServer } from './ice-server.ts'
 import { whepProblem } from './problems.ts'
-import type { RateLimit } from './rate-limit.ts'
+import type { RateLimit } from '../http/rate-limit.ts'
 import {
   limitRate,
   parseFragment,
@@ -56,7 +56,7 @@ export function whepRoutes(options: WhepRoutesOptions): Router {
     const stream = findStream(ctx, streams)
     requireType(ctx, OFFER, 'Accept-Post')
     const offer = await readBody(ctx.req, MAX_SDP_BYTES, clock)
-    const hungUp = hangUpOf(ctx.res)
+    const hungUp = clientAbortSignal(ctx.res)
     const { session, answer } = await sessions.open(stream, offer, {
       userAgent: ctx.get('User-Agent'),
       signal: hungUp,
@@ -127,13 +127,13 @@ export function whepRoutes(options: WhepRoutesOptions): Router {
     ctx.body = ''
   }
 
-  const endpoint = byVerb({
+  const endpoint = byMethod({
     POST: counted('POST', post, counting),
     GET: showEndpoint,
     HEAD: showEndpoint,
     OPTIONS: preflight,
   })
-  const session = byVerb({
+  const session = byMethod({
     PATCH: counted('PATCH', patch, counting),
     DELETE: counted('DELETE', remove, counting),
     GET: showSession,
@@ -144,7 +144,7 @@ export function whepRoutes(options: WhepRoutesOptions): Router {
   const router = new Router({ prefix: '/api/v3/whep' })
   router.all('/:id', endpoint).all('/:id/:r', session)
   // Else no browser would get as far as the 404 of a wrong address.
-  router.options('{/*rest}', byVerb({ OPTIONS: preflight }))
+  router.options('{/*rest}', byMethod({ OPTIONS: preflight }))
   return router
 }
 

@@ -1,6 +1,6 @@
 import type { Report } from '../../shared/catalogue.ts'
 import type { SessionId, StreamId } from '../../shared/ids.ts'
-import type { ViewerState, ViewerTransport } from '../router/viewer.ts'
+import type { ViewerState, ViewerTransport } from './stream-port.ts'
 import type { Clock, Cancel } from '../clock.ts'
 import {
   IceSession,

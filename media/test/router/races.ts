@@ -1,7 +1,7 @@
 import { setImmediate } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 
-import { StreamError, type ViewerTransport } from '../../router/viewer.ts'
+import { StreamError, type ViewerTransport } from '../../whep/stream-port.ts'
 import { FfmpegRun } from '../fixtures/ffmpeg.ts'
 import {
   managedConfig,

@@ -70,13 +70,13 @@ t.test('H264 without packetization-mode 1 is none', t => {
   t.end()
 })
 
-t.test('a level that looks like a number stays text', t => {
-  const offer = withH264('packetization-mode=1;profile-level-id=420010')
-  const chosen = chooseCodec(sectionOf(offer, 'video'), 'h264', NONE)
-  t.same(chosen?.offered.parameters, {
-    'packetization-mode': 1,
-    'profile-level-id': '420010',
-  })
+t.test('a profile-level-id of digits is read as hexadecimal text', t => {
+  const high = 'packetization-mode=1;profile-level-id=640010'
+  const baseline = 'packetization-mode=1;profile-level-id=420010'
+  const constrained = 'packetization-mode=1;profile-level-id=424010'
+  t.equal(h264(high), 102)
+  t.equal(h264(high, baseline), 108)
+  t.equal(h264(high, baseline, constrained), 39)
   t.end()
 })
 

@@ -1,6 +1,6 @@
 /** PATCH: rows M16 to M24 of media/whep/REQUIREMENTS.md. */
 import t, { type Test } from 'tap'
-import { StreamError } from '../../router/viewer.ts'
+import { StreamError } from '../../whep/stream-port.ts'
 import { assertProblem, etagOf, locationOf } from './fixtures/assertions.ts'
 import { CHROMIUM, fragmentOf } from './fixtures/offers.ts'
 import { WhepServer, type WhepServerOptions } from './fixtures/whep-server.ts'

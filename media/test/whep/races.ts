@@ -2,11 +2,12 @@
 import { connect, type Socket } from 'node:net'
 import { text } from 'node:stream/consumers'
 import t from 'tap'
-import { StreamError } from '../../router/viewer.ts'
+import { StreamError } from '../../whep/stream-port.ts'
 import { BODY_TIMEOUT_MS } from '../../http/body.ts'
 import { waitFor } from '../../../shared/test/fixtures/wait-for.ts'
 import { assertProblem, locationOf } from './fixtures/assertions.ts'
 import { FakeClock } from '../fixtures/fake-clock.ts'
+import { openConnections } from '../fixtures/open-connections.ts'
 import { CHROMIUM, fragmentOf } from './fixtures/offers.ts'
 import { WhepServer } from './fixtures/whep-server.ts'
 
@@ -179,7 +180,8 @@ t.test('a client that hangs up in its body leaves nothing', async t => {
   )
   await server.request('/ping')
   for (const socket of sockets) socket.destroy()
-  await waitFor(async () => (await server.connections()) <= 1, 'the ends')
+  const port = Number(server.base.port)
+  await waitFor(() => openConnections(port) <= 1, 'closed connections')
   t.equal(server.sessions.slotsTaken, 0)
   t.equal(clock.pending, 0)
   t.equal(server.observations.all.length, 0, 'no answer, so none is counted')

@@ -3,7 +3,7 @@
  * media/whep/REQUIREMENTS.md.
  */
 import t from 'tap'
-import { StreamError } from '../../router/viewer.ts'
+import { StreamError } from '../../whep/stream-port.ts'
 import { assertProblem, locationOf } from './fixtures/assertions.ts'
 import { FakeClock } from '../fixtures/fake-clock.ts'
 import { CHROMIUM, without } from './fixtures/offers.ts'

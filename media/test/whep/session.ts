@@ -1,6 +1,6 @@
 import t, { type Test } from 'tap'
 import { createLog } from '../../../shared/log.ts'
-import type { ViewerState } from '../../router/viewer.ts'
+import type { ViewerState } from '../../whep/stream-port.ts'
 import { readFragment } from '../../whep/fragment.ts'
 import { Sessions } from '../../whep/sessions.ts'
 import { FakeClock } from '../fixtures/fake-clock.ts'

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { RateLimit } from '../../whep/rate-limit.ts'
+import { RateLimit } from '../../http/rate-limit.ts'
 import { FakeClock } from '../fixtures/fake-clock.ts'
 
 t.test('a share may be used at once, and comes back evenly', t => {

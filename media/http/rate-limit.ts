@@ -1,7 +1,7 @@
 import { isIPv6 } from 'node:net'
 import type { Clock } from '../clock.ts'
 
-/** Most addresses remembered; the one unseen for longest is forgotten. */
+/** Maximum number of tracked addresses; beyond it the least recent is dropped. */
 const MAX_ADDRESSES = 10_000
 const MINUTE_MS = 60_000
 
@@ -11,22 +11,25 @@ interface Bucket {
 }
 
 /**
- * A token bucket for each client address: a minute's share may come at once,
- * and refills evenly. An IPv6 client has a whole /64 to choose from, so that
- * is what counts as its address.
+ * A token bucket per client address: it holds one minute's worth of requests
+ * and refills evenly. IPv6 addresses are grouped by /64, since one client
+ * usually has a whole /64 to choose from.
  */
 export class RateLimit {
   readonly #perMinute: number
   readonly #clock: Clock
   readonly #buckets = new Map<string, Bucket>()
 
-  /** `perMinute` 0 limits nothing. */
+  /** `perMinute` 0 means no limit. */
   constructor(perMinute: number, clock: Clock) {
     this.#perMinute = perMinute
     this.#clock = clock
   }
 
-  /** Takes one: 0, or the seconds until there is one again. */
+  /**
+   * Takes a token.
+   * @returns 0, or the seconds until the next token if there is none
+   */
   take(address: string): number {
     if (this.#perMinute === 0) return 0
     const bucket = this.#refilled(networkOf(address))
@@ -47,7 +50,7 @@ export class RateLimit {
     const gained = ((nowMs - bucket.filledMs) / MINUTE_MS) * this.#perMinute
     bucket.tokens = Math.min(this.#perMinute, bucket.tokens + gained)
     bucket.filledMs = nowMs
-    // Map order is age order: what was just used goes to the end.
+    // Maps iterate in insertion order: move the bucket to the end.
     this.#buckets.delete(network)
     this.#buckets.set(network, bucket)
     const [oldest] = this.#buckets.keys()

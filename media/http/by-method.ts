@@ -5,16 +5,16 @@ import { httpProblem } from './problem.ts'
 /** Answers one request, or throws a Problem. */
 export type Handler = (ctx: RouterContext) => void | Promise<void>
 
-/** Picks the handler by verb; other verbs are told which there are. */
-export function byVerb(verbs: Readonly<Record<string, Handler>>): Handler {
-  const allowed = Object.keys(verbs).join(', ')
+/** Picks the handler by method; any other method answers 405 with Allow. */
+export function byMethod(handlers: Readonly<Record<string, Handler>>): Handler {
+  const allowed = Object.keys(handlers).join(', ')
   return async ctx => {
     allowAnyOrigin(ctx)
-    const handle = Object.hasOwn(verbs, ctx.method)
-      ? verbs[ctx.method]
+    const handle = Object.hasOwn(handlers, ctx.method)
+      ? handlers[ctx.method]
       : undefined
     if (handle === undefined) {
-      throw httpProblem('method-not-allowed', `Allowed are ${allowed}`, {
+      throw httpProblem('method-not-allowed', `Allowed: ${allowed}`, {
         headers: { Allow: allowed },
       })
     }

@@ -1,6 +1,6 @@
 /**
- * What WHEP needs of a stream and of one viewer's transport. `LiveStream`
- * gives it on mediasoup; WHEP never touches mediasoup itself.
+ * What WHEP needs of a stream and of one viewer's transport. router/
+ * implements it on mediasoup; whep/ itself never calls mediasoup.
  */
 import type {
   DtlsParameters,
@@ -14,99 +14,99 @@ import type { StreamId } from '../../shared/ids.ts'
 
 export type { MediaKind }
 
-/** What a leg carries to viewers. */
+/** Codecs that viewers can get. */
 export type VideoCodec = 'h264' | 'vp8'
 export type AudioCodec = 'opus'
 
-/** The codecs of a stream's kinds; a kind it lacks is absent. */
+/** The codec of each kind that a stream has. */
 export interface StreamCodecs {
   readonly video?: VideoCodec
   readonly audio?: AudioCodec
 }
 
-/** Payload types of one kind as the offer numbers them. */
+/** One codec of the offer, with the offer's payload types. */
 export interface OfferedCodec {
   readonly payloadType: number
-  /** The rtx payload type whose apt is `payloadType`, where offered. */
+  /** The rtx payload type whose apt is `payloadType`, if offered. */
   readonly rtxPayloadType?: number
-  /** `type parameter` pairs the offer lists for this payload type. */
+  /** The `a=rtcp-fb` entries for this payload type. */
   readonly rtcpFeedback: readonly { type: string; parameter?: string }[]
-  /** The offered fmtp parameters, as sdp-transform parses them. */
-  readonly parameters: Readonly<Record<string, string | number>>
 }
 
-/** What of one kind a viewer takes. */
+/** What a viewer receives of one kind. */
 export interface ViewerMedia {
   readonly kind: MediaKind
   readonly codec: OfferedCodec
-  /** mid of the media section, at most 8 bytes where the MID extension is on. */
+  /** mid of the media section; at most 8 bytes if the MID extension is on. */
   readonly mid: string
   readonly headerExtensions: readonly RtpHeaderExtensionParameters[]
 }
 
 export interface ViewerRequest {
-  /** One entry for each accepted kind, in the order of the offer. */
+  /** One entry per accepted kind, in the order of the offer. */
   readonly media: readonly ViewerMedia[]
-  /** The viewer's fingerprints and the role it takes. */
+  /** The viewer's fingerprints and its DTLS role. */
   readonly dtlsParameters: DtlsParameters
 }
 
-/** Where a viewer's transport stands, as the session must know it. */
+/** State of a viewer's transport, as far as a session distinguishes it. */
 export type ViewerState =
-  /** No STUN yet. */
+  /** No STUN request yet. */
   | 'new'
   /** ICE is up, DTLS is not (yet). */
   | 'checking'
   /** ICE and DTLS are up: media flows. */
   | 'connected'
-  /** Was connected; consent is lost. May become connected again. */
+  /** Was connected, but ICE consent expired. May become connected again. */
   | 'disconnected'
-  /** DTLS failed, for good. */
+  /** DTLS failed; final. */
   | 'dtls-failed'
-  /** The viewer said goodbye by DTLS close_notify. */
+  /** The viewer sent a DTLS close_notify; final. */
   | 'dtls-closed'
-  /** The worker died, or its stream was stopped or removed. */
+  /** The worker died; final. */
   | 'worker-died'
+  /** The stream was stopped or removed; final. */
   | 'stream-ended'
 
 /** One viewer's transport and its consumers. */
 export interface ViewerTransport {
   readonly iceParameters: IceParameters
-  /** UDP before TCP; a host candidate per announced address. */
+  /** UDP before TCP; one host candidate per announced address. */
   readonly iceCandidates: readonly IceCandidate[]
   readonly dtlsParameters: DtlsParameters
-  /** What is really sent, under the offer's numbers; as in `request.media`. */
+  /** What is actually sent, under the offer's numbers; as `request.media`. */
   readonly sent: readonly {
     readonly kind: MediaKind
     readonly mid: string
     readonly rtpParameters: RtpParameters
   }[]
   readonly state: ViewerState
-  /** IP address of the viewer, once ICE has one. For the admin API only. */
+  /** IP address of the viewer once ICE has selected one. Admin API only. */
   readonly remoteAddress: string | undefined
   /**
    * Calls `listener` at each change of `state`, synchronously; at most one
-   * listener. After `close()` there are no more calls.
+   * listener. After `close()` it is not called again.
    */
   onState(listener: (state: ViewerState) => void): void
-  /** @throws {StreamError} `worker` when the worker does not do it */
+  /** @throws {StreamError} `worker` if the worker fails, `deadline` */
   restartIce(signal: AbortSignal): Promise<IceParameters>
-  /** Gives back ports and consumers. Idempotent. */
+  /** Releases ports and consumers. Idempotent. */
   close(): void
 }
 
 export type StreamErrorCode =
   /** The UDP (or TCP) port pool is empty. HTTP: 503, scope ports. */
   | 'ports'
-  /** Viewers use as many payload-type layouts as there may be. HTTP: 503. */
+  /** The viewers already use the maximum of payload-type maps. HTTP: 503. */
   | 'layouts'
-  /** The worker died, refused or is being replaced. HTTP: 503. */
+  /** The worker died, failed or is being replaced. HTTP: 503. */
   | 'worker'
-  /** The signal was aborted before the worker answered. HTTP: 504. */
+  /** The signal was aborted before the worker responded. HTTP: 504. */
   | 'deadline'
   /** No RTP has arrived yet, or the stream was stopped. HTTP: 409. */
   | 'not-live'
 
+/** Why a stream cannot serve a viewer. */
 export class StreamError extends Error {
   override readonly name = 'StreamError'
   readonly code: StreamErrorCode
@@ -120,14 +120,14 @@ export class StreamError extends Error {
 /** A registered stream, as WHEP sees it. */
 export interface ViewerStream {
   readonly id: StreamId
-  /** What it carries (or will): known from its configuration. */
+  /** The codecs of its configuration, also before it is live. */
   readonly codecs: StreamCodecs
-  /** Whether RTP has arrived since it was started: else POST answers 409. */
+  /** Whether RTP has arrived since its start; if not, POST answers 409. */
   readonly live: boolean
   /**
-   * Makes a transport that sends the asked kinds under the offer's payload
-   * types. What was half made is closed, and its ports given back, whenever
-   * it throws, also when the worker answers after the signal.
+   * Creates a transport that sends the requested kinds under the offer's
+   * payload types. If it throws, everything it created is closed and its
+   * ports are released, also if the worker responds after the abort.
    * @throws {StreamError}
    */
   openViewer(
