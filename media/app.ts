@@ -10,6 +10,7 @@ import { Engine } from './engine/engine.ts'
 import { findWorkerBinary } from './engine/worker-binary.ts'
 import { RunFiles } from './ffmpeg/run-files.ts'
 import { parseWebrtcConfig } from './ingest/webrtc-config.ts'
+import { MEDIA_LIMITS } from './limits.ts'
 import { readLeftover } from './outbox/leftover.ts'
 import { Outbox, type View } from './outbox/outbox.ts'
 import type { ConfigRules, ProcessConfig } from './process/config.ts'
@@ -103,6 +104,7 @@ export async function startApp(
       binary,
       udpPorts: { min: config.udpMinPort, max: config.udpMaxPort },
       tcpPorts: tcpPortsOf(config),
+      limits: MEDIA_LIMITS,
       log: log.with({ part: 'engine' }),
       onPortsChange: onChange,
     })
@@ -171,7 +173,7 @@ export async function startApp(
     })
     opened.push(() => web.close())
     opened.push(() => {
-      engine.expectEnd()
+      engine.beginShutdown()
       return Promise.resolve()
     })
     // First, for the address is also the lock: a second media process with

@@ -67,7 +67,7 @@ export class ExternalLegs implements LegSet {
         udpPorts.reserve(ports[use]) ?? {
           port: ports[use],
           release: () => undefined,
-          refuse: () => undefined,
+          quarantine: () => undefined,
         },
     })
     const relay = { inbox, continuity: continuityOf(plan) }

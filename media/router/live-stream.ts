@@ -70,7 +70,7 @@ export class LiveStream implements ViewerStream, StreamPort {
     )
     this.#viewers = new Viewers({ engine, ...settings })
     this.#log = log.with({ stream: id })
-    this.#letPortsGo = engine.udpPorts.keep(givenPorts(config, this.#plans))
+    this.#letPortsGo = engine.udpPorts.hold(givenPorts(config, this.#plans))
   }
 
   get live(): boolean {
@@ -90,7 +90,7 @@ export class LiveStream implements ViewerStream, StreamPort {
       life && {
         startedAtMs: life.startedAtMs,
         legs: life.monitor.view(),
-        workerAnswers: life.source?.worker.answers ?? true,
+        workerAnswers: life.source?.worker.responsive ?? true,
       },
     )
   }

@@ -1,4 +1,4 @@
-import type { Engine, WorkerPlace } from '../engine/engine.ts'
+import type { AcquiredWorker, Engine } from '../engine/engine.ts'
 import { EngineError } from '../engine/engine-error.ts'
 import type { MediaWorker } from '../engine/media-worker.ts'
 import type { Leg, LegSet } from '../ingest/leg.ts'
@@ -39,20 +39,20 @@ const PIPE_TIME_LIMIT_MS = 5_000
 export async function openSource(options: SourceOptions): Promise<Source> {
   const { engine, signal } = options
   for (;;) {
-    const place = await engine.join(signal)
+    const acquired = await engine.acquire(signal)
     try {
-      return await openIn(place, options)
+      return await openIn(acquired, options)
     } catch (error) {
-      if (!place.worker.died || signal.aborted) throw error
+      if (!acquired.worker.died || signal.aborted) throw error
     }
   }
 }
 
 async function openIn(
-  { worker, leave }: WorkerPlace,
+  { worker, release }: AcquiredWorker,
   { engine, codecs, legs: legSet, feedIdleMs, signal, onLost }: SourceOptions,
 ): Promise<Source> {
-  const undo = [leave]
+  const undo = [release]
   const close = () => {
     for (const step of undo.splice(0).reverse()) step()
   }

@@ -1,6 +1,6 @@
 import type { MediaKind } from 'mediasoup/types'
 
-import { bounded } from '../engine/bounded.ts'
+import { withAbort } from '../engine/with-abort.ts'
 import type { Engine } from '../engine/engine.ts'
 import { EngineError } from '../engine/engine-error.ts'
 import { LegMonitor } from '../ingest/leg-monitor.ts'
@@ -119,7 +119,7 @@ export class StreamLife<Legs extends LegSet> {
     this.#source = source
     try {
       const attached = this.monitor.attach(source.legs)
-      await bounded('watch the legs', attached, signal, () => undefined)
+      await withAbort('watch the legs', attached, signal, () => undefined)
       if (this.#ended.signal.aborted) {
         throw new EngineError('worker', 'Cannot open a stream: it was stopped')
       }

@@ -1,28 +1,28 @@
-import { bounded } from './bounded.ts'
 import { EngineError } from './engine-error.ts'
 import type { PortLease, PortPool } from './port-pool.ts'
+import { withAbort } from './with-abort.ts'
 
-/** What a worker makes on ports of ours: transports. */
+/** What a worker creates on leased ports: a transport. */
 export interface Closable {
   close(): void
 }
 
-/** What a worker made, and the ports it made it on. */
-export interface Bound<Made extends Closable> {
+/** A transport, bound to ports that are leased for it. */
+export interface BoundTransport<Made extends Closable> {
   readonly made: Made
-  /** Closes it; the ports go back once the worker let go of them. Idempotent. */
+  /** Closes it; releases the ports once the worker has. Idempotent. */
   close(): void
 }
 
 export interface BindRequest<Made extends Closable> {
-  /** For messages: what is being made. */
+  /** For messages: what the caller is doing. */
   readonly action: string
-  /** From which pools how many ports are taken. */
+  /** How many ports to lease from which pool. */
   readonly demands: readonly PortDemand[]
-  /** Asks the worker; `ports` are in the order of `demands`. */
+  /** Sends the request to the worker; `ports` are in the order of `demands`. */
   readonly make: (ports: readonly number[]) => Promise<Made>
   readonly signal: AbortSignal
-  /** Settles when the worker has done all that it was asked before. */
+  /** Settles when the worker has processed all earlier requests. */
   readonly settled: () => Promise<unknown>
 }
 
@@ -31,27 +31,27 @@ export interface PortDemand {
   readonly count: number
 }
 
-const MOST_ATTEMPTS = 64
-const HELD =
+const MAX_ATTEMPTS = 64
+const IN_USE =
   /protocol:(?<protocol>udp|tcp), .*port:(?<port>\d+)\]: address already in use/i
 
 /**
- * Takes ports and lets a worker make something on them. Ports that turn out
- * to be held by other programs are kept out of the pool, and others tried.
- * Where it rejects, the ports go back as soon as the worker surely holds none
- * of them: a frozen worker may still bind them after the signal.
+ * Leases ports and has a worker create a transport on them. Ports that turn
+ * out to be in use by other programs are quarantined, and others are tried.
+ * If it rejects, the ports are released only when the worker certainly does
+ * not hold them: a frozen worker may still bind them after the abort.
  * @throws {EngineError}
  */
-export async function bind<Made extends Closable>(
+export async function bindWithPorts<Made extends Closable>(
   request: BindRequest<Made>,
-): Promise<Bound<Made>> {
+): Promise<BoundTransport<Made>> {
   for (let attempt = 1; ; attempt++) {
     const leases = leaseAll(request.demands)
     try {
       return await bindOn(leases, request)
     } catch (error) {
-      const held = leases.find(lease => isHeld(lease, error))
-      if (held === undefined || attempt >= MOST_ATTEMPTS) throw error
+      const busy = leases.some(lease => isInUse(lease, error))
+      if (!busy || attempt >= MAX_ATTEMPTS) throw error
     }
   }
 }
@@ -59,23 +59,23 @@ export async function bind<Made extends Closable>(
 async function bindOn<Made extends Closable>(
   leases: readonly PortLease[],
   { action, make, signal, settled }: BindRequest<Made>,
-): Promise<Bound<Made>> {
-  const asked = make(leases.map(lease => lease.port))
-  asked.catch((cause: unknown) => {
+): Promise<BoundTransport<Made>> {
+  const pending = make(leases.map(lease => lease.port))
+  pending.catch((cause: unknown) => {
     const error = EngineError.from(cause, action)
     for (const lease of leases) {
-      if (isHeld(lease, error)) lease.refuse()
+      if (isInUse(lease, error)) lease.quarantine()
       else lease.release()
     }
   })
-  const boundBy = (made: Made) => ({
+  const bind = (made: Made) => ({
     made,
     close: closeOnce(made, leases, settled),
   })
-  const made = await bounded(action, asked, signal, late => {
-    boundBy(late).close()
+  const made = await withAbort(action, pending, signal, late => {
+    bind(late).close()
   })
-  return boundBy(made)
+  return bind(made)
 }
 
 function closeOnce(
@@ -83,7 +83,7 @@ function closeOnce(
   leases: readonly PortLease[],
   settled: () => Promise<unknown>,
 ): () => void {
-  const giveBack = () => {
+  const release = () => {
     for (const lease of leases) lease.release()
   }
   let open = true
@@ -91,8 +91,8 @@ function closeOnce(
     if (!open) return
     open = false
     made.close()
-    // A worker that died holds no ports either.
-    settled().then(giveBack, giveBack)
+    // On rejection too: a dead worker holds no ports.
+    settled().then(release, release)
   }
 }
 
@@ -109,12 +109,12 @@ function leaseAll(demands: readonly PortDemand[]): readonly PortLease[] {
   }
 }
 
-/** Whether the worker says that this port was the one it could not bind. */
-function isHeld(lease: PortLease, error: unknown): boolean {
+/** Whether the worker reports that this port was in use. */
+function isInUse(lease: PortLease, error: unknown): boolean {
   if (!(error instanceof EngineError)) return false
-  const held = HELD.exec(error.message)?.groups
+  const reported = IN_USE.exec(error.message)?.groups
   return (
-    held?.['protocol']?.toLowerCase() === lease.protocol &&
-    Number(held['port']) === lease.port
+    reported?.['protocol']?.toLowerCase() === lease.protocol &&
+    Number(reported['port']) === lease.port
   )
 }
