@@ -23,6 +23,7 @@ import { Streams } from './router/streams.ts'
 import { createWeb, type Web } from './web/web.ts'
 import { systemClock } from './clock.ts'
 import { Sessions } from './whep/sessions.ts'
+import { Slots } from './whep/slots.ts'
 
 export interface AppOptions {
   readonly version: string
@@ -130,10 +131,10 @@ export async function startApp(
     opened.push(() => streams.close())
 
     const sessions = new Sessions({
-      caps: {
+      slots: new Slots({
         total: config.maxPeersTotal,
         perStream: config.maxPeersPerStream,
-      },
+      }),
       iceTimeoutMs: config.iceTimeoutMs,
       clock: systemClock,
       report,

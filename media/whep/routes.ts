@@ -1,25 +1,26 @@
+/**
+ * media/whep is WHEP (REQUIREMENTS.md) and nothing else.
+ * Owns: the viewers' sessions, the SDP offers and answers, the caps.
+ * Gets: HTTP requests, and streams that open transports (stream-port.ts).
+ * Gives: responses, metrics, and the sessions for the admin API.
+ */
 import Router, { type RouterContext } from '@koa/router'
 import type { Report } from '../../shared/catalogue.ts'
-import type { ViewerStream, ViewerStreams } from './stream-port.ts'
+import type { Clock } from '../clock.ts'
 import { checkBearer } from '../http/bearer.ts'
 import { readBody } from '../http/body.ts'
 import { byMethod, type Handler } from '../http/by-method.ts'
-import type { Clock } from '../clock.ts'
 import { answerPreflight } from '../http/cors.ts'
-import { counted } from './counted.ts'
 import { clientAbortSignal } from '../http/http-server.ts'
-import { linkHeaders, type IceServer } from './ice-server.ts'
-import { whepProblem } from './problems.ts'
+import { httpProblem } from '../http/problem.ts'
 import type { RateLimit } from '../http/rate-limit.ts'
-import {
-  limitRate,
-  parseFragment,
-  preconditionOf,
-  refuseWrongToken,
-  requireToken,
-  requireType,
-} from './request-checks.ts'
+import { readFragment } from './fragment.ts'
+import { matches, type Precondition } from './ice-session.ts'
+import { linkHeaders, type IceServer } from './ice-server.ts'
+import { rethrowSdpError, whepProblem } from './problems.ts'
+import { withRequestMetrics } from './request-metrics.ts'
 import type { Sessions } from './sessions.ts'
+import type { ViewerStream, ViewerStreams } from './stream-port.ts'
 
 const OFFER = 'application/sdp'
 const FRAGMENT = 'application/trickle-ice-sdpfrag'
@@ -32,7 +33,7 @@ export interface WhepRoutesOptions {
   readonly rateLimit: RateLimit
   readonly report: Report
   readonly clock: Clock
-  /** Bearer token of viewers; undefined: anybody may view. */
+  /** Bearer token of viewers; undefined: viewing is public. */
   readonly token: string | undefined
   readonly strictEtag: boolean
   /** Path before Location, such as `/live`, or ''. */
@@ -40,11 +41,11 @@ export interface WhepRoutesOptions {
   readonly iceServers: readonly IceServer[]
 }
 
-/** The WHEP endpoint and its session resources: verbs, nothing else. */
+/** The WHEP endpoint and its session resources. */
 export function whepRoutes(options: WhepRoutesOptions): Router {
   const { sessions, streams, clock, report } = options
   const { token, rateLimit, strictEtag, publicBasePath, iceServers } = options
-  const counting = {
+  const metrics = {
     report,
     clock,
     streamOf: (ctx: RouterContext) => streams.find(param(ctx, 'id'))?.id,
@@ -56,13 +57,12 @@ export function whepRoutes(options: WhepRoutesOptions): Router {
     const stream = findStream(ctx, streams)
     requireType(ctx, OFFER, 'Accept-Post')
     const offer = await readBody(ctx.req, MAX_SDP_BYTES, clock)
-    const hungUp = clientAbortSignal(ctx.res)
-    const { session, answer } = await sessions.open(stream, offer, {
-      userAgent: ctx.get('User-Agent'),
-      signal: hungUp,
-    })
-    // Also from here until the last byte is out: nobody would ever DELETE it.
-    hungUp.addEventListener('abort', () => {
+    const signal = clientAbortSignal(ctx.res)
+    const userAgent = ctx.get('User-Agent')
+    const client = { userAgent, signal }
+    const { session, answer } = await sessions.open(stream, offer, client)
+    // A client without the whole answer cannot DELETE its session.
+    signal.addEventListener('abort', () => {
       session.end('abandoned')
     })
     ctx.status = 201
@@ -75,17 +75,16 @@ export function whepRoutes(options: WhepRoutesOptions): Router {
   }
 
   const patch: Handler = async ctx => {
-    refuseWrongToken(ctx, token)
+    rejectWrongToken(ctx, token)
     const session = sessions.get(param(ctx, 'id'), param(ctx, 'r'))
     requireType(ctx, FRAGMENT, 'Accept-Patch')
-    const fragment = parseFragment(
-      await readBody(ctx.req, MAX_SDP_BYTES, clock),
+    const body = await readBody(ctx.req, MAX_SDP_BYTES, clock)
+    const fragment = rethrowSdpError('malformed-fragment', () =>
+      readFragment(body),
     )
-    const outcome = await session.patch(
-      fragment,
-      preconditionOf(ctx, strictEtag),
-    )
-    if (outcome.at === 'taken') {
+    const precondition = preconditionOf(ctx, strictEtag)
+    const outcome = await session.patch(fragment, precondition)
+    if (outcome.at === 'accepted') {
       ctx.status = 204
       return
     }
@@ -96,8 +95,8 @@ export function whepRoutes(options: WhepRoutesOptions): Router {
   }
 
   const remove: Handler = ctx => {
-    refuseWrongToken(ctx, token)
-    // 204 for any id: whether it existed is nobody's business.
+    rejectWrongToken(ctx, token)
+    // Always 204, so that ids cannot be probed.
     sessions.end(param(ctx, 'id'), param(ctx, 'r'), 'deleted')
     ctx.status = 204
   }
@@ -109,7 +108,7 @@ export function whepRoutes(options: WhepRoutesOptions): Router {
   }
 
   const showSession: Handler = ctx => {
-    refuseWrongToken(ctx, token)
+    rejectWrongToken(ctx, token)
     sessions.get(param(ctx, 'id'), param(ctx, 'r'))
     answerEmpty(ctx)
   }
@@ -128,14 +127,14 @@ export function whepRoutes(options: WhepRoutesOptions): Router {
   }
 
   const endpoint = byMethod({
-    POST: counted('POST', post, counting),
+    POST: withRequestMetrics('POST', post, metrics),
     GET: showEndpoint,
     HEAD: showEndpoint,
     OPTIONS: preflight,
   })
   const session = byMethod({
-    PATCH: counted('PATCH', patch, counting),
-    DELETE: counted('DELETE', remove, counting),
+    PATCH: withRequestMetrics('PATCH', patch, metrics),
+    DELETE: withRequestMetrics('DELETE', remove, metrics),
     GET: showSession,
     HEAD: showSession,
     OPTIONS: preflight,
@@ -143,7 +142,7 @@ export function whepRoutes(options: WhepRoutesOptions): Router {
   // Not strict: a trailing slash is served, never redirected (draft, 4.5).
   const router = new Router({ prefix: '/api/v3/whep' })
   router.all('/:id', endpoint).all('/:id/:r', session)
-  // Else no browser would get as far as the 404 of a wrong address.
+  // Answer a preflight everywhere, or browsers hide the 404 of a wrong path.
   router.options('{/*rest}', byMethod({ OPTIONS: preflight }))
   return router
 }
@@ -152,10 +151,76 @@ function param(ctx: RouterContext, name: 'id' | 'r'): string {
   return ctx.params[name] ?? ''
 }
 
+/** @throws {Problem} `stream-unknown` */
 function findStream(ctx: RouterContext, streams: ViewerStreams): ViewerStream {
   const stream = streams.find(param(ctx, 'id'))
   if (stream !== undefined) return stream
-  throw whepProblem('stream-unknown', 'No stream is registered by this id')
+  throw whepProblem('stream-unknown', 'No registered stream has this id')
+}
+
+/** @throws {Problem} if a token is required and missing or wrong */
+function requireToken(ctx: RouterContext, token: string | undefined): void {
+  rejectWrongToken(ctx, token)
+  if (token === undefined || ctx.headers.authorization !== undefined) return
+  throw httpProblem('token-missing', 'CORE_WHEP_TOKEN is set on this server', {
+    headers: { 'WWW-Authenticate': 'Bearer realm="whep"' },
+  })
+}
+
+/**
+ * The URL of a session is a capability, so a session needs no token; but a
+ * wrong one is an error.
+ * @throws {Problem} if there is a token and it is wrong
+ */
+function rejectWrongToken(ctx: RouterContext, token: string | undefined): void {
+  if (token === undefined) return
+  if (checkBearer(ctx.headers.authorization, token) !== 'wrong') return
+  throw httpProblem('token-wrong', 'The token differs from CORE_WHEP_TOKEN', {
+    headers: {
+      'WWW-Authenticate': 'Bearer realm="whep", error="invalid_token"',
+    },
+  })
+}
+
+/** @throws {Problem} if the client has no requests left */
+function limitRate(ctx: RouterContext, rateLimit: RateLimit): void {
+  const waitSeconds = rateLimit.take(ctx.req.socket.remoteAddress ?? '')
+  if (waitSeconds === 0) return
+  throw whepProblem(
+    'too-many-posts',
+    `The next request is accepted in ${waitSeconds} seconds`,
+    { headers: { 'Retry-After': String(waitSeconds) } },
+  )
+}
+
+/** @throws {Problem} if the body has another type; types ignore case */
+function requireType(
+  ctx: RouterContext,
+  type: string,
+  accept: 'Accept-Post' | 'Accept-Patch',
+): void {
+  const given = ctx.get('Content-Type').split(';', 1)[0]?.trim().toLowerCase()
+  if (given === type) return
+  throw httpProblem(
+    'media-type',
+    given === ''
+      ? `Content-Type is missing; send ${type}`
+      : `Content-Type must be ${type}`,
+    { headers: { [accept]: type } },
+  )
+}
+
+/** If-Match must name the current ICE session (draft, 4.3.2). */
+function preconditionOf(ctx: RouterContext, strict: boolean): Precondition {
+  const ifMatch = ctx.headers['if-match']
+  return (etag, restart) => {
+    if (ifMatch === undefined) {
+      if (!strict && !restart) return
+      throw whepProblem('etag-missing', 'The request has no If-Match')
+    }
+    if (matches(ifMatch, etag)) return
+    throw whepProblem('etag-stale', 'If-Match is not the current ETag')
+  }
 }
 
 function answerEmpty(ctx: RouterContext): void {
@@ -164,7 +229,7 @@ function answerEmpty(ctx: RouterContext): void {
   ctx.body = ''
 }
 
-/** One Link header per server: clients do not split comma-joined ones */
+/** One Link header per server: clients do not split comma-joined ones. */
 function setLinks(
   ctx: RouterContext,
   servers: readonly IceServer[],

@@ -45,7 +45,7 @@ async function measure(server: LiveServer) {
   const descriptors = (pid: number) => readdirSync(`/proc/${pid}/fd`).length
   return {
     ports: server.portsInUse,
-    slots: server.sessions.slotsTaken,
+    slots: server.slotsTaken,
     workerHandlers: handlers.reduce((sum, count) => sum + count, 0),
     workerDescriptors: workers.map(({ pid }) => descriptors(pid)),
     descriptors: descriptors(process.pid),

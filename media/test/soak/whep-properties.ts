@@ -22,6 +22,6 @@ t.test('30,000 mutated offers', async t => {
     { numRuns: 30_000 },
   )
   t.equal(server.av.open, 0)
-  t.equal(server.sessions.slotsTaken, 0)
+  t.equal(server.slotsTaken, 0)
   t.equal(clock.pending, 0)
 })

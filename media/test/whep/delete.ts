@@ -23,7 +23,7 @@ t.test(
     t.equal(response.status, 204)
     t.equal(await response.text(), '')
     t.equal(server.av.last.closed, true)
-    t.equal(server.sessions.slotsTaken, 0)
+    t.equal(server.slotsTaken, 0)
     t.equal(server.sessions.of('av').length, 0)
   },
 )

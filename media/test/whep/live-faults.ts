@@ -50,7 +50,7 @@ t.test('M36: a frozen worker is 504, and nothing is left', async t => {
   await assertProblem(t, post, 504, 'worker-timeout')
   await assertProblem(t, patch, 504, 'worker-timeout')
   await assertProblem(t, other, 504, 'worker-timeout')
-  t.equal(server.sessions.slotsTaken, 1, 'the old session goes on')
+  t.equal(server.slotsTaken, 1, 'the old session goes on')
   const timeouts = server.observations.count('ice_failures_total', {
     reason: 'timeout',
   })
@@ -78,7 +78,7 @@ t.test('a dead worker ends its viewers as failed', async t => {
   t.equal(await peer.view(server.endpoint('h264')), 201)
   await peer.plays()
   process.kill(workerOf(server), 'SIGKILL')
-  await waitFor(() => server.sessions.slotsTaken === 0, 'the end')
+  await waitFor(() => server.slotsTaken === 0, 'the end')
   t.equal(
     server.observations.count('ice_failures_total', { reason: 'failed' }),
     1,
@@ -86,7 +86,7 @@ t.test('a dead worker ends its viewers as failed', async t => {
   t.equal(server.observations.count('ice_failures_total'), 1)
   const response = await server.post('h264', CHROMIUM)
   t.ok([201, 409, 503].includes(response.status), String(response.status))
-  t.equal(server.sessions.slotsTaken, response.status === 201 ? 1 : 0)
+  t.equal(server.slotsTaken, response.status === 201 ? 1 : 0)
 })
 
 t.test('an empty port pool is 503, and heals', async t => {
@@ -103,7 +103,7 @@ t.test('an empty port pool is 503, and heals', async t => {
   const body = await assertProblem(t, full, 503, 'ports-exhausted')
   t.equal(body['scope'], 'ports')
   t.equal(server.observations.count('cap_rejections_total'), 0)
-  t.equal(server.sessions.slotsTaken, 2)
+  t.equal(server.slotsTaken, 2)
   await fetch(new URL(locationOf(one), server.base), { method: 'DELETE' })
   const again = await waitFor(async () => {
     const response = await server.post('h264', CHROMIUM)
@@ -130,7 +130,7 @@ t.test('DTLS with another certificate than offered fails', async t => {
     }),
   )
   t.equal(status, 201)
-  await waitFor(() => server.sessions.slotsTaken === 0, 'the end')
+  await waitFor(() => server.slotsTaken === 0, 'the end')
   t.equal(
     server.observations.count('ice_failures_total', { reason: 'failed' }),
     1,

@@ -61,7 +61,7 @@ for (const type of ['', 'text/plain', 'application/json']) {
     await assertProblem(t, response, 415, 'media-type')
     t.equal(response.headers.get('Accept-Post'), 'application/sdp')
     t.equal(server.av.transports.length, 0)
-    t.equal(server.sessions.slotsTaken, 0)
+    t.equal(server.slotsTaken, 0)
   })
 }
 
@@ -98,7 +98,7 @@ for (const [what, offer] of Object.entries(MALFORMED)) {
     const response = await server.post('av', offer)
     await assertProblem(t, response, 400, 'malformed-offer')
     t.equal(server.av.transports.length, 0)
-    t.equal(server.sessions.slotsTaken, 0)
+    t.equal(server.slotsTaken, 0)
   })
 }
 

@@ -26,7 +26,7 @@ t.test('mutated offers are 201, 400 or 406 and leak nothing', async t => {
         if (parse(body).media.length !== sections) throw new Error('sections')
         await server.request(locationOf(response), { method: 'DELETE' })
       }
-      const left = [server.av.open, server.sessions.slotsTaken, clock.pending]
+      const left = [server.av.open, server.slotsTaken, clock.pending]
       if (left.some(count => count !== 0)) throw new Error(left.join())
     }),
     { numRuns: 2_000 },
@@ -83,7 +83,7 @@ t.test('valid offers of any shape get the right code and answer', async t => {
     ),
     { numRuns: 1_000 },
   )
-  t.equal(server.sessions.slotsTaken, 0)
+  t.equal(server.slotsTaken, 0)
 })
 
 t.test('any body at all is never a 5xx', async t => {

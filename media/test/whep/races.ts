@@ -38,7 +38,7 @@ t.test('DELETE overtakes a restart: the PATCH is 404', async t => {
   const patching = server.patch(path, RESTART, { 'If-Match': '*' })
   await reached
   t.equal((await server.request(path, DELETE)).status, 204)
-  t.equal(server.sessions.slotsTaken, 0)
+  t.equal(server.slotsTaken, 0)
   open()
   await assertProblem(t, await patching, 404, 'session-ended')
 })
@@ -117,7 +117,7 @@ t.test('the stream is stopped while a POST waits: 409', async t => {
   await reached
   open()
   await assertProblem(t, await posting, 409, 'stream-not-live')
-  t.equal(server.sessions.slotsTaken, 0)
+  t.equal(server.slotsTaken, 0)
 })
 
 t.test('500 POSTs at once fill the caps to the last place', async t => {
@@ -144,7 +144,7 @@ t.test('500 POSTs at once fill the caps to the last place', async t => {
   )
   t.same([...new Set(statuses)].toSorted(), [201, 503])
   const admitted = statuses.filter(status => status === 201).length
-  t.equal(server.sessions.slotsTaken, admitted)
+  t.equal(server.slotsTaken, admitted)
   t.equal(admitted, 90, 'not one more, and a failure takes no place')
   for (const { id } of streams) t.ok(server.sessions.of(id).length <= 40)
   const capped = server.observations.count('cap_rejections_total')
@@ -156,7 +156,7 @@ t.test('500 POSTs at once fill the caps to the last place', async t => {
     server.sessions.of(id).map(session => `/api/v3/whep/${id}/${session.id}`),
   )
   await Promise.all(paths.map(path => server.request(path, DELETE)))
-  t.equal(server.sessions.slotsTaken, 0)
+  t.equal(server.slotsTaken, 0)
   for (const stream of streams) t.equal(stream.open, 0)
 })
 
@@ -182,7 +182,7 @@ t.test('a client that hangs up in its body leaves nothing', async t => {
   for (const socket of sockets) socket.destroy()
   const port = Number(server.base.port)
   await waitFor(() => openConnections(port) <= 1, 'closed connections')
-  t.equal(server.sessions.slotsTaken, 0)
+  t.equal(server.slotsTaken, 0)
   t.equal(clock.pending, 0)
   t.equal(server.observations.all.length, 0, 'no answer, so none is counted')
   t.same(server.logged, [], 'and it is no error')
@@ -210,9 +210,9 @@ t.test('a client that hangs up while the worker works', async t => {
   server.av.before = pass
   const socket = send(server, head(CHROMIUM.length) + CHROMIUM)
   await reached
-  t.equal(server.sessions.slotsTaken, 1)
+  t.equal(server.slotsTaken, 1)
   socket.destroy()
-  await waitFor(() => server.sessions.slotsTaken === 0, 'the slot')
+  await waitFor(() => server.slotsTaken === 0, 'the slot')
   open()
   await waitFor(() => server.av.open === 0, 'the late transport')
   t.equal(clock.pending, 0)
@@ -232,7 +232,7 @@ t.test('a client that hangs up before it reads the answer', async t => {
   await reached
   socket.resetAndDestroy()
   open()
-  await waitFor(() => server.sessions.slotsTaken === 0, 'the slot')
+  await waitFor(() => server.slotsTaken === 0, 'the slot')
   t.equal(server.av.open, 0)
   t.equal(clock.pending, 0)
   t.equal(server.observations.count('ice_failures_total'), 0)

@@ -35,7 +35,7 @@ for (const { stream, without: pattern, kinds } of MISMATCHES) {
           kinds.some(each => each === kind) ? 1 : 0,
         )
       }
-      t.equal(server.sessions.slotsTaken, 0)
+      t.equal(server.slotsTaken, 0)
     },
   )
 }
@@ -85,7 +85,7 @@ t.test(
     t.equal(body['scope'], 'ports')
     t.ok(response.headers.get('Retry-After'))
     t.equal(server.observations.count('cap_rejections_total'), 0)
-    t.equal(server.sessions.slotsTaken, 0)
+    t.equal(server.slotsTaken, 0)
   },
 )
 
@@ -96,7 +96,7 @@ t.test('POST over the payload-type map limit answers 503 (M35)', async t => {
   const body = await assertProblem(t, response, 503, 'layouts-exhausted')
   t.equal(body['scope'], undefined)
   t.ok(response.headers.get('Retry-After'))
-  t.equal(server.sessions.slotsTaken, 0)
+  t.equal(server.slotsTaken, 0)
 })
 
 t.test('POST answers 504 when the worker does not respond (M36)', async t => {
@@ -110,10 +110,10 @@ t.test('POST answers 504 when the worker does not respond (M36)', async t => {
   }
   const posting = server.post('av', CHROMIUM)
   await asked.promise
-  t.equal(server.sessions.slotsTaken, 1)
+  t.equal(server.slotsTaken, 1)
   clock.advance(5_000)
   await assertProblem(t, await posting, 504, 'worker-timeout')
-  t.equal(server.sessions.slotsTaken, 0)
+  t.equal(server.slotsTaken, 0)
   const labels = { stream_id: 'av', reason: 'timeout' }
   t.equal(server.observations.count('ice_failures_total', labels), 1)
   t.equal(server.observations.count('ice_establishment_duration_seconds'), 0)

@@ -4,12 +4,13 @@ import type { ViewerState } from '../../whep/stream-port.ts'
 import { readFragment } from '../../whep/fragment.ts'
 import { Sessions } from '../../whep/sessions.ts'
 import { FakeClock } from '../fixtures/fake-clock.ts'
+import { CountedSlots } from './fixtures/counted-slots.ts'
 import { FakeStream } from './fixtures/fake-stream.ts'
 import { Observations } from './fixtures/observations.ts'
 import { CHROMIUM, fragmentOf } from './fixtures/offers.ts'
 
 const ICE_TIMEOUT_MS = 10_000
-const GRACE_MS = 5_000
+const DISCONNECT_TIMEOUT_MS = 5_000
 
 /** One viewer, offered just now. */
 async function offered(t: Test) {
@@ -17,8 +18,9 @@ async function offered(t: Test) {
   const observations = new Observations()
   const stream = new FakeStream('av', { video: 'h264', audio: 'opus' })
   const lines: string[] = []
+  const slots = new CountedSlots({ total: 1, perStream: 0 })
   const sessions = new Sessions({
-    caps: { total: 1, perStream: 0 },
+    slots,
     iceTimeoutMs: ICE_TIMEOUT_MS,
     clock,
     report: observations.report,
@@ -26,10 +28,11 @@ async function offered(t: Test) {
       write: line => void lines.push(line),
       now: () => new Date(0),
     }),
+    onChange: () => undefined,
   })
   t.teardown(() => sessions.close())
-  const visitor = { userAgent: 'test', signal: new AbortController().signal }
-  const { session } = await sessions.open(stream, CHROMIUM, visitor)
+  const client = { userAgent: 'test', signal: new AbortController().signal }
+  const { session } = await sessions.open(stream, CHROMIUM, client)
   const transport = stream.last
   /** Asserts how it ended: with what counted, and with everything back. */
   const assertEnded = (
@@ -42,7 +45,7 @@ async function offered(t: Test) {
     t.same(session.state, { at: 'ended', why })
     t.equal(transport.closed, true)
     t.equal(clock.pending, 0, 'no timer is left')
-    t.equal(sessions.slotsTaken, 0)
+    t.equal(slots.taken, 0)
     t.equal(sessions.of('av').length, 0)
     const failures = observations.of('ice_failures_total')
     t.same(
@@ -139,7 +142,7 @@ t.test('lost and not back within the grace: disconnected', async t => {
   const { clock, session, transport, assertEnded } = await offered(t)
   transport.become('connected')
   transport.become('disconnected')
-  clock.advance(GRACE_MS - 1)
+  clock.advance(DISCONNECT_TIMEOUT_MS - 1)
   t.equal(session.state.at, 'disconnected')
   clock.advance(1)
   assertEnded('ice-disconnected', {
@@ -152,7 +155,7 @@ t.test('lost and back: it goes on', async t => {
   const { clock, observations, session, transport } = await offered(t)
   transport.become('connected')
   transport.become('disconnected')
-  clock.advance(GRACE_MS - 1)
+  clock.advance(DISCONNECT_TIMEOUT_MS - 1)
   transport.become('connected')
   clock.advance(60_000)
   t.equal(session.state.at, 'connected')
@@ -163,11 +166,11 @@ t.test('a restart while it is lost gives it the whole grace', async t => {
   const { clock, session, transport } = await offered(t)
   transport.become('connected')
   transport.become('disconnected')
-  clock.advance(GRACE_MS - 1)
+  clock.advance(DISCONNECT_TIMEOUT_MS - 1)
   const credentials = { ufrag: 'new', pwd: 'n'.repeat(22) }
   const fragment = readFragment(fragmentOf(CHROMIUM, credentials))
   await session.patch(fragment, () => undefined)
-  clock.advance(GRACE_MS - 1)
+  clock.advance(DISCONNECT_TIMEOUT_MS - 1)
   t.equal(session.state.at, 'disconnected')
   transport.become('connected')
   t.equal(session.state.at, 'connected')
@@ -195,7 +198,7 @@ t.test('it ends once, for the first reason', async t => {
   session.end('deleted')
   session.end('kicked')
   transport.become('worker-died')
-  clock.advance(ICE_TIMEOUT_MS + GRACE_MS)
+  clock.advance(ICE_TIMEOUT_MS + DISCONNECT_TIMEOUT_MS)
   assertEnded('deleted', {})
 })
 
@@ -203,26 +206,28 @@ t.test('a state that came before anybody listened is heard', async t => {
   const { sessions, clock, observations } = await offered(t)
   await sessions.close()
   const stream = new FakeStream('late', { video: 'h264' })
+  const laterSlots = new CountedSlots()
   const later = new Sessions({
-    caps: { total: 0, perStream: 0 },
+    slots: laterSlots,
     iceTimeoutMs: ICE_TIMEOUT_MS,
     clock,
     report: observations.report,
     log: createLog({ write: () => undefined, now: () => new Date(0) }),
+    onChange: () => undefined,
   })
   t.teardown(() => later.close())
-  const visitor = { userAgent: '', signal: new AbortController().signal }
+  const client = { userAgent: '', signal: new AbortController().signal }
   for (const [state, code] of [
     ['worker-died', 'worker-unavailable'],
     ['stream-ended', 'stream-not-live'],
   ] as const) {
     stream.initial = state
-    await t.rejects(later.open(stream, CHROMIUM, visitor), { code })
+    await t.rejects(later.open(stream, CHROMIUM, client), { code })
     t.equal(stream.open, 0)
-    t.equal(later.slotsTaken, 0)
+    t.equal(laterSlots.taken, 0)
   }
   stream.initial = 'connected'
-  const { session } = await later.open(stream, CHROMIUM, visitor)
+  const { session } = await later.open(stream, CHROMIUM, client)
   t.equal(session.state.at, 'connected')
   t.equal(observations.count('ice_failures_total'), 0)
 })

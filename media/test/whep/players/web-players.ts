@@ -136,7 +136,7 @@ await t.test('players of others', async t => {
       t.equal(rejections.length > 0, strictEtag, 'strict costs an error only')
 
       await page.evaluate('client.stop()')
-      t.equal(server.sessions.slotsTaken, 0)
+      t.equal(server.slotsTaken, 0)
       t.equal(server.observations.count('ice_failures_total'), 0)
     })
   }
@@ -156,7 +156,7 @@ await t.test('players of others', async t => {
       await page.evaluate(`${EYEVINN_VIEW}(${endpoint})`)
       await decodesMore(page)
       await page.evaluate('player.unload()')
-      t.equal(server.sessions.slotsTaken, 0)
+      t.equal(server.slotsTaken, 0)
     })
 
     await t.test('leaves without DELETE: DTLS says goodbye', async t => {
@@ -171,7 +171,7 @@ await t.test('players of others', async t => {
         })
       const before = deleted()
       await page.evaluate('player.stop()')
-      await waitFor(() => server.sessions.slotsTaken === 0, 'the slot')
+      await waitFor(() => server.slotsTaken === 0, 'the slot')
       t.equal(deleted(), before)
       t.equal(server.observations.count('ice_failures_total'), 0)
     })
@@ -192,7 +192,7 @@ await t.test('players of others', async t => {
       const labels = { stream_id: 'h264', kind: 'video' }
       t.equal(server.observations.count('codec_mismatches_total', labels), 2)
       await page.evaluate('player.unload()')
-      t.equal(server.sessions.slotsTaken, 0)
+      t.equal(server.slotsTaken, 0)
     })
   })
 })

@@ -1,14 +1,14 @@
 import { parse, type SessionDescription } from 'sdp-transform'
 
-/** What cannot be read as SDP. The message names lines, never quotes them. */
+/** Text that is not valid SDP. The message names lines, never quotes them. */
 export class SdpError extends Error {
   override readonly name = 'SdpError'
 }
 
 /**
- * `T` as `parse` really returns it: its types promise lines that a text need
- * not have, and text that reads as a number (a mid, a password) is a number,
- * which `String` turns back into the very same text.
+ * `T` as `parse` really returns it: any line may be missing, and text that
+ * looks like a number (a mid, a password) is a number. `String` restores the
+ * exact text.
  */
 export type Parsed<T> = T extends string | number
   ? string | number
@@ -18,16 +18,17 @@ export type Parsed<T> = T extends string | number
 
 export type ParsedSdp = Parsed<SessionDescription>
 
-// Anything echoed into an answer must not bring its own line ends.
+// The answer repeats values of the offer, which must not contain line ends.
 const LINE = /^[a-z]=[\t\P{Cc}]*$/u
 
-/** `parse` tries up to 60 patterns on a line; a real offer has some 300. */
+/** `parse` tries up to 60 patterns per line; a real offer has about 300. */
 const MAX_LINES = 2_000
 
 /**
- * Reads SDP (RFC 8866) or a trickle ICE fragment (RFC 8840). Line ends may be
- * CRLF, LF or CR. Attributes that are malformed are left out.
- * @throws {SdpError} at the first line that is not `x=...`, or the 2001st
+ * Reads SDP (RFC 8866) or a trickle ICE fragment (RFC 8840). Lines may end
+ * with CRLF, LF or CR. Malformed attributes are left out.
+ * @throws {SdpError} at the first line that is not `x=...`, or for more than
+ *   2,000 lines
  */
 export function readSdp(text: string): ParsedSdp {
   const lines = text.split(/\r\n|\n|\r/)
@@ -36,7 +37,7 @@ export function readSdp(text: string): ParsedSdp {
       `Cannot read SDP: ${lines.length} lines, limit is ${MAX_LINES}`,
     )
   }
-  // `parse` would pass over them.
+  // `parse` would skip such lines.
   const broken = lines.findIndex(line => line !== '' && !LINE.test(line))
   if (broken >= 0) {
     throw new SdpError(`Cannot read SDP: line ${broken + 1} is not "x=..."`)

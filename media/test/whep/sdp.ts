@@ -1,9 +1,8 @@
 /** Text that sdp-transform takes for numbers, or passes over. */
 import t from 'tap'
 import { readFragment } from '../../whep/fragment.ts'
-import { readTransport } from '../../whep/offer-transport.ts'
-import { readOffer } from '../../whep/offer.ts'
-import { readSdp, SdpError } from '../../whep/sdp-text.ts'
+import { readOffer, readTransport } from '../../whep/offer.ts'
+import { readSdp, SdpError } from '../../whep/sdp.ts'
 import { CHROMIUM, fragmentOf } from './fixtures/offers.ts'
 import { WhepServer } from './fixtures/whep-server.ts'
 

@@ -1,29 +1,27 @@
 import type { RouterContext } from '@koa/router'
 import { WHEP_ROUTES, type Report } from '../../shared/catalogue.ts'
 import { UNKNOWN_STREAM, type StreamId } from '../../shared/ids.ts'
-import type { Handler } from '../http/by-method.ts'
 import type { Clock } from '../clock.ts'
+import type { Handler } from '../http/by-method.ts'
 import { toProblem } from '../http/problem.ts'
 
-export type CountedVerb = keyof typeof WHEP_ROUTES
-
-export interface CountingOptions {
+export interface RequestMetricsOptions {
   readonly report: Report
   readonly clock: Clock
-  /** The id where it is a registered stream's. */
+  /** Id of the stream, if it is registered. */
   readonly streamOf: (ctx: RouterContext) => StreamId | undefined
 }
 
 /**
- * Wraps a verb's handler so that its every answer is counted and timed.
- * A client that hangs up gets no answer, so it counts as none.
+ * Wraps the handler of a method so that each response is counted and timed.
+ * If the client disconnects there is no response, so nothing is counted.
  */
-export function counted(
-  verb: CountedVerb,
+export function withRequestMetrics(
+  method: keyof typeof WHEP_ROUTES,
   handle: Handler,
-  { report, clock, streamOf }: CountingOptions,
+  { report, clock, streamOf }: RequestMetricsOptions,
 ): Handler {
-  const route = WHEP_ROUTES[verb]
+  const route = WHEP_ROUTES[method]
   return async ctx => {
     const startMs = clock.steadyMs()
     const done = (status: number) => {
