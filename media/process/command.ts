@@ -1,5 +1,5 @@
 import { PROGRESS_OPTIONS } from '../ffmpeg/run.ts'
-import type { InputConfig, ProcessConfig } from './config.ts'
+import type { InputConfig, ProcessConfig } from './process-config.ts'
 import { fillPlaceholders } from './placeholders.ts'
 
 /** What of a configuration FFmpeg is started with, placeholders filled. */
