@@ -5,7 +5,7 @@ import { checkBearer } from '../http/bearer.ts'
 import { httpProblem } from '../http/problem.ts'
 import { adminProblem } from './admin-problems.ts'
 
-/** What a proxy adds: who comes through one is not a client of this machine. */
+/** Headers that a proxy adds: its clients are not local, although it may be. */
 const FORWARDED = [
   'forwarded',
   'via',
@@ -14,12 +14,12 @@ const FORWARDED = [
   'x-real-ip',
 ] as const
 
-/** IPv4 loopback as sockets of IPv6, and URLs, spell it. */
+/** IPv4-mapped loopback, as IPv6 sockets and URLs write it. */
 const MAPPED_LOOPBACK = /^::ffff:(127\.[\d.]+|7f[\da-f]{2}:[\da-f]{1,4})$/
 
 /**
- * Guards the admin API: by bearer token or, where none is set, for clients on
- * this machine only. No header can make a client local; some make it not.
+ * Guards the admin API: it requires the bearer token or, if none is set, a
+ * client on this machine. A header can only make a client count as remote.
  */
 export function adminAccess(token: string | undefined): Middleware {
   return (ctx, next) => {
@@ -35,7 +35,9 @@ function requireToken(header: string | undefined, token: string): void {
   const missing = check === 'missing'
   throw httpProblem(
     missing ? 'token-missing' : 'token-wrong',
-    missing ? 'CORE_API_TOKEN is set' : 'It is not what CORE_API_TOKEN says',
+    missing
+      ? 'CORE_API_TOKEN is set on this server'
+      : 'The token differs from CORE_API_TOKEN',
     {
       headers: {
         'WWW-Authenticate': missing
@@ -49,13 +51,12 @@ function requireToken(header: string | undefined, token: string): void {
 function requireLocal(request: IncomingMessage): void {
   const address = request.socket.remoteAddress ?? ''
   const proxied = FORWARDED.some(name => request.headers[name] !== undefined)
-  // A page whose name was rebound to 127.0.0.1 still sends its own name, and
-  // one that posts here across origins sends its own origin.
+  // DNS rebinding shows in Host, a cross-origin request of a page in Origin.
   const asLocal = isLocal(hostOf(request)) && !isCrossOrigin(request)
   if (isLocal(address) && !proxied && asLocal) return
   throw adminProblem(
     'admin-local-only',
-    'Without CORE_API_TOKEN only clients on this machine are answered',
+    'CORE_API_TOKEN is not set, so only clients on this machine have access',
   )
 }
 

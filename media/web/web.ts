@@ -1,3 +1,9 @@
+/**
+ * media/web is the HTTP side of the media process.
+ * Owns: the admin API of streams and viewers, the pages, the player.
+ * Gets: whep/'s routes and sessions, the streams' states, further routes.
+ * Gives: one server on one address.
+ */
 import Koa, { type Middleware } from 'koa'
 import Router from '@koa/router'
 import type { Report } from '../../shared/catalogue.ts'
@@ -17,7 +23,7 @@ import { answerProblems } from '../http/answer-problems.ts'
 import { HttpServer } from '../http/http-server.ts'
 import { pages } from './pages.ts'
 
-/** The settings that the web reads; `Config` has them all. */
+/** The settings of the HTTP server, a part of `Config`. */
 export interface WebConfig {
   readonly apiToken: string | undefined
   readonly whepToken: string | undefined
@@ -31,9 +37,9 @@ export interface WebOptions {
   readonly config: WebConfig
   readonly sessions: Sessions
   readonly streams: ViewerStreams
-  /** All registered streams, running or not. */
+  /** All registered streams, also those that are stopped. */
   readonly statuses: () => readonly StreamStatus[]
-  /** Further admin routes, such as /api/v3/process; guarded like the rest. */
+  /** Further routes of the admin API, such as /api/v3/process. */
   readonly adminRouters?: readonly Router[]
   readonly report: Report
   readonly clock: Clock
@@ -46,16 +52,16 @@ export interface WebOptions {
 export interface Web {
   /** @throws {Error} such as EADDRINUSE */
   listen(address: Address): Promise<Address>
-  /** Takes no more requests; resolves within a few seconds. Idempotent. */
+  /** Stops accepting requests; resolves within a few seconds. Idempotent. */
   close(): Promise<void>
 }
 
-/** Puts WHEP, the admin API and the pages behind one server. */
+/** Serves WHEP, the admin API and the pages on one address. */
 export function createWeb(options: WebOptions): Web {
   const { config, log } = options
   const app = new Koa()
-  // What was thrown is answered before it gets here. Errors with a code, such
-  // as ECONNRESET, are of connections that broke off: nobody's concern.
+  // Errors of routes do not get here. Errors with a code, such as ECONNRESET,
+  // come from broken connections, and are no fault of the server.
   app.on('error', (error: Error) => {
     if (!('code' in error)) log.error('response failed', { error })
   })
@@ -63,7 +69,7 @@ export function createWeb(options: WebOptions): Web {
   app.use(withoutBasePath(config.publicBasePath))
   app.use(whepRouter(options).routes())
   for (const router of publicRouters(options)) {
-    app.use(router.routes()).use(refuseOtherMethods(router))
+    app.use(router.routes()).use(rejectOtherMethods(router))
   }
   const guard = adminAccess(config.apiToken)
   for (const router of [
@@ -71,7 +77,7 @@ export function createWeb(options: WebOptions): Web {
     ...(options.adminRouters ?? []),
   ]) {
     app.use(guarded(router, guard)).use(router.routes())
-    app.use(refuseOtherMethods(router))
+    app.use(rejectOtherMethods(router))
   }
   const handle = app.callback()
   return new HttpServer((request, response) => {
@@ -100,12 +106,12 @@ function publicRouters(options: WebOptions): readonly Router[] {
   const { config, statuses } = options
   return [
     aboutRoutes(options.version),
-    // With a viewer token the streams are nobody's business but its holders'.
+    // If a viewer token is set, the list must not show the streams without it.
     pages({ statuses, listed: config.whepToken === undefined }),
   ]
 }
 
-/** Upstream Core's ping and, as far as it says nothing of this server, about. */
+/** `/ping` and `/api` of datarhei Core, without details of this server. */
 function aboutRoutes(version: string): Router {
   return new Router()
     .get('/ping', ctx => {
@@ -120,7 +126,7 @@ function aboutRoutes(version: string): Router {
     })
 }
 
-/** Serves the same below the base path, for proxies that do not strip it. */
+/** Also serves everything below the base path: some proxies do not strip it. */
 function withoutBasePath(base: string): Middleware {
   return (ctx, next) => {
     if (base === '') return next()
@@ -134,7 +140,7 @@ function withoutBasePath(base: string): Middleware {
   }
 }
 
-/** Whatever the router would serve, by whatever spelling, meets the guard. */
+/** Applies the guard to all paths of the router, in any spelling. */
 function guarded(router: Router, guard: Middleware): Middleware {
   return async (ctx, next) => {
     const serves = router.match(ctx.path, ctx.method).path.length > 0
@@ -142,18 +148,14 @@ function guarded(router: Router, guard: Middleware): Middleware {
   }
 }
 
-function refuseOtherMethods(router: Router): Middleware {
+function rejectOtherMethods(router: Router): Middleware {
   return (ctx, next) => {
     const { path, route } = router.match(ctx.path, ctx.method)
     const allowed = [...new Set(path.flatMap(({ methods }) => methods))]
-    // What only the router's own middleware matches leads nowhere.
+    // A path without methods only matches the router's middleware: 404.
     if (route || allowed.length === 0) return next()
-    throw httpProblem(
-      'method-not-allowed',
-      `Allowed are ${allowed.join(', ')}`,
-      {
-        headers: { Allow: allowed.join(', ') },
-      },
-    )
+    throw httpProblem('method-not-allowed', `Allowed: ${allowed.join(', ')}`, {
+      headers: { Allow: allowed.join(', ') },
+    })
   }
 }
