@@ -91,7 +91,7 @@ export async function readJsonBody(
 function tooLarge(bytes: number, maxBytes: number): Problem {
   return httpProblem(
     'body-too-large',
-    `The body has at least ${bytes} bytes, the limit is ${maxBytes}`,
+    `The body is at least ${bytes} bytes, the limit is ${maxBytes}`,
     { members: { limit_bytes: maxBytes } },
   )
 }

@@ -2,7 +2,7 @@ import t from 'tap'
 import { RateLimit } from '../../http/rate-limit.ts'
 import { FakeClock } from '../fixtures/fake-clock.ts'
 
-t.test('a share may be used at once, and comes back evenly', t => {
+t.test('RateLimit allows a minute’s requests at once and refills evenly', t => {
   const clock = new FakeClock()
   const limit = new RateLimit(6, clock)
   const take = (times: number) =>
@@ -13,26 +13,30 @@ t.test('a share may be used at once, and comes back evenly', t => {
   clock.advance(5_000)
   t.same(take(1), [5])
   clock.advance(3_600_000)
-  t.same(take(7), [0, 0, 0, 0, 0, 0, 10], 'no more than a minute’s share')
+  t.same(take(7), [0, 0, 0, 0, 0, 0, 10], 'never more than a minute’s requests')
   t.end()
 })
 
-t.test('addresses do not share, networks of IPv6 do', t => {
+t.test('RateLimit counts IPv4 addresses apart and groups IPv6 by /64', t => {
   const limit = new RateLimit(1, new FakeClock())
-  const refused = (address: string) => limit.take(address) > 0
-  t.equal(refused('192.0.2.1'), false)
-  t.equal(refused('192.0.2.2'), false)
-  t.equal(refused('::ffff:192.0.2.1'), true, 'the same, mapped')
-  t.equal(refused('2001:db8:0:1::1'), false)
-  t.equal(refused('2001:db8:0:1:ffff::9'), true, 'the same /64')
-  t.equal(refused('2001:db8::1:0:0:0:9'), true, 'the same /64, compressed')
-  t.equal(refused('2001:db8:0:2::1'), false)
-  t.equal(refused('fe80::1%eth0'), false)
-  t.equal(refused('fe80::2%eth0'), true)
+  const limited = (address: string) => limit.take(address) > 0
+  t.equal(limited('192.0.2.1'), false)
+  t.equal(limited('192.0.2.2'), false)
+  t.equal(
+    limited('::ffff:192.0.2.1'),
+    true,
+    'an IPv4-mapped address is the IPv4 address',
+  )
+  t.equal(limited('2001:db8:0:1::1'), false)
+  t.equal(limited('2001:db8:0:1:ffff::9'), true, 'the same /64')
+  t.equal(limited('2001:db8::1:0:0:0:9'), true, 'the same /64, compressed')
+  t.equal(limited('2001:db8:0:2::1'), false)
+  t.equal(limited('fe80::1%eth0'), false)
+  t.equal(limited('fe80::2%eth0'), true)
   t.end()
 })
 
-t.test('0 limits nothing', t => {
+t.test('RateLimit with 0 requests per minute has no limit', t => {
   const limit = new RateLimit(0, new FakeClock())
   t.same(
     new Set(Array.from({ length: 1_000 }, () => limit.take('192.0.2.1'))),
@@ -41,11 +45,11 @@ t.test('0 limits nothing', t => {
   t.end()
 })
 
-t.test('no more than 10,000 addresses are remembered', t => {
+t.test('RateLimit tracks 10,000 addresses and drops the oldest', t => {
   const limit = new RateLimit(1, new FakeClock())
   const address = (i: number) => `10.${i >> 16}.${(i >> 8) & 255}.${i & 255}`
   for (let i = 0; i < 10_001; i++) limit.take(address(i))
-  t.ok(limit.take(address(10_000)) > 0, 'the newest is remembered')
-  t.equal(limit.take(address(0)), 0, 'the oldest is forgotten')
+  t.ok(limit.take(address(10_000)) > 0, 'the newest is tracked')
+  t.equal(limit.take(address(0)), 0, 'the oldest was dropped')
   t.end()
 })

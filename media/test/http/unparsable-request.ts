@@ -1,4 +1,4 @@
-/** What is no HTTP request, and so reaches no route (rows S5 and C1). */
+/** Bytes that are not an HTTP request and reach no route (rows S5 and C1). */
 import { connect } from 'node:net'
 import { text } from 'node:stream/consumers'
 import t from 'tap'
@@ -9,12 +9,12 @@ const PING = 'GET /ping HTTP/1.1\r\nHost: x\r\n\r\n'
 
 const BROKEN = {
   'no HTTP at all': ['hello\r\n\r\n', 400, 'bad-request'],
-  'a method that nobody knows': [
+  'an unknown method': [
     'BREW / HTTP/1.1\r\nHost: x\r\n\r\n',
     400,
     'bad-request',
   ],
-  'a length that is none': [
+  'an invalid Content-Length': [
     `${POST}Content-Length: -1\r\n\r\n`,
     400,
     'bad-request',
@@ -27,14 +27,14 @@ const BROKEN = {
 } as const
 
 for (const [what, [request, status, code]] of Object.entries(BROKEN)) {
-  t.test(`${what} is ${status}, as a problem`, async t => {
+  t.test(`${what} answers ${status} as problem+json`, async t => {
     const server = await WhepServer.start(t)
     const socket = connect(Number(server.base.port), '127.0.0.1')
-    // What was in order before it is answered all the same.
+    // A valid request before it is answered.
     socket.write(PING)
     await new Promise(resolve => socket.once('data', resolve))
     socket.write(request)
-    // To its end: the connection is closed.
+    // Reads to the end: the server closes the connection.
     const answer = await text(socket)
     const [head = '', body = ''] = answer.split('\r\n\r\n')
     t.match(head, new RegExp(`^HTTP/1\\.1 ${status} [A-Z]`))

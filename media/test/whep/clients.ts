@@ -62,10 +62,10 @@ t.test('Location is an absolute path below the base path (C2)', async t => {
   const path = locationOf(await server.post('av', CHROMIUM))
   t.match(path, /^\/live\/api\/v3\/whep\/av\/[\w-]+$/)
   const patched = await server.patch(path, SAME, { 'If-Match': '*' })
-  t.equal(patched.status, 204, 'a proxy need not strip it')
+  t.equal(patched.status, 204, 'the path with the base path is served')
   const stripped = path.replace('/live', '')
   const deleted = await server.request(stripped, { method: 'DELETE' })
-  t.equal(deleted.status, 204, 'but may')
+  t.equal(deleted.status, 204, 'the path without it is served too')
   t.equal(server.av.last.closed, true)
 })
 
@@ -160,7 +160,7 @@ t.test('an ICE restart without m= answers a single candidate (C6)', async t => {
     const response = await server.patch(path, body, { 'If-Match': '*' })
     return (await response.text()).match(/^a=candidate:.*$/gm) ?? []
   }
-  // whip-whep joins several with commas, into SDP that nobody reads.
+  // whip-whep joins several with commas, which is invalid SDP.
   t.match(await candidates(bare), [/udp .* 192\.0\.2\.7 44000 /])
   const other = fragmentOf(CHROMIUM, { ufrag: 'x', pwd: 'y'.repeat(22) })
   t.equal((await candidates(other)).length, 3)

@@ -47,5 +47,9 @@ t.test('201 and OPTIONS carry one Link header per ICE server (S7)', async t => {
   const sdp = { 'Content-Type': 'application/sdp' }
   t.same(await links('POST', { ...sdp, ...token }), [stun, turn])
   t.same(await links('OPTIONS', token), [stun, turn])
-  t.same(await links('OPTIONS', {}), [stun], 'credentials want the token')
+  t.same(
+    await links('OPTIONS', {}),
+    [stun],
+    'credentials are only sent with the token',
+  )
 })

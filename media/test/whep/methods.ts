@@ -29,7 +29,7 @@ t.test('HEAD answers with the headers of GET (S1)', async t => {
   const unknown = await server.request('/api/v3/whep/no', { method: 'HEAD' })
   t.equal(unknown.status, 404)
   t.equal(await unknown.text(), '')
-  t.equal(server.observations.all.length, 0, 'neither is counted')
+  t.equal(server.observations.all.length, 0, 'GET and HEAD are not counted')
 })
 
 t.test('GET answers 200 with an empty body (M28)', async t => {

@@ -105,7 +105,7 @@ t.test('after an ICE restart only the new ETag matches (M20)', async t => {
   const taken = await server.patch(path, RESTART, {
     'If-Match': etagOf(restarted),
   })
-  t.equal(taken.status, 204, 'the same credentials again are no restart')
+  t.equal(taken.status, 204, 'the same credentials again do not restart ICE')
 })
 
 for (const type of ['', 'application/sdp', 'application/json']) {

@@ -212,7 +212,7 @@ t.test(
         [0, 1],
       ],
     )
-    // Chromium refuses an answer that adds one.
+    // Chromium rejects an answer that adds one.
     t.notMatch(text, /^a=group/m)
   },
 )
@@ -234,7 +234,11 @@ t.test(
     const current = await server.patch(path, fragmentOf(offer, own), {
       'If-Match': '*',
     })
-    t.equal(current.status, 204, 'its credentials are the current ones')
+    t.equal(
+      current.status,
+      204,
+      'the credentials of the tagged section are the current ones',
+    )
     const restart = fragmentOf(offer, { ufrag: 'new1', pwd: 'n'.repeat(22) })
     const restarted = await server.patch(path, restart, { 'If-Match': '*' })
     t.match(await restarted.text(), /^m=audio 9 \S+ 111\r\na=mid:1\r$/m)

@@ -1,5 +1,5 @@
 /**
- * Offers that are refused: rows M34 to M36, S4 and S9 of
+ * Offers that are rejected: rows M34 to M36, S4 and S9 of
  * media/whep/REQUIREMENTS.md.
  */
 import t from 'tap'
@@ -102,14 +102,14 @@ t.test('POST over the payload-type map limit answers 503 (M35)', async t => {
 t.test('POST answers 504 when the worker does not respond (M36)', async t => {
   const clock = new FakeClock()
   const server = await WhepServer.start(t, { clock })
-  const asked = Promise.withResolvers<undefined>()
-  const thaw = Promise.withResolvers<undefined>()
+  const requested = Promise.withResolvers<undefined>()
+  const resume = Promise.withResolvers<undefined>()
   server.av.before = () => {
-    asked.resolve(undefined)
-    return thaw.promise
+    requested.resolve(undefined)
+    return resume.promise
   }
   const posting = server.post('av', CHROMIUM)
-  await asked.promise
+  await requested.promise
   t.equal(server.slotsTaken, 1)
   clock.advance(5_000)
   await assertProblem(t, await posting, 504, 'worker-timeout')
@@ -118,8 +118,8 @@ t.test('POST answers 504 when the worker does not respond (M36)', async t => {
   t.equal(server.observations.count('ice_failures_total', labels), 1)
   t.equal(server.observations.count('ice_establishment_duration_seconds'), 0)
   t.equal(server.observations.count('whep_requests_total', { code: '504' }), 1)
-  thaw.resolve(undefined)
-  await thaw.promise
+  resume.resolve(undefined)
+  await resume.promise
   t.equal(server.av.open, 0)
   t.equal(clock.pending, 0)
 })
@@ -167,7 +167,7 @@ t.test(
     t.equal(
       (await server.post('av', full)).status,
       201,
-      'the limit itself fits',
+      'a body of exactly the limit is accepted',
     )
   },
 )

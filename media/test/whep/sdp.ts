@@ -1,4 +1,4 @@
-/** Text that sdp-transform takes for numbers, or passes over. */
+/** Text that sdp-transform reads as numbers, or skips. */
 import t from 'tap'
 import { readFragment } from '../../whep/fragment.ts'
 import { readOffer, readTransport } from '../../whep/offer.ts'
@@ -6,7 +6,7 @@ import { readSdp, SdpError } from '../../whep/sdp.ts'
 import { CHROMIUM, fragmentOf } from './fixtures/offers.ts'
 import { WhepServer } from './fixtures/whep-server.ts'
 
-t.test('credentials and mids that are digits stay text', t => {
+t.test('credentials and mids of digits are read as text', t => {
   const offer = readOffer(
     CHROMIUM.replaceAll('Fj3k', '12345678').replaceAll('hq0uKIy6', '1e21'),
   )
@@ -36,14 +36,14 @@ const ODD = {
 } as const
 
 for (const [what, [from, to, code]] of Object.entries(ODD)) {
-  t.test(`an offer with ${what} is ${code}`, async t => {
+  t.test(`POST of an offer with ${what} answers ${code}`, async t => {
     const server = await WhepServer.start(t)
     const response = await server.post('av', CHROMIUM.replaceAll(from, to))
     t.equal(response.status, code)
   })
 }
 
-t.test('lines that are not x=... and too many lines are refused', t => {
+t.test('readSdp rejects lines that are not x=... and too many lines', t => {
   t.throws(() => readSdp('v=0\r\nhello\r\n'), SdpError)
   t.throws(() => readSdp('v=0\r\na=x\x00\r\n'), SdpError)
   t.throws(() => readSdp('v=0\r\n' + 'a=x\r\n'.repeat(1_999)), SdpError)
