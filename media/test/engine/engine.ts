@@ -11,7 +11,7 @@ import {
 } from '../../engine/engine.ts'
 import { findWorkerBinary } from '../../engine/worker-binary.ts'
 import { MEDIA_LIMITS, type MediaLimits } from '../../limits.ts'
-import { memoryLog } from '../fixtures/media-stack.ts'
+import { capturedLog } from '../fixtures/captured-log.ts'
 import { dumpWorker } from '../fixtures/worker-dump.ts'
 import { waitFor } from '../../../shared/test/fixtures/wait-for.ts'
 
@@ -30,7 +30,7 @@ async function startEngine(
   options: Partial<EngineOptions> = {},
   limits: Partial<MediaLimits> = {},
 ) {
-  const { log, logged } = memoryLog()
+  const { log, records: logged } = capturedLog()
   const engine = await Engine.start({
     workers: 1,
     binary: findWorkerBinary(process.env),

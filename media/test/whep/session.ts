@@ -1,8 +1,8 @@
 import t, { type Test } from 'tap'
-import { createLog } from '../../../shared/log.ts'
 import type { ViewerState } from '../../whep/stream-port.ts'
 import { readFragment } from '../../whep/fragment.ts'
 import { Sessions } from '../../whep/sessions.ts'
+import { capturedLog } from '../fixtures/captured-log.ts'
 import { FakeClock } from '../fixtures/fake-clock.ts'
 import { CountedSlots } from './fixtures/counted-slots.ts'
 import { FakeStream } from './fixtures/fake-stream.ts'
@@ -17,17 +17,14 @@ async function offered(t: Test) {
   const clock = new FakeClock()
   const observations = new Observations()
   const stream = new FakeStream('av', { video: 'h264', audio: 'opus' })
-  const lines: string[] = []
+  const { log, records } = capturedLog()
   const slots = new CountedSlots({ total: 1, perStream: 0 })
   const sessions = new Sessions({
     slots,
     iceTimeoutMs: ICE_TIMEOUT_MS,
     clock,
     report: observations.report,
-    log: createLog({
-      write: line => void lines.push(line),
-      now: () => new Date(0),
-    }),
+    log,
     onChange: () => undefined,
   })
   t.teardown(() => sessions.close())
@@ -57,9 +54,9 @@ async function offered(t: Test) {
       outcomes.map(({ labels }) => labels),
       counted.result ? [{ stream_id: 'av', result: counted.result }] : [],
     )
-    t.equal(lines.length, 1, 'the end is logged once')
+    t.equal(records.length, 1, 'the end is logged once')
     t.notMatch(
-      lines[0],
+      JSON.stringify(records),
       session.id,
       'the log lacks the session id, which is a capability',
     )
@@ -234,7 +231,7 @@ t.test('a transport that changed state before onState is handled', async t => {
     iceTimeoutMs: ICE_TIMEOUT_MS,
     clock,
     report: observations.report,
-    log: createLog({ write: () => undefined, now: () => new Date(0) }),
+    log: capturedLog().log,
     onChange: () => undefined,
   })
   t.teardown(() => later.close())
