@@ -12,10 +12,16 @@ const MEDIA_IMPORTS = {
   // Two types, until the port that FFmpeg's supervisor needs is declared here.
   ffmpeg: ['process'],
   http: [],
-  ingest: ['engine'],
+  ingest: ['engine', 'ffmpeg/progress.ts'],
   outbox: [],
   process: ['ffmpeg', 'http', 'ingest'],
-  router: ['engine', 'ingest', 'process', 'whep/stream-port.ts'],
+  router: [
+    'engine',
+    'ffmpeg/progress.ts',
+    'ingest',
+    'process',
+    'whep/stream-port.ts',
+  ],
   web: ['http', 'router', 'whep'],
   whep: ['engine', 'http'],
 }

@@ -7,6 +7,7 @@ import {
   Registry as PromRegistry,
 } from 'prom-client'
 import type { BootId } from '../shared/ids.ts'
+import type { DegradedSample } from './registry/gauges.ts'
 import type { Ledger } from './registry/ledger.ts'
 import { REFUSALS } from './registry/refusals.ts'
 
@@ -29,8 +30,8 @@ export interface TelemetrySources {
   readonly ledger: Ledger
   readonly lastSnapshotEpochMs: () => number
   readonly isMediaConnected: () => boolean
-  /** How many streams are degraded, by `stream_id`. */
-  readonly degraded: () => ReadonlyMap<string, number>
+  /** How many streams are degraded, by `stream_id` and reason. */
+  readonly degraded: () => readonly DegradedSample[]
 }
 
 export interface Telemetry {
@@ -111,14 +112,15 @@ export function createTelemetry(version: string): Telemetry {
   new Gauge({
     name: `${PREFIX}degraded_streams`,
     help:
-      'Streams of which viewers see less than they should now: a leg failed, ' +
-      'video has no key frames, or the media worker hangs.',
-    labelNames: ['stream_id'],
+      'Streams that viewers cannot see or hear as they should now, by the ' +
+      'worst reason; 0, without reason, where all is well.',
+    labelNames: ['stream_id', 'reason'],
     registers,
     collect() {
       this.reset()
-      for (const [id, count] of sources?.degraded() ?? []) {
-        this.set({ stream_id: id }, count)
+      for (const { streamId, reason, streams } of sources?.degraded() ?? []) {
+        const labels = { stream_id: streamId, ...(reason && { reason }) }
+        this.set(labels, streams)
       }
     },
   })

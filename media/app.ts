@@ -8,7 +8,6 @@ import type { Address, SettingsSource } from '../shared/settings.ts'
 import { SETTINGS, type Config } from './config.ts'
 import { Engine } from './engine/engine.ts'
 import { findWorkerBinary } from './engine/worker-binary.ts'
-import { RunFiles } from './ffmpeg/run-files.ts'
 import { parseWebrtcConfig } from './ingest/webrtc-config.ts'
 import { MEDIA_LIMITS } from './limits.ts'
 import { readLeftover } from './outbox/leftover.ts'
@@ -75,13 +74,6 @@ export async function startApp(
       pid: process.pid,
     })
     opened.push(() => store.close())
-    const runFiles = await RunFiles.open(
-      join(config.dbDir, 'ffmpeg-runs'),
-      processLog,
-      process.pid,
-    )
-    // Before the engine looks which ports are free.
-    await runFiles.sweep()
 
     const outboxLog = log.with({ part: 'outbox' })
     const spoolPath = join(config.dbDir, 'outbox.jsonl')
@@ -121,6 +113,7 @@ export async function startApp(
         },
         iceConsentTimeoutS: config.iceConsentTimeoutS,
         legTimeoutMs: config.legTimeoutMs,
+        legStartTimeoutMs: config.legStartTimeoutMs,
       },
       report,
       log: log.with({ part: 'router' }),
@@ -152,7 +145,6 @@ export async function startApp(
         createRunner(processConfig, port, {
           ffmpegBinary: config.ffmpegBinary,
           searchPath: env['PATH'] ?? '',
-          runFiles,
           clock: systemClock,
           log: processLog,
           random: Math.random,
@@ -167,6 +159,7 @@ export async function startApp(
       sessions,
       streams,
       statuses: () => streams.statuses(),
+      statusOf: id => streams.find(id)?.status,
       adminRouters: [processRoutes({ processes, clock: systemClock })],
       report,
       clock: systemClock,
@@ -198,11 +191,12 @@ export async function startApp(
 function viewOf(engine: Engine, streams: Streams, sessions: Sessions): View {
   const peers = sessions.countByStream()
   return {
-    streams: streams.all.map(({ id, running, status }) => ({
+    streams: streams.all.map(({ id, running, degradedReason: reason }) => ({
       id,
       running,
       peers: peers.get(id) ?? 0,
-      degraded: status.degraded,
+      degraded: reason !== undefined,
+      ...(reason && { degraded_reason: reason }),
     })),
     udpPorts: engine.udpPorts.counts(),
   }

@@ -170,7 +170,13 @@ export const SETTINGS = {
     name: 'CORE_WEBRTC_LEG_TIMEOUT_MS',
     fallback: '3000',
     parse: wholeNumber(200, 600_000),
-    help: 'a leg without RTP for so long has failed',
+    help: 'a leg without RTP for so long has failed; longer where it sends rarely',
+  },
+  legStartTimeoutMs: {
+    name: 'CORE_WEBRTC_LEG_START_TIMEOUT_MS',
+    fallback: '20000',
+    parse: wholeNumber(200, 600_000),
+    help: 'a leg whose first RTP takes longer than this has failed',
   },
   exporterUrl: {
     name: 'CORE_EXPORTER_URL',

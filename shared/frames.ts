@@ -49,6 +49,7 @@
  * catalogue, total that shrinks) is refused and counted by itself; the rest
  * of its batch counts.
  */
+import { isDegradedReason, OTHER_REASON, type ShownReason } from './degraded.ts'
 import { isBootId, isStreamId, type BootId, type StreamId } from './ids.ts'
 import {
   MAX_CELLS_PER_BATCH,
@@ -113,6 +114,11 @@ export interface StreamSnapshot {
   readonly peers: number
   /** Started, but viewers see less than they should: a leg failed, say. */
   readonly degraded: boolean
+  /**
+   * The worst reason why it is degraded. Frames of older media processes have
+   * none; a code that is not known here is read as `other`.
+   */
+  readonly degraded_reason?: ShownReason
 }
 
 export interface Snapshot {
@@ -338,12 +344,20 @@ function stream(value: unknown): StreamSnapshot {
   if (!isFields(value)) throw malformed('a stream', 'an object', value)
   const id = value['id']
   if (!isStreamId(id)) throw malformed('id', 'a stream id', id)
+  const reason = degradedReason(value)
   return {
     id,
     running: flag(value, 'running'),
     peers: count(value, 'peers'),
     degraded: flag(value, 'degraded'),
+    ...(reason !== undefined && { degraded_reason: reason }),
   }
+}
+
+function degradedReason(fields: Fields): ShownReason | undefined {
+  if (fields['degraded_reason'] === undefined) return undefined
+  const code = string(fields, 'degraded_reason')
+  return isDegradedReason(code) ? code : OTHER_REASON
 }
 
 function flag(fields: Fields, name: string): boolean {

@@ -10,7 +10,7 @@ export const SNAPSHOT_MAX_AGE_MS = 3 * SNAPSHOT_INTERVAL_MS
 export const BATCH_INTERVAL_MS = 100
 
 /** Longest frame in bytes; a longer one closes the connection. */
-export const MAX_FRAME_BYTES = 1024 * 1024
+export const MAX_FRAME_BYTES = 1280 * 1024
 
 /**
  * Most cells in one batch, and most streams in one snapshot: what is more

@@ -8,6 +8,7 @@ import {
   type ValueMap,
   type ValueMappingResult,
 } from '@grafana/grafana-foundation-sdk/dashboard'
+import { DEGRADED_REASONS, type DegradedReason } from '../../shared/degraded.ts'
 import type { Row } from './layout.ts'
 import { instantQuery, stat, table, tableQuery, thresholds } from './panels.ts'
 import type { RunbookLink } from './runbook.ts'
@@ -22,6 +23,29 @@ interface Problem {
 
 const firing = (alert: string) =>
   `ALERTS{alertname="${alert}",alertstate="firing",core="$core"}`
+
+/** What the first line says of each reason. */
+const DEGRADED = {
+  'worker-frozen': { says: 'A media worker hangs', color: 'red' },
+  'leg-failed': { says: 'A stream lacks picture or sound', color: 'red' },
+  codec: { says: 'A copied input is of a wrong codec', color: 'red' },
+  'payload-type': { says: 'RTP of a wrong payload type', color: 'red' },
+  slow: { says: 'A stream is slower than real time', color: 'red' },
+  'no-key-frames': { says: 'A stream has no key frames', color: 'red' },
+  timestamps: { says: 'Timestamps of a stream run wild', color: 'red' },
+  'standing-picture': { says: 'The picture of a stream stands', color: 'red' },
+  fast: { says: 'A stream is faster than real time', color: 'red' },
+  'b-frames': { says: 'A stream has B-frames', color: 'red' },
+  'pixel-format': {
+    says: 'Pictures that browsers cannot decode',
+    color: 'red',
+  },
+  'sparse-key-frames': { says: 'Key frames are far apart', color: 'orange' },
+  loss: { says: 'Packets are lost before a stream', color: 'orange' },
+} as const satisfies Record<DegradedReason, Pick<Problem, 'says' | 'color'>>
+
+const degradedStreams = (reason = '') =>
+  `dragonfork_exporter_degraded_streams{core="$core"${reason}} > 0`
 
 /** Worst first: what makes the rest blind, then what all viewers feel. */
 const PROBLEMS: readonly Problem[] = [
@@ -53,10 +77,15 @@ const PROBLEMS: readonly Problem[] = [
     color: 'red',
     when: firing('WebRTCFFmpegLegFailure'),
   },
+  ...DEGRADED_REASONS.map(reason => ({
+    ...DEGRADED[reason],
+    when: degradedStreams(`,reason="${reason}"`),
+  })),
   {
+    // For a reason that only a newer media process knows.
     says: 'A stream is degraded',
     color: 'red',
-    when: 'dragonfork_exporter_degraded_streams{core="$core"} > 0',
+    when: degradedStreams(),
   },
   {
     says: 'UDP ports run out',
@@ -140,9 +169,8 @@ export function verdictRow(link: RunbookLink): Row {
           title: 'Is WebRTC healthy right now?',
           description:
             'OK, or the worst of what is wrong. Alerts that fire are listed ' +
-            'on the right; the runbook has a section for each. A leg that ' +
-            'went silent more than five minutes ago is not told here: ask ' +
-            '/api/v3/webrtc/streams.',
+            'on the right; the runbook has a section for each. Which stream ' +
+            'is degraded, and why, is in /api/v3/webrtc/streams.',
           runbook: link('The first line'),
         })
           .withTarget(instantQuery(verdictQuery(), 'verdict'))

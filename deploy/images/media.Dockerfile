@@ -14,6 +14,7 @@ WORKDIR /app
 # The set-up's own code obtains the worker and proves it by a DTLS handshake:
 # the official one where it can be downloaded, else built, which takes some
 # minutes. A worker laid at deploy/images/mediasoup-worker is taken as it is.
+# Where it fails, its logs are printed: no file of this stage is kept.
 FROM runtime AS worker
 ENV XDG_CACHE_HOME=/cache
 COPY package.json package-lock.json .npmrc ./
@@ -21,7 +22,7 @@ COPY deploy/local deploy/local
 COPY deploy/images deploy/images
 RUN own=/app/deploy/images/mediasoup-worker \
  && if [ -f "$own" ]; then export MEDIASOUP_WORKER_BIN="$own"; fi \
- && node deploy/local/setup.mjs \
+ && { node deploy/local/setup.mjs || { cat /cache/dragonfork/logs/*; exit 1; }; } \
  && install -m 755 "${MEDIASOUP_WORKER_BIN:-$(ls /cache/dragonfork/mediasoup-worker-*-linux-*)}" /mediasoup-worker
 
 FROM ${NODE_IMAGE} AS modules

@@ -1,4 +1,5 @@
 import type { GaugeName } from '../../shared/catalogue.ts'
+import { OTHER_REASON, type ShownReason } from '../../shared/degraded.ts'
 import type { Snapshot, StreamSnapshot } from '../../shared/frames.ts'
 import { OVERFLOW_STREAM } from '../../shared/ids.ts'
 import { MAX_KNOWN_STREAMS } from '../../shared/limits.ts'
@@ -39,31 +40,60 @@ export function gaugeSamples(
   }
 }
 
-/** How many streams are degraded, by the `stream_id` that they are shown as. */
-export function degradedByLabel(
+/** How many streams of one `stream_id` are degraded for one reason. */
+export interface DegradedSample {
+  readonly streamId: string
+  /** None: no stream of this `stream_id` is degraded. */
+  readonly reason?: ShownReason
+  readonly streams: number
+}
+
+/**
+ * The degraded streams, by the `stream_id` that they are shown as and by
+ * reason; one that is healthy has a sample of 0.
+ */
+export function degradedSamples(
   snapshot: Snapshot,
   ledger: Ledger,
-): ReadonlyMap<string, number> {
-  return sumByLabel(snapshot, ledger, ({ degraded }) => (degraded ? 1 : 0))
+): readonly DegradedSample[] {
+  const byLabel = new Map<string, Map<ShownReason, number>>()
+  for (const { label, stream } of shown(snapshot, ledger)) {
+    const counts = byLabel.get(label) ?? new Map<ShownReason, number>()
+    byLabel.set(label, counts)
+    if (!stream.degraded) continue
+    const reason = stream.degraded_reason ?? OTHER_REASON
+    counts.set(reason, (counts.get(reason) ?? 0) + 1)
+  }
+  return [...byLabel].flatMap(([streamId, counts]): DegradedSample[] =>
+    counts.size === 0
+      ? [{ streamId, streams: 0 }]
+      : [...counts].map(([reason, streams]) => ({ streamId, reason, streams })),
+  )
 }
 
 /** Adds up what `read` has of the streams that share a `stream_id`. */
 function sumByLabel(
-  { streams }: Snapshot,
+  snapshot: Snapshot,
   ledger: Ledger,
   read: (stream: StreamSnapshot) => number | undefined,
 ): ReadonlyMap<string, number> {
   const sums = new Map<string, number>()
-  const full = ledger.streams.size >= MAX_KNOWN_STREAMS
-  let free = full ? 0 : ledger.maxStreams - ledger.ownStreams
-  for (const stream of streams) {
-    // A stream whose registration is still being kept gets the next place.
-    const known = ledger.streams.get(stream.id)
-    const own = known === undefined ? free-- > 0 : known.place === 'own'
+  for (const { label, stream } of shown(snapshot, ledger)) {
     const value = read(stream)
     if (value === undefined) continue
-    const label = own ? stream.id : OVERFLOW_STREAM
     sums.set(label, (sums.get(label) ?? 0) + value)
   }
   return sums
+}
+
+/** The streams, each with the `stream_id` that it is shown as. */
+function shown({ streams }: Snapshot, ledger: Ledger) {
+  const full = ledger.streams.size >= MAX_KNOWN_STREAMS
+  let free = full ? 0 : ledger.maxStreams - ledger.ownStreams
+  return streams.map(stream => {
+    // A stream whose registration is still being kept gets the next place.
+    const known = ledger.streams.get(stream.id)
+    const own = known === undefined ? free-- > 0 : known.place === 'own'
+    return { label: own ? stream.id : OVERFLOW_STREAM, stream }
+  })
 }

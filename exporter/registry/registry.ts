@@ -17,7 +17,12 @@ import {
 } from '../../shared/limits.ts'
 import type { Clock } from '../clock.ts'
 import type { Entry } from './entry.ts'
-import { degradedByLabel, gaugeSamples, type GaugeSample } from './gauges.ts'
+import {
+  degradedSamples,
+  gaugeSamples,
+  type DegradedSample,
+  type GaugeSample,
+} from './gauges.ts'
 import { allStreams, applyEntry, isShown, type Ledger } from './ledger.ts'
 import type { Refusal } from './refusals.ts'
 
@@ -188,10 +193,10 @@ export class Registry {
     }))
   }
 
-  /** How many streams are degraded, by `stream_id`; empty when not known. */
-  degraded(): ReadonlyMap<string, number> {
+  /** The degraded streams, by `stream_id` and reason; none when not known. */
+  degraded(): readonly DegradedSample[] {
     const snapshot = this.#freshSnapshot()
-    return snapshot ? degradedByLabel(snapshot, this.#ledger) : new Map()
+    return snapshot ? degradedSamples(snapshot, this.#ledger) : []
   }
 
   #gauges(): Partial<Record<GaugeName, readonly GaugeSample[]>> {

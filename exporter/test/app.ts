@@ -90,15 +90,23 @@ t.test('degraded streams are told until nothing is known', async t => {
   const { scrape, ingestUrl: url, clock } = exporter
   const media = await connectMedia({ url })
   const streams = { live: 3, cam: 1, third: 0, fourth: 0, fifth: 0 }
-  const degraded = ['cam', 'third', 'fifth']
+  const degraded = { cam: 'slow', third: 'loss', fourth: '', fifth: 'loss' }
   await media.snapshot(streams, { degraded })
-  const shown = async (id: string) =>
-    pick(await scrape(), `degraded_streams{core="test",stream_id="${id}"}`)
+  const shown = async (id: string, reason?: string) => {
+    const why = reason === undefined ? '' : `,reason="${reason}"`
+    const labels = `core="test",stream_id="${id}"${why}`
+    return pick(await scrape(), `degraded_streams{${labels}}`)
+  }
   t.same(await shown('live'), [0])
-  t.same(await shown('cam'), [1])
-  t.same(await shown('_overflow'), [2], 'those without a place of their own')
+  t.same(await shown('cam', 'slow'), [1])
+  t.same(await shown('cam'), [], 'with its reason only')
+  t.same(await shown('_overflow', 'loss'), [2], 'those without a place')
+  t.same(await shown('_overflow', 'other'), [1], 'one that gives no reason')
+  t.same(await shown('_overflow'), [])
   await media.snapshot(streams)
+  t.same(await shown('cam', 'slow'), [], 'the reason ends with the trouble')
   t.same(await shown('cam'), [0])
+  t.same(await shown('_overflow'), [0])
   media.cut()
   await media.closed()
   clock.advance(15_000)

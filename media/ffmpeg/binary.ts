@@ -4,13 +4,15 @@ import { delimiter, isAbsolute, join, resolve } from 'node:path'
 
 /**
  * The absolute path of the program `name`, which may be a path or a name to
- * look up in `searchPath` (the form of PATH). FFmpeg is started with an empty
- * environment, so nobody else would look it up.
+ * look up in `searchPath` (the form of PATH). Children get an empty
+ * environment, so they have no PATH of their own.
+ * @param hint what to do where there is none
  * @throws {Error} that says where it was looked for
  */
 export async function resolveBinary(
   name: string,
   searchPath: string,
+  hint = 'install it, or name it in CORE_FFMPEG_BINARY',
 ): Promise<string> {
   const candidates = name.includes('/')
     ? [resolve(name)]
@@ -24,8 +26,7 @@ export async function resolveBinary(
   throw new Error(
     name.includes('/')
       ? `Cannot start FFmpeg: ${name} is not an executable file`
-      : `Cannot start FFmpeg: no executable ${name} in PATH; ` +
-          'install it, or name it in CORE_FFMPEG_BINARY',
+      : `Cannot start FFmpeg: no executable ${name} in PATH; ${hint}`,
   )
 }
 

@@ -23,8 +23,6 @@ export interface ChildOptions {
   /** Absolute path. */
   readonly binary: string
   readonly args: readonly string[]
-  /** The whole environment. */
-  readonly env: Readonly<Record<string, string>>
   /** A line of stderr. */
   readonly onLine: (line: string) => void
   /** A line that the child wrote to file descriptor PROGRESS_FD. */
@@ -43,7 +41,8 @@ const DRAIN_MS = 1_000
  */
 export function startChild(options: ChildOptions): Child {
   const child = spawn(options.binary, options.args, {
-    env: options.env,
+    // Secrets of ours are none of a child's business.
+    env: {},
     detached: true,
     stdio: ['ignore', 'ignore', 'pipe', 'pipe'],
   })

@@ -1,5 +1,4 @@
 import { readFileSync } from 'node:fs'
-import { readFile } from 'node:fs/promises'
 
 /** Ticks a second in /proc: USER_HZ, which is 100 on every Linux we run on. */
 const TICKS_PER_SECOND = 100
@@ -35,28 +34,15 @@ export function readMemoryBytes(pid: number): number | undefined {
   return kilobytes === undefined ? undefined : Number(kilobytes) * 1024
 }
 
-/** Reads the environment a process was started with, where we may. */
-export async function readEnvironment(
-  pid: number,
-): Promise<readonly string[] | undefined> {
-  try {
-    // Not at once: it is the process's own memory, which may be locked.
-    return (await readFile(`/proc/${pid}/environ`, 'utf8')).split('\0')
-  } catch {
-    // Gone meanwhile, or not ours to read.
-    return undefined
-  }
-}
-
 /** Names one boot of the kernel: a pid means nothing after the next. */
 export function readKernelBootId(): string {
   return readProc('/proc/sys/kernel/random/boot_id')?.trim() ?? ''
 }
 
 /**
- * At once, since the kernel has these numbers at hand: it takes microseconds.
- * By way of Node's thread pool it takes eight times the CPU, and there is a
- * look a second at each FFmpeg.
+ * Reads synchronously: the kernel answers within microseconds, while Node's
+ * thread pool takes eight times the CPU, and each FFmpeg is sampled once a
+ * second.
  */
 function readProc(path: string): string | undefined {
   try {

@@ -2,7 +2,6 @@ import type { Log } from '../../shared/log.ts'
 import type { StreamPort } from '../process/stream-port.ts'
 import type { Clock } from '../clock.ts'
 import type { ReconnectPolicy } from './reconnect.ts'
-import type { RunFiles } from './run-files.ts'
 import type { RunBounds } from './run.ts'
 
 /** What a run needs of the stream that its RTP outputs go to. */
@@ -33,7 +32,6 @@ export interface RunSettings {
 export interface SupervisorParts {
   readonly clock: Clock
   readonly log: Log
-  readonly runFiles: RunFiles
   /** 0 up to but not 1. */
   readonly random: () => number
   /** undefined: the process feeds no stream. */

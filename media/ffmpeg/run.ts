@@ -24,7 +24,6 @@ export interface RunOptions {
   /** Absolute path. */
   readonly binary: string
   readonly args: readonly string[]
-  readonly env: Readonly<Record<string, string>>
   readonly bounds: RunBounds
   readonly clock: Clock
   readonly onLine: (line: string) => void

@@ -1,6 +1,7 @@
 import type { Log } from '../../shared/log.ts'
 import type { RunEnd } from '../process/stream-port.ts'
 import { resolveBinary } from './binary.ts'
+import { killedWithParent } from './death-signal.ts'
 import { NO_USAGE } from './limits.ts'
 import { maskArguments, maskSecrets } from './mask.ts'
 import { NO_PROGRESS } from './progress.ts'
@@ -151,17 +152,15 @@ export class Supervisor {
   }
 
   async #run(): Promise<RunResult> {
-    const { id, args } = this.#settings
+    const { args } = this.#settings
     this.#runLog.begin()
     this.#enter({ at: 'starting', asked: false, sinceMs: this.#elapsed() })
     const outputs = await this.#prepare()
     if (outputs instanceof Error) return this.#failToStart(outputs)
     if (this.#isAsked()) return this.#leave('finished', 0)
 
-    const file = await this.#parts.runFiles.begin(id)
-    const run = await this.#spawn([...args, ...outputs], file.env)
+    const run = await this.#spawn([...args, ...outputs])
     if (run instanceof Error) {
-      await file.ended()
       const asked = this.#isAsked()
       const result = this.#failToStart(run)
       this.#tellEnd({ asked, code: null, signal: null })
@@ -169,9 +168,7 @@ export class Supervisor {
     }
     const startedMs = this.#elapsed()
     this.#goLive(run)
-    if (run.pid !== undefined) await file.started(run.pid)
     const exit = await run.exited
-    await file.ended()
     const asked = this.#isAsked()
     this.#log[asked ? 'info' : 'warn']('FFmpeg ended', { ...exit, asked })
     this.#tellEnd({ ...exit, asked })
@@ -186,17 +183,14 @@ export class Supervisor {
     }
   }
 
-  async #spawn(
-    args: readonly string[],
-    env: Readonly<Record<string, string>>,
-  ): Promise<Run | Error> {
-    const { binary, searchPath, bounds } = this.#settings
+  async #spawn(args: readonly string[]): Promise<Run | Error> {
+    const { searchPath, bounds } = this.#settings
     this.#command = maskArguments(args)
     try {
+      const binary = await resolveBinary(this.#settings.binary, searchPath)
+      const command = await killedWithParent({ binary, args }, searchPath)
       const run = new Run({
-        binary: await resolveBinary(binary, searchPath),
-        args,
-        env,
+        ...command,
         bounds,
         clock: this.#parts.clock,
         onLine: line => {

@@ -5,6 +5,7 @@ import type { PortPool } from '../engine/port-pool.ts'
 import { LegInbox } from './leg-inbox.ts'
 import type { LegSet } from './leg.ts'
 import type { LegPlan } from './leg-plan.ts'
+import { LegTraffic } from './leg-traffic.ts'
 import { RelayedLeg, type Relay } from './relayed-leg.ts'
 import { continuityOf } from './rtp-continuity.ts'
 import type { ExternalWebrtc } from './webrtc-config.ts'
@@ -70,7 +71,8 @@ export class ExternalLegs implements LegSet {
           quarantine: () => undefined,
         },
     })
-    const relay = { inbox, continuity: continuityOf(plan) }
+    const continuity = continuityOf(plan)
+    const relay = { inbox, continuity, traffic: new LegTraffic(plan) }
     this.#relays.set(plan.kind, relay)
     return relay
   }

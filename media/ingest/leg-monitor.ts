@@ -1,14 +1,27 @@
 import type { MediaKind } from 'mediasoup/types'
 
+import type { Fault } from './fault.ts'
+import type { InputFacts } from './input-facts.ts'
+import type { LegOrigin } from './leg-origin.ts'
 import type { LegPlan } from './leg-plan.ts'
 import type { Leg } from './leg.ts'
-import { LegWatch, type LegFailure, type LegLimits } from './leg-watch.ts'
+import type { LegFailure, LegLimits, LegWatch } from './leg-watch.ts'
+import { VideoWatch } from './video-watch.ts'
+import { WatchedLeg } from './watched-leg.ts'
 
 export interface LegMonitorOptions {
   readonly plans: readonly LegPlan[]
-  readonly limits: LegLimits
+  readonly limits: Omit<LegLimits, 'observeEveryMs'> & {
+    /** A live video leg without key frame for so long is degraded. */
+    readonly keyFrameMs: number
+  }
+  readonly origin: (kind: MediaKind) => LegOrigin
+  /** What is known of the inputs. */
+  readonly facts: () => InputFacts | undefined
   /** Called when a leg goes live or fails, once an episode. */
   readonly onEdge: (kind: MediaKind, edge: 'live' | 'failed') => void
+  /** Called after each look at the legs. */
+  readonly onLook: () => void
 }
 
 /** A leg as it was last seen. */
@@ -16,17 +29,12 @@ export interface LegView {
   readonly plan: LegPlan
   readonly state: LegWatch['state']
   readonly cause: LegFailure | undefined
+  /** The cause in words, where it has words of its own. */
+  readonly detail: string | undefined
   readonly packets: number
   readonly silentMs: number | undefined
-  readonly lacksKeyFrames: boolean
-}
-
-interface Watched {
-  readonly plan: LegPlan
-  readonly watch: LegWatch
-  /** The leg that is counted, and what was counted of it so far. */
-  leg: Leg | undefined
-  counted: number
+  /** What is wrong though RTP flows. */
+  readonly faults: readonly Fault[]
 }
 
 const LONGEST_INTERVAL_MS = 500
@@ -35,24 +43,32 @@ const SHORTEST_INTERVAL_MS = 50
 /** Counts the packets of a stream's legs, and tells when one falls silent. */
 export class LegMonitor {
   readonly #options: LegMonitorOptions
-  readonly #legs: readonly Watched[]
+  readonly #legs: readonly WatchedLeg[]
   readonly #timer: NodeJS.Timeout
   #polling = false
 
   constructor(options: LegMonitorOptions) {
+    const { plans, limits, origin, facts } = options
+    const { keyFrameMs, silenceMs } = limits
     this.#options = options
-    this.#legs = options.plans.map(plan => ({
-      plan,
-      watch: new LegWatch(options.limits),
-      leg: undefined,
-      counted: 0,
-    }))
     const intervalMs = Math.max(
       SHORTEST_INTERVAL_MS,
-      Math.min(LONGEST_INTERVAL_MS, options.limits.silenceMs / 6),
+      Math.min(LONGEST_INTERVAL_MS, silenceMs / 6),
     )
+    this.#legs = plans.map(plan => {
+      const video =
+        plan.kind === 'video'
+          ? new VideoWatch({ plan, origin: origin('video'), keyFrameMs, facts })
+          : undefined
+      return new WatchedLeg(
+        plan,
+        { ...limits, observeEveryMs: intervalMs },
+        video,
+      )
+    })
     this.#timer = setInterval(() => {
       this.#poll()
+      this.#look()
     }, intervalMs)
     this.#timer.unref()
   }
@@ -60,19 +76,25 @@ export class LegMonitor {
   /** Counts these legs from now on; earlier ones are forgotten. */
   async attach(legs: readonly Leg[]): Promise<void> {
     this.detach()
-    for (const watched of this.#legs) {
-      watched.leg = legs.find(({ plan }) => plan.kind === watched.plan.kind)
-      watched.counted = 0
-    }
-    await Promise.all(this.#legs.map(watched => this.#listen(watched)))
+    await Promise.all(
+      this.#legs.map(watched =>
+        watched.attach(
+          legs.find(({ plan }) => plan.kind === watched.plan.kind),
+          () => {
+            this.#poll()
+          },
+        ),
+      ),
+    )
   }
 
   detach(): void {
-    for (const watched of this.#legs) watched.leg = undefined
+    for (const watched of this.#legs) watched.detach()
   }
 
   senderStarted(): void {
-    for (const { watch } of this.#legs) watch.senderStarted(performance.now())
+    const nowMs = performance.now()
+    for (const watched of this.#legs) watched.senderStarted(nowMs)
   }
 
   /** An operator wanted it. */
@@ -80,44 +102,34 @@ export class LegMonitor {
     for (const { watch } of this.#legs) watch.senderStopped()
   }
 
-  /** Nobody wanted it; each leg has its cause. */
-  senderFailed(causes: ReadonlyMap<MediaKind, LegFailure>): void {
+  /** Nobody wanted it; each leg has its cause, some in words of their own. */
+  senderFailed(
+    causes: ReadonlyMap<MediaKind, LegFailure>,
+    details: ReadonlyMap<MediaKind, string> = new Map(),
+  ): void {
     for (const { plan, watch } of this.#legs) {
-      const edge = watch.senderFailed(causes.get(plan.kind) ?? 'exit')
+      const cause = causes.get(plan.kind) ?? 'exit'
+      const edge = watch.senderFailed(cause, details.get(plan.kind))
       if (edge !== undefined) this.#options.onEdge(plan.kind, edge)
     }
   }
 
   view(): readonly LegView[] {
     const nowMs = performance.now()
-    return this.#legs.map(({ plan, watch }) => ({
+    return this.#legs.map(({ plan, watch, detail, faults }) => ({
       plan,
       state: watch.state,
       cause: watch.cause,
+      detail,
       packets: watch.packets,
       silentMs: watch.silentMs(nowMs),
-      lacksKeyFrames: plan.kind === 'video' && watch.lacksKeyFrames(nowMs),
+      faults,
     }))
   }
 
   close(): void {
     clearInterval(this.#timer)
     this.detach()
-  }
-
-  async #listen(watched: Watched): Promise<void> {
-    const { leg, watch } = watched
-    if (leg === undefined) return
-    leg.producer.on('trace', ({ type }) => {
-      if (type === 'keyframe') watch.keyFrameSeen(performance.now())
-    })
-    // The first packet makes a score; later ones tell nothing.
-    leg.producer.on('score', () => {
-      this.#poll()
-    })
-    if (leg.plan.kind === 'video') {
-      await leg.producer.enableTraceEvent(['keyframe'])
-    }
   }
 
   #poll(): void {
@@ -131,14 +143,16 @@ export class LegMonitor {
     )
   }
 
-  async #count(watched: Watched): Promise<void> {
-    const { leg, plan, watch } = watched
-    if (leg === undefined) return
-    const packets = await leg.packets().catch(() => undefined)
-    // Undefined: the worker died, which its owner is told otherwise.
-    if (packets === undefined || watched.leg !== leg) return
-    const edge = watch.observe(packets - watched.counted, performance.now())
-    watched.counted = packets
-    if (edge !== undefined) this.#options.onEdge(plan.kind, edge)
+  async #count(watched: WatchedLeg): Promise<void> {
+    const edge = await watched.count(() =>
+      this.#legs.some(leg => leg !== watched && leg.watch.state === 'live'),
+    )
+    if (edge !== undefined) this.#options.onEdge(watched.plan.kind, edge)
+  }
+
+  #look(): void {
+    const nowMs = performance.now()
+    for (const watched of this.#legs) watched.look(nowMs)
+    this.#options.onLook()
   }
 }

@@ -2,6 +2,7 @@
  * Whether one leg carries RTP: pure, told what is seen and what time it is.
  * A failure is reported once an episode; RTP that flows again ends it.
  */
+import { Rhythm } from './rhythm.ts'
 
 /** Why a leg failed. */
 export type LegFailure =
@@ -16,37 +17,62 @@ export type LegFailure =
   | 'encoder'
   /** No input has a stream of this kind. */
   | 'no-such-stream'
+  /** What is copied is of a codec that browsers do not play. */
+  | 'codec'
+  /** RTP of another payload type comes. */
+  | 'payload-type'
 
 /** All times are in milliseconds of a clock that never goes back. */
 type LegState =
   | { readonly at: 'idle' }
   | { readonly at: 'starting'; readonly sinceMs: number }
   | { readonly at: 'live' }
-  | { readonly at: 'failed'; readonly cause: LegFailure }
+  | {
+      readonly at: 'failed'
+      readonly cause: LegFailure
+      /** The cause in words, where it has words of its own. */
+      readonly detail: string | undefined
+    }
 
 export interface LegLimits {
-  /** A live leg without RTP for so long has failed. */
+  /** A live leg without RTP for so long has failed, unless it is slow. */
   readonly silenceMs: number
   /** A leg that started and got no RTP for so long has failed. */
   readonly startMs: number
-  /** A live video leg without key frame for so long is degraded. */
-  readonly keyFrameMs: number
+  /** Time between two observations. */
+  readonly observeEveryMs: number
+}
+
+/** What came since the last observation. */
+export interface Observed {
+  readonly packets: number
+  /** Packets of another payload type. */
+  readonly foreign?: number
+  /** Whether another leg of the same sender is live. */
+  readonly otherIsLive?: boolean
 }
 
 /** What changed by an observation. */
 export type LegEdge = 'live' | 'failed' | undefined
 
+/** A leg gets so much longer to start where another leg is live already. */
+const PATIENCE_WITH_OTHER = 1.5
+/** Foreign packets that ended so long ago are no cause any more. */
+const FOREIGN_IS_OVER_MS = 10_000
+
 export class LegWatch {
   readonly #limits: LegLimits
+  readonly #rhythm: Rhythm
   #state: LegState = { at: 'idle' }
   #sender: 'runs' | 'gone' = 'gone'
   #packets = 0
   #lastPacketMs: number | undefined
-  #liveSinceMs = 0
-  #lastKeyFrameMs: number | undefined
+  /** Foreign packets since the last of our own. */
+  #foreign: { readonly sinceMs: number; lastMs: number } | undefined
 
   constructor(limits: LegLimits) {
     this.#limits = limits
+    this.#rhythm = new Rhythm({ lookEveryMs: limits.observeEveryMs })
   }
 
   get state(): LegState['at'] {
@@ -57,8 +83,17 @@ export class LegWatch {
     return this.#state.at === 'failed' ? this.#state.cause : undefined
   }
 
+  get detail(): string | undefined {
+    return this.#state.at === 'failed' ? this.#state.detail : undefined
+  }
+
   get packets(): number {
     return this.#packets
+  }
+
+  /** How long a live leg may say nothing. */
+  get patienceMs(): number {
+    return this.#rhythm.patienceMs(this.#limits.silenceMs)
   }
 
   /** Milliseconds since the last RTP packet; undefined before the first. */
@@ -71,6 +106,8 @@ export class LegWatch {
   /** The sender was started: from here on, silence counts. */
   senderStarted(nowMs: number): void {
     this.#sender = 'runs'
+    this.#rhythm.begin()
+    this.#foreign = undefined
     // A leg that failed stays so until RTP flows: no new episode.
     if (this.#state.at !== 'failed') {
       this.#state = { at: 'starting', sinceMs: nowMs }
@@ -84,61 +121,80 @@ export class LegWatch {
   }
 
   /** The sender is gone, or cannot be started, because of `cause`. */
-  senderFailed(cause: LegFailure): LegEdge {
+  senderFailed(cause: LegFailure, detail?: string): LegEdge {
     this.#sender = 'gone'
-    return this.#fail(cause)
+    return this.#fail(cause, detail)
   }
 
-  /** So many packets came since the last call. */
-  observe(newPackets: number, nowMs: number): LegEdge {
-    this.#packets += newPackets
-    if (newPackets > 0) this.#lastPacketMs = nowMs
+  observe(observed: Observed, nowMs: number): LegEdge {
+    const { packets, foreign = 0 } = observed
+    this.#packets += packets
+    if (packets > 0) {
+      this.#lastPacketMs = nowMs
+      this.#foreign = undefined
+    } else if (foreign > 0) {
+      this.#foreign ??= { sinceMs: nowMs, lastMs: nowMs }
+      this.#foreign.lastMs = nowMs
+    }
     // What is still counted after the end was sent before it.
     if (this.#sender === 'gone') return undefined
-    if (newPackets === 0) return this.#observeSilence(nowMs)
+    if (packets === 0) return this.#observeSilence(observed, nowMs)
+    this.#rhythm.arrived(nowMs)
     if (this.#state.at === 'live') return undefined
     this.#state = { at: 'live' }
-    this.#liveSinceMs = nowMs
     return 'live'
   }
 
-  keyFrameSeen(nowMs: number): void {
-    this.#lastKeyFrameMs = nowMs
-  }
-
-  /** Whether packets come, but no key frame: who joins now sees nothing. */
-  lacksKeyFrames(nowMs: number): boolean {
-    if (this.#state.at !== 'live') return false
-    const sinceMs = Math.max(this.#lastKeyFrameMs ?? 0, this.#liveSinceMs)
-    return nowMs - sinceMs > this.#limits.keyFrameMs
-  }
-
-  #observeSilence(nowMs: number): LegEdge {
+  #observeSilence({ otherIsLive }: Observed, nowMs: number): LegEdge {
+    const { silenceMs, startMs } = this.#limits
+    const isForeign = this.#isForeign()
     switch (this.#state.at) {
       case 'starting': {
+        if (isForeign) return this.#fail('payload-type')
+        const limitMs = otherIsLive ? PATIENCE_WITH_OTHER * startMs : startMs
         const waitedMs = nowMs - this.#state.sinceMs
-        return waitedMs >= this.#limits.startMs
-          ? this.#fail('silent')
-          : undefined
+        return waitedMs >= limitMs ? this.#fail('silent') : undefined
       }
       case 'live': {
         const silentMs = this.silentMs(nowMs) ?? 0
-        return silentMs >= this.#limits.silenceMs
-          ? this.#fail('silent')
-          : undefined
+        if (isForeign && silentMs >= silenceMs) {
+          return this.#fail('payload-type')
+        }
+        return silentMs >= this.patienceMs ? this.#fail('silent') : undefined
       }
-      case 'idle':
       case 'failed':
+        this.#reconsider(this.#state.cause, nowMs)
+        return undefined
+      case 'idle':
         return undefined
     }
   }
 
-  #fail(cause: LegFailure): LegEdge {
-    if (this.#state.at === 'failed') {
-      this.#state = { at: 'failed', cause }
-      return undefined
+  /** Whether foreign packets have come for long enough to be no stray ones. */
+  #isForeign(): boolean {
+    if (this.#foreign === undefined) return false
+    const { sinceMs, lastMs } = this.#foreign
+    return lastMs - sinceMs >= this.#limits.silenceMs / 2
+  }
+
+  /** What comes now may tell more of why nothing came. */
+  #reconsider(cause: LegFailure, nowMs: number): void {
+    if (cause === 'silent' && this.#isForeign()) {
+      this.#fail('payload-type')
+    } else if (
+      cause === 'payload-type' &&
+      nowMs - (this.#foreign?.lastMs ?? 0) > FOREIGN_IS_OVER_MS
+    ) {
+      this.#foreign = undefined
+      this.#fail('silent')
     }
-    this.#state = { at: 'failed', cause }
+  }
+
+  #fail(cause: LegFailure, detail?: string): LegEdge {
+    const isNew = this.#state.at !== 'failed'
+    this.#state = { at: 'failed', cause, detail }
+    if (!isNew) return undefined
+    this.#rhythm.lost()
     return 'failed'
   }
 }

@@ -4,12 +4,16 @@ import { withAbort } from '../engine/with-abort.ts'
 import type { LegInbox } from './leg-inbox.ts'
 import type { Leg } from './leg.ts'
 import { producerParameters, type LegPlan } from './leg-plan.ts'
+import type { LegTraffic } from './leg-traffic.ts'
 import type { RtpContinuity } from './rtp-continuity.ts'
+import { readRtpHeader } from './rtp-packet.ts'
 
 /** What outlives a leg, so that a new worker goes on where the old one ended. */
 export interface Relay {
   readonly inbox: LegInbox
   readonly continuity: RtpContinuity
+  /** Where somebody else sends: what is seen of it. */
+  readonly traffic?: LegTraffic
 }
 
 export interface RelayedLegOptions {
@@ -29,6 +33,7 @@ export interface RelayedLegOptions {
 export class RelayedLeg implements Leg {
   readonly plan: LegPlan
   readonly producer: Producer
+  readonly traffic: LegTraffic | undefined
   readonly #inbox: LegInbox
   readonly #transport: DirectTransport
   #packets = 0
@@ -38,22 +43,27 @@ export class RelayedLeg implements Leg {
     transport: DirectTransport,
     producer: Producer,
   ) {
-    const { inbox, continuity } = relay
+    const { inbox, continuity, traffic } = relay
     this.plan = plan
     this.producer = producer
+    this.traffic = traffic
     this.#inbox = inbox
     this.#transport = transport
     inbox.readBy({
       rtp: (packet, { address, port }) => {
         if (senderPort !== undefined && port !== senderPort) return
-        const from = `${address} ${port}`
-        if (!continuity.rtp(packet, from, performance.now())) return
+        const header = readRtpHeader(packet)
+        if (header === undefined) return
+        if (traffic?.isOwn(header) === false) return
+        const nowMs = performance.now()
+        if (!continuity.rtp(packet, `${address} ${port}`, nowMs)) return
+        traffic?.passed(header, packet, nowMs)
         this.#packets++
         // send() throws once its worker is gone.
         if (!producer.closed) producer.send(packet)
       },
       rtcp: packet => {
-        if (!continuity.rtcp(packet)) return
+        if (!continuity.rtcp(packet, performance.now())) return
         if (!transport.closed) transport.sendRtcp(packet)
       },
     })

@@ -2,10 +2,16 @@
  * Makes one unbroken RTP stream of whatever senders come one after the other:
  * viewers know a fixed SSRC, refuse sequence numbers that go backwards, and
  * lose what they know of time, and so of audio against video, for about 20 s
- * where the timestamps leap.
+ * where the timestamps leap; be it from one sender to the next or within one.
  */
 
 import { codecParameters, type LegPlan } from './leg-plan.ts'
+import { MOST_REORDERED_MS } from './frame-order.ts'
+import { readRtpHeader, writeRtpHeader, type RtpHeader } from './rtp-packet.ts'
+import { MOST_LATE, MOST_LOST, sequenceDistance } from './sequence.ts'
+import { ReportClock } from './report-clock.ts'
+import { SenderClock } from './sender-clock.ts'
+import { ticksBetween } from './rtp-timeline.ts'
 
 /** Who sent a packet: `address port`. */
 export type SenderName = string
@@ -15,8 +21,8 @@ interface Sender {
   readonly ssrc: number
   /** Added to its sequence numbers. */
   readonly shift: number
-  /** Added to its timestamps. */
-  readonly timestampShift: number
+  readonly clock: SenderClock
+  readonly reports: ReportClock
   /** Its highest sequence number, before `shift`. */
   last: number
   heardMs: number
@@ -34,36 +40,38 @@ export interface RtpContinuityOptions {
   readonly payloadType: number
   /** Of the timestamps, Hz. */
   readonly clockRate: number
+  /** A step back of up to so much is no leap. */
+  readonly mostBackMs: number
 }
 
-/** RFC 3550 section 5.1. */
-const RTP_HEADER_BYTES = 12
-const RTP_VERSION = 2
 const SEQUENCES = 2 ** 16
 const TIMESTAMPS = 2 ** 32
 /** RFC 3550 section 6.4.1; its timestamp is that far from its start. */
 const SENDER_REPORT = { type: 200, timestampAt: 16, bytes: 28 } as const
-/** A sequence number so far back is a sender's restart, not a late packet. */
-const MOST_LATE = 100
-/** RFC 3550 section A.1, MAX_DROPOUT: a leap so far is a restart as well. */
-const MOST_LOST = 3_000
 /** Another sender may take over after the present one was silent so long. */
 const TAKEOVER_MS = 250
+/** A step that is longer says nothing of how long the next will be. */
+const LONGEST_STEP_S = 1
 
 /** What makes one stream of the senders of the leg `plan`. */
 export function continuityOf({
+  kind,
   ssrc,
   payloadType,
   codec,
 }: LegPlan): RtpContinuity {
   const { clockRate } = codecParameters(codec, payloadType)
-  return new RtpContinuity({ ssrc, payloadType, clockRate })
+  // Frames may come out of order; sound does not.
+  const mostBackMs = kind === 'video' ? MOST_REORDERED_MS : 0
+  return new RtpContinuity({ ssrc, payloadType, clockRate, mostBackMs })
 }
 
 export class RtpContinuity {
   readonly #options: RtpContinuityOptions
   #sender: Sender | undefined
   #passed: Passed | undefined
+  /** The last step from one timestamp to the next, where it was short. */
+  #step = 0
 
   constructor(options: RtpContinuityOptions) {
     this.#options = options
@@ -74,23 +82,25 @@ export class RtpContinuity {
    * RTP packet of the leg's payload type, or of a second sender at a time.
    */
   rtp(packet: Buffer, from: SenderName, nowMs: number): boolean {
-    if (!isRtp(packet, this.#options.payloadType)) return false
-    const sequence = packet.readUInt16BE(2)
-    const sender = this.#senderOf(packet, from, nowMs)
+    const header = readRtpHeader(packet)
+    if (header?.payloadType !== this.#options.payloadType) return false
+    const sender = this.#senderOf(header, from, nowMs)
     if (sender === undefined) return false
     sender.heardMs = nowMs
+    const isInOrder = sequenceDistance(sender.last, header.sequence) >= 0
+    const shift = isInOrder
+      ? sender.clock.shiftOf(header.timestamp, nowMs, this.#passed?.timestamp)
+      : sender.clock.lateShiftOf(header.timestamp)
     const passed = {
-      sequence: (sequence + sender.shift) % SEQUENCES,
-      timestamp: (packet.readUInt32BE(4) + sender.timestampShift) % TIMESTAMPS,
+      sequence: (header.sequence + sender.shift) % SEQUENCES,
+      timestamp: (header.timestamp + shift) % TIMESTAMPS,
       atMs: nowMs,
     }
-    if (distance(sender.last, sequence) >= 0) {
-      sender.last = sequence
-      this.#passed = passed
+    if (isInOrder) {
+      sender.last = header.sequence
+      this.#note(passed)
     }
-    packet.writeUInt16BE(passed.sequence, 2)
-    packet.writeUInt32BE(passed.timestamp, 4)
-    packet.writeUInt32BE(this.#options.ssrc, 8)
+    writeRtpHeader(packet, { ...passed, ssrc: this.#options.ssrc })
     return true
   }
 
@@ -98,14 +108,14 @@ export class RtpContinuity {
    * Rewrites the reports of the present sender in a compound RTCP packet, in
    * place. False: it has none.
    */
-  rtcp(packet: Buffer): boolean {
+  rtcp(packet: Buffer, nowMs: number): boolean {
     const sender = this.#sender
     if (sender === undefined) return false
     let found = false
     for (let at = 0; at + 8 <= packet.length;) {
       if (packet.readUInt32BE(at + 4) === sender.ssrc) {
         packet.writeUInt32BE(this.#options.ssrc, at + 4)
-        shiftReport(packet.subarray(at), sender.timestampShift)
+        this.#shiftReport(packet.subarray(at), sender, nowMs)
         found = true
       }
       // RFC 3550 section 6.4.1: in 32-bit words, without the first.
@@ -120,26 +130,30 @@ export class RtpContinuity {
   }
 
   #senderOf(
-    packet: Buffer,
+    { sequence, timestamp, ssrc }: RtpHeader,
     name: SenderName,
     nowMs: number,
   ): Sender | undefined {
-    const ssrc = packet.readUInt32BE(8)
-    const sequence = packet.readUInt16BE(2)
     const present = this.#sender
     if (present?.name === name && present.ssrc === ssrc) {
-      const ahead = distance(present.last, sequence)
+      const ahead = sequenceDistance(present.last, sequence)
       if (ahead >= -MOST_LATE && ahead <= MOST_LOST) return present
     } else if (present && nowMs - present.heardMs < TAKEOVER_MS) {
       return undefined
     }
-    const timestamp = packet.readUInt32BE(4)
     const next = this.#next(timestamp, nowMs)
     this.#sender = {
       name,
       ssrc,
       shift: (next.sequence - sequence + SEQUENCES) % SEQUENCES,
-      timestampShift: (next.timestamp - timestamp + TIMESTAMPS) % TIMESTAMPS,
+      clock: new SenderClock({
+        ...this.#options,
+        timestamp,
+        shift: (next.timestamp - timestamp + TIMESTAMPS) % TIMESTAMPS,
+        nowMs,
+        expected: atMs => this.#expected(atMs),
+      }),
+      reports: new ReportClock(this.#options.clockRate),
       last: sequence,
       heardMs: nowMs,
     }
@@ -150,33 +164,49 @@ export class RtpContinuity {
   #next(own: number, nowMs: number): Omit<Passed, 'atMs'> {
     const passed = this.#passed
     if (passed === undefined) return { sequence: 1, timestamp: own }
-    const silentMs = nowMs - passed.atMs
-    const ticks = Math.round((silentMs * this.#options.clockRate) / 1_000)
     return {
       sequence: (passed.sequence + 1) % SEQUENCES,
       // At least one on: else it would be the same picture to a decoder.
-      timestamp: (passed.timestamp + Math.max(1, ticks)) % TIMESTAMPS,
+      timestamp:
+        (passed.timestamp + Math.max(1, this.#since(passed, nowMs))) %
+        TIMESTAMPS,
     }
   }
-}
 
-function shiftReport(report: Buffer, ticks: number): void {
-  const { type, timestampAt, bytes } = SENDER_REPORT
-  if (report.length < bytes || report.readUInt8(1) !== type) return
-  const timestamp = report.readUInt32BE(timestampAt)
-  report.writeUInt32BE((timestamp + ticks) % TIMESTAMPS, timestampAt)
-}
+  /** The timestamp that viewers expect now of a sender that leaps. */
+  #expected(nowMs: number): number {
+    const passed = this.#passed
+    if (passed === undefined) return 0
+    const ticks = this.#since(passed, nowMs)
+    // In whole steps: packets do not arrive as evenly as they play.
+    const step = this.#step
+    const whole = step > 0 ? step * Math.max(1, Math.round(ticks / step)) : 0
+    return (passed.timestamp + Math.max(1, whole || ticks)) % TIMESTAMPS
+  }
 
-function isRtp(packet: Buffer, payloadType: number): boolean {
-  return (
-    packet.length >= RTP_HEADER_BYTES &&
-    packet.readUInt8(0) >> 6 === RTP_VERSION &&
-    (packet.readUInt8(1) & 0x7f) === payloadType
-  )
-}
+  /** Ticks of the clock since a packet was passed on. */
+  #since({ atMs }: Passed, nowMs: number): number {
+    return Math.round(((nowMs - atMs) * this.#options.clockRate) / 1_000)
+  }
 
-/** How far `to` is after `from`, on the circle of sequence numbers. */
-function distance(from: number, to: number): number {
-  const ahead = (to - from + SEQUENCES) % SEQUENCES
-  return ahead < SEQUENCES / 2 ? ahead : ahead - SEQUENCES
+  #note(passed: Passed): void {
+    if (this.#passed !== undefined) {
+      const step = ticksBetween(this.#passed.timestamp, passed.timestamp)
+      const isShort = step <= LONGEST_STEP_S * this.#options.clockRate
+      if (step > 0 && isShort) this.#step = step
+    }
+    this.#passed = passed
+  }
+
+  #shiftReport(report: Buffer, sender: Sender, nowMs: number): void {
+    const { type, timestampAt, bytes } = SENDER_REPORT
+    if (report.length < bytes || report.readUInt8(1) !== type) return
+    const passed = this.#passed
+    if (passed === undefined) return
+    const own = report.readUInt32BE(timestampAt)
+    const shifted = (own + sender.clock.shift) % TIMESTAMPS
+    const now = (passed.timestamp + this.#since(passed, nowMs)) % TIMESTAMPS
+    const timestamp = sender.reports.correct(shifted, now, sender.clock.leaps)
+    report.writeUInt32BE(timestamp, timestampAt)
+  }
 }

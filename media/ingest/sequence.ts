@@ -14,6 +14,17 @@ export interface SequenceRun {
 
 const MODULUS = 2 ** 16
 
+/** A sequence number so far back is a sender's restart, not a late packet. */
+export const MOST_LATE = 100
+/** RFC 3550 section A.1, MAX_DROPOUT: a leap so far is a restart as well. */
+export const MOST_LOST = 3_000
+
+/** How far `to` is after `from`, on the circle of sequence numbers. */
+export function sequenceDistance(from: number, to: number): number {
+  const ahead = (to - from + MODULUS) % MODULUS
+  return ahead < MODULUS / 2 ? ahead : ahead - MODULUS
+}
+
 /**
  * Beyond what was counted, for packets that got lost on their way. Less than
  * 3000, which mediasoup takes for a new stream (RFC 3550, MAX_DROPOUT).

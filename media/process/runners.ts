@@ -1,7 +1,6 @@
 import type { Log } from '../../shared/log.ts'
 import type { Clock } from '../clock.ts'
 import type { ReconnectPolicy } from '../ffmpeg/reconnect.ts'
-import type { RunFiles } from '../ffmpeg/run-files.ts'
 import { Supervisor } from '../ffmpeg/supervisor.ts'
 import { commandOf } from './command.ts'
 import type { ProcessConfig } from './process-config.ts'
@@ -15,7 +14,6 @@ export interface RunnerParts {
   readonly ffmpegBinary: string
   /** PATH to look it up in. */
   readonly searchPath: string
-  readonly runFiles: RunFiles
   readonly clock: Clock
   readonly log: Log
   /** 0 up to but not 1. */
@@ -35,7 +33,7 @@ export function createRunner(
   parts: RunnerParts,
 ): Runner {
   const { id, webrtc, limits } = config
-  const { clock, log, random, runFiles } = parts
+  const { clock, log, random } = parts
   const reconnect = reconnectPolicy(config)
   if (webrtc.enabled && webrtc.ingest === 'external' && port !== undefined) {
     const ownLog = log.with({ process: id })
@@ -59,7 +57,7 @@ export function createRunner(
         killAfterMs: KILL_AFTER_MS,
       },
     },
-    { clock, log, runFiles, random, port },
+    { clock, log, random, port },
   )
 }
 

@@ -1,15 +1,19 @@
 import type { MediaKind } from 'mediasoup/types'
 import type { Report } from '../../shared/catalogue.ts'
+import type { DegradedReason } from '../../shared/degraded.ts'
 import type { StreamId } from '../../shared/ids.ts'
 import type { Log } from '../../shared/log.ts'
 
 import type { Engine } from '../engine/engine.ts'
+import type { Progress } from '../ffmpeg/progress.ts'
 import { ExternalLegs } from '../ingest/external-legs.ts'
+import { legOrigin } from '../ingest/leg-origin.ts'
 import { planLegs, type LegPlan } from '../ingest/leg-plan.ts'
 import type { LegFailure } from '../ingest/leg-watch.ts'
 import { ManagedLegs } from '../ingest/managed-legs.ts'
 import type { ExternalWebrtc, ManagedWebrtc } from '../ingest/webrtc-config.ts'
 import type { RunEnd, StreamPort } from '../process/stream-port.ts'
+import { degradedBy } from './degraded.ts'
 import type { Source } from './source.ts'
 import type { StreamStatus } from './status.ts'
 import { streamError } from './stream-error.ts'
@@ -59,6 +63,8 @@ export class LiveStream implements ViewerStream, StreamPort {
   /** The sender's end that follows is not its own: its worker went. */
   #sourceLost = false
   #removed = false
+  /** As it was last told. */
+  #degraded: DegradedReason | undefined
 
   constructor(options: LiveStreamOptions) {
     const { id, config, engine, settings, log } = options
@@ -83,16 +89,12 @@ export class LiveStream implements ViewerStream, StreamPort {
   }
 
   get status(): StreamStatus {
-    const life = this.#life
-    return streamStatus(
-      this.id,
-      this.#plans,
-      life && {
-        startedAtMs: life.startedAtMs,
-        legs: life.monitor.view(),
-        workerAnswers: life.source?.worker.responsive ?? true,
-      },
-    )
+    return streamStatus(this.id, this.#plans, this.#life?.view())
+  }
+
+  /** The worst reason why it is degraded; undefined: it is not. */
+  get degradedReason(): DegradedReason | undefined {
+    return this.#life && degradedBy(this.#life.view())?.reason
   }
 
   async prepareRun(): Promise<readonly string[]> {
@@ -117,8 +119,8 @@ export class LiveStream implements ViewerStream, StreamPort {
     // Read by nobody yet.
   }
 
-  runProgressed(): void {
-    // Read by nobody yet.
+  runProgressed(progress: Progress): void {
+    this.#life?.runWatch.progressed(progress, performance.now())
   }
 
   runEnding(): void {
@@ -129,6 +131,7 @@ export class LiveStream implements ViewerStream, StreamPort {
     const life = this.#life
     if (life === undefined) return
     life.sending = false
+    life.runWatch.begin()
     if (end.asked || this.#sourceLost) life.monitor.senderStopped()
     else life.monitor.senderFailed(causesOf(life, end))
     this.#options.onChange()
@@ -144,6 +147,7 @@ export class LiveStream implements ViewerStream, StreamPort {
     const life = this.#life
     if (life === undefined) return
     this.#life = undefined
+    this.#degraded = undefined
     this.#viewers.endAll('stream-ended')
     await life.close()
     this.#options.onChange()
@@ -207,8 +211,12 @@ export class LiveStream implements ViewerStream, StreamPort {
       plans: this.#plans,
       legs: this.#makeLegs(),
       settings,
+      origin: kind => legOrigin(this.#options.config, kind),
       onLegEdge: (kind, edge) => {
         this.#onLegEdge(kind, edge)
+      },
+      onLook: () => {
+        this.#lookAtHealth(life)
       },
       onSourceLost: died => {
         this.#onSourceLost(life, died)
@@ -231,6 +239,7 @@ export class LiveStream implements ViewerStream, StreamPort {
 
   #senderStarted(life: Life): void {
     life.sending = true
+    life.runWatch.begin()
     life.monitor.senderStarted()
     this.#options.onChange()
   }
@@ -273,6 +282,17 @@ export class LiveStream implements ViewerStream, StreamPort {
     if (!died) return
     this.#log.warn('stream lost its worker')
     this.#options.onRestartNeeded()
+  }
+
+  /** Tells when it gets degraded, and when that is over. */
+  #lookAtHealth(life: Life): void {
+    if (this.#life !== life) return
+    const degraded = degradedBy(life.view())
+    if (degraded?.reason === this.#degraded) return
+    this.#degraded = degraded?.reason
+    if (degraded) this.#log.warn('stream is degraded', { ...degraded })
+    else this.#log.info('stream is not degraded any more')
+    this.#options.onChange()
   }
 
   #onLegEdge(kind: MediaKind, edge: 'live' | 'failed'): void {

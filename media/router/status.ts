@@ -20,10 +20,11 @@ export interface StreamStatus {
   readonly id: StreamId
   readonly state: 'stopped' | 'starting' | 'live' | 'failed'
   /**
-   * A leg failed, video has no key frame or the worker does not answer:
-   * viewers see less than they should.
+   * Viewers see or hear less than they should: a leg failed, say, or the
+   * picture stands.
    */
   readonly degraded: boolean
+  /** What is wrong and what can be done, worst first. */
   readonly degraded_reason?: string
   readonly legs: Readonly<Partial<Record<MediaKind, LegStatus>>>
   /** Unix seconds; null when it is not running. */

@@ -4,8 +4,11 @@ import { withAbort } from '../engine/with-abort.ts'
 import type { Engine } from '../engine/engine.ts'
 import { EngineError } from '../engine/engine-error.ts'
 import { LegMonitor } from '../ingest/leg-monitor.ts'
+import type { LegOrigin } from '../ingest/leg-origin.ts'
 import type { LegPlan } from '../ingest/leg-plan.ts'
 import type { LegSet } from '../ingest/leg.ts'
+import { RunWatch } from '../ingest/run-watch.ts'
+import type { RunningView } from './degraded.ts'
 import { openSource, type Source } from './source.ts'
 import type { StreamSettings } from './stream-settings.ts'
 import type { StreamCodecs } from '../whep/stream-port.ts'
@@ -16,13 +19,15 @@ export interface StreamLifeOptions<Legs extends LegSet> {
   readonly plans: readonly LegPlan[]
   readonly legs: Legs
   readonly settings: StreamSettings
+  readonly origin: (kind: MediaKind) => LegOrigin
   readonly onLegEdge: (kind: MediaKind, edge: 'live' | 'failed') => void
+  /** Called after each look at the legs, several times a second. */
+  readonly onLook: () => void
   /** The source went with its worker, and is closed. */
   readonly onSourceLost: (died: boolean) => void
 }
 
 const WORKER_TIME_LIMIT_MS = 5_000
-const START_GRACE_MS = 5_000
 const KEY_FRAME_LIMIT_MS = 10_000
 const FEED_IDLE_MS = 5_000
 
@@ -35,6 +40,7 @@ export class StreamLife<Legs extends LegSet> {
   readonly startedAtMs = Date.now()
   readonly legs: Legs
   readonly monitor: LegMonitor
+  readonly runWatch: RunWatch
   /** The sender runs. */
   sending = false
   /** RTP has arrived. */
@@ -46,24 +52,39 @@ export class StreamLife<Legs extends LegSet> {
   #source: Source | undefined
 
   constructor(options: StreamLifeOptions<Legs>) {
-    const { plans, legs, settings, onLegEdge } = options
-    const { legTimeoutMs, startGraceMs, keyFrameLimitMs } = settings
+    const { plans, legs, settings, origin, onLegEdge, onLook } = options
+    const { legTimeoutMs, legStartTimeoutMs, keyFrameLimitMs } = settings
     this.#options = options
     this.legs = legs
     this.monitor = new LegMonitor({
       plans,
       limits: {
         silenceMs: legTimeoutMs,
-        startMs: Math.max(startGraceMs ?? START_GRACE_MS, legTimeoutMs),
+        startMs: Math.max(legStartTimeoutMs, legTimeoutMs),
         keyFrameMs: keyFrameLimitMs ?? KEY_FRAME_LIMIT_MS,
       },
+      origin,
+      facts: () => legs.facts,
       onEdge: onLegEdge,
+      onLook,
     })
+    const encodesVideo = origin('video') === 'encoded'
+    this.runWatch = new RunWatch({ encodesVideo })
   }
 
   /** undefined: not open, or lost. */
   get source(): Source | undefined {
     return this.#source
+  }
+
+  /** As it is now, to say how it is doing. */
+  view(): RunningView {
+    return {
+      startedAtMs: this.startedAtMs,
+      legs: this.monitor.view(),
+      faults: this.runWatch.faults(),
+      workerAnswers: this.#source?.worker.responsive ?? true,
+    }
   }
 
   /** Aborted when the worker takes too long, or the stream is stopped. */

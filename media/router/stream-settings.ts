@@ -6,7 +6,7 @@ export interface StreamSettings {
   readonly iceConsentTimeoutS: number
   readonly legTimeoutMs: number
   /** How long a leg may take to its first RTP; never less than legTimeoutMs. */
-  readonly startGraceMs?: number
+  readonly legStartTimeoutMs: number
   /** How long a video leg may be without key frame. */
   readonly keyFrameLimitMs?: number
   /** How long a payload-type layout without viewers is kept. */

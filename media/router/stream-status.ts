@@ -1,18 +1,9 @@
 import type { StreamId } from '../../shared/ids.ts'
 
 import type { LegPlan } from '../ingest/leg-plan.ts'
-import type { LegFailure } from '../ingest/leg-watch.ts'
 import type { LegView } from '../ingest/leg-monitor.ts'
+import { degradedBy, type RunningView } from './degraded.ts'
 import type { LegStatus, StreamStatus } from './status.ts'
-
-/** A stream between its start and its stop. */
-export interface RunningView {
-  /** Unix milliseconds. */
-  readonly startedAtMs: number
-  readonly legs: readonly LegView[]
-  /** False while its worker is frozen: then nothing else is known. */
-  readonly workerAnswers: boolean
-}
 
 /** The stream as the admin API shows it. */
 export function streamStatus(
@@ -30,12 +21,12 @@ export function streamStatus(
       started_at: null,
     }
   }
-  const reason = degradedReason(running)
+  const degraded = degradedBy(running)
   return {
     id,
     state: stateOf(running.legs),
-    degraded: reason !== undefined,
-    ...(reason !== undefined && { degraded_reason: reason }),
+    degraded: degraded !== undefined,
+    ...(degraded && { degraded_reason: degraded.words }),
     legs: Object.fromEntries(
       running.legs.map(leg => [leg.plan.kind, legStatus(leg)]),
     ),
@@ -61,28 +52,4 @@ function stateOf(legs: readonly LegView[]): StreamStatus['state'] {
   if (legs.some(({ state }) => state === 'live')) return 'live'
   if (legs.every(({ state }) => state === 'failed')) return 'failed'
   return 'starting'
-}
-
-const IN_WORDS = {
-  exit: 'FFmpeg ended',
-  silent: 'no RTP arrives',
-  bind: 'a port could not be taken',
-  worker: 'the media worker failed',
-  encoder: 'the encoder failed',
-  'no-such-stream': 'the input has no such stream',
-} as const satisfies Record<LegFailure, string>
-
-function degradedReason({
-  legs,
-  workerAnswers,
-}: RunningView): string | undefined {
-  if (!workerAnswers) return 'the media worker does not answer'
-  const reasons = legs.flatMap(({ plan, cause, lacksKeyFrames }) => {
-    if (cause !== undefined) return [`${plan.kind}: ${IN_WORDS[cause]}`]
-    if (!lacksKeyFrames) return []
-    const hint =
-      plan.codec === 'h264' ? ' (is the SPS sent in the stream?)' : ''
-    return [`${plan.kind}: no key frame for 10 s${hint}`]
-  })
-  return reasons.length === 0 ? undefined : reasons.join('; ')
 }

@@ -32,6 +32,7 @@ t.test('without any setting: as the contract has it', t => {
     iceTimeoutMs: 10_000,
     iceConsentTimeoutS: 10,
     legTimeoutMs: 3_000,
+    legStartTimeoutMs: 20_000,
   })
   t.end()
 })

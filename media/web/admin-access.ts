@@ -1,8 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import type { Middleware } from 'koa'
 import { isLoopback } from '../../shared/settings.ts'
-import { checkBearer } from '../http/bearer.ts'
-import { httpProblem } from '../http/problem.ts'
+import { requireBearer, type BearerToken } from '../http/bearer.ts'
 import { adminProblem } from './admin-problems.ts'
 
 /** Headers that a proxy adds: its clients are not local, although it may be. */
@@ -21,31 +20,12 @@ const MAPPED_LOOPBACK = /^::ffff:(127\.[\d.]+|7f[\da-f]{2}:[\da-f]{1,4})$/
  * Guards the admin API: it requires the bearer token or, if none is set, a
  * client on this machine. A header can only make a client count as remote.
  */
-export function adminAccess(token: string | undefined): Middleware {
+export function adminAccess(token: BearerToken | undefined): Middleware {
   return (ctx, next) => {
     if (token === undefined) requireLocal(ctx.req)
-    else requireToken(ctx.headers.authorization, token)
+    else requireBearer(ctx.headers.authorization, token)
     return next()
   }
-}
-
-function requireToken(header: string | undefined, token: string): void {
-  const check = checkBearer(header, token)
-  if (check === 'right') return
-  const missing = check === 'missing'
-  throw httpProblem(
-    missing ? 'token-missing' : 'token-wrong',
-    missing
-      ? 'CORE_API_TOKEN is set on this server'
-      : 'The token differs from CORE_API_TOKEN',
-    {
-      headers: {
-        'WWW-Authenticate': missing
-          ? 'Bearer realm="admin"'
-          : 'Bearer realm="admin", error="invalid_token"',
-      },
-    },
-  )
 }
 
 function requireLocal(request: IncomingMessage): void {

@@ -84,18 +84,27 @@ function page(type: string, body: string): Page {
   return { type, body, etag: `"${hash}"` }
 }
 
-/** Only ids and whether they are live; the rest is for admins. */
+/** Only ids, whether they are live, and faults; the rest is for admins. */
 function streamList(statuses: readonly StreamStatus[]): string {
-  return statuses
-    .map(({ id, state }) => {
-      if (!isStreamId(id)) return ''
-      const live = state === 'live'
-      const link = `<a href="player/${encodeURIComponent(id)}">${id}</a>`
-      return live
-        ? `<li class="live">${link} <span>live</span></li>`
-        : `<li>${link} <span>not live</span></li>`
-    })
-    .join('\n')
+  return statuses.map(streamItem).join('\n')
+}
+
+function streamItem(status: StreamStatus): string {
+  const { id, state, degraded, degraded_reason: reason } = status
+  if (!isStreamId(id)) return ''
+  const live = state === 'live'
+  const classes = [live && 'live', degraded && 'degraded'].filter(Boolean)
+  const attribute = classes.length === 0 ? '' : ` class="${classes.join(' ')}"`
+  const link = `<a href="player/${encodeURIComponent(id)}">${id}</a>`
+  const fault = reason === undefined ? '' : ` <p>${escaped(reason)}</p>`
+  return `<li${attribute}>${link} <span>${live ? 'live' : 'not live'}</span>${fault}</li>`
+}
+
+function escaped(text: string): string {
+  return text
+    .replaceAll('&', '&amp;')
+    .replaceAll('<', '&lt;')
+    .replaceAll('>', '&gt;')
 }
 
 function answerPage(ctx: RouterContext, { type, body, etag }: Page): void {

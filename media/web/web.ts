@@ -13,6 +13,7 @@ import type { StreamStatus } from '../router/status.ts'
 import type { ViewerStreams } from '../whep/stream-port.ts'
 import type { Clock } from '../clock.ts'
 import type { IceServer } from '../whep/ice-server.ts'
+import type { BearerToken } from '../http/bearer.ts'
 import { httpProblem } from '../http/problem.ts'
 import { RateLimit } from '../http/rate-limit.ts'
 import { whepRoutes } from '../whep/routes.ts'
@@ -22,6 +23,7 @@ import { adminRoutes } from './admin-routes.ts'
 import { answerProblems } from '../http/answer-problems.ts'
 import { HttpServer } from '../http/http-server.ts'
 import { pages } from './pages.ts'
+import { playerStatus } from './player-status.ts'
 
 /** The settings of the HTTP server, a part of `Config`. */
 export interface WebConfig {
@@ -39,6 +41,8 @@ export interface WebOptions {
   readonly streams: ViewerStreams
   /** All registered streams, also those that are stopped. */
   readonly statuses: () => readonly StreamStatus[]
+  /** The status of one stream. */
+  readonly statusOf: (id: string) => StreamStatus | undefined
   /** Further routes of the admin API, such as /api/v3/process. */
   readonly adminRouters?: readonly Router[]
   readonly report: Report
@@ -71,7 +75,9 @@ export function createWeb(options: WebOptions): Web {
   for (const router of publicRouters(options)) {
     app.use(router.routes()).use(rejectOtherMethods(router))
   }
-  const guard = adminAccess(config.apiToken)
+  const guard = adminAccess(
+    bearerToken(config.apiToken, 'admin', 'CORE_API_TOKEN'),
+  )
   for (const router of [
     adminRoutes(options),
     ...(options.adminRouters ?? []),
@@ -95,19 +101,32 @@ function whepRouter(options: WebOptions): Router {
     report,
     clock,
     rateLimit: new RateLimit(config.postsPerMinute, clock),
-    token: config.whepToken,
+    token: viewerToken(config),
     strictEtag: config.strictEtag,
     publicBasePath: config.publicBasePath,
     iceServers: config.iceServers,
   })
 }
 
+function viewerToken({ whepToken }: WebConfig): BearerToken | undefined {
+  return bearerToken(whepToken, 'whep', 'CORE_WHEP_TOKEN')
+}
+
+function bearerToken(
+  token: string | undefined,
+  realm: string,
+  setting: string,
+): BearerToken | undefined {
+  return token === undefined ? undefined : { token, realm, setting }
+}
+
 function publicRouters(options: WebOptions): readonly Router[] {
-  const { config, statuses } = options
+  const { config, statuses, statusOf } = options
   return [
     aboutRoutes(options.version),
     // If a viewer token is set, the list must not show the streams without it.
     pages({ statuses, listed: config.whepToken === undefined }),
+    playerStatus({ statusOf, token: viewerToken(config) }),
   ]
 }
 

@@ -7,7 +7,12 @@
 import Router, { type RouterContext } from '@koa/router'
 import type { Report } from '../../shared/catalogue.ts'
 import type { Clock } from '../clock.ts'
-import { checkBearer } from '../http/bearer.ts'
+import {
+  checkBearer,
+  rejectWrongBearer,
+  requireBearer,
+  type BearerToken,
+} from '../http/bearer.ts'
 import { readBody } from '../http/body.ts'
 import { byMethod, type Handler } from '../http/by-method.ts'
 import { answerPreflight } from '../http/cors.ts'
@@ -33,8 +38,8 @@ export interface WhepRoutesOptions {
   readonly rateLimit: RateLimit
   readonly report: Report
   readonly clock: Clock
-  /** Bearer token of viewers; undefined: viewing is public. */
-  readonly token: string | undefined
+  /** The token of viewers; undefined: viewing is public. */
+  readonly token: BearerToken | undefined
   readonly strictEtag: boolean
   /** Path before Location, such as `/live`, or ''. */
   readonly publicBasePath: string
@@ -52,7 +57,7 @@ export function whepRoutes(options: WhepRoutesOptions): Router {
   }
 
   const post: Handler = async ctx => {
-    requireToken(ctx, token)
+    requireBearer(ctx.headers.authorization, token)
     limitRate(ctx, rateLimit)
     const stream = findStream(ctx, streams)
     requireType(ctx, OFFER, 'Accept-Post')
@@ -75,7 +80,8 @@ export function whepRoutes(options: WhepRoutesOptions): Router {
   }
 
   const patch: Handler = async ctx => {
-    rejectWrongToken(ctx, token)
+    // The URL of a session is a capability, so a token is optional.
+    rejectWrongBearer(ctx.headers.authorization, token)
     const session = sessions.get(param(ctx, 'id'), param(ctx, 'r'))
     requireType(ctx, FRAGMENT, 'Accept-Patch')
     const body = await readBody(ctx.req, MAX_SDP_BYTES, clock)
@@ -95,20 +101,20 @@ export function whepRoutes(options: WhepRoutesOptions): Router {
   }
 
   const remove: Handler = ctx => {
-    rejectWrongToken(ctx, token)
+    rejectWrongBearer(ctx.headers.authorization, token)
     // Always 204, so that ids cannot be probed.
     sessions.end(param(ctx, 'id'), param(ctx, 'r'), 'deleted')
     ctx.status = 204
   }
 
   const showEndpoint: Handler = ctx => {
-    requireToken(ctx, token)
+    requireBearer(ctx.headers.authorization, token)
     findStream(ctx, streams)
     answerEmpty(ctx)
   }
 
   const showSession: Handler = ctx => {
-    rejectWrongToken(ctx, token)
+    rejectWrongBearer(ctx.headers.authorization, token)
     sessions.get(param(ctx, 'id'), param(ctx, 'r'))
     answerEmpty(ctx)
   }
@@ -119,7 +125,7 @@ export function whepRoutes(options: WhepRoutesOptions): Router {
     ctx.set('Accept-Patch', FRAGMENT)
     const trusted =
       token === undefined ||
-      checkBearer(ctx.headers.authorization, token) === 'right'
+      checkBearer(ctx.headers.authorization, token.token) === 'right'
     const open = iceServers.filter(({ credentials }) => !credentials)
     setLinks(ctx, trusted ? iceServers : open, clock)
     ctx.status = 200
@@ -156,30 +162,6 @@ function findStream(ctx: RouterContext, streams: ViewerStreams): ViewerStream {
   const stream = streams.find(param(ctx, 'id'))
   if (stream !== undefined) return stream
   throw whepProblem('stream-unknown', 'No registered stream has this id')
-}
-
-/** @throws {Problem} if a token is required and missing or wrong */
-function requireToken(ctx: RouterContext, token: string | undefined): void {
-  rejectWrongToken(ctx, token)
-  if (token === undefined || ctx.headers.authorization !== undefined) return
-  throw httpProblem('token-missing', 'CORE_WHEP_TOKEN is set on this server', {
-    headers: { 'WWW-Authenticate': 'Bearer realm="whep"' },
-  })
-}
-
-/**
- * The URL of a session is a capability, so a session needs no token; but a
- * wrong one is an error.
- * @throws {Problem} if there is a token and it is wrong
- */
-function rejectWrongToken(ctx: RouterContext, token: string | undefined): void {
-  if (token === undefined) return
-  if (checkBearer(ctx.headers.authorization, token) !== 'wrong') return
-  throw httpProblem('token-wrong', 'The token differs from CORE_WHEP_TOKEN', {
-    headers: {
-      'WWW-Authenticate': 'Bearer realm="whep", error="invalid_token"',
-    },
-  })
 }
 
 /** @throws {Problem} if the client has no requests left */

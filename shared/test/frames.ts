@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import t from 'tap'
 import { CATALOGUE, WHEP_ROUTES } from '../catalogue.ts'
+import { DEGRADED_REASONS } from '../degraded.ts'
 import {
   decodeSinkFrame,
   decodeSourceFrame,
@@ -48,6 +49,26 @@ t.test('decodeSinkFrame() reads welcome and ack', t => {
   }
   t.throws(() => decodeSinkFrame('{"kind":"hello"}'), /welcome or ack/)
   t.throws(() => decodeSinkFrame('null'), /expected the frame to be an object/)
+  t.end()
+})
+
+t.test('decodeSourceFrame() reads why a stream is degraded', t => {
+  const read = (fields: object) => {
+    const streams = [{ ...STREAM, degraded: true, ...fields }]
+    const frame = readSourceFrame({ ...SNAPSHOT, streams })
+    return frame.kind === 'snapshot' && frame.streams[0]?.degraded_reason
+  }
+  for (const code of DEGRADED_REASONS) {
+    t.equal(read({ degraded_reason: code }), code)
+  }
+  t.equal(read({}), undefined, 'older media processes give none')
+  t.equal(
+    read({ degraded_reason: 'gremlins' }),
+    'other',
+    'newer ones know more',
+  )
+  t.throws(() => read({ degraded_reason: 1 }), ProtocolError)
+  t.throws(() => read({ degraded_reason: 'x'.repeat(257) }), ProtocolError)
   t.end()
 })
 
@@ -144,7 +165,7 @@ for (const [name, frame, expected] of MALFORMED) {
 t.test('decodeSourceFrame() refuses text that is no JSON or too long', t => {
   t.throws(() => decodeSourceFrame('{'), /not JSON/)
   const long = ' '.repeat(MAX_FRAME_BYTES + 1)
-  t.throws(() => decodeSourceFrame(long), /limit is 1048576/)
+  t.throws(() => decodeSourceFrame(long), /limit is 1310720/)
   t.end()
 })
 
@@ -210,7 +231,13 @@ t.test('the longest batch and snapshot fit the frame limit', t => {
     lost: most,
     cells: Array<Cell>(MAX_CELLS_PER_BATCH).fill(cell),
   }
-  const stream = { id, running: false, peers: most, degraded: true }
+  const stream = {
+    id,
+    running: false,
+    peers: most,
+    degraded: true,
+    degraded_reason: 'sparse-key-frames',
+  } as const
   const snapshot: Snapshot = {
     kind: 'snapshot',
     streams: Array<typeof stream>(MAX_STREAMS_PER_SNAPSHOT).fill(stream),

@@ -4,6 +4,8 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import { setTimeout as delay } from 'node:timers/promises'
+import { tiedGroup } from '../run/death-signal.mjs'
+import { findProgram } from './checkout.mjs'
 import { SetupError } from './setup-error.mjs'
 
 /** How many of the last lines a failed program's message carries. */
@@ -22,6 +24,10 @@ const DRAIN_MS = 500
  * @property {NodeJS.ProcessEnv} [env]
  * @property {(line: string) => void} [onLine] called for each line printed
  * @property {AbortSignal | undefined} [signal] ends the program
+ * @property {boolean} [gently] the signal is passed on as SIGINT, and the program
+ *   has all the time that it takes
+ * @property {boolean} [tied] the program, and what it started, is killed if this
+ *   process is
  *
  * @typedef {object} Outcome
  * @property {number | null} code exit code, null if a signal ended it
@@ -39,9 +45,16 @@ const DRAIN_MS = 500
  * @returns {Promise<Outcome>}
  */
 export async function run(program, args, options = {}) {
-  const { onLine, signal, ...spawnOptions } = options
+  const { onLine, signal, gently, tied, ...spawnOptions } = options
   signal?.throwIfAborted()
-  const child = spawn(program, args, {
+  const isPath = program.includes('/')
+  if (!isPath && !findProgram(program, options.env ?? process.env)) {
+    throw new SetupError(`Cannot run ${program}: it is not on PATH`)
+  }
+  /** @type {import('../run/death-signal.mjs').Command} */
+  const command = [program, ...args]
+  const [first, ...rest] = tied ? tiedGroup(command) : command
+  const child = spawn(first, rest, {
     ...spawnOptions,
     detached: true,
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -61,8 +74,11 @@ export async function run(program, args, options = {}) {
   /** @type {NodeJS.Timeout | undefined} */
   let killing
   const end = () => {
-    signalGroup(child.pid, 'SIGTERM')
-    killing = setTimeout(signalGroup, KILL_AFTER_MS, child.pid, 'SIGKILL')
+    if (gently) child.kill('SIGINT')
+    else {
+      signalGroup(child.pid, 'SIGTERM')
+      killing = setTimeout(signalGroup, KILL_AFTER_MS, child.pid, 'SIGKILL')
+    }
   }
   signal?.addEventListener('abort', end, { once: true })
   try {

@@ -1,79 +1,16 @@
-/** Debian's packages: which are missing, and how to get them. */
+/** Gets the Debian packages that are missing, or says how to. */
 
-import { findProgram } from './checkout.mjs'
-import { run } from './command.mjs'
+import { Apt } from './apt.mjs'
+import { thisMachine } from './machine.mjs'
 import { SetupError } from './setup-error.mjs'
+import { step } from './step.mjs'
 
 /**
- * What this project takes from Debian: the name of the package, and a program
- * that shows it to be there however it was installed.
- *
- * @typedef {object} Package
- * @property {string} name
- * @property {string} [program] if absent, dpkg is asked
+ * @typedef {import('./packages.mjs').Package} Package
+ * @typedef {import('./machine.mjs').Machine} Machine
  */
 
-/** @satisfies {Package[]} */
-export const TO_RUN = [{ name: 'ffmpeg', program: 'ffmpeg' }]
-
-/** @satisfies {Package[]} */
-export const TO_TEST = [
-  ...TO_RUN,
-  { name: 'chromium', program: 'chromium' },
-  { name: 'docker-compose', program: 'docker-compose' },
-  { name: 'firefox-esr', program: 'firefox-esr' },
-  { name: 'prometheus', program: 'promtool' },
-]
-
-/** @satisfies {Package[]} */
-export const TO_BUILD_WORKER = [
-  { name: 'meson', program: 'meson' },
-  { name: 'ninja-build', program: 'ninja' },
-  { name: 'pkg-config', program: 'pkg-config' },
-  { name: 'g++', program: 'g++' },
-  { name: 'flatbuffers-compiler', program: 'flatc' },
-  { name: 'libabsl-dev' },
-  { name: 'libflatbuffers-dev' },
-  { name: 'libsrtp2-dev' },
-  { name: 'libssl-dev' },
-  { name: 'libuv1-dev' },
-]
-
-/**
- * The machine as this module sees it; tests bring their own.
- *
- * @typedef {object} Machine
- * @property {(entry: Package) => Promise<boolean>} has
- * @property {(program: string) => boolean} hasProgram
- * @property {() => boolean} isRoot
- * @property {() => Promise<boolean>} hasSudo without being asked a password
- */
-
-/**
- * @param {NodeJS.ProcessEnv} env
- * @returns {Machine}
- */
-export function thisMachine(env) {
-  /** @param {string} program */
-  const hasProgram = program => findProgram(program, env) !== undefined
-  return {
-    hasProgram,
-    async has({ name, program }) {
-      if (program !== undefined) return hasProgram(program)
-      if (!hasProgram('dpkg-query')) return false
-      const format = '${db:Status-Status}'
-      const query = ['--show', '--showformat', format, name]
-      const { code, tail } = await run('dpkg-query', query, { env })
-      return code === 0 && tail.includes('installed')
-    },
-    isRoot: () => process.getuid?.() === 0,
-    async hasSudo() {
-      if (!hasProgram('sudo')) return false
-      const { code } = await run('sudo', ['-n', 'true'], { env })
-      return code === 0
-    },
-  }
-}
+const AGAIN = 'then run this again'
 
 /**
  * Installs those of the packages that are missing. Where that needs a password
@@ -85,80 +22,130 @@ export function thisMachine(env) {
  */
 export async function installPackages(
   packages,
-  { env, report, signal },
-  machine = thisMachine(env),
+  context,
+  machine = thisMachine(context.env),
 ) {
-  /** @type {string[]} */
-  const missing = []
-  for (const entry of packages) {
-    if (!(await machine.has(entry))) missing.push(entry.name)
-  }
+  const missing = await missingOf(packages, machine)
   if (missing.length === 0) return
 
-  const names = missing.join(' ')
+  const names = namesOf(missing)
   if (!machine.hasProgram('apt-get')) {
     throw new SetupError(
-      `Missing: ${names} (by Debian's names), and there is no apt-get to ` +
-        'install them with. Install them, then run this again',
+      `Missing: ${names.join(' ')} (by Debian's names), and there is no ` +
+        `apt-get to install them with. Install them, ${AGAIN}` +
+        ownWorker(missing),
     )
   }
-  const root = machine.isRoot() ? [] : await sudo(machine, names)
-
-  /**
-   * @param {string[]} args
-   * @param {(text: string) => void} progress
-   */
-  const aptGet = async (args, progress) => {
-    const [program = '', ...rest] = [
-      ...root,
-      ...['env', 'DEBIAN_FRONTEND=noninteractive', 'apt-get'],
-      ...['-q', '-o', 'DPkg::Lock::Timeout=120', '-o', 'APT::Status-Fd=1'],
-      ...args,
-    ]
-    const { code, tail } = await run(program, rest, {
-      env,
-      signal,
-      onLine: line => {
-        const [, percent, what] = STATUS.exec(line) ?? []
-        if (what) progress(`${Math.round(Number(percent))} %  ${what}`)
-      },
-    })
-    if (code === 0) return
-    const output = tail.filter(line => !STATUS.test(line)).join('\n')
-    throw new SetupError(`Cannot install ${names} by apt-get:\n${output}`)
+  const root = machine.isRoot() ? [] : await sudo(missing, machine)
+  context.report.say(`Debian packages that are missing: ${names.join(' ')}`)
+  const plan = {
+    log: 'apt-get',
+    what: 'Debian packages (apt-get install)',
+    usually: '1 to 3 minutes',
+    advice: `Install what is named here another way, ${AGAIN}${ownWorker(missing)}`,
   }
-  report.say(`Debian packages that are missing: ${names}`)
-  await report.step(
-    'Debian packages (apt-get install)',
-    '1 to 3 minutes',
-    async progress => {
-      await aptGet(['update'], progress)
-      await aptGet(
-        ['install', '-y', '--no-install-recommends', ...missing],
-        progress,
-      )
-    },
-  )
+  await step(plan, context, async given => {
+    const apt = new Apt(given, root, context.signal)
+    await apt.update()
+    await installAll(names, apt)
+    const still = await missingOf(missing, machine)
+    if (still.length === 0) return
+    throw new SetupError(
+      'apt-get has installed all, but this is not to be found: ' +
+        still.flatMap(whatShows).join(', '),
+    )
+  })
 }
 
-/** A line of apt-get's Status-Fd: kind, package or number, percent, text. */
-const STATUS = /^(?:dl|pm)status:[^:]*:([\d.]+):(.*)$/
+/**
+ * Installs the packages. Where one cannot be had, the others are installed all
+ * the same, and the error names that one.
+ *
+ * @param {readonly string[]} names
+ * @param {Apt} apt
+ */
+async function installAll(names, apt) {
+  const failure = await apt.install(names)
+  if (failure === undefined) return
+  /** @type {{ name: string, why: string }[]} */
+  const refused = []
+  for (const name of names) {
+    const why = await apt.refusal(name)
+    if (why !== undefined) refused.push({ name, why })
+  }
+  if (refused.length === 0 || refused.length === names.length) {
+    throw new SetupError(
+      `Cannot install ${names.join(' ')} by apt-get:\n${failure}`,
+    )
+  }
+  const bad = refused.map(({ name }) => name)
+  const others = names.filter(name => !bad.includes(name))
+  const alsoFailed = await apt.install(others)
+  throw new SetupError(
+    `Cannot install ${bad.join(' ')} by apt-get, the other packages ` +
+      (alsoFailed === undefined ? 'are installed' : 'neither') +
+      `:\n${refused.map(({ why }) => why).join('\n')}` +
+      (alsoFailed === undefined ? '' : `\n${alsoFailed}`),
+  )
+}
 
 /**
  * The words that make us root, or the error that leaves it to the user.
  *
+ * @param {readonly Package[]} missing
  * @param {Machine} machine
- * @param {string} names
  */
-async function sudo(machine, names) {
+async function sudo(missing, machine) {
   if (await machine.hasSudo()) return ['sudo', '-n']
+  const names = namesOf(missing).join(' ')
   const command =
     'apt-get update && apt-get install -y --no-install-recommends ' + names
   throw new SetupError(
     `Missing: ${names}. Installing them takes root, and there is no sudo ` +
-      'without a password. Run this command, then run this again:\n\n  ' +
+      `without a password. Run this command, ${AGAIN}` +
+      `${ownWorker(missing)}:\n\n  ` +
       (machine.hasProgram('sudo')
         ? `sudo sh -c '${command}'`
         : `su -c '${command}'`),
+  )
+}
+
+/**
+ * @param {readonly Package[]} packages
+ * @param {Machine} machine
+ */
+async function missingOf(packages, machine) {
+  /** @type {Package[]} */
+  const missing = []
+  for (const entry of packages) {
+    if (!(await machine.has(entry))) missing.push(entry)
+  }
+  return missing
+}
+
+/** @param {readonly Package[]} packages */
+function namesOf(packages) {
+  return packages.map(({ name }) => name)
+}
+
+/** @param {Package} entry */
+function whatShows({ name, programs = [], libraries = [] }) {
+  return [
+    ...programs.map(program => `the program ${program} (${name})`),
+    ...libraries.map(library => `the library ${library} (${name})`),
+  ]
+}
+
+/**
+ * The other way out, where packages are only missing to build the worker.
+ *
+ * @param {readonly Package[]} missing
+ */
+function ownWorker(missing) {
+  const names = namesOf(missing.filter(({ forWorker }) => forWorker))
+  if (names.length === 0) return ''
+  return (
+    `. To do without ${names.join(' ')}, set MEDIASOUP_WORKER_BIN to the ` +
+    'path of a mediasoup worker of the pinned version'
   )
 }

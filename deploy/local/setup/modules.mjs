@@ -1,12 +1,22 @@
 /** npm's packages: everything that package-lock.json pins, Node included. */
 
 import { createHash } from 'node:crypto'
-import { readFile, writeFile } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { ROOT } from './checkout.mjs'
-import { run } from './command.mjs'
+import { findProgram, ROOT } from './checkout.mjs'
+import { keepText } from './keep.mjs'
 import { readJson } from './read-json.mjs'
 import { SetupError } from './setup-error.mjs'
+import { step } from './step.mjs'
+
+const STEP = {
+  log: 'npm-ci',
+  what: 'npm packages (npm ci)',
+  usually: 'about 30 s',
+  advice:
+    'See whether the npm registry answers (npm ping) and the disk has room, ' +
+    'then run this again',
+}
 
 /**
  * Installs what package-lock.json pins, unless that was done before.
@@ -14,38 +24,41 @@ import { SetupError } from './setup-error.mjs'
  * @param {import('./context.mjs').Context} context
  * @param {string} [root] the folder of package.json
  */
-export async function installModules({ env, report, signal }, root = ROOT) {
+export async function installModules(context, root = ROOT) {
   const modules = join(root, 'node_modules')
   // npm ci removes it together with everything else in the folder.
   const stamp = join(modules, '.dragonfork-set-up')
   const wanted = await fingerprint(root)
   if ((await readIfThere(stamp)) === wanted) return
-  /**
-   * @param {string} program
-   * @param {string[]} args
-   */
-  const mustRun = async (program, args) => {
-    const { code, tail } = await run(program, args, {
-      cwd: root,
-      // Where this is set, mediasoup's postinstall leaves the worker to us.
-      // package.json forbids it as well, which older npm does not know of.
-      env: { ...env, MEDIASOUP_WORKER_BIN: 'none' },
-      signal,
-    })
-    if (code === 0) return
-    const command = [program, ...args].join(' ')
-    throw new SetupError(`Cannot ${command}:\n${tail.join('\n')}`)
-  }
 
-  await report.step('npm packages (npm ci)', 'about 30 s', async () => {
+  await step(STEP, context, async ({ run }) => {
+    /**
+     * @param {string} program
+     * @param {string[]} args
+     */
+    const mustRun = async (program, ...args) => {
+      const { code, tail } = await run(program, args, {
+        cwd: root,
+        // Where this is set, mediasoup's postinstall leaves the worker to us.
+        // package.json forbids it as well, which older npm does not know of.
+        env: { ...context.env, MEDIASOUP_WORKER_BIN: 'none' },
+      })
+      if (code === 0) return
+      const command = [program, ...args].join(' ')
+      throw new SetupError(`Cannot ${command}:\n${tail.join('\n')}`)
+    }
     // Its warnings are about the Node that runs npm, not the pinned one.
-    await mustRun('npm', ['ci', '--include=dev', '--loglevel=error'])
+    await mustRun('npm', 'ci', '--include=dev', '--loglevel=error')
     // tap comes with a plugin built in that breaks with TypeScript 6 and that
     // package.json leaves out; it takes that from there only when built anew.
     const bin = join(modules, '.bin')
-    await mustRun(join(bin, 'node'), [join(bin, 'tap'), 'build'])
+    await mustRun(join(bin, 'node'), join(bin, 'tap'), 'build')
+    // The stamp must not outlive a power cut that the packages do not.
+    if (findProgram('sync', context.env)) {
+      await mustRun('sync', '--file-system', modules)
+    }
+    await keepText(stamp, wanted)
   })
-  await writeFile(stamp, wanted)
 }
 
 /**

@@ -7,8 +7,9 @@ import { delimiter } from 'node:path'
 import { findWorker, makeWorker } from '../worker/obtain.mjs'
 import { findPlace } from '../worker/place.mjs'
 import { BIN, setting } from './checkout.mjs'
-import { installPackages, TO_BUILD_WORKER, TO_RUN, TO_TEST } from './debian.mjs'
+import { installPackages } from './debian.mjs'
 import { installModules } from './modules.mjs'
+import { TO_BUILD_WORKER, TO_RUN, TO_TEST } from './packages.mjs'
 
 /**
  * @param {'run' | 'test'} purpose

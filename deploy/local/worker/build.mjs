@@ -4,18 +4,21 @@
  * instead; the stand-ins next to this file take their places.
  */
 
-import { cp, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { cp, readFile, rm, writeFile } from 'node:fs/promises'
 import { availableParallelism, totalmem } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { run } from '../setup/command.mjs'
+import { keepFile } from '../setup/keep.mjs'
 import { bar } from '../setup/report.mjs'
 import { SetupError } from '../setup/setup-error.mjs'
+import { step } from '../setup/step.mjs'
 import { inWorkshop } from './workshop.mjs'
 
 const STANDINS = fileURLToPath(new URL('standins', import.meta.url))
 /** What the compiler takes for one of the larger files, and some air. */
 const BYTES_A_JOB = 768 * 1024 * 1024
+/** What a compiler that got no memory leaves behind. */
+const STARVED = /Killed signal|out of memory|Cannot allocate memory/i
 
 /**
  * One change in the sources. It must apply: a build without it is not to be.
@@ -36,6 +39,14 @@ export const FIXES = [
     why: 'Debian 12 has Meson 1.0.1, which builds it as well',
   },
   {
+    file: 'deps/libwebrtc/meson.build',
+    from: "flatbuffers_dep'),\n  ],",
+    to: "flatbuffers_dep'),\n    flatbuffers_generator_dep,\n  ],",
+    why:
+      'its sources include headers that flatc generates. Without the ' +
+      'dependency they are compiled while flatc still writes those headers',
+  },
+  {
     file: 'src/RTC/DtlsTransport.cpp',
     from: '(operationType == BIO_CB_RETURN)',
     to: '(operationType & BIO_CB_RETURN)',
@@ -54,15 +65,18 @@ export const FIXES = [
  * @param {import('../setup/context.mjs').Context} context
  */
 export async function buildWorker(place, context) {
-  const what = `mediasoup worker ${place.version}: building it from its sources`
+  const plan = {
+    log: 'worker-build',
+    what: `mediasoup worker ${place.version}: building it from its sources`,
+    usually: 'about 8 minutes on 2 cores, once',
+    advice:
+      'Run this again, or set MEDIASOUP_WORKER_BIN to the path of a mediasoup ' +
+      `worker ${place.version}`,
+  }
   return inWorkshop(place.cache, async folder => {
     await prepareSources(join(place.sources, 'worker'), folder)
-    await context.report.step(
-      what,
-      'about 8 minutes on 2 cores, once',
-      progress => compile(folder, context, progress),
-    )
-    await rename(join(folder, 'out', 'mediasoup-worker'), place.worker)
+    await step(plan, context, given => compile(folder, given))
+    await keepFile(join(folder, 'out', 'mediasoup-worker'), place.worker)
     return place.worker
   })
 }
@@ -100,10 +114,9 @@ async function applyFix({ file, from, to, why }, folder) {
 
 /**
  * @param {string} folder
- * @param {import('../setup/context.mjs').Context} context
- * @param {(text: string) => void} progress
+ * @param {import('../setup/step.mjs').Step} step
  */
-async function compile(folder, { env, signal }, progress) {
+async function compile(folder, { run, progress }) {
   /** @param {string} line */
   const onLine = line => {
     const [, done, total] = /^\[(\d+)\/(\d+)\]/.exec(line) ?? []
@@ -113,20 +126,42 @@ async function compile(folder, { env, signal }, progress) {
    * @param {string} program
    * @param {string[]} args
    */
-  const mustRun = async (program, ...args) => {
-    const options = { cwd: folder, env, signal, onLine }
-    const { code, tail } = await run(program, args, options)
-    if (code === 0) return
-    throw new SetupError(
-      'Cannot build the mediasoup worker. Set MEDIASOUP_WORKER_BIN if you ' +
-        `have one. ${program} said:\n${tail.join('\n')}`,
-    )
-  }
-  const jobs = `-j${parallelJobs(availableParallelism(), totalmem())}`
+  const build = (program, ...args) =>
+    run(program, args, { cwd: folder, onLine })
+
   const release = ['--buildtype=release', '-Db_ndebug=true']
   // Without downloads a library is either a stand-in's or an error.
-  await mustRun('meson', 'setup', 'out', '--wrap-mode=nodownload', ...release)
-  await mustRun('ninja', '-C', 'out', jobs, 'mediasoup-worker')
+  const wrap = '--wrap-mode=nodownload'
+  const setup = await build('meson', 'setup', 'out', wrap, ...release)
+  // It names a log of its own, which goes with the folder: into ours, then.
+  if (setup.code !== 0) await build('cat', 'out/meson-logs/meson-log.txt')
+  mustEndWell('meson', setup)
+  const jobs = parallelJobs(availableParallelism(), memory())
+  /** @param {number} count */
+  const ninja = count =>
+    build('ninja', '-C', 'out', `-j${count}`, 'mediasoup-worker')
+  const outcome = await ninja(jobs)
+  const isStarved =
+    outcome.code !== 0 && outcome.tail.some(line => STARVED.test(line))
+  mustEndWell('ninja', isStarved ? await ninja(1) : outcome)
+}
+
+/**
+ * @param {string} program
+ * @param {import('../setup/command.mjs').Outcome} outcome
+ */
+function mustEndWell(program, { code, tail }) {
+  if (code === 0) return
+  throw new SetupError(
+    'Cannot build the mediasoup worker. ' +
+      `${program} said:\n${tail.join('\n')}`,
+  )
+}
+
+/** The memory that this process may use: a container's is less. */
+function memory() {
+  const limit = process.constrainedMemory()
+  return limit > 0 ? Math.min(limit, totalmem()) : totalmem()
 }
 
 /**

@@ -61,7 +61,9 @@ export async function makeWorker(place, context) {
   } catch (cause) {
     context.signal?.throwIfAborted()
     throw new SetupError(
-      `The mediasoup worker was built but does not work: ${reason(cause)}`,
+      `The mediasoup worker was built but does not work: ${reason(cause)}\n` +
+        'Set MEDIASOUP_WORKER_BIN to the path of a mediasoup worker ' +
+        `${place.version}, then run this again`,
       { cause },
     )
   }
@@ -136,7 +138,8 @@ async function attempt(what, { report, signal }, work) {
 function reason(error) {
   if (!(error instanceof Error)) return String(error)
   const { message, cause } = error
-  return cause instanceof Error && cause.message
+  // Those of the set-up's steps carry it already.
+  return cause instanceof Error && !message.includes(cause.message)
     ? `${message} (${cause.message})`
     : message
 }

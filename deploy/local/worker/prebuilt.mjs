@@ -1,10 +1,11 @@
 /** The official prebuilt worker, which mediasoup's makers publish. */
 
 import { createWriteStream } from 'node:fs'
-import { chmod, rename } from 'node:fs/promises'
+import { chmod } from 'node:fs/promises'
 import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { run } from '../setup/command.mjs'
+import { keepFile } from '../setup/keep.mjs'
 import { whyNotRunnable } from './runnable.mjs'
 import { inWorkshop } from './workshop.mjs'
 
@@ -36,7 +37,7 @@ export async function downloadWorker(
       inWorkshop(place.cache, async folder => {
         const archive = join(folder, 'worker.tgz')
         await fetchTo(archive, place.prebuilt, progress, either)
-        await rename(await unpack(archive, folder), place.worker)
+        await keepFile(await unpack(archive, folder), place.worker)
         return place.worker
       }),
     )

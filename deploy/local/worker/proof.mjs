@@ -5,15 +5,25 @@
 
 import { createHash } from 'node:crypto'
 import { existsSync } from 'node:fs'
-import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { mkdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { NODE } from '../setup/checkout.mjs'
-import { run } from '../setup/command.mjs'
+import { keepText } from '../setup/keep.mjs'
+import { step } from '../setup/step.mjs'
 
 const HANDSHAKE = fileURLToPath(new URL('handshake.ts', import.meta.url))
-/** A worker of another version leaves its first request unanswered. */
-const TIME_LIMIT_MS = 30_000
+/**
+ * A worker of another version leaves its first request unanswered. A good one
+ * takes a second, on a machine that is busy ten times that.
+ */
+const TIME_LIMIT_MS = 120_000
+const PLAN = {
+  log: 'worker-proof',
+  what: 'mediasoup worker: proving it by a DTLS handshake',
+  usually: 'a few seconds',
+  advice: 'It is not used',
+}
 
 /**
  * Proves a worker unless its content was proven before: one that fails throws,
@@ -31,24 +41,20 @@ export async function proveWorker(path, { version, cache }, context) {
   const stamp = join(cache, `mediasoup-worker-${version}-${content}.proven`)
   if (existsSync(stamp)) return
 
-  await context.report.step(
-    'mediasoup worker: proving it by a DTLS handshake',
-    'a few seconds',
-    () => handshake(path, context),
-  )
+  await step(PLAN, context, ({ run }) => handshake(path, run, context.signal))
   await mkdir(cache, { recursive: true })
-  await writeFile(stamp, `${path}\n`)
+  await keepText(stamp, `${path}\n`)
 }
 
 /**
  * @param {string} path
- * @param {import('../setup/context.mjs').Context} context
+ * @param {import('../setup/step.mjs').Step['run']} run
+ * @param {AbortSignal | undefined} signal
  */
-async function handshake(path, { env, signal }) {
+async function handshake(path, run, signal) {
   const limit = AbortSignal.timeout(TIME_LIMIT_MS)
   try {
     const { code, tail } = await run(NODE, [HANDSHAKE, path], {
-      env,
       signal: AbortSignal.any([limit, ...(signal ? [signal] : [])]),
     })
     if (code === 0) return

@@ -1,15 +1,15 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
-import {
-  installPackages,
-  thisMachine,
-  type Machine,
-} from '../../local/setup/debian.mjs'
+import { installPackages } from '../../local/setup/debian.mjs'
+import type { Machine } from '../../local/setup/machine.mjs'
 import { recordedContext } from './fixtures/context.ts'
 import { fakeProgram } from './fixtures/fake-program.ts'
 
-const WANTED = [{ name: 'ffmpeg', program: 'ffmpeg' }, { name: 'libuv1-dev' }]
+const WANTED = [
+  { name: 'ffmpeg', programs: ['ffmpeg'] },
+  { name: 'libuv1-dev', libraries: ['libuv'], forWorker: true },
+]
 
 /** A Debian that has none of the packages, for a user who may not add any. */
 function machine(overrides: Partial<Machine> = {}): Machine {
@@ -26,77 +26,173 @@ function machine(overrides: Partial<Machine> = {}): Machine {
 async function fakeAptGet(t: Test, script: string) {
   const bin = t.testdir({})
   const calls = join(bin, 'calls')
-  await fakeProgram(bin, 'apt-get', `echo "$@" >>${calls}\n${script}`)
+  const installed = join(bin, 'installed')
+  await fakeProgram(
+    bin,
+    'apt-get',
+    `echo apt-get "$@" | sed 's/ -o [^ ]*//g' >>${calls}
+    case " $* " in *" --simulate "*) simulate=yes;; esac
+    ${script}
+    if [ -z "$simulate" ]; then echo "$@" >>${installed}; fi`,
+  )
+  await fakeProgram(bin, 'dpkg', `echo dpkg "$@" >>${calls}`)
   await fakeProgram(bin, 'sudo', `echo sudo "$@" >>${calls}; shift; exec "$@"`)
-  const env = { PATH: `${bin}:${process.env['PATH'] ?? ''}` }
-  return { env, calls: () => readFile(calls, 'utf8') }
+  const env = {
+    PATH: `${bin}:${process.env['PATH'] ?? ''}`,
+    XDG_CACHE_HOME: join(bin, 'cache'),
+  }
+  const text = (path: string) => readFile(path, 'utf8').catch(() => '')
+  /** What only these calls of apt-get install. */
+  const has: Machine['has'] = async ({ name }) =>
+    (await text(installed)).includes(name)
+  return {
+    context: recordedContext(env),
+    calls: () => text(calls),
+    log: () => text(join(bin, 'cache', 'dragonfork', 'logs', 'apt-get.log')),
+    root: machine({ has, isRoot: () => true }),
+    sudoer: machine({ has, hasSudo: () => Promise.resolve(true) }),
+  }
+}
+
+/** The message of the error that an installation ends with. */
+async function failure(installation: Promise<void>): Promise<string> {
+  try {
+    await installation
+  } catch (error) {
+    if (error instanceof Error && error.name === 'SetupError')
+      return error.message
+    throw error
+  }
+  throw new Error('The installation did not fail')
 }
 
 t.test('where all is there, apt-get is not called', async t => {
-  const { env, calls } = await fakeAptGet(t, '')
-  const context = recordedContext(env)
+  const { context, calls } = await fakeAptGet(t, '')
   const all = machine({ has: () => Promise.resolve(true) })
   await installPackages(WANTED, context, all)
   t.equal(context.said(), '')
-  await t.rejects(calls(), { code: 'ENOENT' })
+  t.equal(await calls(), '')
 })
 
 t.test('root installs what is missing, and only that', async t => {
-  const { env, calls } = await fakeAptGet(t, '')
-  const context = recordedContext(env)
-  const root = machine({
-    has: ({ name }) => Promise.resolve(name === 'libuv1-dev'),
-    isRoot: () => true,
-  })
-  await installPackages(WANTED, context, root)
-  t.match(
+  const { context, calls, root } = await fakeAptGet(t, '')
+  const has: Machine['has'] = async entry =>
+    entry.name === 'libuv1-dev' || (await root.has(entry))
+  await installPackages(WANTED, context, { ...root, has })
+  t.equal(
     await calls(),
-    / update\n.* install -y --no-install-recommends ffmpeg\n$/,
+    'apt-get -q update\n' +
+      'apt-get -q install -y --no-install-recommends ffmpeg\n',
   )
-  t.notMatch(await calls(), 'sudo')
   t.match(context.said(), 'Debian packages that are missing: ffmpeg\n')
 })
 
 t.test('sudo that asks no password is used', async t => {
-  const { env, calls } = await fakeAptGet(t, '')
-  const sudoer = machine({ hasSudo: () => Promise.resolve(true) })
-  await installPackages(WANTED, recordedContext(env), sudoer)
-  t.match(await calls(), /sudo -n env DEBIAN_FRONTEND=noninteractive apt-get/)
+  const { context, calls, sudoer } = await fakeAptGet(t, '')
+  await installPackages(WANTED, context, sudoer)
+  t.match(
+    await calls(),
+    /sudo -n env DEBIAN_FRONTEND=noninteractive LC_ALL=C.UTF-8 apt-get/,
+  )
 })
 
-t.test('anybody else is told the exact command', async t => {
-  await t.rejects(installPackages(WANTED, recordedContext({}), machine()), {
-    name: 'SetupError',
-    message:
-      'Missing: ffmpeg libuv1-dev. Installing them takes root, and there is ' +
-      'no sudo without a password. Run this command, then run this again:' +
+t.test('every other user gets the exact command', async t => {
+  const context = recordedContext({})
+  t.equal(
+    await failure(installPackages(WANTED, context, machine())),
+    'Missing: ffmpeg libuv1-dev. Installing them takes root, and there is no ' +
+      'sudo without a password. Run this command, then run this again. To do ' +
+      'without libuv1-dev, set MEDIASOUP_WORKER_BIN to the path of a mediasoup ' +
+      'worker of the pinned version:' +
       "\n\n  sudo sh -c 'apt-get update && apt-get install -y " +
       "--no-install-recommends ffmpeg libuv1-dev'",
-  })
+  )
 })
 
-t.test('without apt-get the names are told', async t => {
+t.test('without apt-get the names and the way out are said', async t => {
   const other = machine({ hasProgram: () => false })
-  await t.rejects(installPackages(WANTED, recordedContext({}), other), {
-    message: /Missing: ffmpeg libuv1-dev .* there is no apt-get/,
-  })
+  const context = recordedContext({})
+  t.equal(
+    await failure(installPackages(WANTED, context, other)),
+    "Missing: ffmpeg libuv1-dev (by Debian's names), and there is no apt-get " +
+      'to install them with. Install them, then run this again. To do without ' +
+      'libuv1-dev, set MEDIASOUP_WORKER_BIN to the path of a mediasoup worker ' +
+      'of the pinned version',
+  )
+  const ffmpeg = WANTED.slice(0, 1)
+  t.notMatch(
+    await failure(installPackages(ffmpeg, context, other)),
+    'MEDIASOUP_WORKER_BIN',
+    'not where no worker is to be built',
+  )
 })
 
-t.test('an apt-get that fails is quoted, without its progress', async t => {
-  const script = 'echo pmstatus:x:1:half; echo E: Unable to locate; exit 100'
-  const { env } = await fakeAptGet(t, script)
-  const root = machine({ isRoot: () => true })
-  await t.rejects(installPackages(WANTED, recordedContext(env), root), {
-    message:
-      'Cannot install ffmpeg libuv1-dev by apt-get:\nE: Unable to locate',
-  })
+t.test('an apt-get that fails is quoted, and its log is named', async t => {
+  const script = 'echo pmstatus:x:1:half; echo E: Broken; exit 100'
+  const { context, root, log } = await fakeAptGet(t, script)
+  t.match(
+    await failure(installPackages(WANTED, context, root)),
+    /^Cannot install ffmpeg libuv1-dev by apt-get:\nE: Broken\nInstall what .* The whole log is \S+\/logs\/apt-get\.log$/,
+  )
+  t.match(await log(), /^\$ env .* update\npmstatus:x:1:half\nE: Broken$/m)
 })
 
-t.test('a program on PATH counts as its package', async t => {
-  const bin = t.testdir({})
-  await fakeProgram(bin, 'promtool', '')
-  const { has } = thisMachine({ PATH: bin })
-  t.equal(await has({ name: 'prometheus', program: 'promtool' }), true)
-  t.equal(await has({ name: 'chromium', program: 'chromium' }), false)
-  t.equal(await has({ name: 'libuv1-dev' }), false, 'no dpkg, no package')
+t.test(
+  'one package that cannot be had is named, the others are installed',
+  async t => {
+    const script = `case "$*" in
+      *update) ;;
+      *libuv1-dev*) echo "Reading package lists..."
+        echo "E: Unable to locate package libuv1-dev"; exit 100;;
+    esac`
+    const { context, calls, root } = await fakeAptGet(t, script)
+    t.match(
+      await failure(installPackages(WANTED, context, root)),
+      /^Cannot install libuv1-dev by apt-get, the other packages are installed:\nE: Unable to locate package libuv1-dev\n/,
+    )
+    t.match(await calls(), /install -y --no-install-recommends ffmpeg\n$/)
+  },
+)
+
+t.test('lists that cannot be fetched do not matter by themselves', async t => {
+  const script = 'case "$*" in *update) echo "E: no network"; exit 100;; esac'
+  const { context, root, log } = await fakeAptGet(t, script)
+  await installPackages(WANTED, context, root)
+  t.match(await log(), 'E: no network')
+})
+
+t.test('a dpkg that was cut short is repaired first', async t => {
+  const script = `case "$*" in
+    *ffmpeg*) if ! grep -q dpkg "$(dirname "$0")/calls" ||
+        ! grep -q fix-broken "$(dirname "$0")/calls"; then
+      echo "E: dpkg was interrupted, you must manually run 'dpkg --configure -a'"
+      exit 100
+    fi;;
+  esac`
+  const { context, calls, root } = await fakeAptGet(t, script)
+  await installPackages(WANTED, context, root)
+  t.match(
+    await calls(),
+    /dpkg --configure -a\napt-get .* --fix-broken --no-remove\napt-get .* ffmpeg libuv1-dev\n$/,
+  )
+})
+
+t.test('another apt-get that fetches the lists is waited for', async t => {
+  const script = `case "$*" in
+    *update) if [ "$(grep -c update "$(dirname "$0")/calls")" = 1 ]; then
+      echo "E: Could not get lock /var/lib/apt/lists/lock"; exit 100
+    fi;;
+  esac`
+  const { context, calls, root } = await fakeAptGet(t, script)
+  await installPackages(WANTED, context, root)
+  t.match(await calls(), /^apt-get -q update\napt-get -q update\n.* install/)
+})
+
+t.test('an installation that brings no program has failed', async t => {
+  const { context, root } = await fakeAptGet(t, '')
+  const has = () => Promise.resolve(false)
+  t.match(
+    await failure(installPackages(WANTED, context, { ...root, has })),
+    /^apt-get has installed all, but this is not to be found: the program ffmpeg \(ffmpeg\), the library libuv \(libuv1-dev\)\n/,
+  )
 })

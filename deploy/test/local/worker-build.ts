@@ -1,5 +1,5 @@
-import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { readdir, readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import {
   buildWorker,
@@ -9,31 +9,24 @@ import {
 import { findPlace, type Place } from '../../local/worker/place.mjs'
 import { recordedContext } from './fixtures/context.ts'
 import { fakeProgram } from './fixtures/fake-program.ts'
-
-/** Sources of a worker in which all that is to be fixed is there once. */
-async function fakeSources(t: Test): Promise<string> {
-  const folder = t.testdir({ sources: { worker: {} } })
-  for (const { file, from } of FIXES) {
-    const path = join(folder, 'sources', 'worker', file)
-    await mkdir(dirname(path), { recursive: true })
-    await writeFile(path, `before\n${from}\nafter\n`)
-  }
-  return join(folder, 'sources')
-}
+import { fakeWorkerSources } from './fixtures/worker-sources.ts'
 
 /** Programs in the place of Meson and Ninja, and a cache of its own. */
 async function scene(t: Test, ninja: string) {
-  const sources = await fakeSources(t)
+  const sources = await fakeWorkerSources(t.testdir({}))
   const bin = join(t.testdirName, 'bin')
   await fakeProgram(bin, 'meson', 'echo "$@" >meson-args; mkdir out')
   await fakeProgram(bin, 'ninja', ninja)
-  const env = { ...process.env, PATH: `${bin}:${process.env['PATH'] ?? ''}` }
   const cache = join(t.testdirName, 'cache')
+  const env = {
+    ...process.env,
+    PATH: `${bin}:${process.env['PATH'] ?? ''}`,
+    XDG_CACHE_HOME: cache,
+  }
   const place: Place = {
-    ...(await findPlace({ XDG_CACHE_HOME: cache })),
+    ...(await findPlace(env)),
     sources,
-    cache,
-    worker: join(cache, 'the-worker'),
+    worker: join(cache, 'dragonfork', 'the-worker'),
   }
   return { place, context: recordedContext(env) }
 }
@@ -56,7 +49,7 @@ t.test(
 )
 
 t.test('sources without the line to fix are not built', async t => {
-  const sources = await fakeSources(t)
+  const sources = await fakeWorkerSources(t.testdir({}))
   const file = 'src/RTC/DtlsTransport.cpp'
   await writeFile(join(sources, 'worker', file), 'a new version\n')
 
@@ -79,7 +72,7 @@ t.test(
     )
     t.equal(await buildWorker(place, context), place.worker)
     t.equal(await readFile(place.worker, 'utf8'), 'built\n')
-    t.same(await readdir(place.cache), ['the-worker'])
+    t.same(await readdir(place.cache), ['logs', 'the-worker'])
     t.match(context.said(), /building it from its sources, about 8 minutes/)
   },
 )
@@ -91,7 +84,24 @@ t.test('a build that fails says what the compiler said', async t => {
   )
   await t.rejects(buildWorker(place, context), {
     name: 'SetupError',
-    message: /MEDIASOUP_WORKER_BIN[^]*ninja said:\nerror: no such type$/,
+    message:
+      /ninja said:\nerror: no such type\n.* MEDIASOUP_WORKER_BIN .* The whole log is \S+\/logs\/worker-build\.log$/,
   })
-  t.same(await readdir(place.cache), [])
+  t.same(await readdir(place.cache), ['logs'])
+  t.match(
+    await readFile(join(place.cache, 'logs', 'worker-build.log'), 'utf8'),
+    /^\$ meson setup out [^]*^\$ ninja -C out [^]*^error: no such type$/m,
+  )
+})
+
+t.test('a compiler that got no memory is tried alone', async t => {
+  const { place, context } = await scene(
+    t,
+    `case "$([ -e tried ] && echo again) $*" in
+      again*" -j1 "*) echo built >out/mediasoup-worker;;
+      *) echo "g++: fatal error: Killed signal terminated program"
+         touch tried; exit 1;;
+    esac`,
+  )
+  t.equal(await buildWorker(place, context), place.worker)
 })

@@ -1,6 +1,5 @@
-import { execFileSync } from 'node:child_process'
 import { once } from 'node:events'
-import { copyFile, mkdir, readdir, readFile, utimes } from 'node:fs/promises'
+import { mkdir, readdir, utimes } from 'node:fs/promises'
 import { createServer, type RequestListener } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
@@ -10,6 +9,7 @@ import { findPlace, type Place } from '../../local/worker/place.mjs'
 import { downloadWorker } from '../../local/worker/prebuilt.mjs'
 import { recordedContext, type RecordedContext } from './fixtures/context.ts'
 import { fakeProgram, WORKER_SCRIPT } from './fixtures/fake-program.ts'
+import { archiveOf } from './fixtures/worker-archive.ts'
 
 /** The worker that this machine was set up with, if any. */
 const REAL = process.env['MEDIASOUP_WORKER_BIN'] ?? (await findPlace({})).worker
@@ -47,24 +47,14 @@ async function scene(t: Test, answer: RequestListener): Promise<Scene> {
   return { place: await findPlace(env), context: recordedContext(env), asked }
 }
 
-/** An archive as the official ones are, of the worker at `path`. */
-async function archiveOf(t: Test, path: string): Promise<Buffer> {
-  const folder = join(t.testdirName, 'archive')
-  await mkdir(folder, { recursive: true })
-  await copyFile(path, join(folder, 'mediasoup-worker'))
-  const archive = join(folder, 'worker.tgz')
-  execFileSync('tar', ['-czf', archive, '-C', folder, 'mediasoup-worker'])
-  return readFile(archive)
-}
-
-/** What the cache holds, proofs apart. */
+/** What the cache holds, proofs and logs apart. */
 async function cached({ place }: Scene): Promise<string[]> {
   const names = await readdir(place.cache)
-  return names.filter(name => !name.endsWith('.proven'))
+  return names.filter(name => name !== 'logs' && !name.endsWith('.proven'))
 }
 
 t.test('the official worker is downloaded, proven and cached', async t => {
-  const archive = await archiveOf(t, REAL)
+  const archive = await archiveOf(t.testdirName, REAL)
   const s = await scene(t, (_request, response) => response.end(archive))
 
   t.equal(await findWorker(s.place, s.context), s.place.worker)
@@ -83,7 +73,7 @@ t.test('the official worker is downloaded, proven and cached', async t => {
 
 t.test('a worker that runs but fails its proof is not kept', async t => {
   const fake = await fakeProgram(t.testdir({}), 'worker', WORKER_SCRIPT)
-  const archive = await archiveOf(t, fake)
+  const archive = await archiveOf(t.testdirName, fake)
   const s = await scene(t, (_request, response) => response.end(archive))
 
   t.equal(await findWorker(s.place, s.context), undefined)
@@ -97,7 +87,7 @@ t.test('a worker that does not run on this machine is refused', async t => {
     'worker',
     'echo no glibc; exit 1',
   )
-  const archive = await archiveOf(t, fake)
+  const archive = await archiveOf(t.testdirName, fake)
   const s = await scene(t, (_request, response) => response.end(archive))
 
   await t.rejects(downloadWorker(s.place, s.context), {
@@ -115,7 +105,7 @@ t.test('an archive that is none is refused', async t => {
 })
 
 t.test('an archive that ends in the middle is refused', async t => {
-  const archive = await archiveOf(t, REAL)
+  const archive = await archiveOf(t.testdirName, REAL)
   const s = await scene(t, (_request, response) =>
     response.end(archive.subarray(0, archive.length / 2)),
   )

@@ -30,7 +30,11 @@ t.test('faults made for real', async t => {
     await bundle.signalFfmpeg('SIGSTOP')
     await prometheus.fires('WebRTCFFmpegLegFailure')
     await prometheus.ends('WebRTCFFmpegLegFailure')
-    t.equal(await bundle.verdict(), 'A stream is degraded', 'alert or not')
+    t.equal(
+      await bundle.verdict(),
+      'A stream lacks picture or sound',
+      'alert or not',
+    )
     await bundle.signalFfmpeg('SIGCONT')
     await waitFor(async () => {
       return (await bundle.verdict()) === 'OK'

@@ -4,6 +4,10 @@ import { join } from 'node:path'
 import t from 'tap'
 import { readAlerts, RULE_FILES } from './fixtures/bundle.ts'
 import { readVerdict } from './fixtures/dashboard.ts'
+import {
+  DEGRADED_REASONS,
+  type DegradedReason,
+} from '../../../shared/degraded.ts'
 import { requireProgram, run } from '../../../shared/test/fixtures/program.ts'
 
 /** Values, in promtool's notation, by name and labels. */
@@ -13,8 +17,9 @@ const LEG = (stream: string) =>
   `dragonfork_webrtc_ffmpeg_leg_failures_total{core="a",stream_id="${stream}",leg="video"}`
 const PEERS = (stream: string) =>
   `dragonfork_webrtc_active_peers{core="a",stream_id="${stream}"}`
-const DEGRADED = (stream: string) =>
-  `dragonfork_exporter_degraded_streams{core="a",stream_id="${stream}"}`
+const DEGRADED = (stream: string, reason = '') =>
+  `dragonfork_exporter_degraded_streams{core="a",stream_id="${stream}"` +
+  (reason === '' ? '}' : `,reason="${reason}"}`)
 
 const UP = 'up{job="dragonfork-exporter",instance="exporter:9464"}'
 const CONNECTED = 'dragonfork_exporter_media_connected{core="a"}'
@@ -98,7 +103,15 @@ const STATES: Readonly<Record<string, readonly [string, Series]>> = {
     'OK',
     { ...HEALTHY, [LEG('live')]: '0x20 1x60' },
   ],
-  'a stream is degraded': [
+  'a stream is degraded for a reason that is not known': [
+    'A stream is degraded',
+    {
+      ...HEALTHY,
+      [DEGRADED('cam')]: '0x20 stale',
+      [DEGRADED('cam', 'other')]: '_x21 1x60',
+    },
+  ],
+  'an older exporter gives no reason': [
     'A stream is degraded',
     {
       ...HEALTHY,
@@ -109,11 +122,27 @@ const STATES: Readonly<Record<string, readonly [string, Series]>> = {
   ],
   'a stream was degraded': [
     'OK',
-    { ...HEALTHY, [DEGRADED('cam')]: '0x20 1x50 0x10' },
+    {
+      ...HEALTHY,
+      [DEGRADED('cam')]: '0x20 stale _x49 0x10',
+      [DEGRADED('cam', 'slow')]: '_x20 1x50 stale',
+    },
   ],
   'a degraded stream is deleted': [
     'OK',
-    { ...HEALTHY, [LEG('cam')]: '1x20 stale', [DEGRADED('cam')]: '1x20 stale' },
+    {
+      ...HEALTHY,
+      [LEG('cam')]: '1x20 stale',
+      [DEGRADED('cam', 'leg-failed')]: '1x20 stale',
+    },
+  ],
+  'two streams are degraded, of which one is worse': [
+    'A stream lacks picture or sound',
+    {
+      ...HEALTHY,
+      [DEGRADED('cam', 'loss')]: '1x80',
+      [DEGRADED('door', 'leg-failed')]: '1x80',
+    },
   ],
   'the media process was restarted a minute ago': [
     'OK',
@@ -154,6 +183,23 @@ const STATES: Readonly<Record<string, readonly [string, Series]>> = {
   ],
 }
 
+/** What the first line says of each reason. */
+const SAID = {
+  'worker-frozen': 'A media worker hangs',
+  'leg-failed': 'A stream lacks picture or sound',
+  codec: 'A copied input is of a wrong codec',
+  'payload-type': 'RTP of a wrong payload type',
+  'no-key-frames': 'A stream has no key frames',
+  timestamps: 'Timestamps of a stream run wild',
+  'standing-picture': 'The picture of a stream stands',
+  slow: 'A stream is slower than real time',
+  fast: 'A stream is faster than real time',
+  'b-frames': 'A stream has B-frames',
+  'pixel-format': 'Pictures that browsers cannot decode',
+  'sparse-key-frames': 'Key frames are far apart',
+  loss: 'Packets are lost before a stream',
+} as const satisfies Record<DegradedReason, string>
+
 const { expr, texts } = await readVerdict()
 
 /** What the first line says after `AT` of these series. */
@@ -187,6 +233,13 @@ t.test('the first line', { jobs: 2 }, async t => {
   for (const [state, [says, series]] of Object.entries(STATES)) {
     t.test(`says ${says} when ${state}`, async t => {
       t.equal(await verdictOn(series, t.testdir()), says)
+    })
+  }
+
+  for (const reason of DEGRADED_REASONS) {
+    t.test(`says ${SAID[reason]} of a stream with ${reason}`, async t => {
+      const series = { ...HEALTHY, [DEGRADED('cam', reason)]: '_x70 1x10' }
+      t.equal(await verdictOn(series, t.testdir()), SAID[reason])
     })
   }
 

@@ -1,6 +1,3 @@
-import { readdir, readFile } from 'node:fs/promises'
-import { join } from 'node:path'
-
 import t from 'tap'
 
 import { fakeProgram } from '../fixtures/fake-program.ts'
@@ -19,21 +16,15 @@ needFfmpeg(t)
 
 const AGAIN = { enabled: true, delayMs: 0 }
 
-/** The pid of the child that runs, as it was written down. */
-async function childPid({ runs }: Supervised): Promise<number> {
-  return await waitFor(async () => {
-    const names = await readdir(runs)
-    const name = names.find(name => name.endsWith('.json')) ?? ''
-    const text = await readFile(join(runs, name), 'utf8').catch(() => '')
-    const pid = /"child":\{"pid":(\d+)/.exec(text)?.[1]
-    return pid === undefined ? undefined : Number(pid)
-  })
+/** The pid of the FFmpeg that runs, from the log. */
+function childPid({ records }: Supervised): number {
+  return Number(records.findLast(({ pid }) => pid !== undefined)?.['pid'])
 }
 
 t.test('a run without progress is stale, ended, and tried again', async t => {
   const folder = await temporaryFolder(t)
   const port = new FakeStream('camera')
-  const { supervisor } = await supervise(t, {
+  const { supervisor } = supervise(t, {
     binary: await fakeProgram(
       folder,
       'printf "frame=5\\nprogress=continue\\n" >&3; exec sleep 1000',
@@ -54,7 +45,7 @@ t.test('a run without progress is stale, ended, and tried again', async t => {
 t.test('a run that repeats the same progress is stale', async t => {
   const folder = await temporaryFolder(t)
   const port = new FakeStream('camera')
-  const { supervisor } = await supervise(t, {
+  const { supervisor } = supervise(t, {
     binary: await fakeProgram(
       folder,
       'while :; do printf "frame=5\\nout_time_us=N/A\\nprogress=continue\\n" >&3; sleep 0.05; done',
@@ -69,7 +60,7 @@ t.test('a run that repeats the same progress is stale', async t => {
 
 t.test('a run of audio alone makes progress', async t => {
   const port = new FakeStream('camera')
-  const { supervisor } = await supervise(t, {
+  const { supervisor } = supervise(t, {
     args: [...TONE, ...NOWHERE],
     bounds: { staleTimeoutMs: 2_500 },
     port,
@@ -83,7 +74,7 @@ t.test('a run of audio alone makes progress', async t => {
 
 t.test('a frozen FFmpeg is stale, deaf, and killed', async t => {
   const port = new FakeStream('camera')
-  const supervised = await supervise(t, {
+  const supervised = supervise(t, {
     args: [...TONE, ...NOWHERE],
     bounds: { staleTimeoutMs: 2_500, killAfterMs: 100 },
     port,
@@ -91,7 +82,7 @@ t.test('a frozen FFmpeg is stale, deaf, and killed', async t => {
   const { supervisor } = supervised
   supervisor.start()
   await waitFor(() => supervisor.status().progress.timeS > 0)
-  process.kill(await childPid(supervised), 'SIGSTOP')
+  process.kill(childPid(supervised), 'SIGSTOP')
   await waitFor(() => port.ends.length === 1)
   t.match(port.ends, [{ asked: false, signal: 'SIGKILL' }])
   t.equal(supervisor.status().exec, 'killed')
@@ -99,7 +90,7 @@ t.test('a frozen FFmpeg is stale, deaf, and killed', async t => {
 
 t.test('a run over its limit of memory is ended', async t => {
   const port = new FakeStream('camera')
-  const { supervisor } = await supervise(t, {
+  const { supervisor } = supervise(t, {
     args: [...TONE, ...NOWHERE],
     bounds: {
       limits: { cpuPercent: 0, memoryBytes: 1024 * 1024, waitForMs: 0 },
@@ -120,7 +111,7 @@ t.test('a run over its limit of memory is ended', async t => {
 t.test('a run over its limit of CPU time is ended after a while', async t => {
   const folder = await temporaryFolder(t)
   const port = new FakeStream('camera')
-  const { supervisor } = await supervise(t, {
+  const { supervisor } = supervise(t, {
     binary: await fakeProgram(folder, 'while :; do :; done'),
     bounds: {
       limits: { cpuPercent: 5, memoryBytes: 0, waitForMs: 200 },
@@ -139,7 +130,7 @@ t.test('a run over its limit of CPU time is ended after a while', async t => {
 })
 
 t.test('what a child writes to its stdout goes nowhere', async t => {
-  const { supervisor } = await supervise(t, {
+  const { supervisor } = supervise(t, {
     args: [...TONE, '-f', 's16le', '-'],
   })
   supervisor.start()
@@ -150,7 +141,7 @@ t.test('what a child writes to its stdout goes nowhere', async t => {
 t.test('a child that leaves its pipes to others is not waited for', async t => {
   const folder = await temporaryFolder(t)
   const port = new FakeStream('camera')
-  const { supervisor } = await supervise(t, {
+  const { supervisor } = supervise(t, {
     binary: await fakeProgram(folder, 'sleep 1000 & echo said >&2; exit 3'),
     port,
   })
@@ -160,7 +151,7 @@ t.test('a child that leaves its pipes to others is not waited for', async t => {
 })
 
 t.test('secrets of addresses are in no log, report or command', async t => {
-  const { supervisor, records } = await supervise(t, {
+  const { supervisor, records } = supervise(t, {
     args: [
       '-i',
       'rtsp://user:hunter2@127.0.0.1:1/live?token=hunter3',

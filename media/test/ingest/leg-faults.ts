@@ -2,6 +2,7 @@ import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import t, { type Test } from 'tap'
 
+import type { LiveStream } from '../../router/live-stream.ts'
 import { FfmpegRun, PATTERN_AND_TONE } from '../fixtures/ffmpeg.ts'
 import {
   managedConfig,
@@ -19,7 +20,7 @@ async function startStream(t: Test, firstPort: number) {
   const stack = await startMediaStack(firstPort, {
     ports: 20,
     legTimeoutMs: LEG_TIMEOUT_MS,
-    startGraceMs: 2_000,
+    legStartTimeoutMs: 2_000,
   })
   t.teardown(() => stack.close())
   const stream = stack.streams.add(streamId('cam'), managedConfig())
@@ -33,6 +34,14 @@ async function startStream(t: Test, firstPort: number) {
     return ffmpeg
   }
   return { stack, stream, failures, run }
+}
+
+/** Waits until packets have flowed for long enough to know their rhythm. */
+async function untilSteady(stream: LiveStream): Promise<void> {
+  await untilLive(stream)
+  const packets = () => stream.status.legs.audio?.packets ?? 0
+  const before = packets()
+  await waitFor(() => packets() > before + 100, 'two seconds of sound')
 }
 
 await t.test('FFmpeg ends and nobody asked for it', async t => {
@@ -70,7 +79,7 @@ await t.test('FFmpeg that fails again and again', async t => {
 await t.test('FFmpeg that falls silent', async t => {
   const { stream, failures, run } = await startStream(t, 22_240)
   const ffmpeg = await run()
-  await untilLive(stream)
+  await untilSteady(stream)
   const frozenAt = performance.now()
   ffmpeg.kill('SIGSTOP')
   await waitFor(() => stream.status.state === 'failed')
@@ -81,7 +90,7 @@ await t.test('FFmpeg that falls silent', async t => {
     audio: { cause: 'silent' },
   })
   ffmpeg.kill('SIGCONT')
-  await untilLive(stream)
+  await untilSteady(stream)
   t.same(failures(), { video: 1, audio: 1 }, 'counts once')
 
   ffmpeg.kill('SIGSTOP')

@@ -2,7 +2,24 @@ import t from 'tap'
 
 import { LegWatch } from '../../ingest/leg-watch.ts'
 
-const LIMITS = { silenceMs: 3_000, startMs: 5_000, keyFrameMs: 10_000 }
+const never = () => false
+
+const LIMITS = { silenceMs: 3_000, startMs: 20_000, observeEveryMs: 500 }
+
+/** Looks every half second, and sees a packet wherever `hasPacket` says so. */
+function look(
+  watch: LegWatch,
+  fromMs: number,
+  untilMs: number,
+  hasPacket: (nowMs: number) => boolean = () => true,
+) {
+  const edges: string[] = []
+  for (let nowMs = fromMs; nowMs <= untilMs; nowMs += 500) {
+    const edge = watch.observe({ packets: hasPacket(nowMs) ? 1 : 0 }, nowMs)
+    if (edge) edges.push(`${edge} at ${nowMs / 1_000}`)
+  }
+  return edges
+}
 
 await t.test('LegWatch goes from idle to starting to live', t => {
   const watch = new LegWatch(LIMITS)
@@ -10,9 +27,9 @@ await t.test('LegWatch goes from idle to starting to live', t => {
   t.equal(watch.silentMs(0), undefined)
   watch.senderStarted(0)
   t.equal(watch.state, 'starting')
-  t.equal(watch.observe(0, 4_999), undefined)
-  t.equal(watch.observe(3, 5_000), 'live')
-  t.equal(watch.observe(2, 5_500), undefined, 'once')
+  t.equal(watch.observe({ packets: 0 }, 4_999), undefined)
+  t.equal(watch.observe({ packets: 3 }, 5_000), 'live')
+  t.equal(watch.observe({ packets: 2 }, 5_500), undefined, 'once')
   t.equal(watch.packets, 5)
   t.equal(watch.silentMs(6_000), 500)
   t.end()
@@ -21,23 +38,139 @@ await t.test('LegWatch goes from idle to starting to live', t => {
 await t.test('LegWatch tells silence once an episode', t => {
   const watch = new LegWatch(LIMITS)
   watch.senderStarted(0)
-  watch.observe(1, 1_000)
-  t.equal(watch.observe(0, 3_999), undefined)
-  t.equal(watch.observe(0, 4_000), 'failed')
+  look(watch, 1_000, 10_000)
+  t.same(look(watch, 10_500, 12_500, never), [])
+  t.same(look(watch, 13_000, 40_000, never), ['failed at 13'])
   t.equal(watch.cause, 'silent')
-  t.equal(watch.observe(0, 9_000), undefined)
-  t.equal(watch.observe(1, 9_500), 'live')
+  t.same(look(watch, 40_500, 50_000), ['live at 40.5'])
   t.equal(watch.cause, undefined)
-  t.equal(watch.observe(0, 12_500), 'failed')
+  t.same(look(watch, 50_500, 60_000, never), ['failed at 53'])
   t.end()
 })
 
-await t.test('LegWatch gives a start more time', t => {
+await t.test('LegWatch lets a slow start take its time', t => {
   const watch = new LegWatch(LIMITS)
   watch.senderStarted(1_000)
-  t.equal(watch.observe(0, 5_999), undefined)
-  t.equal(watch.observe(0, 6_000), 'failed')
+  t.same(look(watch, 1_500, 20_500, never), [])
+  t.equal(watch.state, 'starting')
+  t.same(look(watch, 21_000, 21_000, never), ['failed at 21'])
   t.equal(watch.cause, 'silent')
+  t.end()
+})
+
+await t.test('LegWatch waits longer where another leg is live', t => {
+  const watch = new LegWatch(LIMITS)
+  watch.senderStarted(0)
+  const nothing = { packets: 0, otherIsLive: true }
+  t.equal(watch.observe(nothing, 29_999), undefined)
+  t.equal(watch.observe(nothing, 30_000), 'failed')
+  t.end()
+})
+
+await t.test('LegWatch begins to wait anew with a new sender', t => {
+  const watch = new LegWatch(LIMITS)
+  watch.senderStarted(0)
+  look(watch, 500, 15_000, never)
+  watch.senderStopped()
+  watch.senderStarted(15_000)
+  t.same(look(watch, 15_500, 34_500, never), [])
+  t.end()
+})
+
+await t.test('LegWatch takes a picture in eight seconds for alive', t => {
+  const watch = new LegWatch(LIMITS)
+  watch.senderStarted(0)
+  const minutes = 10 * 60_000
+  const picture = (nowMs: number) => nowMs % 8_000 === 0
+  t.same(look(watch, 8_000, minutes, picture), ['live at 8'])
+  t.same(look(watch, minutes + 500, minutes + 60_000, never), ['failed at 620'])
+  t.end()
+})
+
+await t.test('LegWatch takes one in thirty seconds for alive', t => {
+  const watch = new LegWatch(LIMITS)
+  watch.senderStarted(0)
+  const picture = (nowMs: number) => nowMs % 30_000 === 1_000
+  t.same(look(watch, 500, 10 * 60_000, picture), ['live at 1'])
+  t.end()
+})
+
+await t.test('LegWatch counts a picture that two looks see once', t => {
+  const watch = new LegWatch(LIMITS)
+  watch.senderStarted(0)
+  const picture = (nowMs: number) => nowMs % 8_000 < 1_000
+  t.same(look(watch, 8_000, 10 * 60_000, picture), ['live at 8'])
+  t.end()
+})
+
+await t.test('LegWatch learns that a stream gets slow, once', t => {
+  const watch = new LegWatch(LIMITS)
+  watch.senderStarted(0)
+  look(watch, 500, 60_000)
+  const picture = (nowMs: number) => nowMs % 8_000 === 0
+  t.same(look(watch, 60_500, 10 * 60_000, picture), [
+    'failed at 63',
+    'live at 64',
+  ])
+  t.end()
+})
+
+await t.test('LegWatch is not misled by a hiccup', t => {
+  const watch = new LegWatch(LIMITS)
+  watch.senderStarted(0)
+  look(watch, 500, 10_000)
+  look(watch, 10_500, 12_500, never)
+  look(watch, 13_000, 16_000)
+  t.same(look(watch, 16_500, 30_000, never), ['failed at 19'])
+  t.end()
+})
+
+await t.test('LegWatch gives what sent a picture or two half a minute', t => {
+  const watch = new LegWatch(LIMITS)
+  watch.senderStarted(0)
+  look(watch, 1_000, 1_500)
+  t.same(look(watch, 2_000, 33_000, never), [])
+  t.same(look(watch, 33_500, 40_000, never), ['failed at 33.5'])
+  t.end()
+})
+
+await t.test('LegWatch tells a wrong payload type at once', t => {
+  const watch = new LegWatch(LIMITS)
+  watch.senderStarted(0)
+  const foreign = { packets: 0, foreign: 20 }
+  t.equal(watch.observe(foreign, 500), undefined, 'a stray one is none')
+  t.equal(watch.observe({ packets: 0 }, 2_500), undefined)
+  t.equal(watch.observe(foreign, 3_000), 'failed')
+  t.equal(watch.cause, 'payload-type')
+  t.equal(watch.observe(foreign, 9_000), undefined, 'counted once')
+  t.equal(watch.observe({ packets: 0 }, 18_000), undefined)
+  t.equal(watch.cause, 'payload-type')
+  watch.observe({ packets: 0 }, 19_500)
+  t.equal(watch.cause, 'silent', 'when that has ended as well')
+  t.equal(watch.observe({ packets: 1, foreign: 9 }, 20_000), 'live')
+  t.end()
+})
+
+await t.test('LegWatch tells a payload type that changes', t => {
+  const watch = new LegWatch(LIMITS)
+  watch.senderStarted(0)
+  look(watch, 500, 10_000)
+  const edges = [10_500, 11_000, 11_500, 12_000, 12_500, 13_000].map(nowMs =>
+    watch.observe({ packets: 0, foreign: 5 }, nowMs),
+  )
+  t.same(edges.slice(0, 5), Array(5).fill(undefined))
+  t.equal(edges[5], 'failed')
+  t.equal(watch.cause, 'payload-type')
+  t.end()
+})
+
+await t.test('LegWatch ignores other payload types beside its own', t => {
+  const watch = new LegWatch(LIMITS)
+  watch.senderStarted(0)
+  for (let nowMs = 500; nowMs < 60_000; nowMs += 500) {
+    const edge = watch.observe({ packets: 5, foreign: 5 }, nowMs)
+    t.equal(edge, nowMs === 500 ? 'live' : undefined)
+  }
   t.end()
 })
 
@@ -49,8 +182,10 @@ await t.test('LegWatch tells an end that nobody asked for', t => {
   t.equal(watch.state, 'failed', 'a new start is no new episode')
   t.equal(watch.senderFailed('exit'), undefined)
   t.equal(watch.cause, 'exit', 'with the latest cause')
+  t.equal(watch.senderFailed('codec', 'audio copy needs opus'), undefined)
+  t.equal(watch.detail, 'audio copy needs opus')
   watch.senderStarted(200)
-  t.equal(watch.observe(1, 300), 'live')
+  t.equal(watch.observe({ packets: 1 }, 300), 'live')
   t.equal(watch.senderFailed('exit'), 'failed', 'RTP ended the episode')
   t.end()
 })
@@ -64,10 +199,10 @@ await t.test('LegWatch counts a start that could not be made', t => {
 await t.test('LegWatch takes an asked end for no failure', t => {
   const watch = new LegWatch(LIMITS)
   watch.senderStarted(0)
-  watch.observe(1, 10)
+  watch.observe({ packets: 1 }, 10)
   watch.senderStopped()
   t.equal(watch.state, 'idle')
-  t.equal(watch.observe(0, 60_000), undefined)
+  t.equal(watch.observe({ packets: 0 }, 60_000), undefined)
   watch.senderStarted(60_000)
   t.equal(watch.state, 'starting')
   t.end()
@@ -76,22 +211,9 @@ await t.test('LegWatch takes an asked end for no failure', t => {
 await t.test('LegWatch takes packets counted after the end for old ones', t => {
   const watch = new LegWatch(LIMITS)
   watch.senderStarted(0)
-  watch.observe(1, 10)
+  watch.observe({ packets: 1 }, 10)
   watch.senderFailed('exit')
-  t.equal(watch.observe(5, 500), undefined)
+  t.equal(watch.observe({ packets: 5 }, 500), undefined)
   t.equal(watch.state, 'failed')
-  t.end()
-})
-
-await t.test('LegWatch misses key frames', t => {
-  const watch = new LegWatch(LIMITS)
-  watch.senderStarted(0)
-  t.equal(watch.lacksKeyFrames(60_000), false, 'not before it is live')
-  watch.observe(1, 1_000)
-  t.equal(watch.lacksKeyFrames(11_000), false)
-  t.equal(watch.lacksKeyFrames(11_001), true)
-  watch.keyFrameSeen(12_000)
-  t.equal(watch.lacksKeyFrames(22_000), false)
-  t.equal(watch.lacksKeyFrames(22_001), true)
   t.end()
 })

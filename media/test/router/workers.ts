@@ -167,7 +167,7 @@ await t.test('twenty streams at once', async t => {
     ports: 180,
     workers: 2,
     // So many encoders at once take their time.
-    startGraceMs: 60_000,
+    legStartTimeoutMs: 60_000,
     legTimeoutMs: 20_000,
   })
   t.teardown(() => stack.close())

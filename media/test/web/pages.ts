@@ -22,6 +22,24 @@ t.test('the list has ids and whether they are live, nothing else', async t => {
   t.notMatch(html, /started_at|peers|degraded/)
 })
 
+t.test('the list says what is wrong with a stream', async t => {
+  const server = await WhepServer.start(t)
+  server.av.fault = 'video: a <b> & c'
+  server.vp8.live = false
+  server.vp8.fault = 'audio: no RTP arrives'
+  const html = await (await server.request('/')).text()
+  t.match(
+    html,
+    '<li class="live degraded"><a href="player/av">av</a> <span>live</span> ' +
+      '<p>video: a &lt;b&gt; &amp; c</p></li>',
+  )
+  t.match(
+    html,
+    '<li class="degraded"><a href="player/vp8">vp8</a> ' +
+      '<span>not live</span> <p>audio: no RTP arrives</p></li>',
+  )
+})
+
 t.test('with a viewer token the list is nobody else’s business', async t => {
   const server = await WhepServer.start(t, { config: { whepToken: 'secret' } })
   const html = await (await server.request('/')).text()

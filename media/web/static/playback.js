@@ -1,11 +1,10 @@
+import { withFault } from './play-words.js'
+import { Reception } from './reception.js'
+import { StatusPoll } from './status-poll.js'
 import { Viewer } from './viewer.js'
 import { Refused } from './whep-client.js'
 import { verdictOn } from './words.js'
 
-/** Without a frame for so long, something is wrong although it is connected. */
-const NO_MEDIA_MS = 6_000
-/** A picture that stands still for so long is worth a word. */
-const STILL_MS = 4_000
 /** A lost connection gets so long to come back before ICE is restarted. */
 const PATIENCE_MS = 2_000
 /** Restarted ICE gets so long. */
@@ -17,10 +16,11 @@ const RETRY_MS = [1_000, 2_000, 4_000, 8_000, 15_000]
  * @typedef {import('./viewer.js').Kind} Kind
  *
  * @typedef {'starting' | 'connected' | 'playing' | 'paused' | 'still'
- *   | 'failed'} State as the page shows it
+ *   | 'degraded' | 'failed'} State as the page shows it
  *
  * @typedef {object} PlaybackOptions
  * @property {URL} url of the WHEP endpoint
+ * @property {URL} statusUrl where the server says how the stream does
  * @property {string} streamId
  * @property {HTMLVideoElement} video
  * @property {() => string} token '' for none
@@ -33,10 +33,10 @@ const RETRY_MS = [1_000, 2_000, 4_000, 8_000, 15_000]
  *
  * @typedef {{ at: 'idle' }
  *   | { at: 'opening', viewer: Viewer }
- *   | { at: 'connected', viewer: Viewer, sinceMs: number }
- *   | { at: 'playing', viewer: Viewer }
+ *   | { at: 'connected', viewer: Viewer }
  *   | { at: 'lost', viewer: Viewer, timer?: number }
- *   | { at: 'waiting', timer: number }} Phase
+ *   | { at: 'waiting', timer: number, asks: boolean }} Phase `asks`: what the
+ *   server says of the stream may tell why
  */
 
 /** Plays a stream, and goes on trying: one view of it at a time. */
@@ -49,15 +49,24 @@ export class Playback {
   #kinds = ['video', 'audio']
   /** What holds as long as some kind is left out. */
   #notice = ''
-  /** Frames decoded or, of a stream without picture, packets received. */
-  #progress = 0
-  #progressMs = 0
+  #reception = new Reception()
+  #poll
+  /** What is shown, without what the server adds. */
+  #shown = { state: /** @type {State} */ ('starting'), words: '' }
   /** Settles when the server knows of the end of all earlier views. */
   #left = Promise.resolve()
 
   /** @param {PlaybackOptions} options */
   constructor(options) {
     this.#options = options
+    this.#poll = new StatusPoll({
+      url: options.statusUrl,
+      token: options.token,
+      onNews: () => {
+        if (this.#phase.at === 'connected') this.#judge()
+        else this.#render()
+      },
+    })
   }
 
   /** Starts from the beginning, as after loading the page. */
@@ -75,17 +84,18 @@ export class Playback {
   }
 
   /**
-   * Looks how the picture does: frames come as long as the source sends,
-   * whatever the connection says. To be called about once a second.
+   * Looks how picture and sound do, whatever the connection says. To be called
+   * about once a second.
    *
-   * @returns what there is to know of the picture, or of the sound
+   * @returns what there is to know of the picture
    */
   async look() {
     const viewer = this.#viewer
     const stats = await viewer?.stats()
     if (viewer === undefined || viewer !== this.#viewer) return undefined
-    this.#judge(stats)
-    return stats
+    this.#reception.take(stats ?? {})
+    if (this.#phase.at === 'connected') this.#judge()
+    return stats?.video
   }
 
   get #viewer() {
@@ -97,6 +107,10 @@ export class Playback {
     const old = this.#phase
     if ('timer' in old) clearTimeout(old.timer)
     this.#phase = phase
+    const { at } = phase
+    const asks = at === 'waiting' && phase.asks
+    if (asks || at === 'connected' || at === 'lost') this.#poll.start()
+    else this.#poll.stop()
     if ('viewer' in old && old.viewer !== this.#viewer) {
       const closed = old.viewer.close()
       this.#left = this.#left.then(() => closed)
@@ -106,7 +120,7 @@ export class Playback {
   #open() {
     this.stop()
     this.#show('starting', 'Connecting to the stream.')
-    this.#progress = 0
+    this.#reception = new Reception()
     const media = new MediaStream()
     const { url, token } = this.#options
     const viewer = new Viewer({
@@ -147,7 +161,8 @@ export class Playback {
   #onConnection(viewer, state) {
     switch (state) {
       case 'connected':
-        this.#enter({ at: 'connected', viewer, sinceMs: performance.now() })
+        this.#reception.connected()
+        this.#enter({ at: 'connected', viewer })
         this.#show('connected', 'Connected, waiting for the first picture.')
         return
       case 'disconnected':
@@ -195,45 +210,16 @@ export class Playback {
     }, RESTART_MS)
   }
 
-  /** @param {RTCInboundRtpStreamStats | undefined} stats */
-  #judge(stats) {
-    const nowMs = performance.now()
-    const { framesDecoded = 0, packetsReceived = 0 } = stats ?? {}
-    const progress = stats?.kind === 'video' ? framesDecoded : packetsReceived
-    const moves = progress > this.#progress
-    if (moves) {
-      this.#progress = progress
-      this.#progressMs = nowMs
-    }
-    const phase = this.#phase
-    if (phase.at === 'connected' && moves) {
-      this.#attempts = 0
-      this.#enter({ at: 'playing', viewer: phase.viewer })
-      this.#showPlaying()
-    } else if (phase.at === 'connected') {
-      if (nowMs - phase.sinceMs > NO_MEDIA_MS) this.#onNoMedia()
-    } else if (phase.at === 'playing') {
-      const still = nowMs - this.#progressMs > STILL_MS
-      if (still && !this.#options.video.paused) {
-        this.#show('still', 'The picture stands still: waiting for the source.')
-      } else this.#showPlaying()
-    }
-  }
-
-  #showPlaying() {
-    if (this.#options.video.paused) this.#show('paused', 'Paused: press play.')
-    else this.#show('playing', 'Playing.')
-  }
-
-  #onNoMedia() {
-    // A browser need not decode what it was not let play.
-    if (this.#options.video.paused) this.#showPlaying()
-    else {
-      this.#retry(
-        'failed',
-        'Connected, but no picture arrives: the source may be down.',
-      )
-    }
+  #judge() {
+    // Until the server has answered, all may not be well.
+    if (!this.#poll.asked) return
+    const { video } = this.#options
+    const said = this.#reception.words(video, this.#poll.latest)
+    if (said === undefined) return
+    const { state, words } = said
+    if (state === 'failed') this.#retry(state, words, { asks: true })
+    else this.#show(state, words)
+    if (state === 'playing') this.#attempts = 0
   }
 
   /** @param {unknown} error */
@@ -252,7 +238,7 @@ export class Playback {
       this.#onMismatch(error.problem)
     } else {
       const verdict = verdictOn(error, this.#options.streamId)
-      this.#retry(verdict.state, verdict.words, verdict.waitMs)
+      this.#retry(verdict.state, verdict.words, verdict)
     }
   }
 
@@ -278,16 +264,18 @@ export class Playback {
    *
    * @param {State} state
    * @param {string} words
-   * @param {number} [waitMs] at least
+   * @param {object} [how]
+   * @param {number} [how.waitMs] at least
+   * @param {boolean} [how.asks] what the server says may tell why
    */
-  #retry(state, words, waitMs = 0) {
+  #retry(state, words, { waitMs = 0, asks = false } = {}) {
     const backoffMs = RETRY_MS[Math.min(this.#attempts, RETRY_MS.length - 1)]
     this.#attempts++
     const ms = Math.max(waitMs, backoffMs ?? 0)
     const timer = setTimeout(() => {
       this.#open()
     }, ms)
-    this.#enter({ at: 'waiting', timer })
+    this.#enter({ at: 'waiting', timer, asks })
     this.#options.video.srcObject = null
     const seconds = Math.ceil(ms / 1000)
     this.#show(state, `${words} Trying again in ${seconds} s.`)
@@ -298,6 +286,13 @@ export class Playback {
    * @param {string} words
    */
   #show(state, words) {
+    this.#shown = { state, words }
+    this.#render()
+  }
+
+  /** Shows it, with what the server and the notice add. */
+  #render() {
+    const { state, words } = withFault(this.#shown, this.#poll.latest)
     this.#options.show(state, [words, this.#notice].filter(Boolean).join(' '))
   }
 }

@@ -3,11 +3,17 @@ import { Playback } from './playback.js'
 import { Provoker } from './provoke.js'
 
 const LOOK_MS = 1_000
+/** After a pause of so long a picture is looked at as it comes. */
+const SELDOM_MS = 2_000
 const TOKEN = 'whep-token'
 
 const streamId = decoded(location.pathname.split('/').at(-1) ?? '')
 const url = new URL(
   `../api/v3/whep/${encodeURIComponent(streamId)}`,
+  location.href,
+)
+const statusUrl = new URL(
+  `${encodeURIComponent(streamId)}/status`,
   location.href,
 )
 const video = find('#video', HTMLVideoElement)
@@ -21,6 +27,7 @@ const token = () => sessionStorage.getItem(TOKEN) ?? ''
 
 const playback = new Playback({
   url,
+  statusUrl,
   streamId,
   video,
   token,
@@ -80,6 +87,19 @@ async function keepLooking() {
   setTimeout(() => void keepLooking(), LOOK_MS)
 }
 
+/**
+ * Looks at once where a picture comes after a while: the first, or one of a
+ * source that sends few.
+ *
+ * @param {number} lastMs when the last one came
+ */
+function lookAtPictures(lastMs) {
+  video.requestVideoFrameCallback(nowMs => {
+    if (nowMs - lastMs > SELDOM_MS) void look()
+    lookAtPictures(nowMs)
+  })
+}
+
 find('#title', HTMLElement).textContent = streamId
 document.title = `${streamId} - Dragon Fork`
 for (const name of ['playing', 'pause']) {
@@ -113,3 +133,4 @@ new Provoker({ url, token, log: find('#log', HTMLElement) }).listen(
 )
 playback.start()
 void keepLooking()
+if ('requestVideoFrameCallback' in video) lookAtPictures(-SELDOM_MS)

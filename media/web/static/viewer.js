@@ -8,6 +8,9 @@ import {
 /**
  * @typedef {'audio' | 'video'} Kind
  *
+ * @typedef {Partial<Record<Kind, RTCInboundRtpStreamStats>>} Inbound what is
+ *   received; a kind that has no packet yet may be absent
+ *
  * @typedef {object} ViewerOptions
  * @property {URL} url of the WHEP endpoint
  * @property {string} token '' for none
@@ -101,18 +104,20 @@ export class Viewer {
   }
 
   /**
-   * How the picture does or, where there is none, the sound.
+   * How picture and sound do.
    *
-   * @returns {Promise<RTCInboundRtpStreamStats | undefined>}
+   * @returns {Promise<Inbound>}
    */
   async stats() {
-    /** @type {RTCInboundRtpStreamStats[]} */
-    const inbound = []
+    /** @type {Inbound} */
+    const inbound = {}
     const report = await this.#pc.getStats()
     report.forEach((/** @type {RTCInboundRtpStreamStats} */ each) => {
-      if (each.type === 'inbound-rtp') inbound.push(each)
+      const { type, kind } = each
+      if (type !== 'inbound-rtp') return
+      if (kind === 'video' || kind === 'audio') inbound[kind] = each
     })
-    return inbound.find(({ kind }) => kind === 'video') ?? inbound[0]
+    return inbound
   }
 
   /**

@@ -10,6 +10,7 @@ const UNKNOWN_STREAM_MS = 10_000
  * @property {'starting' | 'failed'} state
  * @property {string} words
  * @property {number} waitMs the least to wait before the next attempt
+ * @property {boolean} asks whether the server may say why meanwhile
  */
 
 /**
@@ -31,6 +32,7 @@ export function verdictOn(error, streamId) {
         state: 'starting',
         words: 'The stream has not started yet.',
         waitMs: retryAfterMs,
+        asks: true,
       }
     case 503:
       return failed(busyWords(error), retryAfterMs)
@@ -45,7 +47,7 @@ export function verdictOn(error, streamId) {
  * @returns {Verdict}
  */
 function failed(words, waitMs = 0) {
-  return { state: 'failed', words, waitMs }
+  return { state: 'failed', words, waitMs, asks: false }
 }
 
 /** @param {Refused} error */

@@ -1,0 +1,58 @@
+/** What is on this machine, and what this user may do. */
+
+import { findProgram } from './checkout.mjs'
+import { run } from './command.mjs'
+
+/**
+ * The machine as the set-up sees it; tests bring their own.
+ *
+ * @typedef {object} Machine
+ * @property {(entry: import('./packages.mjs').Package) => Promise<boolean>} has
+ * @property {(program: string) => boolean} hasProgram
+ * @property {() => boolean} isRoot
+ * @property {() => Promise<boolean>} hasSudo without being asked a password
+ */
+
+/** dpkg's states of a package whose files are there and set up. */
+const COMPLETE = ['installed', 'triggers-awaited', 'triggers-pending']
+/** Its states of one that it does not manage: perhaps it came another way. */
+const ABSENT = ['not-installed', 'config-files', '']
+
+/**
+ * @param {NodeJS.ProcessEnv} env
+ * @returns {Machine}
+ */
+export function thisMachine(env) {
+  /** @param {string} program */
+  const hasProgram = program => findProgram(program, env) !== undefined
+
+  /** @param {string} name */
+  const dpkgState = async name => {
+    if (!hasProgram('dpkg-query')) return ''
+    const format = '${db:Status-Status}'
+    const query = ['--show', '--showformat', format, name]
+    const { code, tail } = await run('dpkg-query', query, { env })
+    return code === 0 ? (tail.at(-1) ?? '') : ''
+  }
+
+  return {
+    hasProgram,
+    async has({ name, programs = [], libraries = [] }) {
+      if (!programs.every(hasProgram)) return false
+      const state = await dpkgState(name)
+      // An installation that was cut short has perhaps left the program, but
+      // not the libraries that it needs.
+      if (!COMPLETE.includes(state) && !ABSENT.includes(state)) return false
+      if (libraries.length === 0) return true
+      if (!hasProgram('pkg-config')) return COMPLETE.includes(state)
+      const query = ['--exists', ...libraries]
+      return (await run('pkg-config', query, { env })).code === 0
+    },
+    isRoot: () => process.getuid?.() === 0,
+    async hasSudo() {
+      if (!hasProgram('sudo')) return false
+      const { code } = await run('sudo', ['-n', 'true'], { env })
+      return code === 0
+    },
+  }
+}

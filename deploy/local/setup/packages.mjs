@@ -1,0 +1,38 @@
+/** What this project takes from Debian. */
+
+/**
+ * A package, and what shows it to be there however it was installed.
+ *
+ * @typedef {object} Package
+ * @property {string} name Debian's
+ * @property {readonly string[]} [programs] on PATH
+ * @property {readonly string[]} [libraries] by pkg-config's names
+ * @property {boolean} [forWorker] only needed to build the mediasoup worker
+ */
+
+/** @satisfies {Package[]} */
+export const TO_RUN = [{ name: 'ffmpeg', programs: ['ffmpeg'] }]
+
+/** @satisfies {Package[]} */
+export const TO_TEST = [
+  ...TO_RUN,
+  { name: 'chromium', programs: ['chromium'] },
+  { name: 'docker-compose', programs: ['docker-compose'] },
+  { name: 'firefox-esr', programs: ['firefox-esr'] },
+  // promtool is a package of its own since Debian 13; this one brings it.
+  { name: 'prometheus', programs: ['prometheus', 'promtool'] },
+]
+
+/** @type {Package[]} */
+export const TO_BUILD_WORKER = [
+  { name: 'meson', programs: ['meson'] },
+  { name: 'ninja-build', programs: ['ninja'] },
+  { name: 'pkg-config', programs: ['pkg-config'] },
+  { name: 'g++', programs: ['g++'] },
+  { name: 'flatbuffers-compiler', programs: ['flatc'] },
+  { name: 'libabsl-dev', libraries: ['absl_strings', 'absl_optional'] },
+  { name: 'libflatbuffers-dev', libraries: ['flatbuffers'] },
+  { name: 'libsrtp2-dev', libraries: ['libsrtp2'] },
+  { name: 'libssl-dev', libraries: ['openssl'] },
+  { name: 'libuv1-dev', libraries: ['libuv'] },
+].map(entry => ({ ...entry, forWorker: true }))

@@ -1,0 +1,169 @@
+/** The set-up is killed in each of its steps, and then started again. */
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync } from 'node:fs'
+import { readdir, readFile } from 'node:fs/promises'
+import { createServer, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import t, { type Test } from 'tap'
+import { waitFor } from '../../../shared/test/fixtures/wait-for.ts'
+import { installModules } from '../../local/setup/modules.mjs'
+import { buildWorker } from '../../local/worker/build.mjs'
+import { findPlace } from '../../local/worker/place.mjs'
+import { downloadWorker } from '../../local/worker/prebuilt.mjs'
+import { proveWorker } from '../../local/worker/proof.mjs'
+import { recordedContext } from './fixtures/context.ts'
+import { fakeProgram, WORKER_SCRIPT } from './fixtures/fake-program.ts'
+import { fakeWorkerSources } from './fixtures/worker-sources.ts'
+import { lives } from './fixtures/run.ts'
+import { archiveOf } from './fixtures/worker-archive.ts'
+
+const STEP = fileURLToPath(new URL('fixtures/step.ts', import.meta.url))
+/** The worker that this machine was set up with. */
+const REAL = process.env['MEDIASOUP_WORKER_BIN'] ?? (await findPlace({})).worker
+
+/** A cache and a folder of programs of its own, first on PATH. */
+function scene(t: Test) {
+  const folder = t.testdir({ bin: {} })
+  const bin = join(folder, 'bin')
+  const pid = join(folder, 'pid')
+  const env = {
+    ...process.env,
+    PATH: `${bin}:${process.env['PATH'] ?? ''}`,
+    XDG_CACHE_HOME: folder,
+  }
+  return {
+    folder,
+    bin,
+    env,
+    context: () => recordedContext(env),
+    /** In a script: what hangs, the first time that it is reached. */
+    hangOnce: `if ! [ -e ${pid} ]; then echo $$ >${pid}; exec sleep 1000; fi`,
+    /** Whether the program that hung is still there. */
+    hangs: async () => lives(Number(await readFile(pid, 'utf8'))),
+    killHung: async () => process.kill(Number(await readFile(pid, 'utf8'))),
+    isReached: () => existsSync(pid),
+  }
+}
+
+/** Starts a step in a process of its own and kills that at the right moment. */
+async function kill(
+  t: Test,
+  step: string,
+  where: string,
+  env: NodeJS.ProcessEnv,
+  isTime: () => boolean,
+): Promise<void> {
+  const child = spawn(process.execPath, [STEP, step, where], {
+    env,
+    stdio: ['ignore', 'ignore', 'inherit'],
+  })
+  t.teardown(() => child.kill('SIGKILL'))
+  const exited = once(child, 'exit')
+  await waitFor(isTime, `${step} to be in the middle`)
+  child.kill('SIGKILL')
+  await exited
+  t.equal(child.signalCode, 'SIGKILL', 'it was killed')
+}
+
+t.test('npm ci that is killed is done again', async t => {
+  const s = scene(t)
+  const root = t.testdir({
+    bin: {},
+    'package.json': '{}',
+    'package-lock.json': '{}',
+  })
+  await fakeProgram(
+    s.bin,
+    'npm',
+    `mkdir -p node_modules/.bin; echo half >node_modules/half
+    ${s.hangOnce}
+    rm node_modules/half; ln -s /bin/true node_modules/.bin/node`,
+  )
+  await kill(t, 'modules', root, s.env, s.isReached)
+  await waitFor(async () => !(await s.hangs()), 'npm to end with the set-up')
+
+  await installModules(s.context(), root)
+  t.same((await readdir(join(root, 'node_modules'))).sort(), [
+    '.bin',
+    '.dragonfork-set-up',
+  ])
+  const again = s.context()
+  await installModules(again, root)
+  t.equal(again.said(), '', 'and then not once more')
+})
+
+t.test('a build that is killed is done again', async t => {
+  const s = scene(t)
+  await fakeProgram(s.bin, 'meson', 'mkdir out')
+  const result = 'out/mediasoup-worker'
+  await fakeProgram(
+    s.bin,
+    'ninja',
+    `echo half >${result}; ${s.hangOnce}; echo whole >${result}`,
+  )
+  const place = {
+    ...(await findPlace(s.env)),
+    sources: await fakeWorkerSources(s.folder),
+  }
+  await kill(t, 'build', JSON.stringify(place), s.env, s.isReached)
+  await waitFor(async () => !(await s.hangs()), 'ninja to end with the set-up')
+  t.match(await readdir(place.cache), [/^logs$/, /^making-/], 'half is left')
+
+  await buildWorker(place, s.context())
+  t.equal(await readFile(place.worker, 'utf8'), 'whole\n')
+  t.same(await readdir(place.cache), ['logs', place.worker.split('/').at(-1)])
+})
+
+t.test('a download that is killed is done again', async t => {
+  const s = scene(t)
+  const worker = await fakeProgram(s.folder, 'worker', WORKER_SCRIPT)
+  const archive = await archiveOf(s.folder, worker)
+  const half = archive.subarray(0, archive.length / 2)
+  const asked: ServerResponse[] = []
+  const server = createServer((_request, response) => {
+    if (asked.push(response) === 1) response.write(half)
+    else response.end(archive)
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  t.teardown(() => {
+    server.close()
+    server.closeAllConnections()
+  })
+  const { port } = server.address() as AddressInfo
+  const place = {
+    ...(await findPlace(s.env)),
+    prebuilt: `http://127.0.0.1:${port}/worker.tgz`,
+  }
+  await kill(
+    t,
+    'download',
+    JSON.stringify(place),
+    s.env,
+    () => asked.length > 0,
+  )
+
+  await downloadWorker(place, s.context())
+  t.equal(await readFile(place.worker, 'utf8'), await readFile(worker, 'utf8'))
+  t.same(await readdir(place.cache), [place.worker.split('/').at(-1)])
+})
+
+t.test('a proof that is killed is done again', async t => {
+  const s = scene(t)
+  const worker = await fakeProgram(
+    s.folder,
+    'worker',
+    `${s.hangOnce}; exec ${REAL} "$@"`,
+  )
+  const place = { ...(await findPlace(s.env)), worker }
+  await kill(t, 'proof', JSON.stringify(place), s.env, s.isReached)
+  // A real worker ends with the pipe to its parent, unlike this one.
+  await s.killHung()
+
+  const next = s.context()
+  await proveWorker(worker, place, next)
+  t.match(next.said(), 'proving it by a DTLS handshake: done')
+})

@@ -1,0 +1,70 @@
+import t, { type Test } from 'tap'
+import { thisMachine } from '../../local/setup/machine.mjs'
+import { TO_TEST } from '../../local/setup/packages.mjs'
+import { fakeProgram } from './fixtures/fake-program.ts'
+
+/** A machine with nothing on PATH but what the test puts there. */
+function scene(t: Test) {
+  const bin = t.testdir({})
+  return {
+    machine: thisMachine({ PATH: bin }),
+    /** Puts a program on PATH. */
+    put: (name: string, script: string) => fakeProgram(bin, name, script),
+  }
+}
+
+t.test('a program on PATH counts as its package', async t => {
+  const { machine, put } = scene(t)
+  await put('chromium', '')
+  t.equal(await machine.has({ name: 'chromium', programs: ['chromium'] }), true)
+  t.equal(await machine.has({ name: 'ffmpeg', programs: ['ffmpeg'] }), false)
+})
+
+t.test('promtool alone is not Prometheus', async t => {
+  const { machine, put } = scene(t)
+  const [prometheus] = TO_TEST.filter(({ name }) => name === 'prometheus')
+  if (prometheus === undefined) throw new Error('Prometheus is not wanted')
+  await put('promtool', '')
+  t.equal(await machine.has(prometheus), false)
+  await put('prometheus', '')
+  t.equal(await machine.has(prometheus), true)
+})
+
+const LIBRARY = { name: 'libabsl-dev', libraries: ['absl_a', 'absl_b'] }
+
+t.test('without dpkg, pkg-config knows the libraries', async t => {
+  const { machine, put } = scene(t)
+  t.equal(await machine.has(LIBRARY), false, 'neither of the two')
+  await put('pkg-config', '[ "$*" = "--exists absl_a absl_b" ]')
+  t.equal(await machine.has(LIBRARY), true)
+  t.equal(await machine.has({ name: 'x', libraries: ['absl_c'] }), false)
+})
+
+t.test('without pkg-config, dpkg does', async t => {
+  const { machine, put } = scene(t)
+  await put(
+    'dpkg-query',
+    'case "$*" in *libabsl-dev) printf installed;; *) exit 1;; esac',
+  )
+  t.equal(await machine.has(LIBRARY), true)
+  t.equal(await machine.has({ name: 'x', libraries: ['absl_a'] }), false)
+})
+
+t.test('a package whose installation was cut short is missing', async t => {
+  const ffmpeg = { name: 'ffmpeg', programs: ['ffmpeg'] }
+  const states = {
+    'half-installed': false,
+    unpacked: false,
+    'half-configured': false,
+    'triggers-pending': true,
+    'config-files': true,
+    'not-installed': true,
+    installed: true,
+  }
+  const { machine, put } = scene(t)
+  await put('ffmpeg', '')
+  for (const [state, expected] of Object.entries(states)) {
+    await put('dpkg-query', `printf ${state}`)
+    t.equal(await machine.has(ffmpeg), expected, state)
+  }
+})

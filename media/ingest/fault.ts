@@ -1,0 +1,8 @@
+import type { DegradedReason } from '../../shared/degraded.ts'
+
+/** Why viewers see or hear less than they should though RTP flows. */
+export interface Fault {
+  readonly reason: DegradedReason
+  /** What is wrong and what a person can do about it. */
+  readonly words: string
+}

@@ -1,0 +1,99 @@
+import { spawn, type ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { createInterface } from 'node:readline'
+
+import t from 'tap'
+
+import { killedWithParent } from '../../ffmpeg/death-signal.ts'
+import {
+  identify,
+  isAlive,
+  type ProcessIdentity,
+} from '../../ffmpeg/identity.ts'
+import { fakeProgram } from '../fixtures/fake-program.ts'
+import { needFfmpeg } from '../fixtures/need-ffmpeg.ts'
+import { NOWHERE, TONE } from '../fixtures/supervised.ts'
+import { temporaryFolder } from '../fixtures/temporary-folder.ts'
+import { waitFor } from '../../../shared/test/fixtures/wait-for.ts'
+
+needFfmpeg(t)
+
+const PARENT = new URL('../fixtures/crashing-parent.ts', import.meta.url)
+
+interface Test {
+  teardown(done: () => void | Promise<void>): void
+}
+
+/** A parent whose FFmpeg makes progress; both are gone after the test. */
+async function startParent(
+  t: Test,
+  binary: string,
+  args: readonly string[] = [],
+): Promise<{ parent: ChildProcess; child: ProcessIdentity }> {
+  const parent = spawn(process.execPath, [PARENT.pathname, binary, ...args], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  t.teardown(() => {
+    parent.kill('SIGKILL')
+  })
+  let child: ProcessIdentity | undefined
+  for await (const line of createInterface({ input: parent.stdout })) {
+    const record: unknown = JSON.parse(line)
+    if (typeof record !== 'object' || record === null) continue
+    if ('pid' in record && typeof record.pid === 'number') {
+      const identity = identify(record.pid)
+      child = identity
+      t.teardown(() => {
+        if (identity && isAlive(identity)) process.kill(identity.pid, 'SIGKILL')
+      })
+    }
+    if (!('message' in record) || record.message !== 'progress') continue
+    if (child !== undefined) return { parent, child }
+  }
+  throw new Error('The parent ended without a child')
+}
+
+async function killHard(process: ChildProcess): Promise<void> {
+  const exit = once(process, 'exit')
+  process.kill('SIGKILL')
+  await exit
+}
+
+t.test('FFmpeg dies with a media process that is killed', async t => {
+  const { parent, child } = await startParent(t, 'ffmpeg', [
+    ...TONE,
+    ...NOWHERE,
+  ])
+  t.ok(isAlive(child))
+  await killHard(parent)
+  await waitFor(() => !isAlive(child), 'FFmpeg is gone')
+})
+
+t.test('a stopped FFmpeg dies with its media process', async t => {
+  const { parent, child } = await startParent(t, 'ffmpeg', [
+    ...TONE,
+    ...NOWHERE,
+  ])
+  process.kill(child.pid, 'SIGSTOP')
+  await killHard(parent)
+  await waitFor(() => !isAlive(child), 'FFmpeg is gone')
+})
+
+t.test('an FFmpeg that ignores SIGTERM dies with its parent', async t => {
+  const program = await fakeProgram(
+    await temporaryFolder(t),
+    `trap '' TERM INT
+    printf 'out_time_us=1000000\\nprogress=continue\\n' >&3
+    while :; do :; done`,
+  )
+  const { parent, child } = await startParent(t, program)
+  await killHard(parent)
+  await waitFor(() => !isAlive(child), 'the program is gone')
+})
+
+t.test('without setpriv the error says what to install', async t => {
+  await t.rejects(
+    killedWithParent({ binary: '/bin/true', args: [] }, t.testdir()),
+    { message: /no executable setpriv in PATH; install util-linux/ },
+  )
+})

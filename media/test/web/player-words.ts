@@ -1,0 +1,285 @@
+/** What the player page makes of what getStats and the server say. */
+import fc from 'fast-check'
+import t from 'tap'
+import { Picture } from '../../web/static/picture.js'
+import { withFault, wordsOnPlay } from '../../web/static/play-words.js'
+import { Sound } from '../../web/static/sound.js'
+
+type Perceived = Parameters<typeof wordsOnPlay>[0]
+
+/** Looks at a picture from `fromMs` to `toMs`; gives what it saw each time. */
+function lookAt(
+  picture: Picture,
+  {
+    framesAt,
+    looksMs,
+  }: {
+    framesAt: (nowMs: number) => number
+    looksMs: readonly number[]
+  },
+) {
+  return looksMs.map(nowMs => {
+    const frames = framesAt(nowMs)
+    const stats = {
+      packetsReceived: 3 * frames,
+      framesReceived: frames,
+      framesDecoded: frames,
+    }
+    picture.take(stats, nowMs)
+    return { nowMs, ...picture.state(nowMs) }
+  })
+}
+
+/** One look a second. */
+const everySecond = (fromS: number, toS: number) =>
+  Array.from({ length: toS - fromS + 1 }, (_, i) => (fromS + i) * 1_000)
+
+t.test('a steady picture moves, however it is looked at', t => {
+  const waits = fc.array(fc.integer({ min: 1, max: 2_500 }), { minLength: 50 })
+  fc.assert(
+    fc.property(fc.integer({ min: 1, max: 60 }), waits, (fps, waitsMs) => {
+      let nowMs = 0
+      const looksMs = waitsMs.map(waitMs => (nowMs += waitMs))
+      const framesAt = (ms: number) => 1 + Math.floor((ms * fps) / 1_000)
+      const seen = lookAt(new Picture(), { framesAt, looksMs })
+      return seen.every(({ at }) => at === 'moving')
+    }),
+  )
+  t.pass()
+  t.end()
+})
+
+for (const everyS of [5, 8, 13, 30]) {
+  t.test(`a picture every ${everyS} s is waited for`, t => {
+    const picture = new Picture()
+    const framesAt = (ms: number) => 1 + Math.floor(ms / (everyS * 1_000))
+    const lastS = everyS * 10
+    const seen = lookAt(picture, { framesAt, looksMs: everySecond(0, lastS) })
+    const states = new Set(seen.map(({ at }) => at))
+    t.strictSame([...states], ['moving', 'slow'], 'it never stands still')
+    t.match(seen.at(-1), { at: 'slow', everyMs: everyS * 1_000 })
+    const gone = lookAt(picture, {
+      framesAt: () => framesAt(lastS * 1_000),
+      looksMs: everySecond(lastS + 1, lastS + 100),
+    })
+    const still = gone.find(({ at }) => at === 'still')
+    const afterS = (still?.nowMs ?? Infinity) / 1_000 - lastS
+    t.ok(afterS > everyS * 1.5 && afterS <= everyS + 21, `${afterS} s`)
+    t.end()
+  })
+}
+
+t.test('a picture that stops is seen within seconds, each time', t => {
+  const picture = new Picture()
+  const stillAfter = (fromS: number, frames: number) => {
+    const moves = lookAt(picture, {
+      framesAt: ms => frames + (ms / 1_000 - fromS) * 25,
+      looksMs: everySecond(fromS, fromS + 20),
+    })
+    t.ok(moves.slice(1).every(({ at }) => at === 'moving'))
+    const stops = lookAt(picture, {
+      framesAt: () => frames + 500,
+      looksMs: everySecond(fromS + 20, fromS + 60),
+    })
+    const still = stops.find(({ at }) => at === 'still')
+    return (still?.nowMs ?? Infinity) / 1_000 - fromS - 20
+  }
+  t.equal(stillAfter(0, 0), 5)
+  t.equal(stillAfter(60, 500), 5, 'one long pause is no rhythm')
+  t.end()
+})
+
+t.test('packets without a picture are none', t => {
+  const picture = new Picture()
+  t.match(picture.state(0), { at: 'none' })
+  picture.take({ packetsReceived: 5 }, 1_000)
+  t.strictSame(picture.state(3_000), {
+    at: 'undecoded',
+    forMs: 2_000,
+    whole: false,
+  })
+  picture.take({ packetsReceived: 9, framesReceived: 1 }, 4_000)
+  t.match(picture.state(4_000), { at: 'undecoded', whole: true })
+  for (const s of [5, 6, 7]) {
+    picture.take({ packetsReceived: 9 + s, framesDecoded: s }, s * 1_000)
+  }
+  t.match(picture.state(7_000), { at: 'moving' })
+  picture.take({ packetsReceived: 99, framesDecoded: 7 }, 12_000)
+  t.strictSame(picture.state(12_000), { at: 'still', arrives: true })
+  t.strictSame(picture.state(16_000), { at: 'still', arrives: false })
+  picture.restart()
+  t.match(picture.state(16_000), { at: 'none' })
+  t.end()
+})
+
+/** Second by second, how many of 50 packets and of 48,000 samples come. */
+function listenTo(sound: Sound, heard: readonly number[]) {
+  let packetsReceived = 0
+  let concealedSamples = 0
+  return heard.map((share, i) => {
+    packetsReceived += 50
+    concealedSamples += 48_000 * (1 - share)
+    const totalSamplesReceived = (i + 1) * 48_000
+    const stats = { packetsReceived, totalSamplesReceived, concealedSamples }
+    sound.take(stats, i * 1_000)
+    return sound.state(i * 1_000)
+  })
+}
+
+t.test('sound that is made up is not heard', t => {
+  const seconds = (count: number, share: number) =>
+    Array.from({ length: count }, () => share)
+  const concealed = listenTo(new Sound(), seconds(8, 0))
+  t.equal(concealed[5], 'none')
+  t.equal(concealed[6], 'silent')
+  const lossy = listenTo(new Sound(), seconds(20, 0.5))
+  t.ok(lossy.every(state => state === 'heard'))
+  const ends = listenTo(new Sound(), [...seconds(10, 1), ...seconds(10, 0)])
+  t.equal(ends.indexOf('silent'), 14)
+  const comes = listenTo(new Sound(), [...seconds(9, 0), ...seconds(4, 1)])
+  t.equal(comes.at(-1), 'heard')
+  const bursts = [...seconds(4, 1), ...seconds(4, 0)]
+  t.notOk(
+    listenTo(new Sound(), Array.from({ length: 10 }, () => bursts).flat())
+      .slice(16)
+      .includes('silent'),
+    'a rhythm of sound is one too',
+  )
+  const packetsOnly = new Sound()
+  packetsOnly.take({ packetsReceived: 50 }, 0)
+  t.equal(packetsOnly.state(0), 'heard', 'where nothing is played')
+  t.end()
+})
+
+const HEALTHY: Perceived = {
+  picture: { at: 'moving' },
+  sound: 'heard',
+  legs: { video: 'live', audio: 'live' },
+  paused: false,
+  waitedMs: 10_000,
+}
+
+t.test('each thing that may be missing is told apart', t => {
+  const says = (
+    state: string,
+    words: string,
+    { legs, ...perceived }: Partial<Perceived> = {},
+  ) => {
+    t.strictSame(
+      wordsOnPlay({
+        ...HEALTHY,
+        ...perceived,
+        legs: { ...HEALTHY.legs, ...legs },
+      }),
+      { state, words },
+    )
+  }
+  const first = 'Connected, waiting for the first picture.'
+  const keyFrame =
+    'Connected, waiting for the next key frame. The picture starts with it.'
+  const none = { at: 'none' } as const
+  const legs = (video: 'starting' | 'failed' | undefined) => ({
+    legs: { video, audio: 'live' as const },
+  })
+
+  says('playing', 'Playing.')
+  says('playing', 'Playing.', { picture: undefined })
+  says('playing', 'Playing.', { sound: undefined })
+  says('playing', 'Playing.', { sound: 'none', waitedMs: 3_000 })
+  says('paused', 'Paused: press play.', { paused: true })
+  says(
+    'playing',
+    'Waiting for the next picture: this source sends one every 8 s.',
+    { picture: { at: 'slow', everyMs: 8_040 } },
+  )
+
+  says('connected', first, { picture: none, waitedMs: 1_000 })
+  says('connected', `${keyFrame} Sound plays.`, { picture: none })
+  says('connected', keyFrame, { picture: none, sound: undefined })
+  says('connected', first, { picture: none, ...legs(undefined) })
+  says('connected', 'Sound plays; the picture has not started yet.', {
+    picture: none,
+    ...legs('starting'),
+  })
+  const soundOnly = 'Sound only: no picture arrives.'
+  says('degraded', soundOnly, { picture: none, ...legs('failed') })
+  says('degraded', soundOnly, { picture: none, waitedMs: 31_000 })
+  const down = 'Connected, but no picture arrives: the source may be down.'
+  const quiet = { picture: none, sound: 'none' } as const
+  says('failed', down, { ...quiet, ...legs('failed') })
+  says('failed', down, { ...quiet, waitedMs: 31_000 })
+  says('connected', keyFrame, { ...quiet, waitedMs: 29_000 })
+
+  const undecoded = (forMs: number, whole: boolean) =>
+    ({ picture: { at: 'undecoded', forMs, whole } }) as const
+  says('connected', first, undecoded(1_000, false))
+  says('connected', keyFrame, undecoded(7_000, false))
+  const black = 'Sound only: the picture arrives, but cannot be decoded.'
+  says('degraded', black, undecoded(9_000, false))
+  says('degraded', black, undecoded(6_000, true))
+  says('degraded', black, undecoded(60_000, true))
+  says('degraded', 'The picture arrives, but cannot be decoded.', {
+    ...undecoded(6_000, true),
+    sound: undefined,
+  })
+  says('failed', 'Connected, but the picture cannot be decoded.', {
+    ...undecoded(31_000, true),
+    sound: 'silent',
+  })
+
+  const still = (arrives: boolean) =>
+    ({ picture: { at: 'still', arrives } }) as const
+  says('still', 'The picture stands still; the sound goes on.', still(false))
+  says('still', 'The picture stands still: waiting for the source.', {
+    ...still(false),
+    sound: 'silent',
+  })
+  says(
+    'still',
+    'The picture stands still: what arrives is not decoded.',
+    still(true),
+  )
+
+  says('degraded', 'The picture plays. No sound arrives.', { sound: 'silent' })
+  says('degraded', 'The picture plays. No sound arrives.', { sound: 'none' })
+  says('connected', 'The picture plays; the sound has not started yet.', {
+    sound: 'none',
+    legs: { video: 'live', audio: 'starting' },
+  })
+  const alone = { picture: undefined } as const
+  says('connected', 'Connected, waiting for the sound.', {
+    ...alone,
+    sound: 'none',
+  })
+  says('still', 'No sound arrives: waiting for the source.', {
+    ...alone,
+    sound: 'silent',
+  })
+  says('failed', 'Connected, but no sound arrives: the source may be down.', {
+    ...alone,
+    sound: 'none',
+    legs: { video: undefined, audio: 'failed' },
+  })
+  t.end()
+})
+
+t.test('a stream with a fault is never just playing', t => {
+  const playing = { state: 'playing', words: 'Playing.' }
+  const reason = 'video: no key frame for 10 s'
+  const faulty = { degraded: true, degraded_reason: reason }
+  t.strictSame(withFault(playing, undefined), playing)
+  t.strictSame(withFault(playing, { degraded: false }), playing)
+  t.strictSame(withFault(playing, faulty), {
+    state: 'degraded',
+    words: `The stream has a fault: ${reason}.`,
+  })
+  t.strictSame(withFault(playing, { degraded: true }), {
+    state: 'degraded',
+    words: 'The stream has a fault.',
+  })
+  t.strictSame(withFault({ state: 'still', words: 'It stands.' }, faulty), {
+    state: 'still',
+    words: `It stands. The stream has a fault: ${reason}.`,
+  })
+  t.end()
+})

@@ -1,0 +1,60 @@
+/** What our player page says where a source sends one kind only, or stops. */
+import t from 'tap'
+import {
+  decodes,
+  hasSaid,
+  keepWords,
+  openPage,
+  says,
+  startChromium,
+  wordsOf,
+} from '../fixtures/chromium.ts'
+import { SentStream } from '../fixtures/leg-sender.ts'
+import { LiveServer } from '../fixtures/live-server.ts'
+
+await t.test('our player, where one leg or the other is missing', async t => {
+  const browser = await startChromium(t)
+  if (browser === undefined) return
+  const server = await LiveServer.start(t, {
+    firstPort: 24_620,
+    ports: 20,
+    streams: {},
+    // As long as a leg is not failed it has not started.
+    stack: { legTimeoutMs: 8_000 },
+  })
+  const stream = await SentStream.add(t, server, 'sent', 24_640)
+  const url = new URL('/player/sent', server.base).href
+
+  let audio = stream.send('audio')
+  const { page, errors } = await openPage(t, browser)
+  await keepWords(page)
+  await page.goto(url)
+  await hasSaid(page, 'Sound plays; the picture has not started yet.')
+  t.notMatch((await wordsOf(page)).join('\n'), /Playing/)
+  await says(page, 'degraded', 'Sound only: no picture arrives.')
+
+  const endless = stream.send('video', ['-g', '9999'])
+  await decodes(page, 20)
+  await says(page, 'degraded', 'The stream has a fault: video: no key frame')
+  await endless.stop()
+  await says(page, 'still', 'The picture stands still; the sound goes on.')
+  const { page: late } = await openPage(t, browser)
+  await keepWords(late)
+  await late.goto(url)
+  await says(late, 'degraded', 'Sound only: no picture arrives.')
+  t.notMatch((await wordsOf(late)).join('\n'), /Playing|Trying again/)
+
+  const video = stream.send('video')
+  await says(late, 'playing', 'Playing.')
+  await says(page, 'playing', 'Playing.')
+  await audio.stop()
+  await says(page, 'degraded', 'The picture plays. No sound arrives.')
+  await says(page, 'degraded', 'The stream has a fault: audio: no RTP arrives.')
+  audio = stream.send('audio')
+  await says(page, 'playing', 'Playing.')
+  await Promise.all([audio.stop(), video.stop()])
+  await says(page, 'still', 'The picture stands still: waiting for the source.')
+  t.notMatch((await wordsOf(page)).join('\n'), /Trying again/)
+  t.equal(server.sessions.of('sent').length, 2, 'both views went on')
+  t.same(errors, [])
+})

@@ -1,0 +1,89 @@
+/** What our player page says of sources that do not just play. */
+import t from 'tap'
+import {
+  decodes,
+  keepWords,
+  openPage,
+  says,
+  startChromium,
+  statesOf,
+  wordsOf,
+} from '../fixtures/chromium.ts'
+import { encodedFile } from '../fixtures/encoded.ts'
+import { LiveServer, VP8 } from '../fixtures/live-server.ts'
+
+const COPY = { video: { codec: 'copy' } }
+
+const lavfi = (source: string) => ['-re', '-f', 'lavfi', '-i', source]
+const SELDOM = lavfi('testsrc2=size=320x180:rate=1/8')
+const TONE = lavfi('sine=frequency=440:sample_rate=48000')
+
+const KEY_FRAME = 'Connected, waiting for the next key frame.'
+
+await t.test('our player, on sources of all kinds', async t => {
+  const browser = await startChromium(t)
+  if (browser === undefined) return
+  const server = await LiveServer.start(t, {
+    firstPort: 24_560,
+    ports: 60,
+    streams: {
+      seldom: VP8,
+      'seldom-mute': { ...VP8, audio: { codec: 'none' } },
+      'few-key-frames': COPY,
+      undecodable: COPY,
+    },
+    inputs: {
+      seldom: [...SELDOM, ...TONE],
+      'seldom-mute': SELDOM,
+      'few-key-frames': await encodedFile(t, ['-g', `${15 * 20}`]),
+      undecodable: await encodedFile(t, ['-pix_fmt', 'yuv422p10le']),
+    },
+    // A source that sends a picture every 8 s is alive.
+    stack: { legTimeoutMs: 30_000 },
+  })
+  const at = (id: string) => new URL(`/player/${id}`, server.base).href
+
+  for (const id of ['seldom', 'seldom-mute']) {
+    await t.test(`${id}: a picture every 8 s is no fault`, async t => {
+      const { page, errors } = await openPage(t, browser)
+      await keepWords(page)
+      await page.goto(at(id))
+      await says(page, 'playing', 'this source sends one every 8 s')
+      await decodes(page, 4)
+      const states = [...(await statesOf(page))].toSorted()
+      t.strictSame(states, ['connected', 'playing', 'starting'])
+      t.equal(server.sessions.of(id).length, 1)
+      t.notMatch((await wordsOf(page)).join('\n'), /Trying again/)
+      t.same(errors, [])
+      await page.goto('about:blank')
+    })
+  }
+
+  await t.test('who waits for a key frame is told so, and waits', async t => {
+    const id = 'few-key-frames'
+    const { page: first } = await openPage(t, browser)
+    await first.goto(at(id))
+    await decodes(first, 1)
+    // Now the next one is 20 s away.
+    const { page, errors } = await openPage(t, browser)
+    await keepWords(page)
+    await page.goto(at(id))
+    await says(page, 'connected', KEY_FRAME)
+    await decodes(page, 5)
+    const words = (await wordsOf(page)).join('\n')
+    const [before = ''] = words.split(KEY_FRAME)
+    t.notMatch(before, /Playing|stands still/, 'black is not playing')
+    t.notMatch(words, /Trying again/)
+    t.equal(server.sessions.of(id).length, 2)
+    t.same(errors, [])
+  })
+
+  await t.test('a picture that does not decode is said', async t => {
+    const { page } = await openPage(t, browser)
+    await keepWords(page)
+    await page.goto(at('undecodable'))
+    await says(page, 'degraded', 'the picture arrives, but cannot be decoded')
+    t.notMatch((await wordsOf(page)).join('\n'), /Playing/)
+    t.equal(server.sessions.of('undecodable').length, 1)
+  })
+})

@@ -1,0 +1,46 @@
+import Router from '@koa/router'
+import { requireBearer, type BearerToken } from '../http/bearer.ts'
+import type { LegStatus, StreamStatus } from '../router/status.ts'
+import { whepProblem } from '../whep/problems.ts'
+import type { MediaKind } from '../whep/stream-port.ts'
+
+export interface PlayerStatusOptions {
+  /** The status of a registered stream. */
+  readonly statusOf: (id: string) => StreamStatus | undefined
+  /** The token of viewers; undefined: viewing is public. */
+  readonly token: BearerToken | undefined
+}
+
+/** The response of GET /player/{id}/status: no addresses, no counts. */
+export interface PlayerStatus {
+  readonly state: StreamStatus['state']
+  readonly degraded: boolean
+  readonly degraded_reason?: string
+  readonly legs: Readonly<Partial<Record<MediaKind, Pick<LegStatus, 'state'>>>>
+}
+
+/** The state of a stream, for the player page. */
+export function playerStatus({ statusOf, token }: PlayerStatusOptions): Router {
+  return new Router({ strict: true }).get('/player/:id/status', ctx => {
+    requireBearer(ctx.headers.authorization, token)
+    const status = statusOf(ctx.params['id'] ?? '')
+    if (status === undefined) {
+      throw whepProblem('stream-unknown', 'No registered stream has this id')
+    }
+    ctx.set('Cache-Control', 'no-store')
+    ctx.body = forViewers(status)
+  })
+}
+
+function forViewers(status: StreamStatus): PlayerStatus {
+  const { state, degraded, degraded_reason: reason, legs } = status
+  return {
+    state,
+    degraded,
+    ...(reason !== undefined && { degraded_reason: reason }),
+    legs: {
+      ...(legs.video && { video: { state: legs.video.state } }),
+      ...(legs.audio && { audio: { state: legs.audio.state } }),
+    },
+  }
+}

@@ -1,0 +1,205 @@
+/** A join takes so long; until then there is nothing to explain. */
+const JOIN_MS = 2_000
+/** What has not arrived by then is missing, unless the server says it waits. */
+const MISSING_MS = 6_000
+/** Packets without a picture for so long cannot be decoded. */
+const UNDECODED_MS = 5_000
+/** Without a whole frame it may also be the next key frame that is missing. */
+const NO_WHOLE_FRAME_MS = 8_000
+/** The longest wait for a picture: slow sources send one as seldom. */
+const PATIENCE_MS = 30_000
+
+const PLAYING = 'Playing.'
+const FIRST = 'Connected, waiting for the first picture.'
+const KEY_FRAME =
+  'Connected, waiting for the next key frame. The picture starts with it.'
+
+/**
+ * @typedef {import('./picture.js').PictureState} PictureState
+ *
+ * @typedef {import('./sound.js').SoundState} SoundState
+ *
+ * @typedef {'idle' | 'starting' | 'live' | 'failed'} LegState as the server
+ *   sees it
+ *
+ * @typedef {object} Perceived by a viewer whose connection is up
+ * @property {PictureState | undefined} picture undefined: the view has none
+ * @property {SoundState | undefined} sound undefined: the view has none
+ * @property {{
+ *   video: LegState | undefined
+ *   audio: LegState | undefined
+ * }} legs undefined: not known
+ * @property {boolean} paused
+ * @property {number} waitedMs since the connection came up
+ *
+ * @typedef {object} PlayWords
+ * @property {'connected' | 'playing' | 'paused' | 'still' | 'degraded'
+ *   | 'failed'} state failed: another view should be tried
+ * @property {string} words
+ */
+
+/**
+ * What there is to say to a viewer whose connection is up.
+ *
+ * @param {Perceived} perceived
+ * @returns {PlayWords}
+ */
+export function wordsOnPlay(perceived) {
+  const { picture, sound, paused, waitedMs } = perceived
+  const began = picture?.at === 'moving' || picture?.at === 'slow'
+  if (paused && (began || sound === 'heard' || waitedMs > JOIN_MS)) {
+    return { state: 'paused', words: 'Paused: press play.' }
+  }
+  switch (picture?.at) {
+    case undefined:
+      return onSoundAlone(perceived)
+    case 'none':
+      return onNoPicture(perceived)
+    case 'undecoded':
+      return onUndecoded(perceived, picture)
+    case 'still':
+      return { state: 'still', words: stillWords(picture.arrives, sound) }
+    case 'slow': {
+      const seconds = Math.round(picture.everyMs / 1_000)
+      return onPicture(
+        perceived,
+        `Waiting for the next picture: this source sends one every ${seconds} s.`,
+      )
+    }
+    case 'moving':
+      return onPicture(perceived, PLAYING)
+  }
+}
+
+/**
+ * @param {Perceived} perceived
+ * @returns {PlayWords}
+ */
+function onSoundAlone({ sound, waitedMs, legs }) {
+  if (sound === 'heard') return { state: 'playing', words: PLAYING }
+  if (sound === 'silent') {
+    const words = 'No sound arrives: waiting for the source.'
+    return { state: 'still', words }
+  }
+  if (isMissing(legs.audio, waitedMs)) {
+    const words = 'Connected, but no sound arrives: the source may be down.'
+    return { state: 'failed', words }
+  }
+  return { state: 'connected', words: 'Connected, waiting for the sound.' }
+}
+
+/**
+ * @param {Perceived} perceived
+ * @param {string} words for a picture with sound
+ * @returns {PlayWords}
+ */
+function onPicture({ sound, legs, waitedMs }, words) {
+  if (sound === undefined || sound === 'heard') {
+    return { state: 'playing', words }
+  }
+  if (sound === 'none') {
+    if (waitedMs <= MISSING_MS) return { state: 'playing', words }
+    if (isToCome(legs.audio)) {
+      const soon = 'The picture plays; the sound has not started yet.'
+      return { state: 'connected', words: soon }
+    }
+  }
+  const silent = 'The picture plays. No sound arrives.'
+  return { state: 'degraded', words: silent }
+}
+
+/**
+ * Nothing of the picture has arrived. The server sends it from a key frame on:
+ * without one, viewers get nothing of a leg that is live.
+ *
+ * @param {Perceived} perceived
+ * @returns {PlayWords}
+ */
+function onNoPicture({ sound, legs, waitedMs }) {
+  if (waitedMs <= JOIN_MS) return { state: 'connected', words: FIRST }
+  if (sound === 'heard') {
+    if (isToCome(legs.video)) {
+      const words = 'Sound plays; the picture has not started yet.'
+      return { state: 'connected', words }
+    }
+    if (legs.video === 'failed' || waitedMs > PATIENCE_MS) {
+      const words = 'Sound only: no picture arrives.'
+      return { state: 'degraded', words }
+    }
+    const words = legs.video === 'live' ? `${KEY_FRAME} Sound plays.` : FIRST
+    return { state: 'connected', words }
+  }
+  if (isMissing(legs.video, waitedMs)) {
+    const words = 'Connected, but no picture arrives: the source may be down.'
+    return { state: 'failed', words }
+  }
+  const words = legs.video === 'live' ? KEY_FRAME : FIRST
+  return { state: 'connected', words }
+}
+
+/**
+ * @param {Perceived} perceived
+ * @param {{ forMs: number, whole: boolean }} picture
+ * @returns {PlayWords}
+ */
+function onUndecoded({ sound }, { forMs, whole }) {
+  if (forMs <= (whole ? UNDECODED_MS : NO_WHOLE_FRAME_MS)) {
+    const words = forMs <= JOIN_MS || whole ? FIRST : KEY_FRAME
+    return { state: 'connected', words }
+  }
+  if (sound === 'heard') {
+    const words = 'Sound only: the picture arrives, but cannot be decoded.'
+    return { state: 'degraded', words }
+  }
+  if (forMs <= PATIENCE_MS) {
+    const words = 'The picture arrives, but cannot be decoded.'
+    return { state: 'degraded', words }
+  }
+  const words = 'Connected, but the picture cannot be decoded.'
+  return { state: 'failed', words }
+}
+
+/**
+ * @param {boolean} arrives
+ * @param {SoundState | undefined} sound
+ */
+function stillWords(arrives, sound) {
+  if (arrives) return 'The picture stands still: what arrives is not decoded.'
+  return sound === 'heard'
+    ? 'The picture stands still; the sound goes on.'
+    : 'The picture stands still: waiting for the source.'
+}
+
+/**
+ * Whether what has not arrived will not arrive: soon said where the server
+ * knows that nothing comes, late where it may be slow.
+ *
+ * @param {LegState | undefined} leg
+ * @param {number} waitedMs
+ */
+function isMissing(leg, waitedMs) {
+  return waitedMs > (leg === 'failed' ? MISSING_MS : PATIENCE_MS)
+}
+
+/** @param {LegState | undefined} leg */
+function isToCome(leg) {
+  return leg === 'starting' || leg === 'idle'
+}
+
+/**
+ * What is shown where the server may see a fault: whatever arrives here, it is
+ * not what the source should send.
+ *
+ * @template {string} State
+ * @param {{ state: State, words: string }} shown
+ * @param {{ degraded: boolean, degraded_reason?: string } | undefined} status
+ * @returns {{ state: State | 'degraded', words: string }}
+ */
+export function withFault({ state, words }, status) {
+  if (!status?.degraded) return { state, words }
+  const reason = status.degraded_reason
+  const fault = `The stream has a fault${reason ? `: ${reason}` : ''}.`
+  if (state !== 'playing') return { state, words: `${words} ${fault}` }
+  const said = words === PLAYING ? fault : `${words} ${fault}`
+  return { state: 'degraded', words: said }
+}
