@@ -13,6 +13,7 @@ export type RunPort = Pick<
   | 'runProgressed'
   | 'runEnding'
   | 'runEnded'
+  | 'senderOver'
 >
 
 /** What is supervised, and how. */

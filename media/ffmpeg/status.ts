@@ -22,10 +22,16 @@ export interface SupervisorStatus {
 
 /**
  * FFmpeg exits with 255 when a signal asked it to, and dies of SIGINT where
- * that comes before it listens for signals: no failures.
+ * that comes before it listens for signals: no failures. FFmpeg 7.1 exits with
+ * the number of its error, which is 255 of one that is not permitted.
+ * @param toldToEnd by our own signal
  */
-export function exitState({ code, signal }: ChildExit): ExitState {
-  if (signal === 'SIGINT' || code === 0 || code === 255) return 'finished'
+export function exitState(
+  { code, signal }: ChildExit,
+  toldToEnd: boolean,
+): ExitState {
+  if (signal === 'SIGINT' || code === 0) return 'finished'
+  if (code === 255 && toldToEnd) return 'finished'
   return signal === null ? 'failed' : 'killed'
 }
 

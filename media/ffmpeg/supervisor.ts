@@ -149,6 +149,10 @@ export class Supervisor {
     }
     // Now, not when somebody has noticed: a start must start again.
     this.#life = undefined
+    if (isStopped()) return
+    this.#tell(port => {
+      port.senderOver()
+    })
   }
 
   async #run(): Promise<RunResult> {
@@ -169,10 +173,11 @@ export class Supervisor {
     const startedMs = this.#elapsed()
     this.#goLive(run)
     const exit = await run.exited
+    const toldToEnd = this.#state.at === 'finishing'
     const asked = this.#isAsked()
     this.#log[asked ? 'info' : 'warn']('FFmpeg ended', { ...exit, asked })
     this.#tellEnd({ ...exit, asked })
-    return this.#leave(exitState(exit), this.#elapsed() - startedMs)
+    return this.#leave(exitState(exit, toldToEnd), this.#elapsed() - startedMs)
   }
 
   async #prepare(): Promise<readonly string[] | Error> {

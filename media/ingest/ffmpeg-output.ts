@@ -95,7 +95,12 @@ function bitrate(kbit: number): readonly string[] {
 }
 
 function audioCodec(audio: ManagedAudio): readonly string[] {
-  if (audio.codec === 'copy') return ['-c:a', 'copy']
+  if (audio.codec === 'copy') {
+    // Takes nothing but Opus, so that no other codec leaves under its payload
+    // type. It writes a gain into the header, which RTP has not: the packets
+    // stay as they are.
+    return ['-c:a', 'copy', '-bsf:a', 'opus_metadata']
+  }
   return [
     ...['-c:a', 'libopus', '-b:a', `${audio.bitrate_kbit ?? AUDIO_KBIT}k`],
     ...['-ac', '2', '-ar', '48000', '-frame_duration', '20'],

@@ -4,12 +4,11 @@ import { withAbort } from '../engine/with-abort.ts'
 import { LOOPBACK } from '../engine/local-rtp.ts'
 import type { MediaWorker } from '../engine/media-worker.ts'
 import type { PortPool } from '../engine/port-pool.ts'
-import { failureCauses } from './failure-cause.ts'
+import { failureCauses, type FailureCauses } from './failure-cause.ts'
 import { audioOutput, videoOutput } from './ffmpeg-output.ts'
 import { LegInbox } from './leg-inbox.ts'
 import type { LegSet } from './leg.ts'
 import type { LegPlan } from './leg-plan.ts'
-import type { LegFailure } from './leg-watch.ts'
 import { ManagedAudioLeg } from './managed-audio-leg.ts'
 import type { ManagedLeg } from './managed-leg.ts'
 import { ManagedVideoLeg } from './managed-video-leg.ts'
@@ -94,10 +93,12 @@ export class ManagedLegs implements LegSet {
   }
 
   /** Why FFmpeg ended, for each leg, from its last lines. */
-  causesOf(log: readonly string[]): ReadonlyMap<MediaKind, LegFailure> {
-    const suspects = this.#legs.map(({ plan, ports }) => ({
-      kind: plan.kind,
+  causesOf(log: readonly string[]): FailureCauses {
+    const { config } = this.#options
+    const suspects = this.#legs.map(({ plan: { kind }, ports }) => ({
+      kind,
       ports,
+      copied: config[kind].codec === 'copy',
     }))
     return failureCauses(log, suspects)
   }

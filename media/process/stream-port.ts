@@ -40,8 +40,13 @@ export interface StreamPort {
    */
   runEnded(end: RunEnd): void
   /**
+   * FFmpeg has ended and nothing is due to start it again: who views stays,
+   * but there is nothing to join. The next `prepareRun` takes it back.
+   */
+  senderOver(): void
+  /**
    * Only where somebody else sends: makes sure that the legs are there and
-   * listen; from here on, silence counts. Takes the place of the four above.
+   * listen; from here on, silence counts. Takes the place of those above.
    */
   startExternal(): Promise<void>
   /** The stream was stopped: closes legs and viewers, keeps the stream. */

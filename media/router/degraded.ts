@@ -10,6 +10,8 @@ import type { LegView } from '../ingest/leg-monitor.ts'
 
 /** A stream between its start and its stop. */
 export interface RunningView {
+  /** Its sender is gone and nothing is due to start it again. */
+  readonly over: boolean
   /** Unix milliseconds. */
   readonly startedAtMs: number
   readonly legs: readonly LegView[]
@@ -34,7 +36,7 @@ const IN_WORDS = {
   worker: 'the media worker failed',
   encoder: 'the encoder failed',
   'no-such-stream': 'the input has no such stream',
-  codec: 'copy needs a codec that browsers play',
+  codec: 'browsers do not play what is copied',
   'payload-type': 'RTP of another payload type arrives',
 } as const satisfies Record<LegFailure, string>
 

@@ -83,6 +83,10 @@ export class LiveStream implements ViewerStream, StreamPort {
     return this.#life?.arrived ?? false
   }
 
+  get over(): boolean {
+    return this.#life?.over ?? false
+  }
+
   /** Whether its sender runs: then it is an active stream. */
   get running(): boolean {
     return this.#life?.sending ?? false
@@ -133,7 +137,16 @@ export class LiveStream implements ViewerStream, StreamPort {
     life.sending = false
     life.runWatch.begin()
     if (end.asked || this.#sourceLost) life.monitor.senderStopped()
-    else life.monitor.senderFailed(causesOf(life, end))
+    else this.#senderFailed(life, end)
+    this.#options.onChange()
+  }
+
+  senderOver(): void {
+    const life = this.#life
+    if (life === undefined) return
+    life.over = true
+    // What is started again has to bring RTP again.
+    life.arrived = false
     this.#options.onChange()
   }
 
@@ -180,7 +193,8 @@ export class LiveStream implements ViewerStream, StreamPort {
   /** @throws {StreamError} */
   #playable(): Source {
     if (!this.#life?.arrived) {
-      throw new StreamError('not-live', 'Cannot play the stream: no RTP yet')
+      const why = this.over ? 'its FFmpeg has ended' : 'no RTP yet'
+      throw new StreamError('not-live', `Cannot play the stream: ${why}`)
     }
     const { source } = this.#life
     if (source !== undefined) return source
@@ -200,6 +214,7 @@ export class LiveStream implements ViewerStream, StreamPort {
     }
     this.#sourceLost = false
     this.#life ??= this.#start()
+    this.#life.over = false
     return this.#life
   }
 
@@ -242,6 +257,12 @@ export class LiveStream implements ViewerStream, StreamPort {
     life.runWatch.begin()
     life.monitor.senderStarted()
     this.#options.onChange()
+  }
+
+  #senderFailed({ legs, monitor }: Life, { log }: RunEnd): void {
+    if (legs instanceof ExternalLegs) return
+    const { causes, details } = legs.causesOf(log)
+    monitor.senderFailed(causes, details)
   }
 
   /**
@@ -324,11 +345,4 @@ function givenPorts(
     const { port, rtcp_port: rtcpPort } = config[kind]
     return [port, rtcpPort]
   })
-}
-
-function causesOf(
-  { legs }: Life,
-  { log }: RunEnd,
-): ReadonlyMap<MediaKind, LegFailure> {
-  return legs instanceof ManagedLegs ? legs.causesOf(log) : new Map()
 }

@@ -45,6 +45,8 @@ export class StreamLife<Legs extends LegSet> {
   sending = false
   /** RTP has arrived. */
   arrived = false
+  /** The sender is gone and nothing is due to start it again. */
+  over = false
   readonly #options: StreamLifeOptions<Legs>
   readonly #ended = new AbortController()
   /** Shared by all who need it first. */
@@ -80,6 +82,7 @@ export class StreamLife<Legs extends LegSet> {
   /** As it is now, to say how it is doing. */
   view(): RunningView {
     return {
+      over: this.over,
       startedAtMs: this.startedAtMs,
       legs: this.monitor.view(),
       faults: this.runWatch.faults(),

@@ -22,15 +22,17 @@ export function streamStatus(
     }
   }
   const degraded = degradedBy(running)
+  const state = stateOf(running)
   return {
     id,
-    state: stateOf(running.legs),
+    state,
     degraded: degraded !== undefined,
     ...(degraded && { degraded_reason: degraded.words }),
     legs: Object.fromEntries(
       running.legs.map(leg => [leg.plan.kind, legStatus(leg)]),
     ),
-    started_at: Math.floor(running.startedAtMs / 1_000),
+    started_at:
+      state === 'stopped' ? null : Math.floor(running.startedAtMs / 1_000),
   }
 }
 
@@ -48,8 +50,9 @@ function legStatus(leg: LegView): LegStatus {
   }
 }
 
-function stateOf(legs: readonly LegView[]): StreamStatus['state'] {
+function stateOf({ legs, over }: RunningView): StreamStatus['state'] {
   if (legs.some(({ state }) => state === 'live')) return 'live'
   if (legs.every(({ state }) => state === 'failed')) return 'failed'
-  return 'starting'
+  // Its inputs came to their end.
+  return over ? 'stopped' : 'starting'
 }

@@ -5,7 +5,7 @@ import {
 } from '../http/problem.ts'
 import type { Mismatch } from './negotiation.ts'
 import { SdpError } from './sdp.ts'
-import type { StreamCodecs, StreamError } from './stream-port.ts'
+import type { StreamCodecs, StreamError, ViewerStream } from './stream-port.ts'
 
 /** Problems that only WHEP answers with. */
 const WHEP_PROBLEMS = {
@@ -127,9 +127,15 @@ export function mismatchProblem(
   })
 }
 
-/** The stream exists, but has no media yet (draft, 4.4: 409). */
-export function notLiveProblem(cause?: unknown): Problem {
-  return whepProblem('stream-not-live', 'No RTP has arrived yet', {
+/** The stream exists, but has no media yet, or no longer (draft, 4.4: 409). */
+export function notLiveProblem(
+  { over }: Pick<ViewerStream, 'over'>,
+  cause?: unknown,
+): Problem {
+  const detail = over
+    ? 'FFmpeg has ended and is not started again'
+    : 'No RTP has arrived yet'
+  return whepProblem('stream-not-live', detail, {
     cause,
     headers: RETRY_SOON,
   })
@@ -144,10 +150,13 @@ export function workerProblem(cause?: unknown): Problem {
 }
 
 /** Why a stream did not open a viewer. */
-export function streamProblem(cause: StreamError): Problem {
+export function streamProblem(
+  cause: StreamError,
+  stream: Pick<ViewerStream, 'over'>,
+): Problem {
   switch (cause.code) {
     case 'not-live':
-      return notLiveProblem(cause)
+      return notLiveProblem(stream, cause)
     case 'worker':
       return workerProblem(cause)
     case 'ports':

@@ -144,7 +144,7 @@ export class Sessions {
     const result = rethrowSdpError('malformed-offer', () =>
       negotiate(readOffer(offer), stream.codecs),
     )
-    if (!stream.live) throw notLiveProblem()
+    if (!stream.live) throw notLiveProblem(stream)
     if (result.at === 'negotiated') return result
     for (const kind of result.kinds) {
       this.#options.report({
@@ -192,7 +192,7 @@ export class Sessions {
     })
     try {
       // It may have died since it was created.
-      if (transport.state === 'stream-ended') throw notLiveProblem()
+      if (transport.state === 'stream-ended') throw notLiveProblem(stream)
       if (transport.state === 'worker-died') throw workerProblem()
       const answer = writeAnswer(negotiated, transport, {
         session: String(randomInt(1, 2 ** 47)),

@@ -124,6 +124,8 @@ export interface ViewerStream {
   readonly codecs: StreamCodecs
   /** Whether RTP has arrived since its start; if not, POST answers 409. */
   readonly live: boolean
+  /** Whether FFmpeg has ended for good; POST answers 409. Default: false. */
+  readonly over?: boolean
   /**
    * Creates a transport that sends the requested kinds under the offer's
    * payload types. If it throws, everything it created is closed and its

@@ -46,7 +46,7 @@ export async function openTransport(
   } catch (error) {
     if (!(error instanceof StreamError)) throw error
     if (error.code === 'deadline' && !aborted.aborted) onTimeout()
-    throw streamProblem(error)
+    throw streamProblem(error, stream)
   }
 }
 

@@ -98,12 +98,57 @@ t.test(
     supervisor.start()
     await waitFor(() => supervisor.status().exec === 'failed')
     t.equal(supervisor.status().reconnectS, undefined)
-    t.match(port.ends, [{ asked: false, code: 1, signal: null }])
-    t.match(port.ends[0]?.log.at(-1), /no-such-file: No such file/)
+    // 1 of FFmpeg 5.1, the error's own of FFmpeg 7.1.
+    t.match(port.ends, [{ asked: false, code: /^(1|254)$/, signal: null }])
+    t.match(port.ends[0]?.log.at(-1), /: No such file/)
     await waitFor(() => {
       supervisor.start()
       return port.ends.length === 2
     })
+  },
+)
+
+t.test('an error of number 255 is no end that was asked for', async t => {
+  const folder = await temporaryFolder(t)
+  const port = new FakeStream('camera')
+  // FFmpeg 7.1 ends so where the system says EPERM.
+  const binary = await fakeProgram(folder, 'exit 255')
+  const { supervisor } = await supervise(t, { binary, port })
+  supervisor.start()
+  await waitFor(() => supervisor.status().exec === 'failed')
+  t.match(port.ends, [{ asked: false, code: 255, signal: null }])
+})
+
+t.test('the stream hears when nothing is due any more', async t => {
+  const folder = await temporaryFolder(t)
+  const port = new FakeStream('camera')
+  const { supervisor } = await supervise(t, {
+    binary: await fakeProgram(folder, 'exit 0'),
+    port,
+  })
+  const run = ['prepareRun', 'runStarted', 'runEnded', 'senderOver']
+  supervisor.start()
+  await waitFor(() => port.calls.includes('senderOver'))
+  t.same(port.calls, run)
+  supervisor.start()
+  await waitFor(() => port.calls.length === 2 * run.length)
+  t.same(port.calls, [...run, ...run])
+})
+
+t.test(
+  'it hears nothing of it where a start is due, or a stop came',
+  async t => {
+    const folder = await temporaryFolder(t)
+    const port = new FakeStream('camera')
+    const { supervisor } = await supervise(t, {
+      binary: await fakeProgram(folder, 'exit 1'),
+      reconnect: { enabled: true, delayMs: 600_000 },
+      port,
+    })
+    supervisor.start()
+    await waitFor(() => supervisor.status().reconnectS !== undefined)
+    await supervisor.stop()
+    t.same(port.calls, ['prepareRun', 'runStarted', 'runEnded'])
   },
 )
 

@@ -52,7 +52,7 @@ await t.test('copied H264 has its parameter sets in the stream', t => {
     video,
     '-c:v copy -bsf:v h264_mp4toannexb,dump_extra=freq=keyframe -f rtp',
   )
-  t.match(audio, '-vn -sn -dn -c:a copy -f rtp')
+  t.match(audio, '-vn -sn -dn -c:a copy -bsf:a opus_metadata -f rtp')
   t.end()
 })
 

@@ -27,6 +27,7 @@ function leg(plan: LegPlan, view: Partial<LegView> = {}): LegView {
 
 function running(view: Partial<RunningView> = {}): RunningView {
   return {
+    over: false,
     startedAtMs: 0,
     legs: [leg(VIDEO), leg(AUDIO)],
     faults: [],
