@@ -1,41 +1,54 @@
+/**
+ * The exporter: collects the metrics of one media process for Prometheus.
+ *
+ * Owns: the totals of all boots of the media process, and their state file.
+ * Gets: batches and snapshots over one WebSocket, by feed/.
+ * Gives: /metrics in two formats, by web/.
+ *
+ * Data goes feed/ -> registry/ -> web/. This file starts the parts in order;
+ * config.ts has the settings, limits.ts the limits, telemetry.ts the metrics of
+ * the exporter itself.
+ */
 import type { Log } from '../shared/log.ts'
 import type { Clock } from './clock.ts'
 import type { Config } from './config.ts'
 import { IngestServer } from './feed/ingest-server.ts'
-import type { Bound } from './listen.ts'
+import type { BoundAddress } from './http-server.ts'
+import type { Limits } from './limits.ts'
 import { createLedger, type Ledger } from './registry/ledger.ts'
-import { Registry } from './registry/registry.ts'
+import { MetricStore } from './registry/metric-store.ts'
 import { StateFile } from './registry/state-file.ts'
 import { createTelemetry, type Telemetry } from './telemetry.ts'
 import { writePage } from './web/page.ts'
 import { WebServer } from './web/web-server.ts'
 
-/** How often removed streams are looked for whose time is over. */
+/** Between two checks for removed streams that have expired. */
 const EXPIRY_INTERVAL_MS = 10_000
 
 export interface AppOptions {
   readonly version: string
+  readonly limits: Limits
   readonly clock: Clock
   readonly log: Log
 }
 
 export interface App {
-  readonly web: Bound
-  readonly ingest: Bound
-  /** Closes everything, in reverse order of opening; once. */
+  readonly web: BoundAddress
+  readonly ingest: BoundAddress
+  /** Closes everything in reverse order of opening. Idempotent. */
   close(): Promise<void>
 }
 
 /**
- * Starts the exporter. Both addresses are bound before the state file is
- * touched: so a second exporter that is started by mistake ends at the port
- * that is taken, and leaves the file of the first one alone. What comes in
- * meanwhile waits. What was opened before a failure is closed again.
- * @throws {StartError} when an address or the state file cannot be had
+ * Starts the exporter. Binds both addresses before it opens the state file: a
+ * second exporter started by mistake fails at the port and leaves the file of
+ * the first one alone. Requests that arrive in between wait. After a failure
+ * everything is closed again.
+ * @throws {StartError} if an address or the state file cannot be used
  */
 export async function startApp(
   config: Config,
-  { version, clock, log }: AppOptions,
+  { version, limits, clock, log }: AppOptions,
 ): Promise<App> {
   const opened: (() => Promise<void>)[] = []
   let closed: Promise<void> | undefined
@@ -44,19 +57,20 @@ export async function startApp(
   try {
     const { core, maxStreams } = config
     const telemetry = createTelemetry(version)
-    const opening = Promise.withResolvers<Registry>()
+    const opening = Promise.withResolvers<MetricStore>()
     const webServer = new WebServer({
       version,
       core,
       page: async format => {
         const { registry: own, setSeries } = telemetry
-        const registry = await opening.promise
-        return writePage({ registry, own, setSeries }, format)
+        const store = await opening.promise
+        return writePage({ store, own, setSeries }, format)
       },
       observeScrape: telemetry.observeScrape,
       isReady: () => ready,
       basicAuth: config.basicAuth,
       tls: config.tls,
+      limits,
       clock,
       log: log.with({ part: 'web' }),
     })
@@ -65,23 +79,25 @@ export async function startApp(
     const ingestServer = new IngestServer({
       core,
       token: config.ingestToken,
+      limits,
       clock,
       log: log.with({ part: 'ingest' }),
-      onTurnedAway: telemetry.countTurnedAway,
+      onRejected: telemetry.countRejectedConnection,
     })
     opened.push(() => ingestServer.close())
     const ingest = await ingestServer.listen(config.ingestAddress)
-    const { ledger, file } = await openLedger(config, log, telemetry)
+    const { ledger, file } = await openLedger(config, limits, log, telemetry)
     if (file !== undefined) opened.push(() => file.close())
-    const registry = new Registry({
+    const store = new MetricStore({
       ledger,
       clock,
       maxStreams,
-      ...(file === undefined ? {} : { journal: file }),
+      limits,
+      journal: file,
     })
     const expire = () => {
-      // It fails only when the state file is closed before it is kept.
-      registry.expire().catch(() => undefined)
+      // Fails while the state file cannot be written; the next check retries.
+      store.expire().catch(() => undefined)
     }
     expire()
     const expiry = setInterval(expire, EXPIRY_INTERVAL_MS)
@@ -91,18 +107,18 @@ export async function startApp(
     })
     telemetry.connect({
       ledger,
-      lastSnapshotEpochMs: () => registry.lastSnapshotEpochMs,
+      lastSnapshotEpochMs: () => store.lastSnapshotEpochMs,
       isMediaConnected: () => ingestServer.isConnected(),
-      degraded: () => registry.degraded(),
+      degraded: () => store.degraded(),
     })
-    // Undone first: nothing may come to a file that is closed, and a file
-    // must be closed before its addresses are free for the next exporter.
+    // Closed first: no frame may reach a closed file. The addresses are closed
+    // last, so the next exporter cannot open the file before it is closed.
     opened.push(() => {
       ingestServer.dismiss()
       return Promise.resolve()
     })
-    ingestServer.serve(registry)
-    opening.resolve(registry)
+    ingestServer.serve(store)
+    opening.resolve(store)
     ready = true
     logListening(log, 'ingest', ingest)
     logListening(log, 'web', web)
@@ -122,6 +138,7 @@ export async function startApp(
 
 async function openLedger(
   { stateFile, core, maxStreams }: Config,
+  limits: Limits,
   log: Log,
   telemetry: Telemetry,
 ): Promise<{ ledger: Ledger; file: StateFile | undefined }> {
@@ -132,13 +149,18 @@ async function openLedger(
     path: stateFile,
     core,
     maxStreams,
+    limits,
     log: log.with({ part: 'state' }),
     onWriteFailure: telemetry.countWriteFailure,
     now: () => new Date(),
   })
 }
 
-function logListening(log: Log, part: string, { text, port }: Bound): void {
+function logListening(
+  log: Log,
+  part: string,
+  { text, port }: BoundAddress,
+): void {
   log.info('listening', { part, address: text, port })
 }
 

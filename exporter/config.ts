@@ -13,7 +13,7 @@ import {
   type ValuesOf,
 } from '../shared/settings.ts'
 
-/** Every setting of the exporter; README's table is checked against it. */
+/** Every setting of the exporter; a test compares README's table with it. */
 export const SETTINGS = {
   address: {
     name: 'EXPORTER_ADDRESS',
@@ -25,47 +25,47 @@ export const SETTINGS = {
     name: 'EXPORTER_INGEST_ADDRESS',
     fallback: '127.0.0.1:9465',
     parse: parseAddress,
-    help: "the media process's WebSocket",
+    help: 'WebSocket for the media process',
   },
   ingestToken: {
     name: 'EXPORTER_INGEST_TOKEN',
     fallback: '',
     parse: optional(parseToken),
     help:
-      'bearer token the media process must send; must be set when the ' +
-      'ingest address is not loopback',
+      'bearer token the media process must send; required unless the ' +
+      'ingest address is loopback',
     secret: true,
   },
   stateFile: {
     name: 'EXPORTER_STATE_FILE',
     fallback: '',
     parse: optional(parseText),
-    help: 'file for what must survive a crash; none: memory only',
+    help: 'file that keeps the counters across a crash; empty: memory only',
   },
   basicAuthUser: {
     name: 'EXPORTER_BASIC_AUTH_USER',
     fallback: '',
     parse: optional(parseUser),
-    help: 'with the password: guards /metrics and /',
+    help: 'user name required for /metrics and /; set together with the password',
   },
   basicAuthPassword: {
     name: 'EXPORTER_BASIC_AUTH_PASSWORD',
     fallback: '',
     parse: optional(parseText),
-    help: 'with the user: guards /metrics and /',
+    help: 'password required for /metrics and /; set together with the user',
     secret: true,
   },
   tlsCertFile: {
     name: 'EXPORTER_TLS_CERT_FILE',
     fallback: '',
     parse: optional(parseText),
-    help: 'certificate chain (PEM): /metrics by TLS; re-read on change',
+    help: 'certificate chain (PEM) for HTTPS; reloaded on change',
   },
   tlsKeyFile: {
     name: 'EXPORTER_TLS_KEY_FILE',
     fallback: '',
     parse: optional(parseText),
-    help: 'private key (PEM) of the certificate; re-read on change',
+    help: 'private key (PEM) of the certificate; reloaded on change',
   },
   maxStreams: {
     name: 'EXPORTER_MAX_STREAMS',
@@ -77,7 +77,7 @@ export const SETTINGS = {
     name: 'CORE_ID',
     fallback: 'dragonfork-local',
     parse: parseCoreId,
-    help: 'the label core on every metric; the media process must have the same',
+    help: 'label core of every metric; must equal CORE_ID of the media process',
   },
 } as const
 
@@ -109,7 +109,7 @@ export interface Config extends Pick<
 
 /**
  * Reads the settings of the exporter.
- * @throws {SettingsError} naming every bad one
+ * @throws {SettingsError} that names every bad one
  */
 export function readConfig(source: SettingsSource): Config {
   const values = readSettings(SETTINGS, source, read => [
@@ -175,7 +175,7 @@ function checkTls(values: Values, source: SettingsSource): string[] {
 }
 
 function parseUser(text: string): string {
-  // RFC 7617 section 2: the first colon ends the user's name.
+  // RFC 7617 section 2: the first colon ends the user name.
   if (!text.includes(':')) return text
   throw new RangeError('expected a name without a colon')
 }

@@ -1,18 +1,19 @@
 /**
- * The exporter: what the media process tells, as Prometheus reads it.
+ * The exporter process.
  *
  *     node exporter/main.ts [--help | --version | --check-config]
  *
- * Exit codes: 0 ended as asked, 1 could not start or broke, 2 bad settings.
+ * Exit codes: 0 stopped on request, 1 failed, 2 bad settings.
  */
 import { host } from '../shared/host.ts'
 import { runProgram } from '../shared/program.ts'
 import packageJson from '../package.json' with { type: 'json' }
 import { startApp } from './app.ts'
+import { systemClock } from './clock.ts'
 import { readConfig, SETTINGS } from './config.ts'
+import { LIMITS } from './limits.ts'
 
 const { version } = packageJson
-const clock = { epochMs: Date.now, steadyMs: () => performance.now() }
 
 process.exitCode = await runProgram(
   {
@@ -21,7 +22,8 @@ process.exitCode = await runProgram(
     settings: SETTINGS,
     readConfig,
     check: () => undefined,
-    start: (config, log) => startApp(config, { version, clock, log }),
+    start: (config, log) =>
+      startApp(config, { version, limits: LIMITS, clock: systemClock, log }),
   },
   host,
 )

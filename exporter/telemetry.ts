@@ -1,4 +1,4 @@
-/** What the exporter says of itself, kept by prom-client. */
+/** The exporter's own metrics, kept by prom-client. */
 import {
   collectDefaultMetrics,
   Counter,
@@ -9,45 +9,45 @@ import {
 import type { BootId } from '../shared/ids.ts'
 import type { DegradedSample } from './registry/gauges.ts'
 import type { Ledger } from './registry/ledger.ts'
-import { REFUSALS } from './registry/refusals.ts'
+import { REJECTIONS } from './registry/rejections.ts'
 
 const PREFIX = 'dragonfork_exporter_'
 
-/** Why a connection to the ingest address is turned away. */
-export const TURNED_AWAY = [
+/** Why a connection to the ingest address is rejected. */
+const CONNECTION_REJECTIONS = [
   'no_such_path',
   'origin',
   'unauthorized',
   'too_many',
-  /** The exporter starts or ends. */
+  /** The exporter is starting or shutting down. */
   'not_serving',
 ] as const
 
-export type TurnedAway = (typeof TURNED_AWAY)[number]
+export type ConnectionRejection = (typeof CONNECTION_REJECTIONS)[number]
 
-/** Where the numbers come from that others keep. */
+/** Numbers that other parts keep; read at each scrape. */
 export interface TelemetrySources {
   readonly ledger: Ledger
   readonly lastSnapshotEpochMs: () => number
   readonly isMediaConnected: () => boolean
-  /** How many streams are degraded, by `stream_id` and reason. */
+  /** Degraded streams by `stream_id` and reason. */
   readonly degraded: () => readonly DegradedSample[]
 }
 
 export interface Telemetry {
-  /** All families of the exporter itself, and Node's process metrics. */
+  /** The exporter's own families, and Node's process metrics. */
   readonly registry: PromRegistry
   readonly countWriteFailure: () => void
-  readonly countTurnedAway: (reason: TurnedAway) => void
+  readonly countRejectedConnection: (reason: ConnectionRejection) => void
   readonly observeScrape: (seconds: number) => void
   readonly setSeries: (count: number) => void
-  /** Names whose numbers are read at each scrape. */
+  /** Sets the sources; until then their numbers are 0. */
   readonly connect: (sources: TelemetrySources) => void
 }
 
 /**
- * prom-client's gauges that are named like counters: promtool refuses them,
- * and the families without `_total` tell the same by type.
+ * Gauges of prom-client that are named like counters: promtool rejects them.
+ * The families without `_total` have the same numbers by type.
  */
 const MISNAMED = [
   'nodejs_active_handles_total',
@@ -93,7 +93,7 @@ export function createTelemetry(version: string): Telemetry {
       help,
       registers,
       collect() {
-        // The ledger has the total; prom-client only takes steps.
+        // The ledger has the total; a prom-client counter only increments.
         this.reset()
         this.inc(sources === undefined ? 0 : read(sources.ledger))
       },
@@ -101,7 +101,7 @@ export function createTelemetry(version: string): Telemetry {
 
   gauge(
     'media_connected',
-    'Whether a media process is connected, has said hello and is heard.',
+    'Whether a media process is connected, welcomed and responsive.',
     from => (from.isMediaConnected() ? 1 : 0),
   )
   gauge(
@@ -112,8 +112,8 @@ export function createTelemetry(version: string): Telemetry {
   new Gauge({
     name: `${PREFIX}degraded_streams`,
     help:
-      'Streams that viewers cannot see or hear as they should now, by the ' +
-      'worst reason; 0, without reason, where all is well.',
+      'Streams that viewers do not see or hear as they should, by the ' +
+      'worst reason; 0 and without reason if the stream is healthy.',
     labelNames: ['stream_id', 'reason'],
     registers,
     collect() {
@@ -127,35 +127,35 @@ export function createTelemetry(version: string): Telemetry {
   counter(
     'observations_total',
     'Observations the media process reported, the lost ones included.',
-    ledger => ledger.observed.base + ledger.observed.told,
+    ledger => ledger.observed.base + ledger.observed.current,
   )
   counter(
     'observations_lost_total',
-    'Observations the media process had to drop at a bound.',
-    ledger => ledger.lost.base + ledger.lost.told,
+    'Observations the media process dropped because of a limit.',
+    ledger => ledger.lost.base + ledger.lost.current,
   )
   new Counter({
     name: `${PREFIX}observations_rejected_total`,
-    help: 'Frames, and cells of frames, that were refused, by reason.',
+    help: 'Frames, and cells of frames, that were rejected, by reason.',
     labelNames: ['reason'],
     registers,
     collect() {
       this.reset()
-      for (const reason of REFUSALS) {
-        this.inc({ reason }, sources?.ledger.refused[reason] ?? 0)
+      for (const reason of REJECTIONS) {
+        this.inc({ reason }, sources?.ledger.rejected[reason] ?? 0)
       }
     },
   })
   counter(
     'series_rejected_total',
-    'Streams and series refused a place of their own: beyond a limit, or in ' +
-      'the stream_id _overflow.',
-    ledger => ledger.refusedSeries,
+    'Streams and series without a place of their own: dropped at a limit, ' +
+      'or counted under the stream_id _overflow.',
+    ledger => ledger.rejectedSeries,
   )
   counter(
     'media_restarts_total',
-    'Restarts of the media process seen since the exporter started; not of ' +
-      'one that carries on with what the one before owed.',
+    'Restarts of the media process since the exporter started, except those ' +
+      'after which it resumed with the totals of the process before.',
     ({ boot }) => {
       if (boot?.id !== knownBoot) {
         if (knownBoot !== undefined) restarts++
@@ -180,13 +180,15 @@ export function createTelemetry(version: string): Telemetry {
     help: 'Attempts to write the state file that failed.',
     registers,
   })
-  const turnedAway = new Counter({
+  const rejectedConnections = new Counter({
     name: `${PREFIX}connections_refused_total`,
-    help: 'Connections to the ingest address turned away, by reason.',
+    help: 'Connections to the ingest address that were rejected, by reason.',
     labelNames: ['reason'],
     registers,
   })
-  for (const reason of TURNED_AWAY) turnedAway.inc({ reason }, 0)
+  for (const reason of CONNECTION_REJECTIONS) {
+    rejectedConnections.inc({ reason }, 0)
+  }
 
   collectDefaultMetrics({ register: registry })
   for (const name of MISNAMED) registry.removeSingleMetric(name)
@@ -196,8 +198,8 @@ export function createTelemetry(version: string): Telemetry {
     countWriteFailure: () => {
       writeFailures.inc()
     },
-    countTurnedAway: reason => {
-      turnedAway.inc({ reason })
+    countRejectedConnection: reason => {
+      rejectedConnections.inc({ reason })
     },
     observeScrape: seconds => {
       scrapes.observe(seconds)
@@ -207,7 +209,7 @@ export function createTelemetry(version: string): Telemetry {
     },
     connect: given => {
       sources = given
-      // A boot from the state file is no restart.
+      // The boot in the state file is not a restart.
       knownBoot = given.ledger.boot?.id
     },
   }

@@ -10,8 +10,9 @@ import { Engine } from './engine/engine.ts'
 import { findWorkerBinary } from './engine/worker-binary.ts'
 import { parseWebrtcConfig } from './ingest/webrtc-config.ts'
 import { MEDIA_LIMITS } from './limits.ts'
-import { readLeftover } from './outbox/leftover.ts'
-import { Outbox, type View } from './outbox/outbox.ts'
+import { Outbox } from './outbox/outbox.ts'
+import type { View } from './outbox/snapshots.ts'
+import { readSpooledState } from './outbox/spooled-state.ts'
 import type { ConfigRules } from './process/config.ts'
 import { readProcessFile } from './process/initial.ts'
 import type { ProcessConfig } from './process/process-config.ts'
@@ -80,12 +81,14 @@ export async function startApp(
     const outbox: Outbox = new Outbox({
       core: config.core,
       boot: newBoot(),
-      leftover: await readLeftover(spoolPath, config.core, outboxLog),
+      spooled: await readSpooledState(spoolPath, config.core, outboxLog),
       spoolPath,
       url: config.exporterUrl,
       token: config.exporterToken,
-      snapshot: () => viewOf(engine, streams, sessions),
+      view: () => viewOf(engine, streams, sessions),
       log: outboxLog,
+      clock: systemClock,
+      random: Math.random,
     })
     const { report } = outbox
     const onChange = () => {

@@ -7,6 +7,7 @@ import { setImmediate } from 'node:timers/promises'
 import { Histogram, Registry } from 'prom-client'
 import { randomUUID } from 'node:crypto'
 
+import { systemClock } from '../../media/clock.ts'
 import { Outbox } from '../../media/outbox/outbox.ts'
 import { DURATION_BUCKETS } from '../../shared/catalogue.ts'
 import { isBootId, parseStreamId } from '../../shared/ids.ts'
@@ -38,7 +39,9 @@ const outbox = new Outbox({
   core: 'bench',
   boot,
   url: new URL(`ws://127.0.0.1:${ingestPort}/ingest`),
-  snapshot: () => ({
+  clock: systemClock,
+  random: Math.random,
+  view: () => ({
     streams: STREAMS.map(id => ({
       id: parseStreamId(id),
       running: true,

@@ -36,7 +36,7 @@ async function startCore(
   const url = new URL(`ws://127.0.0.1:${ingest}/ingest`)
   const { outbox } = startOutbox(t, url, {
     core,
-    snapshot: () => ({
+    view: () => ({
       ...viewOf(),
       streams: viewOf('cam').streams.map(stream => ({
         ...stream,

@@ -1,8 +1,8 @@
 /**
- * What a scrape costs, over HTTP on loopback: the same bytes served from
- * memory, the exporter's own writer, and prom-client's with the same series.
- * Then the memory of a series, and prom-client's observe() as the ceiling for
- * taking observations one by one.
+ * The cost of a scrape over HTTP on loopback: the same bytes served from
+ * memory, the exporter's writer, and prom-client's writer with the same series.
+ * Then the memory per series, and prom-client's observe() as the minimum cost
+ * of processing observations one by one.
  */
 import { once } from 'node:events'
 import { Agent, createServer, request, type IncomingMessage } from 'node:http'
@@ -17,10 +17,12 @@ import {
 } from '../../shared/catalogue.ts'
 import { isStreamId } from '../../shared/ids.ts'
 import { createLog } from '../../shared/log.ts'
-import { closeServer, listen } from '../listen.ts'
+import { systemClock } from '../clock.ts'
+import { closeServer, listen } from '../http-server.ts'
+import { LIMITS } from '../limits.ts'
 import { applyEntry, createLedger } from '../registry/ledger.ts'
-import { Registry } from '../registry/registry.ts'
-import { tell } from '../registry/series.ts'
+import { MetricStore } from '../registry/metric-store.ts'
+import { setTotal } from '../registry/series.ts'
 import { createTelemetry } from '../telemetry.ts'
 import { TEXT } from '../web/formats.ts'
 import { writePage } from '../web/page.ts'
@@ -29,7 +31,6 @@ import { WebServer } from '../web/web-server.ts'
 /** Series of a stream that has just been registered. */
 const SERIES_PER_STREAM = 64
 
-const clock = { epochMs: () => Date.now(), steadyMs: () => performance.now() }
 const log = createLog({ write: () => undefined, now: () => new Date() })
 const address = { host: '127.0.0.1', port: 0 }
 const write = (line: string) => process.stdout.write(`${line}\n`)
@@ -37,14 +38,14 @@ const write = (line: string) => process.stdout.write(`${line}\n`)
 setFlagsFromString('--expose-gc')
 const collectGarbage = runInNewContext('gc') as () => void
 
-/** Bytes of the heap that are still needed. */
+/** Heap in use after a garbage collection. */
 function heapBytes(): number {
   collectGarbage()
   return process.memoryUsage().heapUsed
 }
 
-/** The exporter's registry with about so many series. */
-function createOurs(series: number): Registry {
+/** A metric store with about `series` series. */
+function createOurs(series: number): MetricStore {
   const streams = Math.round(series / SERIES_PER_STREAM)
   const ledger = createLedger('bench', streams)
   const ids = Array.from({ length: streams }, (_, i) => `stream-${i}`)
@@ -55,16 +56,22 @@ function createOurs(series: number): Registry {
   ])
   for (const one of all) {
     one.cell = 1
-    tell(
+    setTotal(
       one,
       one.values.map((_, i) => 1000 + i),
     )
   }
-  return new Registry({ ledger, clock, maxStreams: streams })
+  return new MetricStore({
+    ledger,
+    clock: systemClock,
+    maxStreams: streams,
+    limits: LIMITS,
+    journal: undefined,
+  })
 }
 
-/** prom-client's registry with the series of `ours`. */
-function createTheirs(ours: Registry): PromRegistry {
+/** A registry of prom-client with the series of `ours`. */
+function createTheirs(ours: MetricStore): PromRegistry {
   const registry = new PromRegistry()
   const streams = [...ours.ledger.streams.values()]
   for (const name of FAMILY_NAMES.filter(isObservedName)) {
@@ -95,7 +102,7 @@ function createTheirs(ours: Registry): PromRegistry {
 
 const agent = new Agent({ keepAlive: true })
 
-/** Milliseconds from the request to its answer's last byte; and its size. */
+/** Milliseconds from the request to the last byte, and the size. */
 async function scrape(port: number): Promise<{ ms: number; bytes: number }> {
   const startMs = performance.now()
   const sent = request({ port, path: '/metrics', agent }).end()
@@ -115,7 +122,8 @@ async function startWeb(page: () => Promise<Buffer>) {
     isReady: () => true,
     basicAuth: undefined,
     tls: undefined,
-    clock,
+    limits: LIMITS,
+    clock: systemClock,
     log,
   })
   const { port } = await server.listen(address)
@@ -135,9 +143,9 @@ function median(values: readonly number[]): number {
 const { registry: own, setSeries } = createTelemetry('bench')
 
 async function compareScrapes(series: number, rounds: number): Promise<void> {
-  const registry = createOurs(series)
-  const theirs = createTheirs(registry)
-  const page = () => writePage({ registry, own, setSeries }, TEXT)
+  const store = createOurs(series)
+  const theirs = createTheirs(store)
+  const page = () => writePage({ store, own, setSeries }, TEXT)
   const servers = {
     memory: await startMemory(await page()),
     exporter: await startWeb(page),
@@ -151,7 +159,7 @@ async function compareScrapes(series: number, rounds: number): Promise<void> {
     promClient: [] as number[],
   }
   let size = 0
-  // Turn by turn, so that what else the machine does meets all alike.
+  // Alternating, so that other load on the machine affects all alike.
   for (let round = -3; round < rounds; round++) {
     for (const name of ['memory', 'exporter', 'promClient'] as const) {
       const { ms, bytes } = await scrape(servers[name].port)
@@ -171,17 +179,17 @@ async function compareScrapes(series: number, rounds: number): Promise<void> {
 
 function measureMemory(): void {
   const before = heapBytes()
-  const registry = createOurs(50_000)
+  const store = createOurs(50_000)
   const ours = heapBytes()
-  const theirs = createTheirs(registry)
+  const theirs = createTheirs(store)
   const both = heapBytes()
-  const count = registry.ledger.streams.size * SERIES_PER_STREAM
+  const count = store.ledger.streams.size * SERIES_PER_STREAM
   const bytes = (from: number, to: number) => Math.round((to - from) / count)
   write(
-    `memory of a series: exporter ${bytes(before, ours)} bytes, ` +
+    `memory per series: exporter ${bytes(before, ours)} bytes, ` +
       `prom-client ${bytes(ours, both)} bytes`,
   )
-  // Both must live until here, or there is nothing to measure.
+  // Keeps both alive until here.
   if (theirs.getMetricsAsArray().length === 0) throw new Error('no metrics')
 }
 
@@ -204,7 +212,7 @@ function measureObserve(): void {
   write(`prom-client observe(): ${median(rounds).toFixed(0)} ns`)
 }
 
-write('a scrape, ms (median) and how many times as long as from memory')
+write('a scrape: median ms, and as a multiple of the time from memory')
 write('             size   from memory       exporter    prom-client')
 await compareScrapes(500, 200)
 await compareScrapes(5_000, 60)

@@ -1,32 +1,34 @@
-import { createServer, STATUS_CODES, type IncomingMessage } from 'node:http'
+/**
+ * The WebSocket that media processes push their metrics to.
+ *
+ * Owns: the server on EXPORTER_INGEST_ADDRESS and the connections to it.
+ * Gets: frames of media processes, as shared/frames.ts has them.
+ * Gives: hellos, batches and snapshots to the metric store, and its answers
+ * back. To read it: this file, then media-connection.ts.
+ */
+import {
+  createServer,
+  STATUS_CODES,
+  type IncomingMessage,
+  type Server,
+} from 'node:http'
 import type { Duplex } from 'node:stream'
 import { WebSocketServer } from 'ws'
 import { INGEST_PATH } from '../../shared/frames.ts'
-import {
-  MAX_FRAME_BYTES,
-  MAX_FRAMES_PER_SECOND,
-  PING_INTERVAL_MS,
-  SILENCE_LIMIT_MS,
-} from '../../shared/limits.ts'
+import { MAX_FRAME_BYTES } from '../../shared/limits.ts'
 import type { Log } from '../../shared/log.ts'
 import { OnceLog } from '../../shared/once-log.ts'
 import type { Address } from '../../shared/settings.ts'
 import type { Clock } from '../clock.ts'
-import { closeServer, listen, type Bound } from '../listen.ts'
-import { isSameSecret } from '../secret.ts'
-import type { TurnedAway } from '../telemetry.ts'
-import { Source, type Sink, type SourceLimits } from './source.ts'
-
-/** Most WebSockets at once, those that have not said hello included. */
-const MAX_CONNECTIONS = 16
-
-const LIMITS: SourceLimits = {
-  framesPerSecond: MAX_FRAMES_PER_SECOND,
-  pingIntervalMs: PING_INTERVAL_MS,
-  silenceLimitMs: SILENCE_LIMIT_MS,
-  closeTimeoutMs: 1_000,
-  waitingFrames: 8,
-}
+import {
+  closeServer,
+  isSameSecret,
+  listen,
+  type BoundAddress,
+} from '../http-server.ts'
+import type { Limits } from '../limits.ts'
+import type { ConnectionRejection } from '../telemetry.ts'
+import { MediaConnection, type FrameSink } from './media-connection.ts'
 
 const STATUS_OF = {
   no_such_path: 404,
@@ -34,86 +36,86 @@ const STATUS_OF = {
   unauthorized: 401,
   too_many: 503,
   not_serving: 503,
-} as const satisfies Record<TurnedAway, number>
-
-/** Time that a request may take to come; a source sends its at once. */
-const REQUEST_LIMIT_MS = 5_000
+} as const satisfies Record<ConnectionRejection, number>
 
 export interface IngestServerOptions {
   readonly core: string
   readonly token: string | undefined
+  readonly limits: Limits
   readonly clock: Clock
   readonly log: Log
-  readonly onTurnedAway: (reason: TurnedAway) => void
-  readonly limits?: SourceLimits
+  readonly onRejected: (reason: ConnectionRejection) => void
 }
 
 /**
- * The WebSocket server for the media process. Of several connections the one
- * that said hello last is the source; the one before is closed.
+ * The WebSocket server for the media process. If there are several
+ * connections, the one that said hello last is current, and closes the one
+ * before.
  */
 export class IngestServer {
   readonly #options: IngestServerOptions
-  readonly #sources = new Set<Source>()
-  readonly #http = createServer(
-    {
-      // Or who opens connections and says nothing keeps others out.
-      headersTimeout: REQUEST_LIMIT_MS,
-      requestTimeout: REQUEST_LIMIT_MS,
-      connectionsCheckingInterval: REQUEST_LIMIT_MS / 5,
-    },
-    (_request, response) => {
-      response
-        .writeHead(426, { Upgrade: 'websocket', Connection: 'close' })
-        .end()
-    },
-  )
+  readonly #http: Server
   readonly #ws = new WebSocketServer({
     noServer: true,
     clientTracking: false,
     perMessageDeflate: false,
     maxPayload: MAX_FRAME_BYTES,
-    // A source of ours sends each frame whole; a proxy may split it.
+    // The media process sends each frame whole; a proxy may fragment it.
     maxFragments: 64,
   })
-  /** None before `serve` and after `dismiss`. */
-  #sink: Sink | undefined
-  #current: Source | undefined
-  /** Who is refused comes again, every few seconds: counted, but said once. */
-  readonly #refusals: OnceLog
+  readonly #connections = new Set<MediaConnection>()
+  #current: MediaConnection | undefined
+  /** Undefined before `serve` and after `dismiss`. */
+  #sink: FrameSink | undefined
+  /** Rejected clients retry every few seconds: count all, log the first. */
+  readonly #rejectionLog: OnceLog
 
   constructor(options: IngestServerOptions) {
     this.#options = options
-    this.#refusals = new OnceLog(options.log)
-    this.#http.maxConnections = 4 * MAX_CONNECTIONS
+    this.#rejectionLog = new OnceLog(options.log)
+    const { maxMediaConnections, upgradeTimeoutMs } = options.limits
+    this.#http = createServer(
+      {
+        // Connections that send no request must not use up the limit.
+        headersTimeout: upgradeTimeoutMs,
+        requestTimeout: upgradeTimeoutMs,
+        connectionsCheckingInterval: upgradeTimeoutMs / 5,
+      },
+      (_request, response) => {
+        response
+          .writeHead(426, { Upgrade: 'websocket', Connection: 'close' })
+          .end()
+      },
+    )
+    this.#http.maxConnections = 4 * maxMediaConnections
     this.#http.on('upgrade', (request, socket, head) => {
       this.#upgrade(request, socket, head)
     })
   }
 
   /**
-   * Binds the address. WebSockets are turned away until `serve`.
-   * @throws {StartError} when the address cannot be bound
+   * Binds the address. Connections are rejected until `serve`.
+   * @throws {StartError} if the address cannot be bound
    */
-  listen(address: Address): Promise<Bound> {
+  listen(address: Address): Promise<BoundAddress> {
     const { log } = this.#options
     return listen(this.#http, address, 'EXPORTER_INGEST_ADDRESS', log)
   }
 
-  /** Whether a media process is connected, has been welcomed and is heard. */
+  /** Whether a media process is connected, welcomed and not silent. */
   isConnected(): boolean {
-    return this.#current?.isHeard() ?? false
+    return this.#current?.isResponsive() ?? false
   }
 
-  /** From now on WebSockets are taken, and `sink` gets what they bring. */
-  serve(sink: Sink): void {
+  /** Accepts connections from now on; their frames go to `sink`. */
+  serve(sink: FrameSink): void {
     this.#sink = sink
   }
 
-  /** From now on `sink` gets nothing; who brought it something is told. */
+  /** Closes all connections and rejects new ones. */
   dismiss(): void {
     this.#sink = undefined
-    for (const source of this.#sources) source.close()
+    for (const connection of this.#connections) connection.close()
   }
 
   /** Closes all connections and the server. */
@@ -126,66 +128,66 @@ export class IngestServer {
   #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     const sink = this.#sink
     if (sink === undefined) {
-      this.#turnAway(socket, 'not_serving')
+      this.#reject(socket, 'not_serving')
       return
     }
-    const reason = this.#reasonAgainst(request)
+    const reason = this.#reasonToReject(request)
     if (reason !== undefined) {
-      this.#turnAway(socket, reason)
+      this.#reject(socket, reason)
       return
     }
     this.#ws.handleUpgrade(request, socket, head, webSocket => {
-      const { core, clock, log, limits = LIMITS } = this.#options
-      const source = new Source({
+      const { core, clock, log, limits } = this.#options
+      const connection = new MediaConnection({
         socket: webSocket,
         sink,
         core,
+        limits,
         clock,
         log,
-        refusals: this.#refusals,
-        limits,
-        onWelcome: this.#welcomed,
-        onGone: this.#gone,
+        rejectionLog: this.#rejectionLog,
+        onWelcome: this.#onWelcome,
+        onClosed: this.#onClosed,
       })
-      this.#sources.add(source)
+      this.#connections.add(connection)
     })
   }
 
-  #reasonAgainst({ url = '', headers }: IncomingMessage) {
+  #reasonToReject({ url = '', headers }: IncomingMessage) {
     if (url.split('?')[0] !== INGEST_PATH) return 'no_such_path'
-    // A browser sends Origin and cannot help it: no page may reach us.
+    // Browsers always send Origin: no web page may connect.
     if (headers.origin !== undefined) return 'origin'
-    const { token } = this.#options
+    const { token, limits } = this.#options
     const given = /^Bearer (.+)$/i.exec(headers.authorization ?? '')?.[1]
     if (token !== undefined && !isSameSecret(given ?? '', token)) {
       return 'unauthorized'
     }
-    if (this.#sources.size >= MAX_CONNECTIONS) return 'too_many'
+    if (this.#connections.size >= limits.maxMediaConnections) return 'too_many'
     return undefined
   }
 
-  #turnAway(socket: Duplex, reason: TurnedAway): void {
-    this.#options.onTurnedAway(reason)
-    this.#refusals.once('warn', 'connection refused', { reason }, reason)
-    refuse(socket, STATUS_OF[reason])
+  #reject(socket: Duplex, reason: ConnectionRejection): void {
+    this.#options.onRejected(reason)
+    this.#rejectionLog.once('warn', 'connection rejected', { reason }, reason)
+    answerAndClose(socket, STATUS_OF[reason])
   }
 
-  readonly #welcomed = (source: Source): void => {
-    const before = this.#current
-    this.#current = source
-    if (before !== source) before?.replace()
-    this.#options.log.info('media connected')
-    this.#refusals.forget()
+  readonly #onWelcome = (connection: MediaConnection): void => {
+    const previous = this.#current
+    this.#current = connection
+    if (previous !== connection) previous?.replace()
+    this.#options.log.info('media process connected')
+    this.#rejectionLog.forget()
   }
 
-  readonly #gone = (source: Source): void => {
-    this.#sources.delete(source)
-    if (this.#current === source) this.#current = undefined
+  readonly #onClosed = (connection: MediaConnection): void => {
+    this.#connections.delete(connection)
+    if (this.#current === connection) this.#current = undefined
   }
 }
 
-/** Answers an upgrade with a status and ends its connection. */
-function refuse(socket: Duplex, status: number): void {
+/** Answers an upgrade request with a status and closes its connection. */
+function answerAndClose(socket: Duplex, status: number): void {
   socket.on('error', () => {
     socket.destroy()
   })

@@ -3,8 +3,8 @@ import { OTHER_REASON, type ShownReason } from '../../shared/degraded.ts'
 import type { Snapshot, StreamSnapshot } from '../../shared/frames.ts'
 import { OVERFLOW_STREAM } from '../../shared/ids.ts'
 import { MAX_KNOWN_STREAMS } from '../../shared/limits.ts'
-import { labelsText } from './labels.ts'
 import type { Ledger } from './ledger.ts'
+import { labelsText } from './series.ts'
 
 /** One sample of a gauge family. */
 export interface GaugeSample {
@@ -13,8 +13,8 @@ export interface GaugeSample {
 }
 
 /**
- * The samples of the gauge families as `snapshot` has them. Streams without a
- * place of their own share `_overflow`.
+ * The samples of the gauge families in `snapshot`. Streams without a place of
+ * their own share `_overflow`.
  */
 export function gaugeSamples(
   snapshot: Snapshot,
@@ -25,7 +25,7 @@ export function gaugeSamples(
     { text: labelsText([core]), values: [value] },
   ]
   const running = snapshot.streams.filter(stream => stream.running)
-  // A stream that stands still and has no viewers has no sample.
+  // A stopped stream without viewers has no sample.
   const peers = sumByLabel(snapshot, ledger, stream =>
     stream.running || stream.peers > 0 ? stream.peers : undefined,
   )
@@ -43,14 +43,14 @@ export function gaugeSamples(
 /** How many streams of one `stream_id` are degraded for one reason. */
 export interface DegradedSample {
   readonly streamId: string
-  /** None: no stream of this `stream_id` is degraded. */
+  /** Undefined: no stream of this `stream_id` is degraded. */
   readonly reason?: ShownReason
   readonly streams: number
 }
 
 /**
- * The degraded streams, by the `stream_id` that they are shown as and by
- * reason; one that is healthy has a sample of 0.
+ * Degraded streams by exposed `stream_id` and reason; a healthy `stream_id` has
+ * one sample of 0.
  */
 export function degradedSamples(
   snapshot: Snapshot,
@@ -71,7 +71,7 @@ export function degradedSamples(
   )
 }
 
-/** Adds up what `read` has of the streams that share a `stream_id`. */
+/** Adds up the values of `read` for streams that share a `stream_id`. */
 function sumByLabel(
   snapshot: Snapshot,
   ledger: Ledger,
@@ -86,12 +86,12 @@ function sumByLabel(
   return sums
 }
 
-/** The streams, each with the `stream_id` that it is shown as. */
+/** The streams, each with its exposed `stream_id`. */
 function shown({ streams }: Snapshot, ledger: Ledger) {
   const full = ledger.streams.size >= MAX_KNOWN_STREAMS
   let free = full ? 0 : ledger.maxStreams - ledger.ownStreams
   return streams.map(stream => {
-    // A stream whose registration is still being kept gets the next place.
+    // A stream whose registration is still being stored gets the next place.
     const known = ledger.streams.get(stream.id)
     const own = known === undefined ? free-- > 0 : known.place === 'own'
     return { label: own ? stream.id : OVERFLOW_STREAM, stream }

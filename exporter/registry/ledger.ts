@@ -1,6 +1,6 @@
 /**
- * What the exporter knows of counters and histograms, as plain data, and
- * the reducer that changes it entry by entry. No clock, no file, no socket.
+ * The counters and histograms of the exporter as plain data, and the reducer
+ * that changes them entry by entry. No clock, no file, no socket.
  */
 import {
   FAMILY_NAMES,
@@ -19,33 +19,33 @@ import {
   MAX_SERIES,
   MAX_SERIES_PER_STREAM,
 } from '../../shared/limits.ts'
-import type { Entry } from './entry.ts'
-import { inspectCell, type GoodCell } from './guard.ts'
-import { REFUSALS, type CellRefusal, type Refusal } from './refusals.ts'
+import { inspectCell, type ValidCell } from './inspect-cell.ts'
+import type { LedgerEntry } from './ledger-entry.ts'
+import { REJECTIONS, type CellRejection, type Rejection } from './rejections.ts'
 import {
   addShare,
   covers,
   createSeries,
   difference,
-  settle,
+  rollOver,
+  setTotal,
   startAtZero,
-  tell,
   type Series,
 } from './series.ts'
 
 const OBSERVED_NAMES = FAMILY_NAMES.filter(isObservedName)
 
-/** Most boots remembered as retired. */
+/** Retired boots that are remembered. */
 const MAX_RETIRED_BOOTS = 100
 
-/** One value of the label stream_id, with the series that have it. */
+/** One value of the label stream_id, with its series. */
 export interface Stream {
   readonly id: string
   /**
-   * `own`: its series are shown. `overflow`: it came when EXPORTER_MAX_STREAMS
-   * had places of their own; what its cells tell is added to the series of
-   * `_overflow`, and its own are kept to know by how much cells grow. It gets
-   * a place of its own when one is free.
+   * `own`: its series are exposed. `overflow`: it came when all places of
+   * EXPORTER_MAX_STREAMS were taken. The growth of its cells is added to the
+   * series of `_overflow`; its own series only serve to compute that growth. It
+   * gets its own place when one becomes free.
    */
   place: 'own' | 'overflow'
   at: StreamState
@@ -54,52 +54,53 @@ export interface Stream {
 }
 
 export type StreamState =
-  /** Told of by a cell before any snapshot; not shown yet. */
-  | { readonly kind: 'owed' }
+  /** Known from a cell before any snapshot; not exposed yet. */
+  | { readonly kind: 'unannounced' }
   | { readonly kind: 'registered' }
   | { readonly kind: 'departed'; readonly sinceMs: number }
 
-/** A total over the lives of the media process. */
+/** A total over all boots of the media process. */
 export interface Total {
+  /** Of the boots before. */
   base: number
-  /** As this boot told last. */
-  told: number
+  /** Of the present boot, as last reported. */
+  current: number
 }
 
 export interface Ledger {
   readonly core: string
   maxStreams: number
-  /** The boot heard of last and its last seq applied. */
+  /** The present boot and its last applied seq. */
   boot: { readonly id: BootId; seq: number } | undefined
-  /** Boots that another one followed, the last at the end. */
+  /** Boots that another one has followed, the last at the end. */
   readonly retired: BootId[]
   readonly observed: Total
   readonly lost: Total
-  readonly refused: Record<Refusal, number>
-  /** Series and streams that were refused a place of their own. */
-  refusedSeries: number
+  readonly rejected: Record<Rejection, number>
+  /** Series and streams that did not get a place of their own. */
+  rejectedSeries: number
   readonly streams: Map<string, Stream>
-  /** `_unknown` and `_overflow`: always there, never expired. */
+  /** `_unknown` and `_overflow`: they always exist and never expire. */
   readonly unknown: Stream
   readonly overflow: Stream
-  /** Streams with a place of their own; counted as they come and go. */
+  /** Number of streams with their own place; updated as they come and go. */
   ownStreams: number
-  /** Series of all streams, shown or not; counted likewise. */
+  /** Number of series of all streams, exposed or not; updated likewise. */
   seriesCount: number
 }
 
-/** A ledger that knows nothing. */
+/** Creates an empty ledger. */
 export function createLedger(core: string, maxStreams: number): Ledger {
-  const zeros = REFUSALS.map(reason => [reason, 0] as const)
+  const zeros = REJECTIONS.map(reason => [reason, 0] as const)
   return {
     core,
     maxStreams,
     boot: undefined,
     retired: [],
-    observed: { base: 0, told: 0 },
-    lost: { base: 0, told: 0 },
-    refused: Object.fromEntries(zeros) as Record<Refusal, number>,
-    refusedSeries: 0,
+    observed: { base: 0, current: 0 },
+    lost: { base: 0, current: 0 },
+    rejected: Object.fromEntries(zeros) as Record<Rejection, number>,
+    rejectedSeries: 0,
     streams: new Map(),
     unknown: createStream(UNKNOWN_STREAM, 'own', { kind: 'registered' }),
     overflow: createStream(OVERFLOW_STREAM, 'own', { kind: 'registered' }),
@@ -108,7 +109,7 @@ export function createLedger(core: string, maxStreams: number): Ledger {
   }
 }
 
-/** A stream without series. */
+/** Creates a stream without series. */
 export function createStream(
   id: string,
   place: Stream['place'],
@@ -117,8 +118,8 @@ export function createStream(
   return { id, place, at, series: new Map() }
 }
 
-/** Where a series stands in its stream's map. */
-export function keyOf(family: string, labels: readonly string[]): string {
+/** The key of a series in its stream's map. */
+function keyOf(family: string, labels: readonly string[]): string {
   return `${family} ${labels.join('\n')}`
 }
 
@@ -127,16 +128,16 @@ export function allStreams(ledger: Ledger): readonly Stream[] {
   return [ledger.unknown, ledger.overflow, ...ledger.streams.values()]
 }
 
-/** Whether the stream's series are shown under its own id. */
+/** Whether the stream's series are exposed under its own id. */
 export function isShown(stream: Stream): boolean {
-  return stream.place === 'own' && stream.at.kind !== 'owed'
+  return stream.place === 'own' && stream.at.kind !== 'unannounced'
 }
 
 /**
  * Applies one entry.
  * @throws {RangeError} for a batch that is not the next one of the boot
  */
-export function applyEntry(ledger: Ledger, entry: Entry): void {
+export function applyEntry(ledger: Ledger, entry: LedgerEntry): void {
   switch (entry.kind) {
     case 'limit':
       ledger.maxStreams = entry.maxStreams
@@ -154,11 +155,11 @@ export function applyEntry(ledger: Ledger, entry: Entry): void {
       promote(ledger)
       return
     case 'expired':
-      for (const id of entry.streams) forget(ledger, id)
+      for (const id of entry.streams) expire(ledger, id)
       promote(ledger)
       return
     case 'refused':
-      ledger.refused[entry.reason]++
+      ledger.rejected[entry.reason]++
       return
     default:
       entry satisfies never
@@ -171,13 +172,13 @@ function changeBoot(ledger: Ledger, id: BootId): void {
   ledger.retired.splice(0, ledger.retired.length - MAX_RETIRED_BOOTS)
   ledger.boot = { id, seq: 0 }
   for (const total of [ledger.observed, ledger.lost]) {
-    total.base += total.told
-    total.told = 0
+    total.base += total.current
+    total.current = 0
   }
   for (const stream of allStreams(ledger)) {
-    // What an overflowing stream told is in the shared series for good.
+    // The growth of an overflow stream is in the shared series already.
     if (stream.place === 'overflow') dropSeries(ledger, stream)
-    else for (const series of stream.series.values()) settle(series)
+    else for (const series of stream.series.values()) rollOver(series)
   }
 }
 
@@ -195,15 +196,15 @@ function applyBatch(
     )
   }
   current.seq = seq
-  if (observed >= ledger.observed.told && lost >= ledger.lost.told) {
-    ledger.observed.told = observed
-    ledger.lost.told = lost
+  if (observed >= ledger.observed.current && lost >= ledger.lost.current) {
+    ledger.observed.current = observed
+    ledger.lost.current = lost
   } else {
-    ledger.refused.shrunk++
+    ledger.rejected.shrunk++
   }
   for (const cell of cells) {
-    const refusal = applyCell(ledger, cell, live)
-    if (refusal !== undefined) ledger.refused[refusal]++
+    const rejection = applyCell(ledger, cell, live)
+    if (rejection !== undefined) ledger.rejected[rejection]++
   }
 }
 
@@ -211,53 +212,57 @@ function applyCell(
   ledger: Ledger,
   cell: Cell,
   live: boolean,
-): CellRefusal | undefined {
-  const good = inspectCell(cell)
-  if (typeof good === 'string') return good
-  const stream = streamOf(ledger, good.streamId, live)
+): CellRejection | undefined {
+  const valid = inspectCell(cell)
+  if (typeof valid === 'string') return valid
+  const stream = streamOf(ledger, valid.streamId, live)
   if (stream === undefined) return 'unknown_stream'
-  const series = seriesOf(ledger, stream, good)
+  const series = seriesOf(ledger, stream, valid)
   if (series === undefined) return 'series_limit'
-  if (good.number < series.cell) return 'stale_cell'
-  if (good.number > series.cell) settle(series)
-  else if (!covers(good.told, series.told)) return 'shrunk'
+  if (valid.number < series.cell) return 'stale_cell'
+  if (valid.number > series.cell) rollOver(series)
+  else if (!covers(valid.total, series.total)) return 'shrunk'
   if (stream.place === 'overflow') {
-    const names = familyOf(good.family).labels
-    const labels = good.labels.with(names.indexOf('stream_id'), OVERFLOW_STREAM)
-    const shared = ensureSeries(ledger, ledger.overflow, good.family, labels)
-    addShare(shared, difference(good.told, series.told))
+    const names = familyOf(valid.family).labels
+    const labels = valid.labels.with(
+      names.indexOf('stream_id'),
+      OVERFLOW_STREAM,
+    )
+    const shared = ensureSeries(ledger, ledger.overflow, valid.family, labels)
+    addShare(shared, difference(valid.total, series.total))
   }
-  series.cell = good.number
-  tell(series, good.told)
+  series.cell = valid.number
+  setTotal(series, valid.total)
   return undefined
 }
 
 /**
- * The stream a cell tells of. Before the first snapshot of a connection a
- * cell may tell of a stream that came and went unseen; after it, none may.
+ * The stream of a cell. Up to the first snapshot of a connection it may be one
+ * that came and went while there was none; after it, unknown streams are
+ * rejected.
  */
 function streamOf(ledger: Ledger, id: string, live: boolean) {
   if (id === UNKNOWN_STREAM) return ledger.unknown
   const known = ledger.streams.get(id)
   if (known !== undefined || live) return known
-  return addStream(ledger, id, { kind: 'owed' })
+  return addStream(ledger, id, { kind: 'unannounced' })
 }
 
 function addStream(ledger: Ledger, id: string, at: StreamState) {
   if (ledger.streams.size >= MAX_KNOWN_STREAMS) {
-    ledger.refusedSeries++
+    ledger.rejectedSeries++
     return undefined
   }
   const place = ledger.ownStreams < ledger.maxStreams ? 'own' : 'overflow'
   if (place === 'overflow') {
-    // At least its active_peers lose their series.
-    ledger.refusedSeries++
-    bearAtZero(ledger, ledger.overflow)
+    // Its series of active_peers, at least.
+    ledger.rejectedSeries++
+    initializeAtZero(ledger, ledger.overflow)
   }
   return putStream(ledger, createStream(id, place, at))
 }
 
-/** Adds a stream that is not there yet. */
+/** Adds a stream that the ledger does not have. */
 export function putStream(ledger: Ledger, stream: Stream): Stream {
   ledger.streams.set(stream.id, stream)
   if (stream.place === 'own') ledger.ownStreams++
@@ -265,8 +270,8 @@ export function putStream(ledger: Ledger, stream: Stream): Stream {
 }
 
 /**
- * Gives the places that are free to streams of `_overflow`. What they told
- * stays there; their own series start at zero.
+ * Gives free places to overflow streams. Their growth so far stays in
+ * `_overflow`; their own series start at zero.
  */
 function promote(ledger: Ledger): void {
   for (const stream of ledger.streams.values()) {
@@ -275,11 +280,11 @@ function promote(ledger: Ledger): void {
     stream.place = 'own'
     ledger.ownStreams++
     for (const series of stream.series.values()) startAtZero(series)
-    bearAtZero(ledger, stream)
+    initializeAtZero(ledger, stream)
   }
 }
 
-function forget(ledger: Ledger, id: string): void {
+function expire(ledger: Ledger, id: string): void {
   const stream = ledger.streams.get(id)
   if (stream === undefined) return
   dropSeries(ledger, stream)
@@ -297,18 +302,18 @@ function register(ledger: Ledger, id: string): void {
   const stream = ledger.streams.get(id) ?? addStream(ledger, id, at)
   if (stream === undefined) return
   stream.at = at
-  if (stream.place === 'own') bearAtZero(ledger, stream)
+  if (stream.place === 'own') initializeAtZero(ledger, stream)
 }
 
 function depart(ledger: Ledger, id: string, sinceMs: number): void {
   const stream = ledger.streams.get(id)
   if (stream === undefined) return
   stream.at = { kind: 'departed', sinceMs }
-  if (stream.place === 'own') bearAtZero(ledger, stream)
+  if (stream.place === 'own') initializeAtZero(ledger, stream)
 }
 
-/** Makes the series that a stream has from the start. */
-export function bearAtZero(ledger: Ledger, stream: Stream): void {
+/** Creates the series that a stream has from the start. */
+export function initializeAtZero(ledger: Ledger, stream: Stream): void {
   for (const family of OBSERVED_NAMES) {
     for (const labels of labelSetsAtZero(family, stream.id)) {
       ensureSeries(ledger, stream, family, labels)
@@ -316,7 +321,7 @@ export function bearAtZero(ledger: Ledger, stream: Stream): void {
   }
 }
 
-/** The series of the stream, made where it is new. */
+/** Finds a series of the stream, or creates it. */
 export function ensureSeries(
   ledger: Ledger,
   stream: Stream,
@@ -332,15 +337,15 @@ export function ensureSeries(
   return series
 }
 
-/** The series a cell tells of, made where it is new and there is room. */
-function seriesOf(ledger: Ledger, stream: Stream, cell: GoodCell) {
+/** Finds the series of a cell, or creates it within the limits. */
+function seriesOf(ledger: Ledger, stream: Stream, cell: ValidCell) {
   const known = stream.series.get(keyOf(cell.family, cell.labels))
   if (known !== undefined) return known
   const full = stream.series.size >= MAX_SERIES_PER_STREAM
   if (full || ledger.seriesCount >= MAX_SERIES) {
-    ledger.refusedSeries++
+    ledger.rejectedSeries++
     return undefined
   }
-  if (stream.place === 'overflow') ledger.refusedSeries++
+  if (stream.place === 'overflow') ledger.rejectedSeries++
   return ensureSeries(ledger, stream, cell.family, cell.labels)
 }

@@ -1,14 +1,13 @@
 import { familyOf, type ObservedName } from '../../shared/catalogue.ts'
-import { labelsText } from './labels.ts'
 
 /**
- * The numbers of a series: a counter's total alone, or a histogram's count
- * per bucket (not cumulative, the last is `+Inf`) and then its sum. Never
+ * The numbers of a series: a counter's total alone, or a histogram's count per
+ * bucket (not cumulative, the last one is `+Inf`) followed by its sum. Never
  * changed in place, so that arrays can be shared.
  */
 export type Values = readonly number[]
 
-/** Cell number of a series that no cell of this boot has told of. */
+/** Cell number of a series without a cell in this boot. */
 export const NO_CELL = -1
 
 /** One series of a counter or histogram family. */
@@ -18,19 +17,19 @@ export interface Series {
   readonly labels: readonly string[]
   /** Label names and values as they are exposed, with `core`, no braces. */
   readonly text: string
-  /** What is added to `told`: mostly what earlier cells told. */
+  /** Added to `total`: the totals of earlier cells. */
   base: Values
-  /** The cell that tells of the series now. */
+  /** The cell that reports the series now. */
   cell: number
-  /** What that cell told last: its totals since it was made. */
-  told: Values
-  /** What is shown: base and told together. */
+  /** That cell's total, as last reported. */
+  total: Values
+  /** The exposed numbers: base and total together. */
   values: Values
 }
 
 const ZERO_COUNTER: Values = [0]
 
-/** A new series at zero. */
+/** Creates a series at zero. */
 export function createSeries(
   core: string,
   family: ObservedName,
@@ -45,7 +44,7 @@ export function createSeries(
     text: labelsText([['core', core], ...pairs]),
     base: zero,
     cell: NO_CELL,
-    told: zero,
+    total: zero,
     values: zero,
   }
 }
@@ -62,33 +61,33 @@ export function zeroOf(family: ObservedName): Values {
   return zero
 }
 
-/** Takes a newer total of the series' cell. */
-export function tell(series: Series, told: Values): void {
-  series.told = told
-  series.values = sum(series.base, told)
+/** Sets a newer total of the series' cell. */
+export function setTotal(series: Series, total: Values): void {
+  series.total = total
+  series.values = sum(series.base, total)
 }
 
-/** Adds to the base what the cell told; no cell has the series afterwards. */
-export function settle(series: Series): void {
+/** Adds the cell's total to the base; the series then has no cell. */
+export function rollOver(series: Series): void {
   series.base = series.values
-  series.told = zeroOf(series.family)
+  series.total = zeroOf(series.family)
   series.cell = NO_CELL
 }
 
-/** Shows from now on only by how much the cell grows. */
+/** Exposes only the growth of the cell from now on. */
 export function startAtZero(series: Series): void {
   series.values = zeroOf(series.family)
-  series.base = difference(series.values, series.told)
+  series.base = difference(series.values, series.total)
 }
 
-/** Adds what came of another series that shares this one. */
+/** Adds to a series that several streams share. */
 export function addShare(series: Series, share: Values): void {
   series.base = sum(series.base, share)
   series.values = series.base
 }
 
-/** `a + b`, number by number; the same array where one of them is zero. */
-export function sum(a: Values, b: Values): Values {
+/** `a + b`, number by number; the same array if one of them is zero. */
+function sum(a: Values, b: Values): Values {
   if (isZero(a)) return b
   if (isZero(b)) return a
   return a.map((value, i) => value + (b[i] ?? 0))
@@ -106,4 +105,22 @@ export function covers(newer: Values, older: Values): boolean {
 
 export function isZero(values: Values): boolean {
   return values.every(value => value === 0)
+}
+
+/** Label names and values as both exposition formats write them, no braces. */
+export function labelsText(
+  pairs: Iterable<readonly [name: string, value: string]>,
+): string {
+  // join() makes one flat string; += would keep a chain of its parts in memory.
+  return Array.from(
+    pairs,
+    ([name, value]) => `${name}="${escapeLabelValue(value)}"`,
+  ).join(',')
+}
+
+/** Escapes backslash, quote and line feed. */
+function escapeLabelValue(value: string): string {
+  return value.replace(/[\\"\n]/g, char =>
+    char === '\n' ? '\\n' : `\\${char}`,
+  )
 }

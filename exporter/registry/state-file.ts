@@ -2,11 +2,12 @@ import { open, readFile, rename, rm, type FileHandle } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Log } from '../../shared/log.ts'
-import { StartError } from '../start-error.ts'
-import { count, fieldsOf, readEntry, type Entry } from './entry.ts'
+import { StartError } from '../http-server.ts'
+import type { Limits } from '../limits.ts'
+import { count, fieldsOf, readEntry, type LedgerEntry } from './ledger-entry.ts'
+import { decodeLedger, encodeLedger } from './ledger-json.ts'
 import { applyEntry, createLedger, type Ledger } from './ledger.ts'
 import { readLines, writeLine } from './state-lines.ts'
-import { decodeLedger, encodeLedger } from './state.ts'
 
 const FORMAT = 'dragonfork-exporter-state'
 const VERSION = 1
@@ -14,66 +15,55 @@ const VERSION = 1
 export interface StateFileOptions {
   readonly path: string
   readonly core: string
-  /** For a file that is new or lost. */
+  /** For a ledger that is not read from the file. */
   readonly maxStreams: number
+  readonly limits: Limits
   readonly log: Log
-  /** Called for each write that failed. */
+  /** Called for each failed write. */
   readonly onWriteFailure: () => void
+  /** For the name of a damaged file that is kept aside. */
   readonly now: () => Date
-  /** The file is made small again when it has grown by so many bytes. */
-  readonly compactAfterBytes?: number
-  /** Nothing is written beyond this length, whatever compaction does. */
-  readonly maxBytes?: number
-  /** Time between two attempts to write, milliseconds. */
-  readonly retryMs?: number
 }
 
 /**
  * The ledger on disk: a header line, a line with the whole ledger, and a line
- * for each entry since. A write that the process did not live to finish
- * leaves a torn last line, which is dropped. When it has grown, the file is
- * written anew beside itself and renamed, so at any time one whole file is
- * there. Lines are not synced to the disk one by one: they survive the end of
- * the process, however it ends, and all but the last seconds that of the
- * machine.
+ * for each entry since then. If the process is killed during a write, the torn
+ * last line is dropped. Compaction writes a new file and renames it, so there
+ * is a complete file at any time. Lines are not synced to disk one by one: they
+ * survive any end of the process, but a crash of the machine can cost the last
+ * seconds.
  */
 export class StateFile {
-  readonly #options: Required<StateFileOptions>
+  readonly #options: StateFileOptions
   readonly #closing = new AbortController()
   #file: FileHandle
-  /** Where the next line goes: the end of the last whole one. */
+  /** Position of the next line: the end of the last complete one. */
   #length: number
   #compactAt: number
   #failing = false
   #busy: Promise<void> = Promise.resolve()
 
   private constructor(
-    options: Required<StateFileOptions>,
+    options: StateFileOptions,
     file: FileHandle,
     length: number,
   ) {
     this.#options = options
     this.#file = file
     this.#length = length
-    this.#compactAt = length + Math.max(length, options.compactAfterBytes)
+    this.#compactAt = compactionSize(length, options.limits)
   }
 
   /**
-   * Opens the file, or makes it, and reads the ledger from it. A file that is
-   * damaged is copied aside and what can be read of it is used: the media
-   * process tells again what came after.
-   * @throws {StartError} when it is another core's or a newer version's, or
-   *   cannot be read or made
+   * Opens or creates the file, and reads the ledger from it. A damaged file is
+   * copied aside and its readable part is used: the media process resends
+   * everything after that.
+   * @throws {StartError} if the file belongs to another core or version, or
+   *   cannot be read or created
    */
   static async open(
-    given: StateFileOptions,
+    options: StateFileOptions,
   ): Promise<{ file: StateFile; ledger: Ledger }> {
-    const options = {
-      compactAfterBytes: 1024 * 1024,
-      maxBytes: 256 * 1024 * 1024,
-      retryMs: 1_000,
-      ...given,
-    }
     const { path, core, maxStreams, log, now } = options
     const bytes = await readWhole(path)
     const found = bytes === undefined ? undefined : recover(bytes, path, core)
@@ -82,7 +72,7 @@ export class StateFile {
         const { damage } = found
         const aside = `${path}.corrupt-${now().toISOString().replace(/:/g, '')}`
         await (await writeWhole(aside, [bytes])).close()
-        log.error('state file is damaged: kept aside', { path, aside, damage })
+        log.error('state file is damaged; kept aside', { path, aside, damage })
       }
       const ledger = found?.ledger ?? createLedger(core, maxStreams)
       const { handle, length } =
@@ -99,46 +89,48 @@ export class StateFile {
   }
 
   /**
-   * Writes the entry, which is to be applied to `ledger` next. Resolves when
-   * it is kept; while it cannot be written, it is tried again and again.
-   * @throws {Error} when the file is closed before that
+   * Appends the entry that will be applied to `ledger` next, and retries until
+   * it is written.
+   * @throws {Error} if the file is closed before that
    */
-  keep(entry: Entry, ledger: Ledger): Promise<void> {
+  keep(entry: LedgerEntry, ledger: Ledger): Promise<void> {
     const done = this.#keep(entry, ledger)
     this.#busy = done.catch(() => undefined)
     return done
   }
 
-  async #keep(entry: Entry, ledger: Ledger): Promise<void> {
+  async #keep(entry: LedgerEntry, ledger: Ledger): Promise<void> {
     const line = writeLine(entry)
-    const { log, path, maxBytes, retryMs, onWriteFailure } = this.#options
+    const { log, path, limits, onWriteFailure } = this.#options
+    const { maxStateBytes, stateRetryMs } = limits
     for (;;) {
       this.#closing.signal.throwIfAborted()
       try {
         const length = this.#length + line.length
-        if (length > Math.min(this.#compactAt, maxBytes)) {
+        if (length > Math.min(this.#compactAt, maxStateBytes)) {
           await this.#compact(ledger)
         }
         await this.#append(line)
         break
       } catch (error) {
         onWriteFailure()
-        if (!this.#failing) log.error('state cannot be kept', { path, error })
+        if (!this.#failing)
+          log.error('cannot write state file', { path, error })
         this.#failing = true
       }
-      await delay(retryMs, undefined, { signal: this.#closing.signal })
+      await delay(stateRetryMs, undefined, { signal: this.#closing.signal })
     }
-    if (this.#failing) log.info('state is kept again', { path })
+    if (this.#failing) log.info('state file is written again', { path })
     this.#failing = false
   }
 
-  /** At a fixed position, so that a second attempt overwrites a torn one. */
+  /** Writes at a fixed position, so that a retry overwrites a torn line. */
   async #append(line: Buffer): Promise<void> {
-    const { maxBytes } = this.#options
-    if (this.#length + line.length > maxBytes) {
+    const { maxStateBytes } = this.#options.limits
+    if (this.#length + line.length > maxStateBytes) {
       throw new RangeError(
         `Cannot append ${line.length} bytes: the file has ${this.#length}, ` +
-          `limit is ${maxBytes}`,
+          `limit is ${maxStateBytes}`,
       )
     }
     let written = 0
@@ -154,9 +146,9 @@ export class StateFile {
     this.#length += line.length
   }
 
-  /** Keeps the long file, for a while, where no new one can be written. */
+  /** If no new file can be written, the long one stays in use for a while. */
   async #compact(ledger: Ledger): Promise<void> {
-    const { path, log, onWriteFailure, compactAfterBytes } = this.#options
+    const { path, log, onWriteFailure, limits } = this.#options
     try {
       const { handle, length } = await replace(path, ledger)
       const old = this.#file
@@ -165,18 +157,23 @@ export class StateFile {
       await old.close()
     } catch (error) {
       onWriteFailure()
-      log.error('state file cannot be made small', { path, error })
+      log.error('cannot compact state file', { path, error })
     }
-    this.#compactAt = this.#length + Math.max(this.#length, compactAfterBytes)
+    this.#compactAt = compactionSize(this.#length, limits)
   }
 
-  /** Gives up what cannot be written; waits for what is being written. */
+  /** Stops retries, waits for a write in progress, and closes the file. */
   async close(): Promise<void> {
     this.#closing.abort()
     await this.#busy
-    // A second close of the handle resolves as well.
+    // close() of a closed handle resolves too.
     await this.#file.close()
   }
+}
+
+/** The size at which a file of `length` is compacted. */
+function compactionSize(length: number, { compactAfterBytes }: Limits): number {
+  return length + Math.max(length, compactAfterBytes)
 }
 
 async function readWhole(path: string): Promise<Buffer | undefined> {
@@ -195,7 +192,7 @@ async function readWhole(path: string): Promise<Buffer | undefined> {
 }
 
 interface Recovered {
-  /** Undefined where not even the header and the ledger could be read. */
+  /** Undefined if the header or the ledger is unreadable. */
   readonly ledger: Ledger | undefined
   readonly goodBytes: number
   readonly damage: string | undefined
@@ -224,22 +221,22 @@ function checkHeader(header: unknown, path: string, core: string): void {
   const version = count(fields, 'version')
   if (version !== VERSION) {
     throw new StartError(
-      `Cannot use EXPORTER_STATE_FILE ${path}: it is of version ${version}, ` +
-        `expected ${VERSION}; name another file`,
+      `Cannot use EXPORTER_STATE_FILE ${path}: its version is ${version}, ` +
+        `expected ${VERSION}; use another file`,
     )
   }
   if (fields['core'] !== core) {
     throw new StartError(
       `Cannot use EXPORTER_STATE_FILE ${path}: it has the counters of ` +
         `CORE_ID ${JSON.stringify(fields['core'])}, expected ` +
-        `${JSON.stringify(core)}; name another file or set that CORE_ID`,
+        `${JSON.stringify(core)}; use another file or set that CORE_ID`,
     )
   }
 }
 
 /**
- * Puts a file with nothing but the ledger in the place of what is there; the
- * handle stays open, so from the rename on nothing can go to the old one.
+ * Replaces the file by one with only the ledger. Returns the handle it was
+ * written with, so that no later line can go to the old file.
  */
 async function replace(path: string, ledger: Ledger) {
   const header = { format: FORMAT, version: VERSION, core: ledger.core }
@@ -270,7 +267,7 @@ async function writeWhole(path: string, parts: readonly Buffer[]) {
   }
 }
 
-/** A rename is on disk when its folder is; not every file system can tell. */
+/** Makes a rename durable; not every file system supports it. */
 async function syncFolder(path: string): Promise<void> {
   const folder = await open(path, 'r')
   await folder.sync().catch(() => undefined)

@@ -9,19 +9,19 @@ export function writeLine(value: unknown): Buffer {
   return Buffer.from(`${checksum(json)} ${json}\n`)
 }
 
-/** What could be read of a file of such lines. */
+/** The readable part of a file of such lines. */
 export interface LinesRead {
   readonly values: readonly unknown[]
-  /** Bytes up to the end of the last good line. */
+  /** Length up to the end of the last good line. */
   readonly goodBytes: number
-  /** What is wrong with the line after those; undefined where none is. */
+  /** The fault of the line after those; undefined if there is none. */
   readonly damage: string | undefined
 }
 
 /**
- * Reads lines until one is damaged. A last line without its line feed is no
- * damage: it was being written when the process was killed, so nobody was
- * told that it is kept.
+ * Reads lines up to the first damaged one. A last line without a line feed is
+ * not damage: the process was killed while writing it, so it was never
+ * acknowledged.
  */
 export function readLines(bytes: Buffer): LinesRead {
   const values: unknown[] = []

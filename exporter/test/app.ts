@@ -8,7 +8,7 @@ import { startExporter } from './fixtures/exporter.ts'
 import { connectMedia, Media, NEXT_BOOT } from './fixtures/media.ts'
 import { pick, webrtcLines } from './fixtures/samples.ts'
 
-/** The page as it should be; written anew with UPDATE_GOLDEN=1. */
+/** The expected page; UPDATE_GOLDEN=1 rewrites it. */
 function golden(name: string, page: string): string {
   const file = join(import.meta.dirname, 'fixtures', `${name}.golden.txt`)
   if (process.env['UPDATE_GOLDEN'] === '1') writeFileSync(file, page)
@@ -22,28 +22,34 @@ t.test('the first scrape has every family and no series', async t => {
   for (const name of FAMILY_NAMES) t.match(page, `# TYPE ${name} `)
 })
 
-t.test('no stream: gauges at zero and nothing by stream', async t => {
-  const { scrape, ingestUrl: url } = await startExporter(t)
-  const media = await connectMedia({ url })
-  const page = webrtcLines(await scrape())
-  t.equal(page, golden('no-stream', page))
-  media.cut()
-})
+t.test(
+  'a scrape without streams has gauges at zero and no series by stream',
+  async t => {
+    const { scrape, ingestUrl: url } = await startExporter(t)
+    const media = await connectMedia({ url })
+    const page = webrtcLines(await scrape())
+    t.equal(page, golden('no-stream', page))
+    media.cut()
+  },
+)
 
-t.test('one stream with peers: its counts, and the rest at zero', async t => {
-  const { scrape, ingestUrl: url } = await startExporter(t)
-  const media = await connectMedia({ url }, { live: 3 })
-  await media.batch([
-    requests(1, 'live', 3),
-    durations(2, 'live', 3),
-    requests(3, '_unknown', 1, '404'),
-  ])
-  const page = webrtcLines(await scrape())
-  t.equal(page, golden('one-stream', page))
-  media.cut()
-})
+t.test(
+  'a scrape with one stream has its counts and its other series at zero',
+  async t => {
+    const { scrape, ingestUrl: url } = await startExporter(t)
+    const media = await connectMedia({ url }, { live: 3 })
+    await media.batch([
+      requests(1, 'live', 3),
+      durations(2, 'live', 3),
+      requests(3, '_unknown', 1, '404'),
+    ])
+    const page = webrtcLines(await scrape())
+    t.equal(page, golden('one-stream', page))
+    media.cut()
+  },
+)
 
-t.test('several streams: each by itself', async t => {
+t.test('a scrape with several streams has the series of each', async t => {
   const { scrape, ingestUrl: url } = await startExporter(t)
   const media = await connectMedia({ url }, { live: 3, cam: 1, idle: 0 })
   await media.batch([
@@ -56,7 +62,7 @@ t.test('several streams: each by itself', async t => {
   media.cut()
 })
 
-t.test('every sample has the label core, first', async t => {
+t.test('every sample has core as its first label', async t => {
   const { scrape, ingestUrl: url } = await startExporter(t)
   const media = await connectMedia({ url }, { live: 3 })
   const lines = (await scrape()).split('\n')
@@ -66,14 +72,14 @@ t.test('every sample has the label core, first', async t => {
   media.cut()
 })
 
-t.test('gauges are absent when the last snapshot is 15 s old', async t => {
+t.test('gauges disappear when the last snapshot is 15 s old', async t => {
   const { scrape, ingestUrl: url, clock } = await startExporter(t)
   const media = await connectMedia({ url }, { live: 3 })
   await media.batch([requests(1, 'live', 3)])
   media.cut()
   await media.closed()
   clock.advance(14_999)
-  t.same(pick(await scrape(), 'active_peers'), [3], 'a cut is no end')
+  t.same(pick(await scrape(), 'active_peers'), [3], 'still exposed after a cut')
   clock.advance(1)
   const page = await scrape()
   for (const gauge of ['active_streams', 'active_peers', 'udp_ports']) {
@@ -83,7 +89,7 @@ t.test('gauges are absent when the last snapshot is 15 s old', async t => {
   t.same(pick(page, 'requests_total'), [3], 'counters stay')
 })
 
-t.test('degraded streams are told until nothing is known', async t => {
+t.test('degraded_streams is exposed until the snapshot is too old', async t => {
   const exporter = await startExporter(t, {
     env: { EXPORTER_MAX_STREAMS: '2' },
   })
@@ -100,11 +106,15 @@ t.test('degraded streams are told until nothing is known', async t => {
   t.same(await shown('live'), [0])
   t.same(await shown('cam', 'slow'), [1])
   t.same(await shown('cam'), [], 'with its reason only')
-  t.same(await shown('_overflow', 'loss'), [2], 'those without a place')
-  t.same(await shown('_overflow', 'other'), [1], 'one that gives no reason')
+  t.same(
+    await shown('_overflow', 'loss'),
+    [2],
+    'streams without a place of their own',
+  )
+  t.same(await shown('_overflow', 'other'), [1], 'a stream without a reason')
   t.same(await shown('_overflow'), [])
   await media.snapshot(streams)
-  t.same(await shown('cam', 'slow'), [], 'the reason ends with the trouble')
+  t.same(await shown('cam', 'slow'), [], 'the reason ends with the problem')
   t.same(await shown('cam'), [0])
   t.same(await shown('_overflow'), [0])
   media.cut()
@@ -113,16 +123,19 @@ t.test('degraded streams are told until nothing is known', async t => {
   t.same(pick(await scrape(), 'degraded_streams{'), [])
 })
 
-t.test('gauges go at once when the media process says goodbye', async t => {
-  const exporter = await startExporter(t)
-  const media = await connectMedia({ url: exporter.ingestUrl }, { live: 3 })
-  media.socket.close(1000)
-  await media.closed()
-  t.same(pick(await exporter.scrape(), 'active_peers'), [])
-  t.same(pick(await exporter.scrape(), 'media_connected'), [0])
-})
+t.test(
+  'gauges disappear at once when the media process disconnects in order',
+  async t => {
+    const exporter = await startExporter(t)
+    const media = await connectMedia({ url: exporter.ingestUrl }, { live: 3 })
+    media.socket.close(1000)
+    await media.closed()
+    t.same(pick(await exporter.scrape(), 'active_peers'), [])
+    t.same(pick(await exporter.scrape(), 'media_connected'), [0])
+  },
+)
 
-t.test('another boot takes the gauges of the one before away', async t => {
+t.test('gauges disappear when another boot says hello', async t => {
   const { scrape, ingestUrl: url } = await startExporter(t)
   const media = await connectMedia({ url }, { live: 3 })
   const next = new Media({ url, boot: NEXT_BOOT })
@@ -132,21 +145,24 @@ t.test('another boot takes the gauges of the one before away', async t => {
   media.cut()
 })
 
-t.test('a removed stream: gauges go at once, counters later', async t => {
-  const { scrape, ingestUrl: url, clock, app } = await startExporter(t)
-  const media = await connectMedia({ url }, { live: 3, cam: 1 })
-  await media.batch([requests(1, 'live', 3), requests(2, 'cam', 1)])
-  await media.snapshot({ live: 3 })
-  t.same(pick(await scrape(), 'active_peers'), [3])
-  t.same(pick(await scrape(), 'requests_total'), [3, 1])
-  clock.advance(SERIES_RETENTION_MS - 1)
-  await media.batch([requests(2, 'cam', 2)])
-  t.same(pick(await scrape(), 'requests_total'), [3, 2], 'still counted')
-  media.cut()
-  await app.close()
-})
+t.test(
+  'gauges of a removed stream disappear at once, its counters later',
+  async t => {
+    const { scrape, ingestUrl: url, clock, app } = await startExporter(t)
+    const media = await connectMedia({ url }, { live: 3, cam: 1 })
+    await media.batch([requests(1, 'live', 3), requests(2, 'cam', 1)])
+    await media.snapshot({ live: 3 })
+    t.same(pick(await scrape(), 'active_peers'), [3])
+    t.same(pick(await scrape(), 'requests_total'), [3, 1])
+    clock.advance(SERIES_RETENTION_MS - 1)
+    await media.batch([requests(2, 'cam', 2)])
+    t.same(pick(await scrape(), 'requests_total'), [3, 2], 'still counted')
+    media.cut()
+    await app.close()
+  },
+)
 
-t.test('counters go on over boots of the media process', async t => {
+t.test('counters continue over boots of the media process', async t => {
   const { scrape, ingestUrl: url } = await startExporter(t)
   const first = await connectMedia({ url }, { live: 0 })
   await first.batch([requests(1, 'live', 3), durations(2, 'live', 3)])
@@ -161,20 +177,23 @@ t.test('counters go on over boots of the media process', async t => {
   next.cut()
 })
 
-t.test('what a stream owes is shown when all of it came', async t => {
-  const { scrape, ingestUrl: url } = await startExporter(t)
-  const media = new Media({ url })
-  t.equal(await media.hello(), 0)
-  await media.batch([requests(1, 'live', 3)])
-  t.same(pick(await scrape(), 'requests_total'), [], 'not yet')
-  await media.batch([failures(2, 'live', 2)])
-  await media.snapshot({ live: 0 })
-  t.same(pick(await scrape(), 'requests_total'), [3])
-  t.same(pick(await scrape(), 'failures_total', 'ice', 'timeout'), [2])
-  media.cut()
-})
+t.test(
+  'a stream that is catching up is exposed when it has caught up',
+  async t => {
+    const { scrape, ingestUrl: url } = await startExporter(t)
+    const media = new Media({ url })
+    t.equal(await media.hello(), 0)
+    await media.batch([requests(1, 'live', 3)])
+    t.same(pick(await scrape(), 'requests_total'), [], 'not yet')
+    await media.batch([failures(2, 'live', 2)])
+    await media.snapshot({ live: 0 })
+    t.same(pick(await scrape(), 'requests_total'), [3])
+    t.same(pick(await scrape(), 'failures_total', 'ice', 'timeout'), [2])
+    media.cut()
+  },
+)
 
-t.test('streams over the limit share _overflow, exactly', async t => {
+t.test('streams over the limit add up exactly in _overflow', async t => {
   const env = { EXPORTER_MAX_STREAMS: '1' }
   const { scrape, ingestUrl: url } = await startExporter(t, { env })
   const media = await connectMedia({ url }, { one: 1, two: 2, three: 4 })
@@ -194,7 +213,7 @@ t.test('streams over the limit share _overflow, exactly', async t => {
   media.cut()
 })
 
-t.test('the exporter tells of itself', async t => {
+t.test('a scrape has the telemetry of the exporter', async t => {
   const { scrape, ingestUrl: url, clock } = await startExporter(t)
   const before = await scrape()
   t.same(pick(before, 'media_connected'), [0])
@@ -220,12 +239,15 @@ t.test('the exporter tells of itself', async t => {
   media.cut()
 })
 
-t.test('a frame that is refused is counted where it is scraped', async t => {
-  const { scrape, ingestUrl: url } = await startExporter(t)
-  const media = await connectMedia({ url })
-  const closed = media.closed()
-  media.socket.send('garbage')
-  await closed
-  const [refused] = pick(await scrape(), 'rejected_total', '"malformed"')
-  t.equal(refused, 1)
-})
+t.test(
+  'a rejected frame is counted in observations_rejected_total',
+  async t => {
+    const { scrape, ingestUrl: url } = await startExporter(t)
+    const media = await connectMedia({ url })
+    const closed = media.closed()
+    media.socket.send('garbage')
+    await closed
+    const [rejected] = pick(await scrape(), 'rejected_total', '"malformed"')
+    t.equal(rejected, 1)
+  },
+)

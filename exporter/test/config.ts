@@ -12,7 +12,7 @@ function read(env: Record<string, string>) {
 
 const problems = (env: Record<string, string>) => problemsOf(() => read(env))
 
-t.test('without any setting: loopback, memory, no guard', t => {
+t.test('defaults are loopback, memory only and no password', t => {
   t.match(read({}), {
     address: { host: '127.0.0.1', port: 9464 },
     ingestAddress: { host: '127.0.0.1', port: 9465 },
@@ -26,7 +26,7 @@ t.test('without any setting: loopback, memory, no guard', t => {
   t.end()
 })
 
-t.test('an ingest address that others reach needs a token', t => {
+t.test('an ingest address beyond loopback requires a token', t => {
   for (const address of ['0.0.0.0:9465', ':9465', '[::]:9465', 'host:0']) {
     const env = { EXPORTER_INGEST_ADDRESS: address }
     t.match(problems(env), [/^EXPORTER_INGEST_TOKEN: expected to be set/])
@@ -38,7 +38,7 @@ t.test('an ingest address that others reach needs a token', t => {
   t.end()
 })
 
-t.test('secrets come from files as well', t => {
+t.test('secrets may come from files', t => {
   const folder = t.testdir({ password: ' hush\n', token: 'sesame\n', no: '' })
   const config = read({
     EXPORTER_BASIC_AUTH_USER: 'prom',
@@ -54,21 +54,24 @@ t.test('secrets come from files as well', t => {
   t.end()
 })
 
-t.test('what belongs together must be set together', t => {
-  t.match(problems({ EXPORTER_BASIC_AUTH_USER: 'prom' }), [
-    /^EXPORTER_BASIC_AUTH_PASSWORD: expected to be set, because EXPORTER_BAS/,
-  ])
-  t.match(problems({ EXPORTER_BASIC_AUTH_PASSWORD: 'hush' }), [
-    /^EXPORTER_BASIC_AUTH_USER: expected to be set, because EXPORTER_BASIC_A/,
-  ])
-  const cert = join(FIXTURES, 'tls-first.cert.pem')
-  t.match(problems({ EXPORTER_TLS_CERT_FILE: cert }), [
-    /^EXPORTER_TLS_KEY_FILE: expected to be set, because EXPORTER_TLS_CERT/,
-  ])
-  t.end()
-})
+t.test(
+  'user and password, and certificate and key, must be set together',
+  t => {
+    t.match(problems({ EXPORTER_BASIC_AUTH_USER: 'prom' }), [
+      /^EXPORTER_BASIC_AUTH_PASSWORD: expected to be set, because EXPORTER_BAS/,
+    ])
+    t.match(problems({ EXPORTER_BASIC_AUTH_PASSWORD: 'hush' }), [
+      /^EXPORTER_BASIC_AUTH_USER: expected to be set, because EXPORTER_BASIC_A/,
+    ])
+    const cert = join(FIXTURES, 'tls-first.cert.pem')
+    t.match(problems({ EXPORTER_TLS_CERT_FILE: cert }), [
+      /^EXPORTER_TLS_KEY_FILE: expected to be set, because EXPORTER_TLS_CERT/,
+    ])
+    t.end()
+  },
+)
 
-t.test('certificate and key must be there and fit', t => {
+t.test('certificate and key must be readable and match', t => {
   const pem = (name: string) => join(FIXTURES, `tls-${name}.pem`)
   const env = (cert: string, key: string) => ({
     EXPORTER_TLS_CERT_FILE: pem(cert),
@@ -85,7 +88,7 @@ t.test('certificate and key must be there and fit', t => {
   t.end()
 })
 
-t.test('every bad value is named, all at once', t => {
+t.test('readConfig() names every bad value at once', t => {
   const named = problems({
     EXPORTER_ADDRESS: 'nine',
     EXPORTER_INGEST_ADDRESS: '127.0.0.1:99999',

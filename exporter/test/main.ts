@@ -18,7 +18,7 @@ t.test('--help names every setting, --version the version', async t => {
   t.same(version, { code: 0, stdout: `${packageJson.version}\n`, stderr: '' })
 })
 
-t.test('--check-config checks and ends', async t => {
+t.test('--check-config reports bad settings and exits', async t => {
   t.equal((await runExporter(['--check-config'])).code, 0)
   const env = { EXPORTER_MAX_STREAMS: 'many', CORE_ID: 'a b' }
   const { code, stdout } = await runExporter(['--check-config'], env)
@@ -27,13 +27,13 @@ t.test('--check-config checks and ends', async t => {
   t.match(stdout, 'CORE_ID: expected')
 })
 
-t.test('arguments that are none end with code 2', async t => {
+t.test('unknown arguments exit with code 2', async t => {
   const { code, stdout } = await runExporter(['--port', '1'])
   t.equal(code, 2)
   t.match(stdout, /Cannot read arguments .*--port 1/)
 })
 
-t.test('a port that is taken is a clear end with code 1', async t => {
+t.test('a port in use exits with code 1 and names it', async t => {
   const taken = createServer().listen(0, '127.0.0.1')
   await once(taken, 'listening')
   const bound = taken.address()
@@ -53,33 +53,39 @@ t.test('a port that is taken is a clear end with code 1', async t => {
   taken.close()
 })
 
-t.test("another core's state file is a clear end with code 1", async t => {
-  const path = join(t.testdir(), 'state')
-  const first = await spawnExporter(t, { EXPORTER_STATE_FILE: path })
-  t.equal(await first.end('SIGTERM'), 0)
-  const before = await readFile(path)
-  const { code, stdout } = await runExporter([], {
-    EXPORTER_ADDRESS: '127.0.0.1:0',
-    EXPORTER_INGEST_ADDRESS: '127.0.0.1:0',
-    EXPORTER_STATE_FILE: path,
-    CORE_ID: 'other',
-  })
-  t.equal(code, 1)
-  t.match(stdout, /counters of CORE_ID .*test.*, expected .*other/)
-  t.same(await readFile(path), before)
-})
+t.test(
+  'the state file of another core exits with code 1 and is not changed',
+  async t => {
+    const path = join(t.testdir(), 'state')
+    const first = await spawnExporter(t, { EXPORTER_STATE_FILE: path })
+    t.equal(await first.end('SIGTERM'), 0)
+    const before = await readFile(path)
+    const { code, stdout } = await runExporter([], {
+      EXPORTER_ADDRESS: '127.0.0.1:0',
+      EXPORTER_INGEST_ADDRESS: '127.0.0.1:0',
+      EXPORTER_STATE_FILE: path,
+      CORE_ID: 'other',
+    })
+    t.equal(code, 1)
+    t.match(stdout, /counters of CORE_ID .*test.*, expected .*other/)
+    t.same(await readFile(path), before)
+  },
+)
 
-t.test('SIGTERM and SIGINT end it, with a source connected', async t => {
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-    const exporter = await spawnExporter(t)
-    const media = await connectMedia({ url: exporter.ingestUrl })
-    const closed = media.closed()
-    t.equal(await exporter.end(signal), 0)
-    t.equal((await closed).code, 1001)
-  }
-})
+t.test(
+  'SIGTERM and SIGINT end the exporter while a media process is connected',
+  async t => {
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+      const exporter = await spawnExporter(t)
+      const media = await connectMedia({ url: exporter.ingestUrl })
+      const closed = media.closed()
+      t.equal(await exporter.end(signal), 0)
+      t.equal((await closed).code, 1001)
+    }
+  },
+)
 
-t.test('SIGTERM ends it although a source is frozen', async t => {
+t.test('SIGTERM ends the exporter while a media process is frozen', async t => {
   const exporter = await spawnExporter(t)
   const media = await connectMedia({ url: exporter.ingestUrl })
   media.socket.pause()
@@ -87,7 +93,7 @@ t.test('SIGTERM ends it although a source is frozen', async t => {
   media.cut()
 })
 
-t.test('kill -9 with a state file: no counter goes down', async t => {
+t.test('no counter goes down after kill -9 with a state file', async t => {
   const path = join(t.testdir(), 'state')
   const env = { EXPORTER_STATE_FILE: path }
   let total = 0
@@ -114,19 +120,19 @@ t.test('kill -9 with a state file: no counter goes down', async t => {
     neverLess(await counters(), 'before the media process is back')
     const media = new Media({ url: exporter.ingestUrl })
     const kept = await media.hello()
-    t.ok(kept >= acked, 'what was acknowledged is kept')
+    t.ok(kept >= acked, 'acknowledged batches are stored')
     await media.snapshot({ cam: 1 })
     for (let i = 0; i < 20; i++) {
       total++
       media.sendBatch([
         requests(1, 'cam', total),
         durations(2, 'cam', total),
-        failures(3, 'nobody', total),
+        failures(3, 'unknown', total),
       ])
       if (i % 5 === 0) acked = (await media.next()).seq
       if (i % 7 === 0) neverLess(await counters(), `round ${round}`)
     }
-    // Some of the last batches are under way: kept, torn or never read.
+    // Some of the last batches are in flight: stored, torn or never read.
     await exporter.end('SIGKILL')
     media.cut()
   }
@@ -137,38 +143,41 @@ t.test('kill -9 with a state file: no counter goes down', async t => {
   const page = await exporter.scrape()
   t.same(pick(page, 'requests_total'), [total])
   t.same(pick(page, 'duration_seconds_count', 'POST'), [total])
-  t.same(pick(page, 'active_peers'), [], 'gauges are not kept')
+  t.same(pick(page, 'active_peers'), [], 'gauges are not stored')
 })
 
-t.test('a damaged state file does not keep it from starting', async t => {
+t.test('exporter starts with a damaged state file', async t => {
   const path = join(t.testdir(), 'state')
   await writeFile(path, 'no state file\n')
   const exporter = await spawnExporter(t, { EXPORTER_STATE_FILE: path })
   t.equal((await fetch(`${exporter.url}/-/ready`)).status, 200)
 })
 
-t.test('a second one by mistake leaves the state file alone', async t => {
-  const path = join(t.testdir(), 'state')
-  const env = { EXPORTER_STATE_FILE: path, CORE_ID: CORE }
-  const exporter = await spawnExporter(t, env)
-  const media = await connectMedia({ url: exporter.ingestUrl }, { cam: 0 })
-  await media.batch([requests(1, 'cam', 1)])
-  const before = await readFile(path)
-  const taken = {
-    EXPORTER_ADDRESS: new URL(exporter.url).host,
-    EXPORTER_INGEST_ADDRESS: new URL(exporter.ingestUrl).host,
-  }
-  for (const [name, address] of Object.entries(taken)) {
-    const { code } = await runExporter([], {
-      EXPORTER_ADDRESS: '127.0.0.1:0',
-      EXPORTER_INGEST_ADDRESS: '127.0.0.1:0',
-      ...env,
-      // Which would be written to the file.
-      EXPORTER_MAX_STREAMS: '7',
-      [name]: address,
-    })
-    t.equal(code, 1)
-    t.same(await readFile(path), before, name)
-  }
-  media.cut()
-})
+t.test(
+  'a second exporter on the same ports does not change the state file',
+  async t => {
+    const path = join(t.testdir(), 'state')
+    const env = { EXPORTER_STATE_FILE: path, CORE_ID: CORE }
+    const exporter = await spawnExporter(t, env)
+    const media = await connectMedia({ url: exporter.ingestUrl }, { cam: 0 })
+    await media.batch([requests(1, 'cam', 1)])
+    const before = await readFile(path)
+    const taken = {
+      EXPORTER_ADDRESS: new URL(exporter.url).host,
+      EXPORTER_INGEST_ADDRESS: new URL(exporter.ingestUrl).host,
+    }
+    for (const [name, address] of Object.entries(taken)) {
+      const { code } = await runExporter([], {
+        EXPORTER_ADDRESS: '127.0.0.1:0',
+        EXPORTER_INGEST_ADDRESS: '127.0.0.1:0',
+        ...env,
+        // Would be written to the state file.
+        EXPORTER_MAX_STREAMS: '7',
+        [name]: address,
+      })
+      t.equal(code, 1)
+      t.same(await readFile(path), before, name)
+    }
+    media.cut()
+  },
+)

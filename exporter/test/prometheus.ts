@@ -6,14 +6,14 @@ import { requireProgram, run } from '../../shared/test/fixtures/program.ts'
 import { startPrometheus } from '../../shared/test/fixtures/prometheus.ts'
 import { waitFor } from '../../shared/test/fixtures/wait-for.ts'
 import { durations, failures, requests } from './fixtures/cells.ts'
+import { systemClock } from '../clock.ts'
 import { startExporter } from './fixtures/exporter.ts'
-import { REAL_CLOCK } from './fixtures/fake-clock.ts'
 import { connectMedia } from './fixtures/media.ts'
 import { pick } from './fixtures/samples.ts'
 
-/** An exporter with one viewer's worth of everything, and who feeds it. */
-async function startFed(t: Test) {
-  const exporter = await startExporter(t, { clock: REAL_CLOCK })
+/** Starts an exporter with some series of every kind. */
+async function startWithSeries(t: Test) {
+  const exporter = await startExporter(t, { clock: systemClock })
   const media = await connectMedia({ url: exporter.ingestUrl }, { cam: 2 })
   await media.batch([
     requests(1, 'cam', 3),
@@ -26,7 +26,7 @@ async function startFed(t: Test) {
   return { ...exporter, target: exporter.url.replace('http://', '') }
 }
 
-// Prometheus takes its time to start on a busy machine.
+// Prometheus starts slowly on a busy machine.
 t.setTimeout(120_000)
 
 const jobOf = (name: string, target: string) => ({
@@ -34,9 +34,9 @@ const jobOf = (name: string, target: string) => ({
   static_configs: [{ targets: [target] }],
 })
 
-t.test('promtool finds nothing wrong with a scrape', async t => {
+t.test('promtool accepts a scrape without warnings', async t => {
   if (requireProgram(t, 'promtool') === undefined) return
-  const { scrape } = await startFed(t)
+  const { scrape } = await startWithSeries(t)
   await scrape()
   const input = await scrape()
   t.same(await run('promtool', ['check', 'metrics'], { input }), {
@@ -47,9 +47,9 @@ t.test('promtool finds nothing wrong with a scrape', async t => {
 
 t.test('Prometheus reads both formats as the same series', async t => {
   if (requireProgram(t, 'prometheus') === undefined) return
-  const { url, target, scrape } = await startFed(t)
+  const { url, target, scrape } = await startWithSeries(t)
   const accepts: string[] = []
-  // Prometheus asks for OpenMetrics; through here it gets text.
+  // Prometheus requests OpenMetrics; through this proxy it gets text.
   const textOnly = createServer((request, response) => {
     accepts.push(request.headers.accept ?? '')
     void (async () => {

@@ -1,9 +1,9 @@
-import type { ShownFamily, ShownSeries } from '../registry/registry.ts'
+import type { ShownFamily, ShownSeries } from '../registry/metric-store.ts'
 import { formatNumber, type Format } from './formats.ts'
 
-export type Write = (text: string) => void
+type Write = (text: string) => void
 
-/** A family's HELP and TYPE lines. */
+/** The HELP and TYPE lines of a family. */
 export function headLines(
   { name, help, type }: { name: string; help: string; type: string },
   format: Format,
@@ -14,9 +14,8 @@ export function headLines(
 }
 
 /**
- * Writes a family, piece by piece. prom-client's own writer takes ten times
- * as long for the same lines: here the labels are text since the series was
- * made.
+ * Writes a family piece by piece. The labels of a series are text since its
+ * creation; registry/metric-store.ts says what that saves.
  */
 export function writeFamily(
   family: ShownFamily,

@@ -1,4 +1,4 @@
-/** The two exposition formats, where they differ. */
+/** Where the two exposition formats differ. */
 export interface Format {
   readonly contentType: string
   /** Name of a counter's family; its samples end in `_total` in both. */
@@ -22,7 +22,7 @@ export const TEXT: Format = {
 export const OPEN_METRICS: Format = {
   contentType: 'application/openmetrics-text; version=1.0.0; charset=utf-8',
   counterFamily: name => name.replace(/_total$/, ''),
-  // "Canonical Numbers": a whole number has a decimal point.
+  // "Canonical Numbers": whole numbers have a decimal point.
   bound: value =>
     Number.isInteger(value) ? `${value}.0` : formatNumber(value),
   escapeHelp: text => escape(text, /[\\\n"]/g),
@@ -33,7 +33,7 @@ function escape(text: string, special: RegExp): string {
   return text.replace(special, char => (char === '\n' ? '\\n' : `\\${char}`))
 }
 
-/** A number as both formats write it. */
+/** A number in both formats. */
 export function formatNumber(value: number): string {
   if (value === Infinity) return '+Inf'
   if (value === -Infinity) return '-Inf'

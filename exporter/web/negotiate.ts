@@ -7,9 +7,8 @@ interface Weighted {
 }
 
 /**
- * The items of an Accept or Accept-Encoding header, best first and as they
- * stand where weights are equal; those with q=0 are left out (RFC 9110
- * section 12.4.2).
+ * The items of an Accept or Accept-Encoding header, highest weight first and
+ * otherwise in their order, without those of q=0 (RFC 9110 section 12.4.2).
  */
 function readWeighted(header: string): readonly Weighted[] {
   return header
@@ -30,8 +29,8 @@ function readWeighted(header: string): readonly Weighted[] {
 }
 
 /**
- * The format that the Accept header likes best. Where it likes none, text:
- * that is what Prometheus's own servers do, rather than 406.
+ * The preferred format of an Accept header. If it accepts neither, text: that
+ * is what Prometheus' own servers do, instead of 406.
  */
 export function chooseFormat(accept: string): Format {
   for (const { value, parameters } of readWeighted(accept)) {
@@ -51,8 +50,8 @@ export function chooseFormat(accept: string): Format {
   return TEXT
 }
 
-/** Whether the Accept-Encoding header likes gzip, by name, best. */
-export function takesGzip(acceptEncoding: string): boolean {
+/** Whether the Accept-Encoding header names gzip and prefers it. */
+export function acceptsGzip(acceptEncoding: string): boolean {
   const best = readWeighted(acceptEncoding).find(({ value }) =>
     ['gzip', 'x-gzip', 'identity'].includes(value),
   )

@@ -1,9 +1,9 @@
 import type { Registry as PromRegistry } from 'prom-client'
-import { labelsText } from '../registry/labels.ts'
+import { labelsText } from '../registry/series.ts'
 import { headLines } from './exposition.ts'
 import { formatNumber, type Format } from './formats.ts'
 
-/** A family as prom-client gives it; its own types say less than it does. */
+/** A family as prom-client returns it, which its types do not show. */
 interface OwnFamily {
   readonly name: string
   readonly help: string
@@ -18,10 +18,10 @@ interface OwnSample {
 }
 
 /**
- * All families of a prom-client registry as text, `core` first among the
- * labels. Its own writer is not used: that one has its format as a property
- * of the registry and renames counters for OpenMetrics in place, so two
- * scrapes at once would disturb each other.
+ * All families of a prom-client registry as text, with `core` as the first
+ * label. prom-client's writer is not used: its format is a property of the
+ * registry, and for OpenMetrics it renames counters in place, so concurrent
+ * scrapes would disturb each other.
  */
 export async function writeOwnFamilies(
   registry: PromRegistry,

@@ -1,33 +1,59 @@
 import type { Registry as PromRegistry } from 'prom-client'
-import type { Registry } from '../registry/registry.ts'
-import { collectBytes } from './bytes.ts'
+import type { MetricStore } from '../registry/metric-store.ts'
 import { writeFamily } from './exposition.ts'
 import type { Format } from './formats.ts'
 import { writeOwnFamilies } from './own-families.ts'
 
-/** What a page of metrics is made from. */
 export interface PageSources {
-  readonly registry: Registry
+  readonly store: MetricStore
+  /** The exporter's own metrics. */
   readonly own: PromRegistry
+  /** Called with the number of series of the eleven families. */
   readonly setSeries: (count: number) => void
 }
 
-/** The whole answer to a scrape: the eleven families, then the exporter's. */
+/** Writes the answer to a scrape: the eleven families, then the exporter's. */
 export async function writePage(
-  { registry, own, setSeries }: PageSources,
+  { store, own, setSeries }: PageSources,
   format: Format,
 ): Promise<Buffer> {
-  const families = registry.families()
+  const families = store.families()
   let count = 0
   for (const { series, buckets } of families) {
-    // A histogram has a series a bucket, with +Inf, and its sum and count.
+    // A histogram has one series per bucket, with +Inf, and its sum and count.
     count += series.length * (buckets === undefined ? 1 : buckets.length + 3)
   }
   setSeries(count)
-  const bytes = collectBytes()
-  for (const family of families) writeFamily(family, format, bytes.write)
-  const { core } = registry.ledger
-  bytes.write(await writeOwnFamilies(own, core, format))
-  bytes.write(format.end)
-  return bytes.whole()
+  const page = collectBytes()
+  for (const family of families) writeFamily(family, format, page.write)
+  const { core } = store.ledger
+  page.write(await writeOwnFamilies(own, core, format))
+  page.write(format.end)
+  return page.finish()
+}
+
+/** Characters of text that are encoded at a time. */
+const CHUNK_LENGTH = 16 * 1024
+
+/**
+ * Collects text as bytes. Concatenating several megabytes of text into one
+ * string takes twice as long, and copies it once more.
+ */
+function collectBytes() {
+  const chunks: Buffer[] = []
+  let text = ''
+  const flush = () => {
+    chunks.push(Buffer.from(text))
+    text = ''
+  }
+  return {
+    write: (more: string) => {
+      text += more
+      if (text.length >= CHUNK_LENGTH) flush()
+    },
+    finish: () => {
+      flush()
+      return Buffer.concat(chunks)
+    },
+  }
 }

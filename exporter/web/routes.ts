@@ -1,18 +1,24 @@
 import { Router } from '@koa/router'
 import Koa, { type Context, type Middleware } from 'koa'
 import type { Log } from '../../shared/log.ts'
+import type { Credentials } from '../config.ts'
+import { isSameSecret } from '../http-server.ts'
 
 export interface RouteOptions {
-  readonly guard: Middleware
+  readonly version: string
+  readonly core: string
+  /** Required for / and /metrics; undefined: they are public. */
+  readonly credentials: Credentials | undefined
   readonly metrics: (ctx: Context) => Promise<void>
-  readonly landing: string
   readonly isReady: () => boolean
   readonly log: Log
 }
 
-/** The exporter's pages. GET and HEAD only; health is open to all. */
+/** The exporter's pages. GET and HEAD only; health checks are public. */
 export function createRoutes(options: RouteOptions): Koa {
-  const { guard, metrics, landing, isReady, log } = options
+  const { version, core, credentials, metrics, isReady, log } = options
+  const landing = landingPage(version, core)
+  const guard = basicAuth(credentials)
   const router = new Router()
   router.get('/', guard, ctx => {
     ctx.type = 'html'
@@ -29,14 +35,14 @@ export function createRoutes(options: RouteOptions): Koa {
   })
   const app = new Koa()
   app.use(errorsAsText(log))
-  app.use(readingOnly)
+  app.use(getAndHeadOnly)
   app.use(router.routes())
-  // Koa's own listener writes to the console; errorsAsText has the log.
+  // Koa's default listener writes to the console; errorsAsText logs.
   app.on('error', () => undefined)
   return app
 }
 
-const readingOnly: Middleware = async (ctx, next) => {
+const getAndHeadOnly: Middleware = async (ctx, next) => {
   if (ctx.method !== 'GET' && ctx.method !== 'HEAD') {
     ctx.set('Allow', 'GET, HEAD')
     ctx.throw(405, 'Method not allowed')
@@ -44,7 +50,7 @@ const readingOnly: Middleware = async (ctx, next) => {
   await next()
 }
 
-/** Every error as a status and a line of text; nothing of its insides. */
+/** Answers every error with a status and a line of text, without details. */
 function errorsAsText(log: Log): Middleware {
   return async (ctx, next) => {
     try {
@@ -58,4 +64,49 @@ function errorsAsText(log: Log): Middleware {
       ctx.body = `${known ? error.message : 'Internal error'}\n`
     }
   }
+}
+
+const CHALLENGE = 'Basic realm="dragonfork exporter", charset="UTF-8"'
+
+/** Requires the credentials, if there are any (RFC 7617). */
+function basicAuth(credentials: Credentials | undefined): Middleware {
+  return async (ctx, next) => {
+    if (credentials !== undefined) {
+      const header = ctx.get('Authorization')
+      const encoded = /^Basic +([A-Za-z0-9+/=]+)$/i.exec(header)?.[1] ?? ''
+      const given = Buffer.from(encoded, 'base64').toString('utf8')
+      const { user, password } = credentials
+      if (!isSameSecret(given, `${user}:${password}`)) {
+        ctx.set('WWW-Authenticate', CHALLENGE)
+        ctx.throw(401, 'Name and password needed')
+      }
+    }
+    await next()
+  }
+}
+
+/** The page at `/`, with links to the others. */
+function landingPage(version: string, core: string): string {
+  return `<!doctype html>
+<html lang="en">
+  <head>
+    <meta charset="utf-8">
+    <meta name="viewport" content="width=device-width">
+    <title>Dragon Fork WebRTC exporter</title>
+  </head>
+  <body>
+    <h1>Dragon Fork WebRTC exporter</h1>
+    <p>Version ${escapeHtml(version)}, core ${escapeHtml(core)}.</p>
+    <ul>
+      <li><a href="metrics">Metrics</a></li>
+      <li><a href="-/healthy">Health</a></li>
+      <li><a href="-/ready">Readiness</a></li>
+    </ul>
+  </body>
+</html>
+`
+}
+
+function escapeHtml(text: string): string {
+  return text.replace(/[&<>"]/g, char => `&#${char.charCodeAt(0)};`)
 }

@@ -2,50 +2,49 @@ import { promisify } from 'node:util'
 import { gzip } from 'node:zlib'
 import type { Context } from 'koa'
 import type { Clock } from '../clock.ts'
+import type { Limits } from '../limits.ts'
 import type { Format } from './formats.ts'
-import { chooseFormat, takesGzip } from './negotiate.ts'
+import { acceptsGzip, chooseFormat } from './negotiate.ts'
 
 const compress = promisify(gzip)
 
 export interface ScrapeOptions {
   readonly page: (format: Format) => Promise<Buffer>
   readonly clock: Clock
-  /** Told the time each scrape took, once it is answered. */
+  /** Called with the duration of each answered scrape. */
   readonly observe: (seconds: number) => void
-  /** Most scrapes at once; one more is refused with 503. */
-  readonly most: number
-  /** For a scrape that names no timeout of its own. */
-  readonly timeoutMs: number
+  readonly limits: Limits
 }
 
 /** Answers GET /metrics. */
 export function createScrapes(options: ScrapeOptions) {
-  const { page, clock, observe, most, timeoutMs } = options
-  let underWay = 0
+  const { page, clock, observe, limits } = options
+  const { maxScrapes, scrapeTimeoutMs } = limits
+  let active = 0
 
   const write = async (accept: string, acceptEncoding: string) => {
     const format = chooseFormat(accept)
     const type = { 'Content-Type': format.contentType }
     const plain = await page(format)
-    if (!takesGzip(acceptEncoding)) {
+    if (!acceptsGzip(acceptEncoding)) {
       return { body: plain, headers: type }
     }
-    // Level 1: a third of the time of the default for a tenth more bytes.
+    // Level 1 takes a third of the default's time for a tenth more bytes.
     const body = await compress(plain, { level: 1 })
     return { body, headers: { ...type, 'Content-Encoding': 'gzip' } }
   }
 
   return async (ctx: Context): Promise<void> => {
-    if (underWay >= most) {
+    if (active >= maxScrapes) {
       ctx.set('Retry-After', '1')
-      ctx.throw(503, `Too many scrapes at once: limit is ${most}`)
+      ctx.throw(503, `Too many scrapes at once: limit is ${maxScrapes}`)
     }
     const startMs = clock.steadyMs()
-    const deadline = startDeadline(ctx, timeoutMs)
-    underWay++
-    // A scrape is under way until its last byte is sent or its client gone.
+    const deadline = startDeadline(ctx, scrapeTimeoutMs)
+    active++
+    // A scrape is active until its last byte is sent or its client is gone.
     ctx.res.once('close', () => {
-      underWay--
+      active--
       deadline.clear()
     })
     const answer = await Promise.race([
@@ -63,13 +62,14 @@ export function createScrapes(options: ScrapeOptions) {
 }
 
 /**
- * The time a scrape has: X-Prometheus-Scrape-Timeout-Seconds, or `timeoutMs`
- * where that is shorter. A client that does not read the answer in as much
- * time again is cut off.
+ * The timeout of a scrape: X-Prometheus-Scrape-Timeout-Seconds, but at most
+ * `timeoutMs`. A client that has not read the answer after the same time again
+ * is disconnected.
  */
 function startDeadline(ctx: Context, timeoutMs: number) {
-  const asked = Number(ctx.get('X-Prometheus-Scrape-Timeout-Seconds')) * 1000
-  const ms = asked > 0 ? Math.min(asked, timeoutMs) : timeoutMs
+  const header = ctx.get('X-Prometheus-Scrape-Timeout-Seconds')
+  const requestedMs = Number(header) * 1000
+  const ms = requestedMs > 0 ? Math.min(requestedMs, timeoutMs) : timeoutMs
   let timer: NodeJS.Timeout
   const passed = new Promise<'late'>(resolve => {
     timer = setTimeout(() => {

@@ -6,9 +6,9 @@ import type { Log } from '../../shared/log.ts'
 import type { TlsFiles } from '../config.ts'
 
 /**
- * An HTTPS server that looks at its files before each handshake and takes
- * them when they have changed. A pair that does not fit, as while one of the
- * two is being replaced, leaves the last good one in use.
+ * An HTTPS server that checks its files before each handshake and reloads them
+ * after a change. While certificate and key do not match, as when only one of
+ * them has been replaced, the last matching pair stays in use.
  */
 export function createTlsServer(
   files: TlsFiles,
@@ -17,7 +17,7 @@ export function createTlsServer(
 ): Server {
   let version = versionOf(files)
   const server = createServer(readPair(files), listener)
-  // Before the library's own listener, which starts the handshake.
+  // Runs before Node's own listener, which starts the handshake.
   server.prependListener('connection', () => {
     try {
       const found = versionOf(files)
@@ -26,9 +26,12 @@ export function createTlsServer(
       const pair = readPair(files)
       createSecureContext(pair)
       server.setSecureContext(pair)
-      log.info('certificate taken', { certFile: files.certFile })
+      log.info('certificate reloaded', { certFile: files.certFile })
     } catch (error) {
-      log.error('certificate not taken', { certFile: files.certFile, error })
+      log.error('cannot reload certificate', {
+        certFile: files.certFile,
+        error,
+      })
     }
   })
   return server

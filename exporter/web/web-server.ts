@@ -1,58 +1,57 @@
+/**
+ * The exporter's web server.
+ *
+ * Owns: the server on EXPORTER_ADDRESS, its TLS and its password.
+ * Gets: the eleven families of the metric store, the telemetry of the exporter.
+ * Gives: /metrics as text or OpenMetrics, a landing page, health checks.
+ *
+ * To read it: routes.ts, then scrapes.ts (limits, timeouts, compression), then
+ * page.ts and exposition.ts (the text).
+ */
 import { createServer, type Server } from 'node:http'
 import type { Log } from '../../shared/log.ts'
 import type { Address } from '../../shared/settings.ts'
 import type { Clock } from '../clock.ts'
 import type { Credentials, TlsFiles } from '../config.ts'
-import { closeServer, listen, type Bound } from '../listen.ts'
-import { basicAuth } from './basic-auth.ts'
+import { closeServer, listen, type BoundAddress } from '../http-server.ts'
+import type { Limits } from '../limits.ts'
 import type { Format } from './formats.ts'
-import { landingPage } from './landing.ts'
 import { createRoutes } from './routes.ts'
 import { createScrapes } from './scrapes.ts'
 import { createTlsServer } from './tls.ts'
-
-/** As node_exporter's default for --web.max-requests. */
-const MAX_SCRAPES = 40
-
-/** Prometheus's own default is 10 s. */
-const SCRAPE_TIMEOUT_MS = 30_000
-
-const MAX_CONNECTIONS = 512
-
-/** Longer than the usual scrape intervals: one TLS handshake does for many. */
-const KEEP_ALIVE_MS = 75_000
 
 export interface WebServerOptions {
   readonly version: string
   readonly core: string
   readonly page: (format: Format) => Promise<Buffer>
+  /** Called with the duration of each answered scrape. */
   readonly observeScrape: (seconds: number) => void
   readonly isReady: () => boolean
   readonly basicAuth: Credentials | undefined
   readonly tls: TlsFiles | undefined
+  readonly limits: Limits
   readonly clock: Clock
   readonly log: Log
-  readonly maxScrapes?: number
 }
 
-/** Serves the metrics, by HTTP or HTTPS. */
+/** Serves the metrics by HTTP or HTTPS. */
 export class WebServer {
   readonly #server: Server
   readonly #log: Log
 
   constructor(options: WebServerOptions) {
-    const { page, clock, log, tls } = options
+    const { version, core, page, isReady, limits, clock, log, tls } = options
     const routes = createRoutes({
-      guard: basicAuth(options.basicAuth),
+      version,
+      core,
+      credentials: options.basicAuth,
       metrics: createScrapes({
         page,
-        clock,
         observe: options.observeScrape,
-        most: options.maxScrapes ?? MAX_SCRAPES,
-        timeoutMs: SCRAPE_TIMEOUT_MS,
+        limits,
+        clock,
       }),
-      landing: landingPage(options.version, options.core),
-      isReady: options.isReady,
+      isReady,
       log,
     })
     const handle = routes.callback()
@@ -60,7 +59,7 @@ export class WebServer {
       request,
       response,
     ) => {
-      // Koa answers in any case; its promise never rejects.
+      // Koa answers every request; its promise never rejects.
       void handle(request, response)
     }
     this.#log = log
@@ -68,12 +67,12 @@ export class WebServer {
       tls === undefined
         ? createServer(listener)
         : createTlsServer(tls, listener, log)
-    this.#server.maxConnections = MAX_CONNECTIONS
-    this.#server.keepAliveTimeout = KEEP_ALIVE_MS
+    this.#server.maxConnections = limits.maxWebConnections
+    this.#server.keepAliveTimeout = limits.keepAliveTimeoutMs
   }
 
-  /** @throws {StartError} when the address cannot be bound */
-  listen(address: Address): Promise<Bound> {
+  /** @throws {StartError} if the address cannot be bound */
+  listen(address: Address): Promise<BoundAddress> {
     return listen(this.#server, address, 'EXPORTER_ADDRESS', this.#log)
   }
 

@@ -8,6 +8,7 @@ import { runInNewContext } from 'node:vm'
 
 import { isBootId } from '../../shared/ids.ts'
 import { createLog } from '../../shared/log.ts'
+import { systemClock } from '../clock.ts'
 import { Outbox } from '../outbox/outbox.ts'
 
 setFlagsFromString('--expose-gc')
@@ -25,7 +26,9 @@ function newOutbox(): Outbox {
     core: 'bench',
     boot,
     url: new URL('ws://127.0.0.1:9/ingest'),
-    snapshot: () => ({ streams: [], udpPorts: { inUse: 0, available: 0 } }),
+    clock: systemClock,
+    random: Math.random,
+    view: () => ({ streams: [], udpPorts: { inUse: 0, available: 0 } }),
     log: createLog({ write: () => undefined, now: () => new Date() }),
   })
 }

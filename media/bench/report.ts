@@ -8,6 +8,7 @@ import { Counter, Histogram, Registry } from 'prom-client'
 import { DURATION_BUCKETS, type Observation } from '../../shared/catalogue.ts'
 import { isBootId } from '../../shared/ids.ts'
 import { createLog } from '../../shared/log.ts'
+import { systemClock } from '../clock.ts'
 import { Outbox } from '../outbox/outbox.ts'
 
 const CALLS = 500_000
@@ -44,7 +45,9 @@ const outbox = new Outbox({
   core: 'bench',
   boot,
   url: new URL('ws://127.0.0.1:9/ingest'),
-  snapshot: () => ({ streams: [], udpPorts: { inUse: 0, available: 0 } }),
+  clock: systemClock,
+  random: Math.random,
+  view: () => ({ streams: [], udpPorts: { inUse: 0, available: 0 } }),
   log: createLog({ write: () => undefined, now: () => new Date() }),
 })
 

@@ -35,28 +35,34 @@ interface Run {
   exit?: { readonly at: number; readonly state: ExitState }
 }
 
-/** The last lines of the last runs. Bounded, whatever FFmpeg writes. */
+/**
+ * The last lines of the last runs. Bounded, whatever FFmpeg writes. It is
+ * kept as it was said, to be understood, and shown without secrets.
+ */
 export class RunLog {
   readonly #clock: Clock
+  readonly #mask: (line: string) => string
   #run: Run
   #history: RunReport[] = []
 
-  constructor(clock: Clock) {
+  /** @param mask takes the secrets out of a line */
+  constructor(clock: Clock, mask: (line: string) => string) {
     this.#clock = clock
+    this.#mask = mask
     this.#run = this.#emptyRun()
   }
 
   /** A new run begins: the last one becomes history. */
   begin(): void {
     if (this.#run.exit !== undefined) {
-      this.#history = [...this.#history, reportOf(this.#run)].slice(
+      this.#history = [...this.#history, this.#reportOf(this.#run)].slice(
         -HISTORY_RUNS,
       )
     }
     this.#run = this.#emptyRun()
   }
 
-  /** Takes one line; secrets are masked by the caller. */
+  /** Takes one line. */
   add(line: string): void {
     const { inPrelude, head, tail, log } = this.#run
     log.push([String(this.#unixSeconds()), line])
@@ -83,12 +89,12 @@ export class RunLog {
 
   /** The last line of this run; '' before the first. */
   get lastLine(): string {
-    return this.#run.log.at(-1)?.[1] ?? ''
+    return this.#mask(this.#run.log.at(-1)?.[1] ?? '')
   }
 
   /**
    * What tells best why this run ended, oldest first: all there is of one
-   * that never made progress, else the last lines.
+   * that never made progress, else the last lines. With its secrets.
    */
   get lines(): readonly string[] {
     if (this.#run.inPrelude) return preludeOf(this.#run)
@@ -96,7 +102,17 @@ export class RunLog {
   }
 
   report(): Report {
-    return { ...reportOf(this.#run), history: this.#history }
+    return { ...this.#reportOf(this.#run), history: this.#history }
+  }
+
+  #reportOf(run: Run): RunReport {
+    const { createdAt, log, exit } = run
+    return {
+      created_at: createdAt,
+      prelude: preludeOf(run).map(this.#mask),
+      log: log.map(([at, line]) => [at, this.#mask(line)]),
+      ...(exit && { exited_at: exit.at, exit_state: exit.state }),
+    }
   }
 
   #emptyRun(): Run {
@@ -113,16 +129,6 @@ export class RunLog {
 
   #unixSeconds(): number {
     return Math.floor(this.#clock.epochMs() / 1000)
-  }
-}
-
-function reportOf(run: Run): RunReport {
-  const { createdAt, log, exit } = run
-  return {
-    created_at: createdAt,
-    prelude: preludeOf(run),
-    log: [...log],
-    ...(exit && { exited_at: exit.at, exit_state: exit.state }),
   }
 }
 

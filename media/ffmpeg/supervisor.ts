@@ -3,7 +3,7 @@ import type { RunEnd } from '../process/stream-port.ts'
 import { resolveBinary } from './binary.ts'
 import { killedWithParent } from './death-signal.ts'
 import { NO_USAGE } from './limits.ts'
-import { maskArguments, maskSecrets } from './mask.ts'
+import { maskOf, type Mask } from './mask.ts'
 import { NO_PROGRESS } from './progress.ts'
 import { HEALTHY_MS, reconnectDelayMs } from './reconnect.ts'
 import { RunLog, type ExitState, type Report } from './run-log.ts'
@@ -58,13 +58,16 @@ export class Supervisor {
   readonly #runLog: RunLog
   #state: State
   #life: Life | undefined
+  /** Of the last run, or of what is known before the first. */
+  #mask: Mask
   #command: readonly string[] = []
 
   constructor(settings: RunSettings, parts: SupervisorParts) {
     this.#settings = settings
     this.#parts = parts
     this.#log = parts.log.with({ process: settings.id })
-    this.#runLog = new RunLog(parts.clock)
+    this.#mask = maskOf(settings.args)
+    this.#runLog = new RunLog(parts.clock, line => this.#mask.text(line))
     this.#state = { at: 'finished', sinceMs: parts.clock.steadyMs() }
   }
 
@@ -190,7 +193,8 @@ export class Supervisor {
 
   async #spawn(args: readonly string[]): Promise<Run | Error> {
     const { searchPath, bounds } = this.#settings
-    this.#command = maskArguments(args)
+    this.#mask = maskOf(args)
+    this.#command = this.#mask.args
     try {
       const binary = await resolveBinary(this.#settings.binary, searchPath)
       const command = await killedWithParent({ binary, args }, searchPath)
@@ -199,10 +203,9 @@ export class Supervisor {
         bounds,
         clock: this.#parts.clock,
         onLine: line => {
-          const masked = maskSecrets(line)
-          this.#runLog.add(masked)
+          this.#runLog.add(line)
           this.#tell(port => {
-            port.runSaid(masked)
+            port.runSaid(line)
           })
         },
         onProgress: progress => {
@@ -256,7 +259,7 @@ export class Supervisor {
   }
 
   #failToStart(error: Error): RunResult {
-    const reason = maskSecrets(error.message)
+    const reason = this.#mask.text(error.message)
     this.#runLog.add(reason)
     this.#log.error('cannot start FFmpeg', { reason })
     return this.#leave('failed', 0)

@@ -82,10 +82,15 @@ export async function readJsonBody(
   try {
     return JSON.parse(text)
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause)
-    const detail = text === '' ? 'The body is empty' : reason
-    throw httpProblem('not-json', detail, { cause })
+    const detail = text === '' ? 'The body is empty' : syntaxProblem(cause)
+    throw httpProblem('not-json', detail)
   }
+}
+
+/** The error without what it quotes of the body, which may be a password. */
+function syntaxProblem(error: unknown): string {
+  const message = error instanceof Error ? error.message : String(error)
+  return message.replace(/, (?:\.{3})?".*"(?:\.{3})? is not valid JSON$/s, '')
 }
 
 function tooLarge(bytes: number, maxBytes: number): Problem {

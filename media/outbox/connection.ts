@@ -15,39 +15,39 @@ import {
 } from '../../shared/limits.ts'
 import type { Cancel, Clock } from '../clock.ts'
 import {
-  troubleOfClose,
-  troubleOfError,
-  troubleOfProtocol,
-  troubleOfSilence,
-  troubleOfStatus,
-  type Trouble,
-} from './trouble.ts'
+  reasonOfClose,
+  reasonOfError,
+  reasonOfProtocol,
+  reasonOfStatus,
+  reasonOfTimeout,
+  type DisconnectReason,
+} from './disconnect-reason.ts'
 
-/** Time for the TCP connection and the WebSocket handshake. */
+/** For the TCP connection and the WebSocket handshake. */
 const HANDSHAKE_TIMEOUT_MS = 5_000
 
-/** Time that a polite close may take before the socket is cut. */
+/** For the closing handshake; after that the socket is terminated. */
 const CLOSE_TIMEOUT_MS = 500
 
 export interface ConnectionEvents {
   /** Frames may be sent from now on. */
-  readonly opened: () => void
+  readonly opened: (connection: Connection) => void
   readonly received: (frame: SinkFrame) => void
-  /** All that was sent has been handed to the operating system. */
+  /** Everything sent has been handed to the operating system. */
   readonly drained: () => void
-  /** It is over; called exactly once, whoever ended it. */
-  readonly closed: (trouble: Trouble) => void
+  /** The connection is over. Called exactly once, whichever end closed it. */
+  readonly closed: (reason: DisconnectReason) => void
 }
 
-/** Opens one WebSocket to the exporter; `closed` tells how it went. */
+/** One WebSocket to the exporter, from the first attempt to its end. */
 export class Connection {
   readonly #socket: WebSocket
   readonly #events: ConnectionEvents
   readonly #clock: Clock
-  #trouble: Trouble | undefined
-  /** Ends the wait for whatever is waited for now: an answer, or the end. */
+  #reason: DisconnectReason | undefined
+  /** Cancels the one timer that runs: the heartbeat, or the close timeout. */
   #cancel: Cancel = () => undefined
-  #heard = false
+  #receivedAnything = false
   #silentMs = 0
 
   constructor(options: {
@@ -68,12 +68,12 @@ export class Connection {
     this.#listen()
   }
 
-  /** Whether something that was sent still waits in this process. */
-  get busy(): boolean {
+  /** Whether sent bytes are still waiting in this process. */
+  get isBusy(): boolean {
     return this.#socket.bufferedAmount > 0
   }
 
-  /** Sends a frame; one that the connection no longer takes is dropped. */
+  /** Sends a frame; drops it if the connection is no longer open. */
   send(frame: SourceFrame): void {
     if (this.#socket.readyState !== WebSocket.OPEN) return
     this.#socket.send(encodeFrame(frame), error => {
@@ -81,7 +81,7 @@ export class Connection {
     })
   }
 
-  /** Says goodbye; the socket is cut when that takes too long. */
+  /** Closes it in order; the socket is terminated if that takes too long. */
   end(): void {
     this.#cancel()
     this.#socket.close(1000)
@@ -90,38 +90,38 @@ export class Connection {
     })
   }
 
-  /** Ends it now, for `trouble`. */
-  cut(trouble: Trouble): void {
-    this.#trouble ??= trouble
+  /** Terminates it now, for `reason`. */
+  terminate(reason: DisconnectReason): void {
+    this.#reason ??= reason
     this.#socket.terminate()
   }
 
   #listen(): void {
     const socket = this.#socket
-    const hear = () => {
-      this.#heard = true
+    const markAlive = () => {
+      this.#receivedAnything = true
     }
-    socket.on('ping', hear)
-    socket.on('pong', hear)
+    socket.on('ping', markAlive)
+    socket.on('pong', markAlive)
     socket.on('message', (data, isBinary) => {
-      hear()
+      markAlive()
       this.#read(data, isBinary)
     })
     socket.on('open', () => {
-      this.#watch()
-      this.#events.opened()
+      this.#startHeartbeat()
+      this.#events.opened(this)
     })
     socket.on('unexpected-response', (_request, { statusCode = 0 }) => {
-      this.cut(troubleOfStatus(statusCode))
+      this.terminate(reasonOfStatus(statusCode))
     })
     socket.on('error', error => {
-      // 'close' always follows; it has no reason for a failed connection.
-      this.#trouble ??= troubleOfError(error)
+      // 'close' always follows, but without a reason if connecting failed.
+      this.#reason ??= reasonOfError(error)
     })
     socket.on('close', (code, reason) => {
       this.#cancel()
       this.#events.closed(
-        this.#trouble ?? troubleOfClose(code, reason.toString()),
+        this.#reason ?? reasonOfClose(code, reason.toString()),
       )
     })
   }
@@ -135,7 +135,7 @@ export class Connection {
       this.#events.received(decodeSinkFrame(data.toString()))
     } catch (error) {
       if (!(error instanceof Error)) throw error
-      this.#trouble ??= troubleOfProtocol(error)
+      this.#reason ??= reasonOfProtocol(error)
       if (error instanceof ProtocolError) {
         this.#socket.close(CLOSE_CODES[error.reason])
       }
@@ -144,20 +144,22 @@ export class Connection {
   }
 
   /**
-   * Pings a silent exporter and gives it up in the end. Silence is counted
-   * in rounds that this process lived through, so that having been frozen
-   * itself is not held against the exporter.
+   * Pings a silent exporter and gives up on it after SILENCE_LIMIT_MS. Silence
+   * is counted in intervals during which this process was running, so a freeze
+   * of this process does not count as silence of the exporter.
    */
-  #watch(): void {
+  #startHeartbeat(): void {
     this.#cancel = this.#clock.after(PING_INTERVAL_MS, () => {
-      this.#silentMs = this.#heard ? 0 : this.#silentMs + PING_INTERVAL_MS
-      this.#heard = false
+      this.#silentMs = this.#receivedAnything
+        ? 0
+        : this.#silentMs + PING_INTERVAL_MS
+      this.#receivedAnything = false
       if (this.#silentMs >= SILENCE_LIMIT_MS) {
-        this.cut(troubleOfSilence('any sign of life', SILENCE_LIMIT_MS))
+        this.terminate(reasonOfTimeout('frame or pong', SILENCE_LIMIT_MS))
         return
       }
       if (this.#silentMs > 0) this.#socket.ping()
-      this.#watch()
+      this.#startHeartbeat()
     })
   }
 }

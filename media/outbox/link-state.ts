@@ -1,44 +1,73 @@
 import type { Cancel } from '../clock.ts'
 import type { Connection } from './connection.ts'
 
-/** A batch whose ack is awaited. */
-export interface InFlight {
-  readonly seq: number
-  readonly cells: number
-}
-
-/** A connection whose hello was welcomed. */
+/** A connection on which the exporter has answered the hello. */
 export interface Exchange {
   readonly connection: Connection
-  readonly batch: InFlight | undefined
+  /** The batch without an ack, if there is one. */
+  batch: { readonly seq: number; readonly cells: number } | undefined
+  /** Set while a turn is planned: at once, or when the interval is over. */
+  nextTurn: Cancel | undefined
 }
 
-/** The link's whole state; each has what it owns, to be given up on leaving. */
+/**
+ * Every state of the link, each with the timer and the connection it owns;
+ * `leave` releases them.
+ *
+ *     idle -> connecting -> handshaking -> catchingUp -> live
+ *                 ^              |             |          |
+ *                 +-- waiting <--+-------------+----------+
+ *
+ * `close()` leads from any of them to closing and closed.
+ */
 export type LinkState =
   | { readonly at: 'idle' }
-  /** Until the next attempt; `lost` says that the exporter was there. */
+  /** Until the next attempt. */
   | {
       readonly at: 'waiting'
       readonly cancel: Cancel
-      readonly lost: boolean
+      /** Whether the connection before had been answered. */
+      readonly wasConnected: boolean
     }
-  /** TCP and WebSocket handshake. */
+  /** TCP connection and WebSocket handshake. */
   | { readonly at: 'connecting'; readonly connection: Connection }
-  /** Hello was sent. */
+  /** Hello is sent; the timer limits the wait for the welcome. */
   | {
-      readonly at: 'greeting'
+      readonly at: 'handshaking'
       readonly connection: Connection
       readonly cancel: Cancel
     }
-  /** What was owed at the welcome goes out: so many cells are left. */
-  | ({ readonly at: 'replaying'; readonly left: number } & Exchange)
-  /** What changes goes out, and snapshots. */
-  | ({ readonly at: 'live' } & Exchange)
-  /** Goodbye was said. */
+  /** Sends what was dirty at the welcome: so many series are left. */
+  | {
+      readonly at: 'catchingUp'
+      readonly exchange: Exchange
+      readonly left: number
+    }
+  /** Sends changes and snapshots; the timer marks the link as stable. */
+  | {
+      readonly at: 'live'
+      readonly exchange: Exchange
+      readonly cancel: Cancel
+    }
+  /** The connection is being closed. */
   | { readonly at: 'closing'; readonly ended: () => void }
   | { readonly at: 'closed' }
 
-/** The welcomed connection of a state that has one. */
+/** The exchange of a state that has one. */
 export function exchangeOf(state: LinkState): Exchange | undefined {
-  return state.at === 'live' || state.at === 'replaying' ? state : undefined
+  return 'exchange' in state ? state.exchange : undefined
+}
+
+/** The connection of a state that has one. */
+export function connectionOf(state: LinkState): Connection | undefined {
+  return 'connection' in state
+    ? state.connection
+    : exchangeOf(state)?.connection
+}
+
+/** Cancels the timers of `state` that `next` does not take over. */
+export function leave(state: LinkState, next: LinkState): void {
+  if ('cancel' in state) state.cancel()
+  const exchange = exchangeOf(state)
+  if (exchange !== exchangeOf(next)) exchange?.nextTurn?.()
 }

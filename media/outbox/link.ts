@@ -1,70 +1,69 @@
-import {
-  ProtocolError,
-  type Hello,
-  type SinkFrame,
-  type Snapshot,
-} from '../../shared/frames.ts'
+import { ProtocolError, type SinkFrame } from '../../shared/frames.ts'
 import { BATCH_INTERVAL_MS, PING_INTERVAL_MS } from '../../shared/limits.ts'
 import type { Log } from '../../shared/log.ts'
 import { OnceLog } from '../../shared/once-log.ts'
-import type { Cells } from './cells.ts'
-import type { Cancel, Clock } from '../clock.ts'
+import type { Clock } from '../clock.ts'
 import { Connection } from './connection.ts'
-import { exchangeOf, type LinkState } from './link-state.ts'
-import { troubleOfError, troubleOfSilence, type Trouble } from './trouble.ts'
+import {
+  reasonOfError,
+  reasonOfTimeout,
+  type DisconnectReason,
+} from './disconnect-reason.ts'
+import {
+  connectionOf,
+  exchangeOf,
+  leave,
+  type Exchange,
+  type LinkState,
+} from './link-state.ts'
+import type { Snapshots } from './snapshots.ts'
+import type { Spool } from './spool.ts'
+import type { Unacked } from './unacked.ts'
 
-/** Time from hello to welcome. */
+/** From hello to welcome. */
 const WELCOME_TIMEOUT_MS = 5_000
 
-/** What is owed at the end may take so long to bring. */
-const FLUSH_LIMIT_MS = 1_000
+/** For sending what is unacknowledged when the process shuts down. */
+const FLUSH_TIMEOUT_MS = 1_000
 
 /**
- * Time between two attempts: doubled from the first to the last, and spread
- * over its upper half so that several do not knock at the same moment. The
- * last is short: a refused attempt costs less than a millisecond, and what
- * happens until the exporter is served again would be gone with a crash.
+ * Exponential back-off between attempts, with jitter so that reconnects do not
+ * synchronise. The maximum is short: a failed attempt takes less than a
+ * millisecond, while observations made before the reconnect depend on the
+ * spool. `permanent` applies when a person has to act first.
  */
-const RETRY_MS = { first: 50, last: 500, lasting: 5_000 } as const
+const RETRY_MS = { min: 50, max: 500, permanent: 5_000 } as const
 
 export interface LinkOptions {
-  readonly hello: () => Hello
   readonly url: URL
   readonly token: string | undefined
-  readonly cells: Cells
-  /** Calls `send` when it may be sent: see Spool. */
-  readonly beforeBatch: (send: () => void) => void
-  /** The boot was refused as retired; whether `hello` is of another now. */
-  readonly onRetired: () => boolean
-  /** What is now; undefined when it cannot be told. */
-  readonly snapshot: () => Snapshot | undefined
+  readonly unacked: Unacked
+  readonly snapshots: Snapshots
+  readonly spool: Spool | undefined
   readonly log: Log
   readonly clock: Clock
-  /** From 0 to below 1; spreads the attempts. */
+  /** From 0 to below 1, for the jitter. */
   readonly random: () => number
 }
 
 /**
- * Keeps a connection to the exporter and brings it what the cells owe.
+ * Keeps a connection to the exporter and sends it what it does not have yet.
  *
- * All that is sent is sent in turns, at most one per BATCH_INTERVAL_MS: a
- * snapshot where one is due, then a batch where something is owed and none
- * waits for its ack. No turn is taken while bytes wait in this process, so an
- * exporter that stops reading costs one turn's memory and no more. One that
- * reads but cannot keep batches, for want of disk, still gets the snapshots of
- * every interval.
+ * Sending happens in turns, at most one per BATCH_INTERVAL_MS: a snapshot if
+ * one is due, then a batch if something is dirty and no ack is missing. While
+ * bytes of the last turn are still waiting in this process, no turn is taken:
+ * an exporter that stops reading costs the memory of one turn. An exporter
+ * that reads but cannot store batches, for instance because its disk is full,
+ * still gets the periodic snapshots.
  */
 export class Link {
   readonly #options: LinkOptions
+  readonly #log: OnceLog
   #state: LinkState = { at: 'idle' }
   #snapshotDue: 'no' | 'after the ack' | 'now' = 'no'
-  /** Set while a turn is planned: at once, or when the interval is over. */
-  #nextTurn: Cancel | undefined
-  /** Set while the link is live but not yet for long. */
-  #steady: Cancel | undefined
+  /** Failed attempts since the link was last stable. */
   #attempts = 0
-  readonly #log: OnceLog
-  #flushed: () => void = () => undefined
+  #onFlushed: () => void = () => undefined
   #closing: Promise<void> | undefined
 
   constructor(options: LinkOptions) {
@@ -72,41 +71,44 @@ export class Link {
     this.#log = new OnceLog(options.log)
   }
 
-  /** Whether the exporter is there and has what was owed when it came. */
-  get live(): boolean {
-    return this.#state.at === 'live'
-  }
-
-  /** Starts to connect, for good. */
+  /** Starts to connect, and to reconnect until `close`. */
   start(): void {
     if (this.#state.at === 'idle' && !this.#closing) this.#connect()
   }
 
-  /** Something came to be owed. Cheap: it plans a turn at most. */
+  /** Call it when something is due. Cheap: plans a turn at most. */
   wake(): void {
-    if (this.#nextTurn !== undefined) return
-    if (this.#maySend()) this.#planTurn(0)
+    const exchange = exchangeOf(this.#state)
+    if (exchange === undefined || exchange.nextTurn !== undefined) return
+    if (this.#canSend(exchange)) this.#planTurn(exchange, 0)
   }
 
-  /** A snapshot is due, once no batch waits. As cheap as `wake`. */
-  tell(): void {
+  /** Sends a snapshot as soon as no ack is missing. As cheap as `wake`. */
+  requestSnapshot(): void {
     if (this.#snapshotDue === 'no') this.#snapshotDue = 'after the ack'
     this.wake()
   }
 
-  /** A snapshot is due, whatever waits. */
-  tellNow(): void {
+  /** Sends a snapshot even if an ack is missing. */
+  requestSnapshotNow(): void {
     this.#snapshotDue = 'now'
     this.wake()
   }
 
   /**
-   * Brings what is owed to an exporter that takes it within FLUSH_LIMIT_MS,
-   * and ends. Idempotent.
+   * Sends what is unacknowledged if the exporter takes it within
+   * FLUSH_TIMEOUT_MS, then disconnects. Idempotent.
    */
   close(): Promise<void> {
-    this.#closing ??= this.#finish()
+    this.#closing ??= this.#close()
     return this.#closing
+  }
+
+  /** The only place that changes the state; the old one is left first. */
+  #enter(next: LinkState): void {
+    leave(this.#state, next)
+    this.#state = next
+    this.#options.spool?.setExporterLive(next.at === 'live')
   }
 
   #connect(): void {
@@ -117,8 +119,8 @@ export class Link {
         token,
         clock,
         events: {
-          opened: () => {
-            this.#greet(connection)
+          opened: opened => {
+            this.#sendHello(opened)
           },
           received: frame => {
             this.#receive(frame)
@@ -126,26 +128,26 @@ export class Link {
           drained: () => {
             this.wake()
           },
-          closed: trouble => {
-            this.#retry(trouble)
+          closed: reason => {
+            this.#onDisconnect(reason)
           },
         },
       })
-      this.#state = { at: 'connecting', connection }
+      this.#enter({ at: 'connecting', connection })
     } catch (error) {
-      // What cannot be in a header or a URL shows only here.
+      // The constructor throws for a token or URL that it cannot use.
       if (!(error instanceof Error)) throw error
-      this.#retry({ ...troubleOfError(error), lasting: true })
+      this.#onDisconnect({ ...reasonOfError(error), permanent: true })
     }
   }
 
-  #greet(connection: Connection): void {
+  #sendHello(connection: Connection): void {
     if (this.#state.at !== 'connecting') return
     const cancel = this.#options.clock.after(WELCOME_TIMEOUT_MS, () => {
-      connection.cut(troubleOfSilence('welcome', WELCOME_TIMEOUT_MS))
+      connection.terminate(reasonOfTimeout('welcome', WELCOME_TIMEOUT_MS))
     })
-    this.#state = { at: 'greeting', connection, cancel }
-    connection.send(this.#options.hello())
+    this.#enter({ at: 'handshaking', connection, cancel })
+    connection.send(this.#options.unacked.hello)
   }
 
   #receive(frame: SinkFrame): void {
@@ -162,176 +164,172 @@ export class Link {
   }
 
   #resume(seq: number): void {
-    const { cells, log } = this.#options
+    const { unacked, log } = this.#options
     const state = this.#state
-    if (state.at !== 'greeting' || !Number.isSafeInteger(seq + 1)) {
+    if (state.at !== 'handshaking' || !Number.isSafeInteger(seq + 1)) {
       throw unexpected('welcome', seq)
     }
-    state.cancel()
-    if (seq > cells.lastSeq) {
-      // A state file of another life, at worst: totals put it right.
+    const { lastSeq } = unacked
+    if (lastSeq !== undefined && seq > lastSeq) {
+      // At worst its state file belongs to another boot; totals correct that.
       log.warn('exporter claims batches that were never sent; resending all', {
         claimed: seq,
-        sent: cells.lastSeq,
+        sent: lastSeq,
       })
     }
-    cells.resume(seq)
+    unacked.resume(seq)
     const { connection } = state
-    const left = cells.pending
-    this.#state = { at: 'replaying', connection, batch: undefined, left }
-    if (cells.owes) this.wake()
-    else this.#goLive(connection)
+    const exchange = { connection, batch: undefined, nextTurn: undefined }
+    const left = unacked.dirtySeries
+    this.#enter({ at: 'catchingUp', exchange, left })
+    if (unacked.isDirty) this.wake()
+    else this.#goLive(exchange)
   }
 
   #acknowledge(seq: number): void {
-    const { cells } = this.#options
+    const { unacked } = this.#options
     const state = this.#state
     const exchange = exchangeOf(state)
     if (exchange?.batch?.seq !== seq) throw unexpected('ack', seq)
-    const { connection, batch } = exchange
-    cells.acknowledge(seq)
-    const left = state.at === 'replaying' ? state.left - batch.cells : 0
-    if (state.at === 'live') {
-      this.#state = { at: 'live', connection, batch: undefined }
-    } else if (left > 0) {
-      this.#state = { at: 'replaying', connection, batch: undefined, left }
-    } else this.#goLive(connection)
-    if (cells.owes || this.#snapshotDue !== 'no') this.wake()
-    if (this.#isFlushed()) this.#flushed()
+    const { cells } = exchange.batch
+    exchange.batch = undefined
+    unacked.acknowledge(seq)
+    if (state.at === 'catchingUp') {
+      const left = state.left - cells
+      if (left > 0) this.#enter({ at: 'catchingUp', exchange, left })
+      else this.#goLive(exchange)
+    }
+    if (unacked.isDirty || this.#snapshotDue !== 'no') this.wake()
+    if (this.#isFlushed()) this.#onFlushed()
   }
 
-  #goLive(connection: Connection): void {
-    this.#state = { at: 'live', connection, batch: undefined }
-    this.#log.once('info', 'exporter connected')
-    this.#steady = this.#options.clock.after(PING_INTERVAL_MS, () => {
+  #goLive(exchange: Exchange): void {
+    const cancel = this.#options.clock.after(PING_INTERVAL_MS, () => {
       this.#attempts = 0
       this.#log.forget()
     })
-    this.tell()
+    this.#enter({ at: 'live', exchange, cancel })
+    this.#log.once('info', 'exporter connected')
+    this.requestSnapshot()
   }
 
-  #planTurn(ms: number): void {
-    this.#nextTurn = this.#options.clock.after(ms, () => {
-      this.#nextTurn = undefined
-      this.#takeTurn()
+  #planTurn(exchange: Exchange, ms: number): void {
+    exchange.nextTurn = this.#options.clock.after(ms, () => {
+      exchange.nextTurn = undefined
+      this.#takeTurn(exchange)
     })
   }
 
-  /** Whether a turn could bring anything: a batch, or else a snapshot. */
-  #maySend(): boolean {
-    const state = this.#state
-    const exchange = exchangeOf(state)
-    if (exchange === undefined) return false
-    const acked = exchange.batch === undefined
-    return acked || (state.at === 'live' && this.#snapshotDue === 'now')
+  /** Whether a turn could send anything: a batch, or else a snapshot. */
+  #canSend({ batch }: Exchange): boolean {
+    if (batch === undefined) return true
+    return this.#state.at === 'live' && this.#snapshotDue === 'now'
   }
 
-  #takeTurn(): void {
-    const state = this.#state
-    const exchange = exchangeOf(state)
-    if (exchange === undefined || !this.#maySend()) return
-    const { connection } = exchange
-    // Its `drained` brings the next turn.
-    if (connection.busy) return
-    // A new stream is told before its observations are: then its series are
-    // seen at zero first.
-    const told = state.at === 'live' && this.#sendSnapshot(connection)
-    const sent = this.#sendBatch(connection)
-    if (told || sent) this.#planTurn(BATCH_INTERVAL_MS)
+  #takeTurn(exchange: Exchange): void {
+    // If it is busy, its `drained` plans the next turn.
+    if (!this.#canSend(exchange) || exchange.connection.isBusy) return
+    // A snapshot announces a new stream before its observations are sent, so
+    // that the exporter shows its series at zero first.
+    const announced =
+      this.#state.at === 'live' && this.#sendSnapshot(exchange.connection)
+    const sent = this.#sendBatch(exchange)
+    if (announced || sent) this.#planTurn(exchange, BATCH_INTERVAL_MS)
   }
 
   #sendSnapshot(connection: Connection): boolean {
-    if (this.#snapshotDue === 'no') return false
+    const { snapshots } = this.#options
+    if (this.#snapshotDue === 'no' && !snapshots.hasUnannounced) return false
     this.#snapshotDue = 'no'
-    const snapshot = this.#options.snapshot()
+    const snapshot = snapshots.take()
     if (snapshot === undefined) return false
     connection.send(snapshot)
     return true
   }
 
-  #sendBatch(connection: Connection): boolean {
-    const state = this.#state
-    if (state.at !== 'live' && state.at !== 'replaying') return false
-    if (state.batch !== undefined) return false
-    const batch = this.#options.cells.takeBatch()
+  #sendBatch(exchange: Exchange): boolean {
+    if (exchange.batch !== undefined) return false
+    const { unacked, spool } = this.#options
+    const batch = unacked.takeBatch()
     if (batch === undefined) return false
-    const { seq, cells } = batch
-    this.#state = { ...state, batch: { seq, cells: cells.length } }
-    this.#options.beforeBatch(() => {
-      connection.send(batch)
-    })
+    exchange.batch = { seq: batch.seq, cells: batch.cells.length }
+    if (spool === undefined) exchange.connection.send(batch)
+    else spool.send(batch, exchange.connection)
     return true
   }
 
-  /** The connection is over, or there was none. */
-  #retry(trouble: Trouble): void {
+  /** The connection is over, or could not be opened. */
+  #onDisconnect(reason: DisconnectReason): void {
     const state = this.#state
-    this.#release()
     if (state.at === 'closing') {
       state.ended()
       return
     }
-    const { clock, random, onRetired } = this.#options
-    const renewed = trouble.refusal === 'retired_boot' && onRetired()
-    const isLasting = trouble.lasting && !renewed
-    const level = isLasting ? 'error' : 'warn'
-    this.#log.once(level, trouble.message, trouble.fields)
-    const { first, last, lasting } = RETRY_MS
-    const most = Math.min(last, first * 2 ** this.#attempts)
-    const ms = (isLasting ? lasting : most) * (0.5 + random() / 2)
+    const { clock, random } = this.#options
+    const retired = reason.closeReason === 'retired_boot'
+    const permanent = reason.permanent && !(retired && this.#abandonSpooled())
+    const level = permanent ? 'error' : 'warn'
+    this.#log.once(level, reason.message, reason.fields)
+    const { min, max } = RETRY_MS
+    const backOff = Math.min(max, min * 2 ** this.#attempts)
+    const ms = (permanent ? RETRY_MS.permanent : backOff) * (0.5 + random() / 2)
     this.#attempts += 1
     const cancel = clock.after(ms, () => {
       this.#connect()
     })
-    const lost = exchangeOf(state) !== undefined
-    this.#state = { at: 'waiting', cancel, lost }
-    if (this.#isFlushed()) this.#flushed()
+    const wasConnected = exchangeOf(state) !== undefined
+    this.#enter({ at: 'waiting', cancel, wasConnected })
+    if (this.#isFlushed()) this.#onFlushed()
   }
 
-  /** Gives up the timers of the state that is being left. */
-  #release(): void {
-    const state = this.#state
-    if (state.at === 'waiting' || state.at === 'greeting') state.cancel()
-    this.#nextTurn?.()
-    this.#nextTurn = undefined
-    this.#steady?.()
-    this.#steady = undefined
+  /**
+   * The exporter has accepted a newer boot than the spooled one, so nothing
+   * is known any more of what it has of that one.
+   * @returns whether there was such a boot to abandon
+   */
+  #abandonSpooled(): boolean {
+    const { unacked, spool } = this.#options
+    if (!unacked.abandonSpooled()) return false
+    spool?.invalidate()
+    this.#log.once('error', 'metrics of the previous media process are lost', {
+      reason: 'the exporter has accepted a newer process since',
+    })
+    return true
   }
 
-  /** Whether waiting any longer would bring nothing more to the exporter. */
+  /** Whether waiting any longer would not get more to the exporter. */
   #isFlushed(): boolean {
     const state = this.#state
     if (state.at === 'idle') return true
-    // Who was there a moment ago may be back within the limit.
-    if (state.at === 'waiting' && !state.lost) return true
-    return this.#options.cells.settled
+    // If it was just connected, the flush timeout is its time to come back.
+    if (state.at === 'waiting' && !state.wasConnected) return true
+    return this.#options.unacked.allAcked
   }
 
-  async #finish(): Promise<void> {
+  async #close(): Promise<void> {
     if (!this.#isFlushed()) {
       await new Promise<void>(resolve => {
-        const cancel = this.#options.clock.after(FLUSH_LIMIT_MS, resolve)
-        this.#flushed = () => {
+        const cancel = this.#options.clock.after(FLUSH_TIMEOUT_MS, resolve)
+        this.#onFlushed = () => {
           cancel()
           resolve()
         }
       })
     }
-    const state = this.#state
-    this.#release()
-    if ('connection' in state) {
-      await new Promise<void>(resolve => {
-        this.#state = { at: 'closing', ended: resolve }
-        state.connection.end()
+    const connection = connectionOf(this.#state)
+    if (connection !== undefined) {
+      await new Promise<void>(ended => {
+        this.#enter({ at: 'closing', ended })
+        connection.end()
       })
     }
-    this.#state = { at: 'closed' }
+    this.#enter({ at: 'closed' })
   }
 }
 
 function unexpected(kind: SinkFrame['kind'], seq: number): ProtocolError {
   return new ProtocolError(
     'out_of_order',
-    `Cannot take ${kind} of seq ${seq}: it was not waited for`,
+    `Cannot accept ${kind} of seq ${seq}: it is not expected here`,
   )
 }

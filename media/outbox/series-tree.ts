@@ -1,12 +1,20 @@
 import type { LabelName } from '../../shared/catalogue.ts'
 
-/** A level for each label; a leaf has no Map. */
+/** One level per label; a leaf has no Map. */
 interface Branch<Leaf> {
   next: Map<unknown, Branch<Leaf>> | undefined
   leaf: Leaf | undefined
 }
 
-/** What there is for each set of label values of one family. */
+/**
+ * Finds the series of a family by its label values.
+ *
+ * A tree of Maps instead of one Map with a joined key, because report() runs
+ * on the media path: it takes about 0.2 us with the tree and 0.9 us with the
+ * joined key, which is more than prom-client takes (media/bench/report.ts). A
+ * joined key is a new string to copy and hash for every observation; the
+ * hashes of the label values themselves are cached.
+ */
 export class SeriesTree<Leaf> {
   readonly #labels: readonly LabelName[]
   readonly #root: Branch<Leaf> = { next: undefined, leaf: undefined }
@@ -15,7 +23,7 @@ export class SeriesTree<Leaf> {
     this.#labels = labels
   }
 
-  /** Looks the values up as they are given: text or not, known or not. */
+  /** Accepts any values: those that are no text match no series. */
   find(given: Readonly<Partial<Record<LabelName, unknown>>>): Leaf | undefined {
     let branch: Branch<Leaf> | undefined = this.#root
     for (const label of this.#labels) {
@@ -26,14 +34,14 @@ export class SeriesTree<Leaf> {
   }
 
   /** @param values in the order of the family's labels */
-  put(values: readonly string[], leaf: Leaf): void {
+  set(values: readonly string[], leaf: Leaf): void {
     let branch = this.#root
     for (const value of values) branch = grow(branch, value)
     branch.leaf = leaf
   }
 
   /** @param values in the order of the family's labels */
-  drop(values: readonly string[]): void {
+  delete(values: readonly string[]): void {
     prune(this.#root, values)
   }
 }
@@ -45,7 +53,7 @@ function grow<Leaf>(branch: Branch<Leaf>, value: string): Branch<Leaf> {
   return next
 }
 
-/** Takes the leaf at the path away, and the branches that it leaves empty. */
+/** Removes the leaf at the path, and the branches that are then empty. */
 function prune<Leaf>(
   branch: Branch<Leaf>,
   [value, ...rest]: readonly string[],

@@ -1,142 +1,150 @@
 import { open, rename, rm } from 'node:fs/promises'
 
-import type { Hello } from '../../shared/frames.ts'
+import type { Batch } from '../../shared/frames.ts'
 import { BATCH_INTERVAL_MS, MAX_CELLS_PER_BATCH } from '../../shared/limits.ts'
 import type { Log } from '../../shared/log.ts'
 import { OnceLog } from '../../shared/once-log.ts'
 import type { Cancel, Clock } from '../clock.ts'
-import type { Cells } from './cells.ts'
-import { encodeLeftover } from './leftover.ts'
+import type { Connection } from './connection.ts'
+import { encodeSpooledState } from './spooled-state.ts'
+import type { Unacked } from './unacked.ts'
 
-/** An ack that has not come in one look or two is late. */
-const LOOK_INTERVAL_MS = BATCH_INTERVAL_MS / 2
+/** An ack that is missing at two checks in a row is overdue. */
+const CHECK_INTERVAL_MS = BATCH_INTERVAL_MS / 2
 /**
- * The pause after a write, in times that it took: writing takes a tenth of the
- * time at most. Up to some 5,000 cells it stays at one per 100 ms.
+ * Pause after a write, as a multiple of the time that it took: at most a tenth
+ * of the time goes into writing. Up to about 5,000 series that still means a
+ * write per 100 ms.
  */
 const PAUSE_PER_WRITE = 9
 
 export interface SpoolOptions {
   readonly path: string
-  readonly cells: Cells
-  /** What the process says, or would say, to the exporter. */
-  readonly hello: () => Hello
-  /** Whether the exporter is there and has got what was owed. */
-  readonly isLive: () => boolean
-  /** Whether `path` holds what `cells` holds, as after a start. */
+  readonly unacked: Unacked
+  /** Whether `path` holds what `unacked` holds, as after a start. */
   readonly exists: boolean
   readonly clock: Clock
   readonly log: Log
 }
 
 /**
- * Keeps the cells in a file for as long as the exporter does not keep up, so
- * that they outlive kill -9 of this process. The next one carries on with
- * them, as the same boot: that is exact because **the exporter never has more
- * than the file, where there is one**. So a batch waits until the file has
- * what it tells, which costs nothing while all goes well: there is no file.
+ * Keeps all totals in a file while the exporter does not keep up, so that they
+ * survive kill -9 of this process. The next process resumes with them as the
+ * same boot. That is exact because **the exporter is never ahead of the file,
+ * if there is a file**: a batch is sent only once the file has its totals. In
+ * normal operation this costs nothing, because there is no file.
  *
- * Not synced: it is meant for the end of a process, not of the machine.
+ * Not synced to disk: it protects against the end of the process, not of the
+ * machine.
  */
 export class Spool {
   readonly #options: SpoolOptions
   readonly #log: OnceLog
   #state: 'idle' | 'watching' | 'closed' = 'idle'
-  #nextLook: Cancel | undefined
-  /** Lasts as long as the file is worked on. */
+  #nextCheck: Cancel | undefined
+  #exporterLive = false
+  /** Settles when the file is not being worked on. */
   #work: Promise<unknown> = Promise.resolve()
   /** Whether there is a file, or may be. */
   #exists: boolean
-  /** Observations that the file has; undefined when it may be of any age. */
+  /** Observations in the file; undefined if its age is unknown. */
   #written: number | undefined
-  #seqSeen = 0
+  #seqSeen: number | undefined = 0
 
   constructor(options: SpoolOptions) {
     this.#options = options
     this.#log = new OnceLog(options.log)
     this.#exists = options.exists
-    if (options.exists) this.#written = options.cells.observed
+    if (options.exists) this.#written = options.unacked.observed
   }
 
-  /** Starts to look whether the exporter keeps up. */
+  /** Starts to check whether the exporter keeps up. */
   start(): void {
     if (this.#state !== 'idle') return
     this.#state = 'watching'
     this.watch()
   }
 
-  /** Something is owed. Cheap: it plans a look at most. */
+  /** Call it when something becomes dirty. Cheap: plans a check at most. */
   watch(): void {
-    if (this.#state !== 'watching' || this.#nextLook !== undefined) return
-    this.#plan(LOOK_INTERVAL_MS)
+    if (this.#state !== 'watching' || this.#nextCheck !== undefined) return
+    this.#planCheck(CHECK_INTERVAL_MS)
   }
 
-  /** Calls `send`, at once or when the file has all that the cells have. */
-  before(send: () => void): void {
+  /** Whether the exporter is connected and has caught up. */
+  setExporterLive(live: boolean): void {
+    this.#exporterLive = live
+  }
+
+  /** Sends a batch at once, or if there is a file, after writing the file. */
+  send(batch: Batch, connection: Connection): void {
     if (!this.#exists) {
-      send()
+      connection.send(batch)
       return
     }
-    void this.#queue(async () => {
-      // Better none than one that the exporter is ahead of.
+    void this.#enqueue(async () => {
+      // No file is better than one that the exporter is ahead of.
       if (this.#exists && !(await this.#write())) await this.#remove()
-    }).then(send)
-  }
-
-  /** The file is not of this boot any more. */
-  outdate(): void {
-    this.#written = undefined
-  }
-
-  /** Leaves a file where something is owed, and none where nothing is. */
-  async close(): Promise<void> {
-    const watched = this.#state === 'watching'
-    this.#state = 'closed'
-    this.#nextLook?.()
-    if (!watched) return
-    await this.#queue(() =>
-      this.#options.cells.settled ? this.#remove() : this.#write(),
-    )
-  }
-
-  #plan(ms: number): void {
-    this.#nextLook = this.#options.clock.after(ms, () => {
-      void this.#look()
+    }).then(() => {
+      connection.send(batch)
     })
   }
 
-  async #look(): Promise<void> {
-    const { clock, cells } = this.#options
+  /** The file belongs to a boot that was abandoned. */
+  invalidate(): void {
+    this.#written = undefined
+  }
+
+  /** Leaves a file if anything is unacknowledged, and none otherwise. */
+  async close(): Promise<void> {
+    const watched = this.#state === 'watching'
+    this.#state = 'closed'
+    this.#nextCheck?.()
+    if (!watched) return
+    await this.#enqueue(() =>
+      this.#options.unacked.allAcked ? this.#remove() : this.#write(),
+    )
+  }
+
+  #planCheck(ms: number): void {
+    this.#nextCheck = this.#options.clock.after(ms, () => {
+      void this.#check()
+    })
+  }
+
+  async #check(): Promise<void> {
+    const { clock, unacked } = this.#options
     const startMs = clock.steadyMs()
-    const keepsUp = this.#keepsUp()
-    await this.#queue(() => (keepsUp ? this.#remove() : this.#write()))
-    this.#nextLook = undefined
+    const keepsUp = this.#exporterKeepsUp()
+    await this.#enqueue(() => (keepsUp ? this.#remove() : this.#write()))
+    this.#nextCheck = undefined
     if (this.#state !== 'watching') return
-    if (cells.settled && !this.#exists) return
+    if (unacked.allAcked && !this.#exists) return
     const tookMs = clock.steadyMs() - startMs
-    const pauseMs = this.#exists ? BATCH_INTERVAL_MS : LOOK_INTERVAL_MS
-    this.#plan(Math.max(pauseMs, PAUSE_PER_WRITE * tookMs))
+    const pauseMs = this.#exists ? BATCH_INTERVAL_MS : CHECK_INTERVAL_MS
+    this.#planCheck(Math.max(pauseMs, PAUSE_PER_WRITE * tookMs))
   }
 
-  /** Whether no more is under way than what one batch brings in its time. */
-  #keepsUp(): boolean {
-    const { cells, isLive } = this.#options
-    if (cells.settled) return true
-    const overdue = cells.inFlight && cells.lastSeq === this.#seqSeen
-    this.#seqSeen = cells.lastSeq
-    return isLive() && !overdue && cells.pending <= MAX_CELLS_PER_BATCH
+  /** Whether no more is unacknowledged than one batch in time takes care of. */
+  #exporterKeepsUp(): boolean {
+    const { unacked } = this.#options
+    if (unacked.allAcked) return true
+    const overdue = unacked.isInFlight && unacked.lastSeq === this.#seqSeen
+    this.#seqSeen = unacked.lastSeq
+    const fitsOneBatch = unacked.dirtySeries <= MAX_CELLS_PER_BATCH
+    return this.#exporterLive && !overdue && fitsOneBatch
   }
 
-  /** Does one thing with the file after the other; no task may throw. */
-  #queue(task: () => Promise<unknown>): Promise<unknown> {
+  /** Runs tasks on the file one after another; no task may throw. */
+  #enqueue(task: () => Promise<unknown>): Promise<unknown> {
     this.#work = this.#work.then(task)
     return this.#work
   }
 
-  /** Replaces the file at once; tells whether it is there. */
+  /** Replaces the file atomically; returns whether the new one is in place. */
   async #write(): Promise<boolean> {
-    const { path, cells, hello } = this.#options
-    const { observed } = cells
+    const { path, unacked } = this.#options
+    const { observed } = unacked
     if (this.#written === observed) return true
     const draft = `${path}.tmp`
     this.#written = undefined
@@ -144,8 +152,8 @@ export class Spool {
     try {
       const file = await open(draft, 'w', 0o600)
       try {
-        const marks = () => ({ ...hello(), ...cells.marks })
-        for (const line of encodeLeftover(cells.everything(), marks)) {
+        const marks = () => ({ ...unacked.hello, ...unacked.marks })
+        for (const line of encodeSpooledState(unacked.everything(), marks)) {
           await file.appendFile(line)
         }
       } finally {
@@ -156,7 +164,7 @@ export class Spool {
       this.#log.forget()
       return true
     } catch (error) {
-      this.#failed(error)
+      this.#logFailure(error)
       await rm(draft, { force: true }).catch(() => undefined)
       return false
     }
@@ -169,13 +177,13 @@ export class Spool {
       await rm(this.#options.path, { force: true })
       this.#exists = false
     } catch (error) {
-      this.#failed(error)
+      this.#logFailure(error)
     }
   }
 
-  #failed(error: unknown): void {
+  #logFailure(error: unknown): void {
     const { path } = this.#options
-    this.#log.once('error', 'what is owed cannot be kept in its file', {
+    this.#log.once('error', 'cannot write unacknowledged metrics to the file', {
       path,
       error,
     })

@@ -1,6 +1,7 @@
 import type { Log } from '../../shared/log.ts'
 import type { Clock } from '../clock.ts'
 import { NO_USAGE } from '../ffmpeg/limits.ts'
+import { maskSecrets } from '../ffmpeg/mask.ts'
 import { NO_PROGRESS } from '../ffmpeg/progress.ts'
 import { reconnectDelayMs, type ReconnectPolicy } from '../ffmpeg/reconnect.ts'
 import { RunLog, type Report } from '../ffmpeg/run-log.ts'
@@ -42,7 +43,7 @@ export class ExternalRunner implements Runner {
 
   constructor(parts: ExternalParts) {
     this.#parts = parts
-    this.#runLog = new RunLog(parts.clock)
+    this.#runLog = new RunLog(parts.clock, maskSecrets)
     this.#sinceMs = parts.clock.steadyMs()
   }
 

@@ -120,6 +120,10 @@ function isWholeTo(most: number) {
 }
 
 function show(value: unknown): string {
+  // It may be an address, with a password.
+  if (typeof value === 'string' && value.includes('\0')) {
+    return 'text with a zero byte'
+  }
   if (Array.isArray(value)) return 'a list'
   if (isJsonObject(value)) return 'an object'
   return JSON.stringify(value).slice(0, 80)

@@ -50,7 +50,9 @@ function readDocument(
     // JSON is YAML, too. The bound keeps aliases from growing without end.
     return parse(readFile(path), { maxAliasCount: 100 })
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause)
+    const message = cause instanceof Error ? cause.message : String(cause)
+    // Without the line that it quotes, which may be an address's.
+    const [reason = ''] = message.split(/:?\n/)
     throw new SettingsError([`CORE_PROCESS_FILE: ${path}: ${reason}`])
   }
 }

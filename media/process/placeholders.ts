@@ -27,11 +27,13 @@ function escape(value: string, character: string): string {
 
 /** Says which placeholder of `text` cannot be filled; undefined: none. */
 export function findUnsupported(text: string): string | undefined {
-  for (const [whole, name = ''] of text.matchAll(PLACEHOLDER)) {
+  for (const [, name = ''] of text.matchAll(PLACEHOLDER)) {
     if (UNSUPPORTED.test(name)) {
+      // No more of it: it may stand in a password.
+      const [kind = ''] = name.split(':')
       return (
         `expected none of upstream's own file systems and servers, ` +
-        `got placeholder ${whole.slice(0, 80)}`
+        `got placeholder {${kind}}`
       )
     }
   }

@@ -12,7 +12,7 @@ export interface RunEnd {
   readonly asked: boolean
   readonly code: number | null
   readonly signal: string | null
-  /** The last lines of stderr, oldest first. */
+  /** The last lines of stderr, oldest first: not to be shown, as well. */
   readonly log: readonly string[]
 }
 
@@ -25,7 +25,7 @@ export interface StreamPort {
   prepareRun(): Promise<readonly string[]>
   /** FFmpeg was spawned: from here on, silence counts. */
   runStarted(): void
-  /** A line of FFmpeg's stderr, without secrets. */
+  /** A line of FFmpeg's stderr: to be read, not shown, for its secrets. */
   runSaid(line: string): void
   /** FFmpeg reported its progress, which it does once a second. */
   runProgressed(progress: Progress): void

@@ -54,7 +54,8 @@ export class StreamLife<Legs extends LegSet> {
   #source: Source | undefined
 
   constructor(options: StreamLifeOptions<Legs>) {
-    const { plans, legs, settings, origin, onLegEdge, onLook } = options
+    const { codecs, plans, legs, settings } = options
+    const { origin, onLegEdge, onLook } = options
     const { legTimeoutMs, legStartTimeoutMs, keyFrameLimitMs } = settings
     this.#options = options
     this.legs = legs
@@ -70,7 +71,8 @@ export class StreamLife<Legs extends LegSet> {
       onEdge: onLegEdge,
       onLook,
     })
-    const encodesVideo = origin('video') === 'encoded'
+    const encodesVideo =
+      codecs.video !== undefined && origin('video') === 'encoded'
     this.runWatch = new RunWatch({ encodesVideo })
   }
 

@@ -8,6 +8,7 @@ import { buildWorker } from './build.mjs'
 import { downloadWorker } from './prebuilt.mjs'
 import { proveWorker } from './proof.mjs'
 import { whyNotRunnable } from './runnable.mjs'
+import { sweepWorkshops } from './workshop.mjs'
 
 /** mediasoup's own switch. */
 const SKIP_DOWNLOAD = 'MEDIASOUP_SKIP_WORKER_PREBUILT_DOWNLOAD'
@@ -28,6 +29,7 @@ const SKIP_DOWNLOAD = 'MEDIASOUP_SKIP_WORKER_PREBUILT_DOWNLOAD'
  */
 export async function findWorker(place, context) {
   const { env } = context
+  await sweepWorkshops(place.cache)
   const given = setting(env, 'MEDIASOUP_WORKER_BIN')
   if (given !== undefined) {
     const what = 'use MEDIASOUP_WORKER_BIN'

@@ -20,7 +20,6 @@ const STALE_MS = 24 * 60 * 60 * 1000
  */
 export async function inWorkshop(cache, work) {
   await mkdir(cache, { recursive: true })
-  await sweep(cache)
   const folder = await mkdtemp(join(cache, `making-${owner()}`))
   try {
     return await work(folder)
@@ -35,8 +34,8 @@ export async function inWorkshop(cache, work) {
  *
  * @param {string} cache
  */
-async function sweep(cache) {
-  for (const name of await readdir(cache)) {
+export async function sweepWorkshops(cache) {
+  for (const name of await namesIn(cache)) {
     const match = NAME.exec(name)
     if (match === null) continue
     const [, space, pid, startedAt] = match
@@ -52,6 +51,16 @@ async function sweep(cache) {
     } catch {
       // Another set-up was faster, or see above.
     }
+  }
+}
+
+/** @param {string} cache */
+async function namesIn(cache) {
+  try {
+    return await readdir(cache)
+  } catch {
+    // There is none yet.
+    return []
   }
 }
 

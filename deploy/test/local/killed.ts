@@ -14,6 +14,7 @@ import { buildWorker } from '../../local/worker/build.mjs'
 import { findPlace } from '../../local/worker/place.mjs'
 import { downloadWorker } from '../../local/worker/prebuilt.mjs'
 import { proveWorker } from '../../local/worker/proof.mjs'
+import { sweepWorkshops } from '../../local/worker/workshop.mjs'
 import { recordedContext } from './fixtures/context.ts'
 import { fakeProgram, WORKER_SCRIPT } from './fixtures/fake-program.ts'
 import { fakeWorkerSources } from './fixtures/worker-sources.ts'
@@ -112,6 +113,7 @@ t.test('a build that is killed is done again', async t => {
   await waitFor(async () => !(await s.hangs()), 'ninja to end with the set-up')
   t.match(await readdir(place.cache), [/^logs$/, /^making-/], 'half is left')
 
+  await sweepWorkshops(place.cache)
   await buildWorker(place, s.context())
   t.equal(await readFile(place.worker, 'utf8'), 'whole\n')
   t.same(await readdir(place.cache), ['logs', place.worker.split('/').at(-1)])
@@ -146,6 +148,7 @@ t.test('a download that is killed is done again', async t => {
     () => asked.length > 0,
   )
 
+  await sweepWorkshops(place.cache)
   await downloadWorker(place, s.context())
   t.equal(await readFile(place.worker, 'utf8'), await readFile(worker, 'utf8'))
   t.same(await readdir(place.cache), [place.worker.split('/').at(-1)])

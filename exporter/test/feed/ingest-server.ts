@@ -8,11 +8,11 @@ import { WebSocket } from 'ws'
 import { CLOSE_CODES, PROTOCOL } from '../../../shared/frames.ts'
 import { MAX_FRAME_BYTES } from '../../../shared/limits.ts'
 import { IngestServer } from '../../feed/ingest-server.ts'
-import type { SourceLimits } from '../../feed/source.ts'
+import { systemClock } from '../../clock.ts'
+import { LIMITS, type Limits } from '../../limits.ts'
 import { createLedger } from '../../registry/ledger.ts'
-import { Registry, type Journal } from '../../registry/registry.ts'
+import { MetricStore, type Journal } from '../../registry/metric-store.ts'
 import { requests } from '../fixtures/cells.ts'
-import { REAL_CLOCK } from '../fixtures/fake-clock.ts'
 import {
   BOOT,
   connectMedia,
@@ -25,44 +25,48 @@ import { shownValues } from '../fixtures/shown.ts'
 
 interface SubjectOptions {
   readonly token?: string
-  readonly limits?: Partial<SourceLimits>
+  readonly limits?: Partial<Limits>
   readonly journal?: Journal
 }
 
 async function createSubject(t: Test, options: SubjectOptions = {}) {
-  const { token, limits = {}, journal } = options
+  const { token, journal } = options
+  const limits = {
+    ...LIMITS,
+    // No timeout interferes, unless the test is about it.
+    pingIntervalMs: 60_000,
+    silenceTimeoutMs: 120_000,
+    closeTimeoutMs: 60_000,
+    ...options.limits,
+  }
   const memory = createMemoryLog()
   const ledger = createLedger(CORE, 10)
-  const registry = new Registry({
+  const store = new MetricStore({
     ledger,
-    clock: REAL_CLOCK,
+    clock: systemClock,
     maxStreams: 10,
-    ...(journal === undefined ? {} : { journal }),
+    limits,
+    journal,
   })
-  const turnedAway: string[] = []
+  const rejected: string[] = []
   const server = new IngestServer({
     core: CORE,
     token,
-    clock: REAL_CLOCK,
+    limits,
+    clock: systemClock,
     log: memory.log,
-    onTurnedAway: reason => turnedAway.push(reason),
-    limits: {
-      framesPerSecond: 50,
-      pingIntervalMs: 60_000,
-      silenceLimitMs: 120_000,
-      closeTimeoutMs: 60_000,
-      waitingFrames: 8,
-      ...limits,
-    },
+    onRejected: reason => rejected.push(reason),
   })
   t.teardown(() => server.close())
   const bound = await server.listen({ host: '127.0.0.1', port: 0 })
-  server.serve(registry)
+  server.serve(store)
   const url = `ws://${bound.text}/ingest`
-  return { ...memory, server, registry, ledger, turnedAway, bound, url }
+  /** Waits until all changes so far are applied: they happen in order. */
+  const settled = () => store.expire()
+  return { ...memory, server, store, settled, ledger, rejected, bound, url }
 }
 
-/** The status with which the upgrade is refused, or 101. */
+/** Tries to upgrade; returns the status. */
 async function upgrade(url: string, headers: Record<string, string> = {}) {
   const socket = new WebSocket(url, { headers })
   socket.on('error', () => undefined)
@@ -79,8 +83,8 @@ async function upgrade(url: string, headers: Record<string, string> = {}) {
   return status
 }
 
-t.test('the token, Origin and path are checked on the upgrade', async t => {
-  const { url, turnedAway } = await createSubject(t, { token: 'sesame' })
+t.test('server checks token, Origin and path of an upgrade', async t => {
+  const { url, rejected } = await createSubject(t, { token: 'sesame' })
   const good = { authorization: 'Bearer sesame' }
   t.equal(await upgrade(url, good), 101)
   t.equal(await upgrade(url), 401)
@@ -89,10 +93,10 @@ t.test('the token, Origin and path are checked on the upgrade', async t => {
   t.equal(await upgrade(url, { ...good, origin: 'http://a.example' }), 403)
   t.equal(await upgrade(`${url}/other`, good), 404)
   const seen = ['unauthorized', 'unauthorized', 'unauthorized', 'origin']
-  t.same(turnedAway, [...seen, 'no_such_path'])
+  t.same(rejected, [...seen, 'no_such_path'])
 })
 
-t.test('a request that is no upgrade is told so', async t => {
+t.test('server answers 426 to a request without upgrade', async t => {
   const { bound } = await createSubject(t)
   const sent = request({ ...bound, path: '/ingest', agent: false }).end()
   const [response] = (await once(sent, 'response')) as [
@@ -102,7 +106,7 @@ t.test('a request that is no upgrade is told so', async t => {
   response.resume()
 })
 
-t.test('connections over the limit are turned away', async t => {
+t.test('server rejects connections over the limit with 503', async t => {
   const { url } = await createSubject(t)
   const open = await Promise.all(
     Array.from({ length: 16 }, () => new Media({ url }).open()),
@@ -114,30 +118,33 @@ t.test('connections over the limit are turned away', async t => {
   for (const media of open) media.cut()
 })
 
-t.test('connections that say nothing keep nobody out for long', async t => {
-  const { url, bound } = await createSubject(t)
-  const idle = Array.from({ length: 64 }, () =>
-    connect(bound.port, bound.host).on('error', () => undefined),
-  )
-  for (const socket of idle) socket.write('GET /ing')
-  await Promise.all(idle.map(socket => once(socket.resume(), 'close')))
-  const media = await connectMedia({ url })
-  media.cut()
-})
+t.test(
+  'connections without a request block others only until their timeout',
+  async t => {
+    const { url, bound } = await createSubject(t)
+    const idle = Array.from({ length: 64 }, () =>
+      connect(bound.port, bound.host).on('error', () => undefined),
+    )
+    for (const socket of idle) socket.write('GET /ing')
+    await Promise.all(idle.map(socket => once(socket.resume(), 'close')))
+    const media = await connectMedia({ url })
+    media.cut()
+  },
+)
 
-t.test('before and after it serves it turns all away', async t => {
-  const { url, server, registry, turnedAway } = await createSubject(t)
+t.test('server rejects connections with 503 after dismiss()', async t => {
+  const { url, server, store, rejected } = await createSubject(t)
   const media = await connectMedia({ url })
   const closed = media.closed()
   server.dismiss()
   t.equal((await closed).code, 1001)
   t.equal(await upgrade(url), 503)
-  t.same(turnedAway, ['not_serving'])
-  server.serve(registry)
+  t.same(rejected, ['not_serving'])
+  server.serve(store)
   t.equal(await upgrade(url), 101)
 })
 
-/** What a source may send wrong, on a connection that is otherwise good. */
+/** Invalid frames on a connection that is otherwise valid. */
 const BAD_FRAMES: readonly [keyof typeof CLOSE_CODES, string | Buffer][] = [
   ['malformed', 'no json'],
   ['malformed', '[]'],
@@ -162,33 +169,36 @@ const BAD_FRAMES: readonly [keyof typeof CLOSE_CODES, string | Buffer][] = [
   ],
 ]
 
-t.test('a bad frame ends its connection, counted; nothing else', async t => {
+t.test('an invalid frame closes its connection and is counted', async t => {
   for (const [reason, frame] of BAD_FRAMES) {
-    const { url, ledger, of, registry } = await createSubject(t)
+    const { url, ledger, of, settled } = await createSubject(t)
     const media = await connectMedia({ url }, { cam: 0 })
     const closed = media.closed()
     media.socket.send(frame)
     t.equal((await closed).code, CLOSE_CODES[reason], String(frame))
-    await registry.settled()
-    t.equal(ledger.refused[reason === 'replaced' ? 'malformed' : reason], 1)
-    t.match(of('source refused'), [{ reason }])
+    await settled()
+    t.equal(ledger.rejected[reason === 'replaced' ? 'malformed' : reason], 1)
+    t.match(of('media process rejected'), [{ reason }])
     const again = new Media({ url })
     t.equal(await again.hello(), 1)
     again.cut()
   }
 })
 
-t.test('a frame that is too large ends its connection', async t => {
-  const { url, ledger, registry } = await createSubject(t)
-  const media = await connectMedia({ url })
-  const closed = media.closed()
-  media.socket.send('x'.repeat(MAX_FRAME_BYTES + 1))
-  t.equal((await closed).code, 1009)
-  await registry.settled()
-  t.equal(ledger.refused.too_large, 1)
-})
+t.test(
+  'a frame over the size limit closes its connection and is counted',
+  async t => {
+    const { url, ledger, settled } = await createSubject(t)
+    const media = await connectMedia({ url })
+    const closed = media.closed()
+    media.socket.send('x'.repeat(MAX_FRAME_BYTES + 1))
+    t.equal((await closed).code, 1009)
+    await settled()
+    t.equal(ledger.rejected.too_large, 1)
+  },
+)
 
-t.test('before its hello a source may send nothing else', async t => {
+t.test('a frame before the hello closes the connection', async t => {
   const { url } = await createSubject(t)
   for (const kind of ['batch', 'snapshot']) {
     const media = await new Media({ url }).open()
@@ -202,7 +212,7 @@ t.test('before its hello a source may send nothing else', async t => {
   }
 })
 
-t.test('another core is refused, with both names', async t => {
+t.test('a hello of another core is rejected with both names', async t => {
   const { url, of, server } = await createSubject(t)
   const media = await new Media({ url }).open()
   const closed = media.closed()
@@ -210,11 +220,13 @@ t.test('another core is refused, with both names', async t => {
   const { code, reason } = await closed
   t.equal(code, CLOSE_CODES.wrong_core)
   t.equal(reason, 'CORE_ID differs: exporter has "test", media process "other"')
-  t.match(of('source refused'), [{ reason: 'wrong_core', detail: reason }])
+  t.match(of('media process rejected'), [
+    { reason: 'wrong_core', detail: reason },
+  ])
   t.notOk(server.isConnected())
 })
 
-t.test('a reason that is too long for a close frame is cut', async t => {
+t.test('a close reason longer than a close frame is truncated', async t => {
   const { url } = await createSubject(t)
   const media = await new Media({ url }).open()
   const closed = media.closed()
@@ -225,27 +237,31 @@ t.test('a reason that is too long for a close frame is cut', async t => {
   t.match(reason, /^CORE_ID differs: .*é$/)
 })
 
-t.test('who is refused again and again is said once, and counted', async t => {
-  const { url, of, ledger, registry } = await createSubject(t)
+t.test('repeated rejections are all counted and logged once', async t => {
+  const { url, of, ledger, settled } = await createSubject(t)
   const good = await connectMedia({ url })
-  const refuse = async (core: string) => {
+  const beRejected = async (core: string) => {
     const media = await new Media({ url }).open()
     const closed = media.closed()
     media.send({ kind: 'hello', protocol: PROTOCOL, core, boot: NEXT_BOOT })
     await closed
   }
-  for (let i = 0; i < 3; i++) await refuse('other')
-  await registry.settled()
-  t.equal(ledger.refused.wrong_core, 3)
-  t.equal(of('source refused').length, 1)
-  t.equal(of('source gone').length, 0)
+  for (let i = 0; i < 3; i++) await beRejected('other')
+  await settled()
+  t.equal(ledger.rejected.wrong_core, 3)
+  t.equal(of('media process rejected').length, 1)
+  t.equal(of('media process disconnected').length, 0)
   good.cut()
   await connectMedia({ url })
-  await refuse('other')
-  t.equal(of('source refused').length, 2, 'news again')
+  await beRejected('other')
+  t.equal(
+    of('media process rejected').length,
+    2,
+    'logged again after a good connection',
+  )
 })
 
-t.test('another protocol is refused', async t => {
+t.test('a hello of another protocol is rejected', async t => {
   const { url } = await createSubject(t)
   const media = await new Media({ url }).open()
   const closed = media.closed()
@@ -253,7 +269,7 @@ t.test('another protocol is refused', async t => {
   t.equal((await closed).code, CLOSE_CODES.wrong_protocol)
 })
 
-t.test('the newest hello is the source, the one before is closed', async t => {
+t.test('a new hello closes the previous connection', async t => {
   const { url, server } = await createSubject(t)
   const first = await connectMedia({ url }, { cam: 0 })
   await first.batch([requests(1, 'cam', 1)])
@@ -266,57 +282,60 @@ t.test('the newest hello is the source, the one before is closed', async t => {
   second.cut()
 })
 
-t.test('a welcome knows what the connection before brought last', async t => {
-  const { url, registry } = await createSubject(t)
-  const first = await connectMedia({ url })
-  const hello = registry.hello.bind(registry)
-  registry.hello = async boot => {
-    registry.hello = hello
-    const seq = await hello(boot)
-    await first.batch([])
-    return seq
-  }
-  const second = new Media({ url })
-  t.equal(await second.hello(), 2)
-  t.match(await second.batch([]), { kind: 'ack', seq: 3 })
-  second.cut()
-})
+t.test(
+  'a welcome includes the last batch of the previous connection',
+  async t => {
+    const { url, store } = await createSubject(t)
+    const first = await connectMedia({ url })
+    const hello = store.hello.bind(store)
+    store.hello = async boot => {
+      store.hello = hello
+      const seq = await hello(boot)
+      await first.batch([])
+      return seq
+    }
+    const second = new Media({ url })
+    t.equal(await second.hello(), 2)
+    t.match(await second.batch([]), { kind: 'ack', seq: 3 })
+    second.cut()
+  },
+)
 
-t.test('a boot that was followed by another is refused', async t => {
+t.test('a hello of a retired boot is rejected', async t => {
   const { url } = await createSubject(t)
   const old = await connectMedia({ url })
   const replaced = old.closed()
   const next = new Media({ url, boot: NEXT_BOOT })
   await next.hello()
   await replaced
-  const zombie = await new Media({ url }).open()
-  const closed = zombie.closed()
-  zombie.send({ kind: 'hello', protocol: PROTOCOL, core: CORE, boot: BOOT })
+  const retired = await new Media({ url }).open()
+  const closed = retired.closed()
+  retired.send({ kind: 'hello', protocol: PROTOCOL, core: CORE, boot: BOOT })
   t.equal((await closed).code, CLOSE_CODES.retired_boot)
   t.match(await next.batch([]), { kind: 'ack', seq: 1 })
   next.cut()
 })
 
-t.test('a source that sends too many frames is closed', async t => {
-  const limits = { framesPerSecond: 1 }
-  const { url, ledger, registry } = await createSubject(t, { limits })
+t.test('a connection with too many frames is closed and counted', async t => {
+  const limits = { maxFramesPerSecond: 1 }
+  const { url, ledger, settled } = await createSubject(t, { limits })
   const media = await connectMedia({ url })
   const closed = media.closed()
   for (let i = 0; i < 20; i++) media.sendBatch([])
   t.equal((await closed).code, CLOSE_CODES.too_many_frames)
-  await registry.settled()
-  t.equal(ledger.refused.too_many_frames, 1)
+  await settled()
+  t.equal(ledger.rejected.too_many_frames, 1)
 })
 
-t.test('a source that says nothing is asked, and cut off', async t => {
-  const limits = { pingIntervalMs: 20, silenceLimitMs: 60 }
+t.test('a silent connection is pinged, then dropped', async t => {
+  const limits = { pingIntervalMs: 20, silenceTimeoutMs: 60 }
   const { url, of, server } = await createSubject(t, { limits })
   const media = await connectMedia({ url })
-  // It lives as long as it answers pings, which ws does by itself.
+  // It stays connected while it answers pings, which ws does by itself.
   for (let pings = 0; pings < 5; pings++) await once(media.socket, 'ping')
   t.ok(server.isConnected())
   media.socket.pause()
-  const silent = () => of('source is silent').length
+  const silent = () => of('media process is silent').length
   while (silent() === 0) await new Promise(setImmediate)
   t.notOk(server.isConnected())
   t.equal(silent(), 1)
@@ -324,36 +343,39 @@ t.test('a source that says nothing is asked, and cut off', async t => {
   await media.closed()
 })
 
-t.test('a source that is silent counts as gone before it is cut', async t => {
-  const limits = { pingIntervalMs: 60_000, silenceLimitMs: 60 }
-  const { url, server } = await createSubject(t, { limits })
-  const media = await connectMedia({ url })
-  t.ok(server.isConnected())
-  while (server.isConnected()) await new Promise(setImmediate)
-  t.match(await media.batch([]), { kind: 'ack' })
-  t.ok(server.isConnected(), 'heard again')
-  media.cut()
-})
+t.test(
+  'a silent connection counts as disconnected before it is dropped',
+  async t => {
+    const limits = { pingIntervalMs: 60_000, silenceTimeoutMs: 60 }
+    const { url, server } = await createSubject(t, { limits })
+    const media = await connectMedia({ url })
+    t.ok(server.isConnected())
+    while (server.isConnected()) await new Promise(setImmediate)
+    t.match(await media.batch([]), { kind: 'ack' })
+    t.ok(server.isConnected(), 'connected again')
+    media.cut()
+  },
+)
 
-t.test('pings count as frames', async t => {
-  const limits = { framesPerSecond: 1 }
-  const { url, ledger, registry } = await createSubject(t, { limits })
+t.test('pings count towards the frame rate', async t => {
+  const limits = { maxFramesPerSecond: 1 }
+  const { url, ledger, settled } = await createSubject(t, { limits })
   const media = await connectMedia({ url })
   const closed = media.closed()
   for (let i = 0; i < 20; i++) media.socket.ping()
   t.equal((await closed).code, CLOSE_CODES.too_many_frames)
-  await registry.settled()
-  t.equal(ledger.refused.too_many_frames, 1)
+  await settled()
+  t.equal(ledger.rejected.too_many_frames, 1)
 })
 
-t.test('a connection without hello does not stay', async t => {
-  const limits = { pingIntervalMs: 20, silenceLimitMs: 60 }
+t.test('a connection without hello is dropped', async t => {
+  const limits = { pingIntervalMs: 20, silenceTimeoutMs: 60 }
   const { url } = await createSubject(t, { limits })
   const media = await new Media({ url }).open()
   t.equal((await media.closed()).code, 1006)
 })
 
-t.test('a closed source that does not go is forced', async t => {
+t.test('a connection that does not answer the close is terminated', async t => {
   const limits = { closeTimeoutMs: 20 }
   const { bound, server } = await createSubject(t, { limits })
   const socket = connect(bound.port, bound.host)
@@ -370,57 +392,65 @@ t.test('a closed source that does not go is forced', async t => {
   t.pass('the server closed although the client never answered')
 })
 
-t.test('what cannot be kept is not acknowledged; gauges go on', async t => {
-  const kept: (() => void)[] = []
-  let blocked = false
-  const journal: Journal = {
-    keep: () =>
-      blocked ? new Promise(resolve => kept.push(resolve)) : Promise.resolve(),
-  }
-  const { url, registry, server, ledger } = await createSubject(t, { journal })
-  const media = await connectMedia({ url }, { cam: 1 })
-  blocked = true
-  media.sendBatch([requests(1, 'cam', 4)])
-  const ack = media.next()
-  const udpPorts = { inUse: 77, available: 0 }
-  const streams = [{ id: 'cam', running: true, peers: 5, degraded: false }]
-  media.send({ kind: 'snapshot', streams, udpPorts })
-  const peers = () =>
-    registry
-      .families()
-      .filter(({ name }) => name.endsWith('active_peers'))
-      .flatMap(({ series }) => series.map(({ values }) => values[0]))
-  while (peers()[0] !== 5) await new Promise(setImmediate)
-  t.ok(server.isConnected())
-  t.notOk([...shownValues(ledger).keys()].some(key => key.includes('201')))
-  blocked = false
-  for (const keep of kept) keep()
-  t.match(await ack, { kind: 'ack', seq: 2 })
-  media.cut()
-})
+t.test(
+  'a batch that cannot be stored has no ack, while gauges are updated',
+  async t => {
+    const kept: (() => void)[] = []
+    let blocked = false
+    const journal: Journal = {
+      keep: () =>
+        blocked
+          ? new Promise(resolve => kept.push(resolve))
+          : Promise.resolve(),
+    }
+    const { url, store, server, ledger } = await createSubject(t, { journal })
+    const media = await connectMedia({ url }, { cam: 1 })
+    blocked = true
+    media.sendBatch([requests(1, 'cam', 4)])
+    const ack = media.next()
+    const udpPorts = { inUse: 77, available: 0 }
+    const streams = [{ id: 'cam', running: true, peers: 5, degraded: false }]
+    media.send({ kind: 'snapshot', streams, udpPorts })
+    const peers = () =>
+      store
+        .families()
+        .filter(({ name }) => name.endsWith('active_peers'))
+        .flatMap(({ series }) => series.map(({ values }) => values[0]))
+    while (peers()[0] !== 5) await new Promise(setImmediate)
+    t.ok(server.isConnected())
+    t.notOk([...shownValues(ledger).keys()].some(key => key.includes('201')))
+    blocked = false
+    for (const keep of kept) keep()
+    t.match(await ack, { kind: 'ack', seq: 2 })
+    media.cut()
+  },
+)
 
-t.test('reading stops while too much waits, and goes on', async t => {
-  const { promise: blocked, resolve: release } =
-    Promise.withResolvers<undefined>()
-  const journal: Journal = {
-    keep: entry => (entry.kind === 'batch' ? blocked : Promise.resolve()),
-  }
-  const limits = { waitingFrames: 4 }
-  const { url } = await createSubject(t, { journal, limits })
-  const media = new Media({ url })
-  await media.hello()
-  for (let i = 0; i < 200; i++) media.sendBatch([])
-  await new Promise(setImmediate)
-  release(undefined)
-  for (let seq = 1; seq <= 200; seq++) {
-    const ack = await media.next()
-    if (ack.seq !== seq) t.fail(`expected ack ${seq}, got ${ack.seq}`)
-  }
-  t.pass('all were acknowledged, in order')
-  media.cut()
-})
+t.test(
+  'server stops reading while too many frames wait, then continues',
+  async t => {
+    const { promise: blocked, resolve: release } =
+      Promise.withResolvers<undefined>()
+    const journal: Journal = {
+      keep: entry => (entry.kind === 'batch' ? blocked : Promise.resolve()),
+    }
+    const limits = { maxWaitingFrames: 4 }
+    const { url } = await createSubject(t, { journal, limits })
+    const media = new Media({ url })
+    await media.hello()
+    for (let i = 0; i < 200; i++) media.sendBatch([])
+    await new Promise(setImmediate)
+    release(undefined)
+    for (let seq = 1; seq <= 200; seq++) {
+      const ack = await media.next()
+      if (ack.seq !== seq) t.fail(`expected ack ${seq}, got ${ack.seq}`)
+    }
+    t.pass('all are acknowledged in order')
+    media.cut()
+  },
+)
 
-t.test('connections that come and go leave nothing behind', async t => {
+t.test('closed connections leave no resources behind', async t => {
   const { url, bound } = await createSubject(t)
   const resources = () =>
     process.getActiveResourcesInfo().filter(name => name !== 'Immediate')
@@ -443,36 +473,39 @@ t.test('connections that come and go leave nothing behind', async t => {
   t.ok(resources().length <= before.length)
 })
 
-t.test('any frame is refused or applied, and the next one works', async t => {
-  const { url } = await createSubject(t)
-  const frames = fc.oneof(
-    fc.string(),
-    fc.json(),
-    fc.uint8Array().map(bytes => Buffer.from(bytes)),
-    fc
-      .record({
-        kind: fc.constantFrom('hello', 'batch', 'snapshot'),
-        seq: fc.oneof(fc.constant(1), fc.jsonValue()),
-        cells: fc.oneof(fc.constant([]), fc.jsonValue()),
-        streams: fc.oneof(fc.constant([]), fc.jsonValue()),
-        udpPorts: fc.jsonValue(),
-        observed: fc.constant(0),
-        lost: fc.constant(0),
-      })
-      .map(frame => JSON.stringify(frame)),
-  )
-  await fc.assert(
-    fc.asyncProperty(frames, fc.boolean(), async (frame, greeted) => {
-      const media = await new Media({ url }).open()
-      if (greeted) await media.hello()
-      const closed = media.closed()
-      media.socket.send(frame)
-      media.socket.send('the end')
-      const { code } = await closed
-      return code >= 4400 || code === 1007
-    }),
-    { numRuns: 60 },
-  )
-  const media = await connectMedia({ url })
-  media.cut()
-})
+t.test(
+  'any frame is rejected or applied, and a new connection works',
+  async t => {
+    const { url } = await createSubject(t)
+    const frames = fc.oneof(
+      fc.string(),
+      fc.json(),
+      fc.uint8Array().map(bytes => Buffer.from(bytes)),
+      fc
+        .record({
+          kind: fc.constantFrom('hello', 'batch', 'snapshot'),
+          seq: fc.oneof(fc.constant(1), fc.jsonValue()),
+          cells: fc.oneof(fc.constant([]), fc.jsonValue()),
+          streams: fc.oneof(fc.constant([]), fc.jsonValue()),
+          udpPorts: fc.jsonValue(),
+          observed: fc.constant(0),
+          lost: fc.constant(0),
+        })
+        .map(frame => JSON.stringify(frame)),
+    )
+    await fc.assert(
+      fc.asyncProperty(frames, fc.boolean(), async (frame, greeted) => {
+        const media = await new Media({ url }).open()
+        if (greeted) await media.hello()
+        const closed = media.closed()
+        media.socket.send(frame)
+        media.socket.send('the end')
+        const { code } = await closed
+        return code >= 4400 || code === 1007
+      }),
+      { numRuns: 60 },
+    )
+    const media = await connectMedia({ url })
+    media.cut()
+  },
+)

@@ -6,15 +6,15 @@ import {
   MAX_KNOWN_STREAMS,
   MAX_SERIES_PER_STREAM,
 } from '../../../shared/limits.ts'
+import { decodeLedger, encodeLedger } from '../../registry/ledger-json.ts'
 import { applyEntry, createLedger, type Ledger } from '../../registry/ledger.ts'
-import { REFUSALS, type Refusal } from '../../registry/refusals.ts'
-import { decodeLedger, encodeLedger } from '../../registry/state.ts'
+import { REJECTIONS, type Rejection } from '../../registry/rejections.ts'
 import { arbitrarySteps, toEntries } from '../fixtures/arbitrary-entries.ts'
 import { durations, failures, requests } from '../fixtures/cells.ts'
 import { BOOT, NEXT_BOOT } from '../fixtures/media.ts'
 import { shownValues } from '../fixtures/shown.ts'
 
-/** A ledger that takes batches of one boot, with these streams registered. */
+/** A ledger with registered streams, and ways to change it. */
 function createSubject(streams: readonly string[], maxStreams = 10) {
   const ledger = createLedger('test', maxStreams)
   let boot = BOOT
@@ -60,8 +60,10 @@ function valueOf(ledger: Ledger, ...parts: readonly string[]) {
   return seriesOf(ledger, ...parts).map(([value]) => value)
 }
 
-function refusals(ledger: Ledger): Partial<Record<Refusal, number>> {
-  const all = REFUSALS.map(reason => [reason, ledger.refused[reason]] as const)
+function rejections(ledger: Ledger): Partial<Record<Rejection, number>> {
+  const all = REJECTIONS.map(
+    reason => [reason, ledger.rejected[reason]] as const,
+  )
   return Object.fromEntries(all.filter(([, count]) => count > 0))
 }
 
@@ -74,28 +76,28 @@ t.test('applyEntry() takes the newest total of a cell', t => {
   t.end()
 })
 
-t.test('applyEntry() refuses a total that shrinks, and only that', t => {
+t.test('applyEntry() rejects a total that shrinks, and only that', t => {
   const { ledger, batch } = createSubject(['cam'])
   batch([requests(1, 'cam', 5), durations(2, 'cam', 3)])
   batch([requests(1, 'cam', 4), durations(2, 'cam', 2), failures(3, 'cam', 1)])
   t.same(valueOf(ledger, 'requests_total'), [5])
   t.same(valueOf(ledger, 'ice_failures', 'timeout'), [1])
-  t.same(refusals(ledger), { shrunk: 2 })
+  t.same(rejections(ledger), { shrunk: 2 })
   t.end()
 })
 
-t.test('applyEntry() adds up the cells of a series', t => {
+t.test('applyEntry() adds up successive cells of a series', t => {
   const { ledger, batch } = createSubject(['cam'])
   batch([requests(1, 'cam', 5)])
   batch([requests(9, 'cam', 2)])
   t.same(valueOf(ledger, 'requests_total'), [7])
   batch([requests(1, 'cam', 6)])
   t.same(valueOf(ledger, 'requests_total'), [7])
-  t.same(refusals(ledger), { stale_cell: 1 })
+  t.same(rejections(ledger), { stale_cell: 1 })
   t.end()
 })
 
-t.test('applyEntry() adds up the boots, whatever their cell numbers', t => {
+t.test('applyEntry() adds up boots regardless of their cell numbers', t => {
   const { ledger, batch, begin } = createSubject(['cam'])
   batch([requests(5, 'cam', 5)])
   begin(NEXT_BOOT)
@@ -106,7 +108,7 @@ t.test('applyEntry() adds up the boots, whatever their cell numbers', t => {
   t.end()
 })
 
-t.test('applyEntry() throws at a batch that is not the next', t => {
+t.test('applyEntry() throws for a batch that is not the next one', t => {
   const { ledger, batch } = createSubject(['cam'])
   batch([])
   const boot = BOOT
@@ -122,7 +124,7 @@ t.test('applyEntry() throws at a batch that is not the next', t => {
   t.end()
 })
 
-const UNACCEPTABLE: readonly [Refusal, Cell][] = [
+const INVALID: readonly [Rejection, Cell][] = [
   ['unknown_family', { ...requests(1, 'cam', 1), family: 'up' }],
   ['unknown_family', { ...requests(1, 'cam', 1), family: '__proto__' }],
   [
@@ -152,22 +154,26 @@ const UNACCEPTABLE: readonly [Refusal, Cell][] = [
     },
   ],
   ['wrong_value', { ...durations(1, 'cam', 1), sum: 1e300 }],
-  ['unknown_stream', requests(1, 'never-told-of', 1)],
+  ['unknown_stream', requests(1, 'never-announced', 1)],
 ]
 
-t.test('applyEntry() refuses what the catalogue does not have', t => {
-  for (const [reason, cell] of UNACCEPTABLE) {
+t.test('applyEntry() rejects cells outside the catalogue', t => {
+  for (const [reason, cell] of INVALID) {
     const { ledger, batch } = createSubject(['cam'])
     const before = [...shownValues(ledger).keys()]
     batch([cell, failures(7, 'cam', 3)])
-    t.same(refusals(ledger), { [reason]: 1 }, JSON.stringify(cell))
-    t.same([...shownValues(ledger).keys()], before, 'no series is made')
-    t.same(valueOf(ledger, 'ice_failures', 'timeout'), [3], 'the rest counts')
+    t.same(rejections(ledger), { [reason]: 1 }, JSON.stringify(cell))
+    t.same([...shownValues(ledger).keys()], before, 'no series is created')
+    t.same(
+      valueOf(ledger, 'ice_failures', 'timeout'),
+      [3],
+      'the rest of the batch counts',
+    )
   }
   t.end()
 })
 
-t.test('a refused cell is made good when its stream is registered', t => {
+t.test('a cell counts in full once its stream is registered', t => {
   const { ledger, batch, register } = createSubject([])
   batch([requests(1, 'cam', 4)])
   register(['cam'])
@@ -176,36 +182,42 @@ t.test('a refused cell is made good when its stream is registered', t => {
   t.end()
 })
 
-t.test('before a snapshot, cells may tell of streams that went unseen', t => {
-  const { ledger, batch, register } = createSubject([])
-  batch([requests(1, 'came-and-went', 4)], false)
-  t.same(valueOf(ledger, 'requests_total'), [])
-  register([], ['came-and-went'])
-  t.same(valueOf(ledger, 'requests_total'), [4])
-  t.same(refusals(ledger), {})
-  t.end()
-})
+t.test(
+  'before a snapshot, cells of unknown streams count once announced',
+  t => {
+    const { ledger, batch, register } = createSubject([])
+    batch([requests(1, 'came-and-went', 4)], false)
+    t.same(valueOf(ledger, 'requests_total'), [])
+    register([], ['came-and-went'])
+    t.same(valueOf(ledger, 'requests_total'), [4])
+    t.same(rejections(ledger), {})
+    t.end()
+  },
+)
 
-t.test('a stream that comes back in time goes on, later begins anew', t => {
-  const { ledger, batch, register } = createSubject(['cam'])
-  batch([requests(1, 'cam', 4)])
-  register([], ['cam'])
-  register(['cam'])
-  batch([requests(1, 'cam', 5)])
-  t.same(valueOf(ledger, 'requests_total'), [5])
-  register([], ['cam'])
-  const streams = ['cam'].filter(isStreamId)
-  applyEntry(ledger, { kind: 'expired', streams })
-  t.equal(shownValues(ledger).size, 0)
-  register(['cam'])
-  t.same(valueOf(ledger, 'requests_total'), [])
-  t.same(valueOf(ledger, 'ice_failures'), [0, 0, 0])
-  batch([requests(2, 'cam', 1)])
-  t.same(valueOf(ledger, 'requests_total'), [1])
-  t.end()
-})
+t.test(
+  'a stream that returns continues, or starts at zero if it has expired',
+  t => {
+    const { ledger, batch, register } = createSubject(['cam'])
+    batch([requests(1, 'cam', 4)])
+    register([], ['cam'])
+    register(['cam'])
+    batch([requests(1, 'cam', 5)])
+    t.same(valueOf(ledger, 'requests_total'), [5])
+    register([], ['cam'])
+    const streams = ['cam'].filter(isStreamId)
+    applyEntry(ledger, { kind: 'expired', streams })
+    t.equal(shownValues(ledger).size, 0)
+    register(['cam'])
+    t.same(valueOf(ledger, 'requests_total'), [])
+    t.same(valueOf(ledger, 'ice_failures'), [0, 0, 0])
+    batch([requests(2, 'cam', 1)])
+    t.same(valueOf(ledger, 'requests_total'), [1])
+    t.end()
+  },
+)
 
-t.test('the shared series keeps what its streams told when they go', t => {
+t.test('the shared series keeps the totals of expired streams', t => {
   const { ledger, batch, register } = createSubject(['one', 'two', 'video'], 1)
   batch([failures(1, 'two', 20), failures(2, 'video', 40)])
   register(['two'], ['video'])
@@ -219,13 +231,17 @@ t.test('the shared series keeps what its streams told when they go', t => {
   t.end()
 })
 
-t.test('a place that becomes free is for a stream of _overflow', t => {
+t.test('a place that becomes free goes to a stream of _overflow', t => {
   const { ledger, batch, register } = createSubject(['one', 'two'], 1)
   batch([failures(1, 'two', 20), durations(2, 'two', 3)])
   register([], ['one'])
   applyEntry(ledger, { kind: 'expired', streams: ['one'].filter(isStreamId) })
-  t.same(valueOf(ledger, 'timeout', '"two"'), [0], 'born at zero')
-  t.same(valueOf(ledger, 'timeout', '_overflow'), [20], 'what it told stays')
+  t.same(valueOf(ledger, 'timeout', '"two"'), [0], 'starts at zero')
+  t.same(
+    valueOf(ledger, 'timeout', '_overflow'),
+    [20],
+    'its growth so far stays',
+  )
   register(['three'])
   batch([
     failures(1, 'two', 22),
@@ -240,7 +256,7 @@ t.test('a place that becomes free is for a stream of _overflow', t => {
   t.end()
 })
 
-t.test('a higher limit takes streams out of _overflow', t => {
+t.test('a higher limit moves streams out of _overflow', t => {
   const { ledger, batch } = createSubject(['one', 'two', 'three'], 1)
   batch([failures(1, 'two', 20), failures(2, 'three', 40)])
   applyEntry(ledger, { kind: 'limit', maxStreams: 2 })
@@ -253,30 +269,33 @@ t.test('a higher limit takes streams out of _overflow', t => {
   t.end()
 })
 
-t.test('a stream that was away when a place became free gets it', t => {
-  const { ledger, batch, register } = createSubject(['one', 'two'], 1)
-  batch([failures(1, 'two', 20)])
-  register([], ['two'])
-  applyEntry(ledger, { kind: 'limit', maxStreams: 2 })
-  t.same(valueOf(ledger, '"two"'), [])
-  register(['two'])
-  batch([failures(1, 'two', 21)])
-  t.same(valueOf(ledger, 'timeout', '"two"'), [1])
-  t.same(valueOf(ledger, 'timeout', '_overflow'), [20])
-  t.end()
-})
+t.test(
+  'a stream that was absent when a place became free gets it on return',
+  t => {
+    const { ledger, batch, register } = createSubject(['one', 'two'], 1)
+    batch([failures(1, 'two', 20)])
+    register([], ['two'])
+    applyEntry(ledger, { kind: 'limit', maxStreams: 2 })
+    t.same(valueOf(ledger, '"two"'), [])
+    register(['two'])
+    batch([failures(1, 'two', 21)])
+    t.same(valueOf(ledger, 'timeout', '"two"'), [1])
+    t.same(valueOf(ledger, 'timeout', '_overflow'), [20])
+    t.end()
+  },
+)
 
-t.test('a stream has no more series than the limit', t => {
+t.test('a stream gets no more series than the limit', t => {
   const { ledger, batch } = createSubject(['cam'])
   const codes = Array.from({ length: 400 }, (_, i) => `${100 + i}`)
   batch(codes.map((code, i) => requests(i, 'cam', 1, code)))
   t.equal(shownValues(ledger).size, MAX_SERIES_PER_STREAM)
-  t.equal(refusals(ledger).series_limit, ledger.refusedSeries)
-  t.ok(ledger.refusedSeries > 100)
+  t.equal(rejections(ledger).series_limit, ledger.rejectedSeries)
+  t.ok(ledger.rejectedSeries > 100)
   t.end()
 })
 
-t.test('no more streams are remembered than the limit', t => {
+t.test('the ledger holds no more streams than the limit', t => {
   const { ledger, register } = createSubject([], 2)
   const ids = Array.from({ length: MAX_KNOWN_STREAMS + 5 }, (_, i) => `s${i}`)
   register(ids)
@@ -289,33 +308,36 @@ t.test('no more streams are remembered than the limit', t => {
   t.end()
 })
 
-t.test('observations that shrink are refused, the batch counts', t => {
-  const { ledger, batch, begin } = createSubject(['cam'])
-  batch([requests(1, 'cam', 1), requests(2, 'cam', 1, '404')])
-  begin(BOOT)
-  const boot = BOOT
-  if (!isBootId(boot)) throw new TypeError(boot)
-  const frame = { kind: 'batch', seq: 2, observed: 1, lost: 0 } as const
-  const cells = [requests(1, 'cam', 9)]
-  applyEntry(ledger, {
-    kind: 'batch',
-    boot,
-    live: true,
-    batch: { ...frame, cells },
-  })
-  t.equal(ledger.observed.told, 2)
-  t.same(refusals(ledger), { shrunk: 1 })
-  t.same(valueOf(ledger, 'requests_total', '201'), [9])
-  t.end()
-})
+t.test(
+  'a count of observations that shrinks is rejected, the batch counts',
+  t => {
+    const { ledger, batch, begin } = createSubject(['cam'])
+    batch([requests(1, 'cam', 1), requests(2, 'cam', 1, '404')])
+    begin(BOOT)
+    const boot = BOOT
+    if (!isBootId(boot)) throw new TypeError(boot)
+    const frame = { kind: 'batch', seq: 2, observed: 1, lost: 0 } as const
+    const cells = [requests(1, 'cam', 9)]
+    applyEntry(ledger, {
+      kind: 'batch',
+      boot,
+      live: true,
+      batch: { ...frame, cells },
+    })
+    t.equal(ledger.observed.current, 2)
+    t.same(rejections(ledger), { shrunk: 1 })
+    t.same(valueOf(ledger, 'requests_total', '201'), [9])
+    t.end()
+  },
+)
 
-t.test('any order of duplicates gives the same registry', t => {
-  const told = fc.array(
+t.test('duplicates in any order give the same totals', t => {
+  const reported = fc.array(
     fc.record({ cell: fc.nat(4), total: fc.integer({ min: 1, max: 99 }) }),
     { maxLength: 40 },
   )
   fc.assert(
-    fc.property(told, fc.integer({ min: 1, max: 7 }), (totals, size) => {
+    fc.property(reported, fc.integer({ min: 1, max: 7 }), (totals, size) => {
       const { ledger, batch } = createSubject(['cam'])
       const reasons = ['timeout', 'disconnected', 'failed']
       const cells = totals.map(({ cell, total }) => {
@@ -327,22 +349,22 @@ t.test('any order of duplicates gives the same registry', t => {
       for (let at = 0; at < cells.length; at += size) {
         batch(cells.slice(at, at + size))
       }
-      const most = (cell: number) =>
+      const highest = (cell: number) =>
         Math.max(0, ...totals.filter(x => x.cell === cell).map(x => x.total))
       for (const [cell, reason] of reasons.entries()) {
         const [value] = valueOf(ledger, 'ice_failures', `"${reason}"`)
-        if (value !== most(cell)) return false
+        if (value !== highest(cell)) return false
       }
       return [3, 4].every(cell => {
         const [value] = valueOf(ledger, `code="${200 + cell}"`)
-        return (value ?? 0) === most(cell)
+        return (value ?? 0) === highest(cell)
       })
     }),
   )
   t.end()
 })
 
-t.test('no shown number ever goes down, whatever is applied', t => {
+t.test('no exposed number ever goes down, whatever is applied', t => {
   fc.assert(
     fc.property(arbitrarySteps, steps => {
       const ledger = createLedger('test', 2)

@@ -12,20 +12,21 @@ import fc from 'fast-check'
 import t from 'tap'
 import type { Test } from 'tap'
 import { isBootId, isStreamId } from '../../../shared/ids.ts'
-import type { Entry } from '../../registry/entry.ts'
+import { StartError } from '../../http-server.ts'
+import { LIMITS, type Limits } from '../../limits.ts'
+import type { LedgerEntry } from '../../registry/ledger-entry.ts'
+import { decodeLedger, encodeLedger } from '../../registry/ledger-json.ts'
 import { applyEntry, createLedger, type Ledger } from '../../registry/ledger.ts'
-import { StateFile, type StateFileOptions } from '../../registry/state-file.ts'
+import { StateFile } from '../../registry/state-file.ts'
 import { writeLine } from '../../registry/state-lines.ts'
-import { decodeLedger, encodeLedger } from '../../registry/state.ts'
-import { StartError } from '../../start-error.ts'
 import { arbitrarySteps, toEntries } from '../fixtures/arbitrary-entries.ts'
 import { durations, requests } from '../fixtures/cells.ts'
 import { BOOT } from '../fixtures/media.ts'
 import { createMemoryLog } from '../fixtures/memory-log.ts'
 import { shownValues } from '../fixtures/shown.ts'
 
-/** A state file in a folder of its own, and how to open it. */
-function createPlace(t: Test, more: Partial<StateFileOptions> = {}) {
+/** A folder for a state file, and ways to open it. */
+function createSubject(t: Test, limits: Partial<Limits> = {}) {
   const folder = t.testdir()
   const path = join(folder, 'state')
   const memory = createMemoryLog()
@@ -38,8 +39,7 @@ function createPlace(t: Test, more: Partial<StateFileOptions> = {}) {
       log: memory.log,
       onWriteFailure: () => failures++,
       now: () => new Date(0),
-      retryMs: 5,
-      ...more,
+      limits: { ...LIMITS, stateRetryMs: 5, ...limits },
     })
     t.teardown(() => opened.file.close())
     return opened
@@ -52,7 +52,7 @@ function createPlace(t: Test, more: Partial<StateFileOptions> = {}) {
 
 async function keepAll(
   { file, ledger }: { file: StateFile; ledger: Ledger },
-  entries: readonly Entry[],
+  entries: readonly LedgerEntry[],
 ): Promise<void> {
   for (const entry of entries) {
     await file.keep(entry, ledger)
@@ -60,10 +60,10 @@ async function keepAll(
   }
 }
 
-function batchesOf(count: number): readonly Entry[] {
+function batchesOf(count: number): readonly LedgerEntry[] {
   const boot = BOOT
   if (!isBootId(boot)) throw new TypeError(boot)
-  const batches = Array.from({ length: count }, (_, i): Entry => {
+  const batches = Array.from({ length: count }, (_, i): LedgerEntry => {
     const seq = i + 1
     const cells = [requests(1, 'cam', seq), durations(2, 'cam', seq)]
     const batch = { kind: 'batch', seq, observed: seq, lost: 0, cells } as const
@@ -77,8 +77,8 @@ function batchesOf(count: number): readonly Entry[] {
   ]
 }
 
-t.test('what was kept is there again', async t => {
-  const { open } = createPlace(t)
+t.test('open() restores what was stored', async t => {
+  const { open } = createSubject(t)
   const first = await open()
   await keepAll(first, batchesOf(3))
   await first.file.close()
@@ -87,8 +87,8 @@ t.test('what was kept is there again', async t => {
   t.equal(second.ledger.boot?.seq, 3)
 })
 
-t.test('a torn last line is dropped and written over', async t => {
-  const { open, path, folder } = createPlace(t)
+t.test('open() drops a torn last line and overwrites it', async t => {
+  const { open, path, folder } = createSubject(t)
   const first = await open()
   await keepAll(first, batchesOf(2))
   await first.file.close()
@@ -101,43 +101,46 @@ t.test('a torn last line is dropped and written over', async t => {
     await file.keep({ kind: 'refused', reason: 'malformed' }, ledger)
     await file.close()
     const again = await open()
-    t.equal(again.ledger.refused.malformed, 1)
+    t.equal(again.ledger.rejected.malformed, 1)
     await again.file.close()
     await writeFile(path, before)
   }
   t.same(await readdir(folder), ['state'])
 })
 
-t.test('a damaged file is kept aside, what is before is used', async t => {
-  const { open, path, folder, of } = createPlace(t)
-  const first = await open()
-  await keepAll(first, batchesOf(4))
-  await first.file.close()
-  const damaged = await readFile(path)
-  const at = damaged.lastIndexOf('"seq":3')
-  damaged.write('7', at + 6)
-  await writeFile(path, damaged)
-  const { ledger } = await open()
-  t.equal(ledger.boot?.seq, 2)
-  const aside = 'state.corrupt-1970-01-01T000000.000Z'
-  t.same((await readdir(folder)).sort(), ['state', aside])
-  t.same(await readFile(join(folder, aside)), damaged)
-  t.match(of('state file is damaged: kept aside'), [
-    { damage: /^line 7: expected checksum/ },
-  ])
-})
+t.test(
+  'open() keeps a damaged file aside and uses its readable part',
+  async t => {
+    const { open, path, folder, of } = createSubject(t)
+    const first = await open()
+    await keepAll(first, batchesOf(4))
+    await first.file.close()
+    const damaged = await readFile(path)
+    const at = damaged.lastIndexOf('"seq":3')
+    damaged.write('7', at + 6)
+    await writeFile(path, damaged)
+    const { ledger } = await open()
+    t.equal(ledger.boot?.seq, 2)
+    const aside = 'state.corrupt-1970-01-01T000000.000Z'
+    t.same((await readdir(folder)).sort(), ['state', aside])
+    t.same(await readFile(join(folder, aside)), damaged)
+    t.match(of('state file is damaged; kept aside'), [
+      { damage: /^line 7: expected checksum/ },
+    ])
+  },
+)
 
-t.test('a file that is something else is kept aside', async t => {
-  const { open, path, folder, of } = createPlace(t)
+t.test('open() keeps a file of another format aside', async t => {
+  const { open, path, folder, of } = createSubject(t)
   await writeFile(path, 'dear diary\n')
   const { ledger } = await open()
   t.equal(shownValues(ledger).size, 0)
   t.equal((await readdir(folder)).length, 2)
-  t.equal(of('state file is damaged: kept aside').length, 1)
+  t.equal(of('state file is damaged; kept aside').length, 1)
 })
 
-t.test('whatever is in the file, opening it works or is refused', async t => {
-  const { open, path } = createPlace(t)
+t.test('open() succeeds with any damage to the file', async t => {
+  const { open, path } = createSubject(t)
   const first = await open()
   await keepAll(first, batchesOf(3))
   await first.file.close()
@@ -159,31 +162,38 @@ t.test('whatever is in the file, opening it works or is refused', async t => {
   )
 })
 
-t.test('an empty file is a new one', async t => {
-  const { open, path, folder } = createPlace(t)
+t.test('open() treats an empty file as a new one', async t => {
+  const { open, path, folder } = createSubject(t)
   await writeFile(path, '')
   await open()
   t.same(await readdir(folder), ['state'])
 })
 
-t.test("another core's or version's file is refused, untouched", async t => {
-  const { open, path } = createPlace(t)
-  const { file } = await open()
-  await file.close()
-  const before = await readFile(path)
-  await t.rejects(open('other'), StartError)
-  await t.rejects(open('other'), /counters of CORE_ID "test", expected "other"/)
-  t.same(await readFile(path), before)
-  const header = { format: 'dragonfork-exporter-state', version: 2 }
-  await writeFile(path, writeLine(header))
-  await t.rejects(open(), /it is of version 2, expected 1/)
-})
+t.test(
+  'open() rejects the file of another core or version and does not change it',
+  async t => {
+    const { open, path } = createSubject(t)
+    const { file } = await open()
+    await file.close()
+    const before = await readFile(path)
+    await t.rejects(open('other'), StartError)
+    await t.rejects(
+      open('other'),
+      /counters of CORE_ID "test", expected "other"/,
+    )
+    t.same(await readFile(path), before)
+    const header = { format: 'dragonfork-exporter-state', version: 2 }
+    await writeFile(path, writeLine(header))
+    await t.rejects(open(), /its version is 2, expected 1/)
+  },
+)
 
-t.test('a file that cannot be had is a clear refusal', async t => {
-  const { folder, log } = createPlace(t)
+t.test('open() explains why a file cannot be used', async t => {
+  const { folder, log } = createSubject(t)
   const options = {
     core: 'test',
     maxStreams: 1,
+    limits: LIMITS,
     log,
     onWriteFailure: () => undefined,
     now: () => new Date(),
@@ -196,9 +206,9 @@ t.test('a file that cannot be had is a clear refusal', async t => {
   }
 })
 
-t.test('the file stays small, whatever is kept', async t => {
+t.test('the file stays small, however much is stored', async t => {
   const compactAfterBytes = 20_000
-  const { open, path, folder } = createPlace(t, { compactAfterBytes })
+  const { open, path, folder } = createSubject(t, { compactAfterBytes })
   const first = await open()
   let longest = 0
   for (const entry of batchesOf(500)) {
@@ -212,10 +222,10 @@ t.test('the file stays small, whatever is kept', async t => {
   t.same(await readdir(folder), ['state'])
 })
 
-t.test('what cannot be written waits, and is kept when it can', async t => {
-  // Only compaction makes room, and a folder stands in its way.
-  const limits = { maxBytes: 3_000, compactAfterBytes: 1_000_000 }
-  const { open, path, failed, of } = createPlace(t, limits)
+t.test('keep() retries a failed write until it succeeds', async t => {
+  // Only compaction makes room, and a folder blocks its draft.
+  const limits = { maxStateBytes: 3_000, compactAfterBytes: 1_000_000 }
+  const { open, path, failed, of } = createSubject(t, limits)
   const opened = await open()
   await mkdir(`${path}.new`)
   let kept = 0
@@ -228,17 +238,24 @@ t.test('what cannot be written waits, and is kept when it can', async t => {
   await failed()
   const keptThen = kept
   t.ok(keptThen < 30)
-  t.equal(opened.ledger.boot?.seq, keptThen - 2, 'nothing is applied unkept')
-  t.equal(of('state cannot be kept').length, 1)
+  t.equal(
+    opened.ledger.boot?.seq,
+    keptThen - 2,
+    'nothing is applied before it is stored',
+  )
+  t.equal(of('cannot write state file').length, 1)
   await rmdir(`${path}.new`)
   await done
-  t.equal(of('state is kept again').length, 1)
+  t.equal(of('state file is written again').length, 1)
   await opened.file.close()
   t.equal((await open()).ledger.boot?.seq, 30)
 })
 
-t.test('close() gives up what cannot be written', async t => {
-  const { open, failed } = createPlace(t, { maxBytes: 1, retryMs: 1e6 })
+t.test('close() rejects a write that is being retried', async t => {
+  const { open, failed } = createSubject(t, {
+    maxStateBytes: 1,
+    stateRetryMs: 1e6,
+  })
   const { file, ledger } = await open()
   const kept = file.keep({ kind: 'refused', reason: 'malformed' }, ledger)
   const gaveUp = t.rejects(kept, { name: 'AbortError' })
@@ -248,7 +265,7 @@ t.test('close() gives up what cannot be written', async t => {
   await file.close()
 })
 
-/** All that is shown, in an order of its own. */
+/** Everything exposed, sorted. */
 function sorted(ledger: Ledger): string {
   return [...shownValues(ledger)]
     .map(([key, values]) => `${key} ${values.join(' ')}`)
@@ -261,7 +278,7 @@ function reread(ledger: Ledger): Ledger {
   return decodeLedger(JSON.parse(json), ledger.core)
 }
 
-t.test('encodeLedger() and decodeLedger() lose nothing', t => {
+t.test('decodeLedger() restores what encodeLedger() wrote', t => {
   fc.assert(
     fc.property(arbitrarySteps, steps => {
       const ledger = createLedger('test', 2)
@@ -270,14 +287,14 @@ t.test('encodeLedger() and decodeLedger() lose nothing', t => {
       return (
         sorted(read) === sorted(ledger) &&
         read.ownStreams === ledger.ownStreams &&
-        read.observed.told === ledger.observed.told
+        read.observed.current === ledger.observed.current
       )
     }),
   )
   t.end()
 })
 
-t.test('a ledger read in the middle goes on as the one never stopped', t => {
+t.test('a ledger restored at any point continues like one never stored', t => {
   fc.assert(
     fc.property(arbitrarySteps, fc.nat(30), (steps, stop) => {
       const straight = createLedger('test', 2)

@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import t from 'tap'
 import { readLines, writeLine } from '../../registry/state-lines.ts'
 
-t.test('readLines() reads what writeLine() wrote, up to the cut', t => {
+t.test('readLines() reads the lines of writeLine() up to a cut', t => {
   fc.assert(
     fc.property(fc.array(fc.jsonValue()), fc.nat(), (values, cut) => {
       const lines = values.map(writeLine)
@@ -26,7 +26,7 @@ t.test('readLines() reads what writeLine() wrote, up to the cut', t => {
   t.end()
 })
 
-t.test('readLines() takes any bytes', t => {
+t.test('readLines() accepts any bytes', t => {
   fc.assert(
     fc.property(fc.uint8Array(), bytes => {
       const { values, goodBytes } = readLines(Buffer.from(bytes))
@@ -36,7 +36,7 @@ t.test('readLines() takes any bytes', t => {
   t.end()
 })
 
-t.test('readLines() stops at the damage and says where it is', t => {
+t.test('readLines() stops at a damaged line and names it', t => {
   const lines = [writeLine({ a: 1 }), writeLine({ b: 2 }), writeLine({ c: 3 })]
   lines[1]?.write('{', 12)
   const { values, damage } = readLines(Buffer.concat(lines))

@@ -1,5 +1,6 @@
 import t from 'tap'
-import { labelsText } from '../../registry/labels.ts'
+import type { ShownFamily } from '../../registry/metric-store.ts'
+import { labelsText } from '../../registry/series.ts'
 import { headLines, writeFamily } from '../../web/exposition.ts'
 import {
   formatNumber,
@@ -7,7 +8,6 @@ import {
   TEXT,
   type Format,
 } from '../../web/formats.ts'
-import type { ShownFamily } from '../../registry/registry.ts'
 
 function written(family: ShownFamily, format: Format): string {
   let page = ''
@@ -15,31 +15,34 @@ function written(family: ShownFamily, format: Format): string {
   return page
 }
 
-t.test('a counter: OpenMetrics drops _total from the family', t => {
-  const family: ShownFamily = {
-    name: 'dragonfork_webrtc_ice_failures_total',
-    type: 'counter',
-    help: 'Some "help".',
-    labels: [],
-    bornAtZero: false,
-    series: [{ text: 'core="a"', values: [7] }],
-  }
-  t.equal(
-    written(family, TEXT),
-    '# HELP dragonfork_webrtc_ice_failures_total Some "help".\n' +
-      '# TYPE dragonfork_webrtc_ice_failures_total counter\n' +
-      'dragonfork_webrtc_ice_failures_total{core="a"} 7\n',
-  )
-  t.equal(
-    written(family, OPEN_METRICS),
-    '# HELP dragonfork_webrtc_ice_failures Some \\"help\\".\n' +
-      '# TYPE dragonfork_webrtc_ice_failures counter\n' +
-      'dragonfork_webrtc_ice_failures_total{core="a"} 7\n',
-  )
-  t.end()
-})
+t.test(
+  'writeFamily() drops _total from the family of a counter in OpenMetrics',
+  t => {
+    const family: ShownFamily = {
+      name: 'dragonfork_webrtc_ice_failures_total',
+      type: 'counter',
+      help: 'Some "help".',
+      labels: [],
+      bornAtZero: false,
+      series: [{ text: 'core="a"', values: [7] }],
+    }
+    t.equal(
+      written(family, TEXT),
+      '# HELP dragonfork_webrtc_ice_failures_total Some "help".\n' +
+        '# TYPE dragonfork_webrtc_ice_failures_total counter\n' +
+        'dragonfork_webrtc_ice_failures_total{core="a"} 7\n',
+    )
+    t.equal(
+      written(family, OPEN_METRICS),
+      '# HELP dragonfork_webrtc_ice_failures Some \\"help\\".\n' +
+        '# TYPE dragonfork_webrtc_ice_failures counter\n' +
+        'dragonfork_webrtc_ice_failures_total{core="a"} 7\n',
+    )
+    t.end()
+  },
+)
 
-t.test('a histogram: buckets add up, bounds as the format has them', t => {
+t.test('writeFamily() accumulates buckets and formats their bounds', t => {
   const name = 'dragonfork_webrtc_whep_request_duration_seconds'
   const family: ShownFamily = {
     name,
@@ -68,7 +71,7 @@ t.test('HELP and label values are escaped', t => {
   t.end()
 })
 
-t.test('numbers are written as Go reads them', t => {
+t.test('formatNumber() writes numbers as Go reads them', t => {
   const written = [0, 1.5, 1e21, NaN, Infinity, -Infinity].map(formatNumber)
   t.same(written, ['0', '1.5', '1e+21', 'NaN', '+Inf', '-Inf'])
   t.end()

@@ -1,6 +1,6 @@
 import t from 'tap'
 import { OPEN_METRICS, TEXT } from '../../web/formats.ts'
-import { chooseFormat, takesGzip } from '../../web/negotiate.ts'
+import { chooseFormat, acceptsGzip } from '../../web/negotiate.ts'
 
 /** What Prometheus 2.42 and 3.x send. */
 const PROMETHEUS_2 =
@@ -40,13 +40,13 @@ for (const [accept, format] of [
   })
 }
 
-t.test('takesGzip() wants it by name and before identity', t => {
-  t.ok(takesGzip('gzip'))
-  t.ok(takesGzip('deflate, gzip;q=0.5, br'))
-  t.notOk(takesGzip(''))
-  t.notOk(takesGzip('br, identity'))
-  t.notOk(takesGzip('gzip;q=0, *'))
-  t.ok(takesGzip('identity;q=0.1, gzip;q=0.5'))
-  t.notOk(takesGzip('gzip;q=0.5, identity'))
+t.test('acceptsGzip() requires gzip by name and before identity', t => {
+  t.ok(acceptsGzip('gzip'))
+  t.ok(acceptsGzip('deflate, gzip;q=0.5, br'))
+  t.notOk(acceptsGzip(''))
+  t.notOk(acceptsGzip('br, identity'))
+  t.notOk(acceptsGzip('gzip;q=0, *'))
+  t.ok(acceptsGzip('identity;q=0.1, gzip;q=0.5'))
+  t.notOk(acceptsGzip('gzip;q=0.5, identity'))
   t.end()
 })

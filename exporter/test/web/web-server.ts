@@ -4,8 +4,9 @@ import { connect } from 'node:net'
 import { gunzipSync } from 'node:zlib'
 import t from 'tap'
 import type { Test } from 'tap'
+import { systemClock } from '../../clock.ts'
 import type { Credentials } from '../../config.ts'
-import { REAL_CLOCK } from '../fixtures/fake-clock.ts'
+import { LIMITS } from '../../limits.ts'
 import { createMemoryLog } from '../fixtures/memory-log.ts'
 import { OPEN_METRICS, type Format } from '../../web/formats.ts'
 import { WebServer } from '../../web/web-server.ts'
@@ -30,11 +31,9 @@ async function createSubject(t: Test, options: SubjectOptions = {}) {
     isReady: options.isReady ?? (() => true),
     basicAuth: options.basicAuth,
     tls: undefined,
-    clock: REAL_CLOCK,
+    limits: { ...LIMITS, maxScrapes: options.maxScrapes ?? LIMITS.maxScrapes },
+    clock: systemClock,
     log: memory.log,
-    ...(options.maxScrapes === undefined
-      ? {}
-      : { maxScrapes: options.maxScrapes }),
   })
   t.teardown(() => server.close())
   const bound = await server.listen({ host: '127.0.0.1', port: 0 })
@@ -47,8 +46,8 @@ interface Answer {
   readonly body: Buffer
 }
 
-/** A request just as it stands: no header is added. */
-async function ask(
+/** Sends a request with exactly these headers. */
+async function send(
   url: string,
   headers: Record<string, string> = {},
   method = 'GET',
@@ -61,45 +60,45 @@ async function ask(
   return { status, headers: got, body: Buffer.concat(chunks) }
 }
 
-t.test('the landing page links to what there is', async t => {
+t.test('the landing page links to the other pages', async t => {
   const { url } = await createSubject(t)
-  const { status, headers, body } = await ask(`${url}/`)
+  const { status, headers, body } = await send(`${url}/`)
   t.equal(status, 200)
   t.equal(headers['content-type'], 'text/html; charset=utf-8')
   const text = body.toString()
   for (const path of ['metrics', '-/healthy', '-/ready']) {
     t.match(text, `href="${path}"`)
-    t.equal((await ask(`${url}/${path}`)).status, 200)
+    t.equal((await send(`${url}/${path}`)).status, 200)
   }
   t.match(text, 'Version 1.2.3')
   t.notMatch(text, '<core>')
 })
 
-t.test('only GET and HEAD, on what there is', async t => {
+t.test('pages answer GET and HEAD only', async t => {
   const { url } = await createSubject(t)
   for (const method of ['POST', 'PUT', 'DELETE', 'OPTIONS', 'PATCH']) {
     for (const path of ['/', '/metrics', '/-/healthy', '/-/ready']) {
-      const { status, headers } = await ask(url + path, {}, method)
+      const { status, headers } = await send(url + path, {}, method)
       t.equal(status, 405, `${method} ${path}`)
       t.equal(headers.allow, 'GET, HEAD')
     }
   }
   for (const path of ['/', '/metrics', '/-/healthy', '/-/ready']) {
-    const { body: whole } = await ask(url + path)
-    const { status, body, headers } = await ask(url + path, {}, 'HEAD')
+    const { body: whole } = await send(url + path)
+    const { status, body, headers } = await send(url + path, {}, 'HEAD')
     t.equal(status, 200)
     t.equal(body.length, 0)
     t.equal(headers['content-length'], `${whole.length}`)
   }
-  t.equal((await ask(`${url}/metrics/more`)).status, 404)
+  t.equal((await send(`${url}/metrics/more`)).status, 404)
 })
 
-t.test('scrapes at once get each the format they asked for', async t => {
+t.test('concurrent scrapes each get the format they accept', async t => {
   const { url } = await createSubject(t)
   const accepts = ['application/openmetrics-text', 'text/plain', '*/*']
   const answers = await Promise.all(
     Array.from({ length: 30 }, (_, i) =>
-      ask(`${url}/metrics`, { accept: accepts[i % 3] ?? '' }),
+      send(`${url}/metrics`, { accept: accepts[i % 3] ?? '' }),
     ),
   )
   for (const [i, { headers, body }] of answers.entries()) {
@@ -111,11 +110,11 @@ t.test('scrapes at once get each the format they asked for', async t => {
   t.equal(answers[0]?.headers['content-type'], OPEN_METRICS.contentType)
 })
 
-t.test('gzip for who asks for it', async t => {
+t.test('a scrape is compressed if it accepts gzip', async t => {
   const { url } = await createSubject(t)
-  const plain = await ask(`${url}/metrics`)
+  const plain = await send(`${url}/metrics`)
   t.equal(plain.headers['content-encoding'], undefined)
-  const zipped = await ask(`${url}/metrics`, { 'accept-encoding': 'gzip' })
+  const zipped = await send(`${url}/metrics`, { 'accept-encoding': 'gzip' })
   t.equal(zipped.headers['content-encoding'], 'gzip')
   t.ok(zipped.body.length < plain.body.length)
   t.same(gunzipSync(zipped.body), plain.body)
@@ -128,31 +127,31 @@ t.test('basic auth guards the metrics and the landing page', async t => {
     authorization: `Basic ${Buffer.from(text).toString('base64')}`,
   })
   for (const path of ['/', '/metrics']) {
-    const { status, headers } = await ask(url + path)
+    const { status, headers } = await send(url + path)
     t.equal(status, 401)
     t.match(headers['www-authenticate'], /^Basic realm="/)
     for (const wrong of ['prom:', 'prom:pass', 'x:pass:wörd', ':', '']) {
-      t.equal((await ask(url + path, header(wrong))).status, 401, wrong)
+      t.equal((await send(url + path, header(wrong))).status, 401, wrong)
     }
-    t.equal((await ask(url + path, header('prom:pass:wörd'))).status, 200)
-    t.equal((await ask(url + path, { authorization: 'Bearer x' })).status, 401)
+    t.equal((await send(url + path, header('prom:pass:wörd'))).status, 200)
+    t.equal((await send(url + path, { authorization: 'Bearer x' })).status, 401)
   }
   for (const path of ['/-/healthy', '/-/ready']) {
-    t.equal((await ask(url + path)).status, 200, 'health is open')
+    t.equal((await send(url + path)).status, 200, 'health checks are public')
   }
   t.same(records, [])
 })
 
-t.test('readiness tells, health stays', async t => {
+t.test('/-/ready answers 503 until ready, /-/healthy always 200', async t => {
   let ready = false
   const { url } = await createSubject(t, { isReady: () => ready })
-  t.equal((await ask(`${url}/-/ready`)).status, 503)
-  t.equal((await ask(`${url}/-/healthy`)).status, 200)
+  t.equal((await send(`${url}/-/ready`)).status, 503)
+  t.equal((await send(`${url}/-/healthy`)).status, 200)
   ready = true
-  t.equal((await ask(`${url}/-/ready`)).status, 200)
+  t.equal((await send(`${url}/-/ready`)).status, 200)
 })
 
-/** A page that is not done until it is told to be. */
+/** A page that is finished by `release`. */
 function slowPage() {
   const waiting: (() => void)[] = []
   const page = () =>
@@ -170,24 +169,24 @@ function slowPage() {
   return { page, started, release }
 }
 
-t.test('a scrape over the limit is refused, those under way go on', async t => {
+t.test('a scrape over the limit gets 503, active ones continue', async t => {
   const { page, started, release } = slowPage()
   const { url } = await createSubject(t, { page, maxScrapes: 2 })
-  const first = [ask(`${url}/metrics`), ask(`${url}/metrics`)]
+  const first = [send(`${url}/metrics`), send(`${url}/metrics`)]
   await started(2)
-  const { status, headers, body } = await ask(`${url}/metrics`)
+  const { status, headers, body } = await send(`${url}/metrics`)
   t.equal(status, 503)
   t.equal(headers['retry-after'], '1')
   t.match(body.toString(), 'limit is 2')
   release()
   for (const answer of await Promise.all(first)) t.equal(answer.status, 200)
-  const next = ask(`${url}/metrics`)
+  const next = send(`${url}/metrics`)
   await started(1)
   release()
-  t.equal((await next).status, 200, 'places are free again')
+  t.equal((await next).status, 200, 'there is room again')
 })
 
-t.test('a scrape whose client has gone frees its place', async t => {
+t.test('a scrape whose client disconnects makes room for another', async t => {
   const { page, started, release } = slowPage()
   const { url, bound } = await createSubject(t, { page, maxScrapes: 1 })
   const socket = connect(bound.port, bound.host)
@@ -195,7 +194,7 @@ t.test('a scrape whose client has gone frees its place', async t => {
   await started(1)
   socket.destroy()
   const scrape = async () => {
-    const answer = ask(`${url}/metrics`)
+    const answer = send(`${url}/metrics`)
     const progress = setInterval(release, 1)
     const { status } = await answer
     clearInterval(progress)
@@ -206,17 +205,17 @@ t.test('a scrape whose client has gone frees its place', async t => {
   t.equal(status, 200)
 })
 
-t.test('a scrape that is too slow for its timeout ends with 503', async t => {
+t.test('a scrape slower than its timeout gets 503', async t => {
   const { page } = slowPage()
   const { url, durations } = await createSubject(t, { page })
   const timeout = { 'x-prometheus-scrape-timeout-seconds': '0.05' }
-  const { status, headers } = await ask(`${url}/metrics`, timeout)
+  const { status, headers } = await send(`${url}/metrics`, timeout)
   t.equal(status, 503)
   t.equal(headers['content-encoding'], undefined)
   t.same(durations, [])
 })
 
-t.test('a client that does not read its answer is cut off', async t => {
+t.test('a client that does not read its answer is disconnected', async t => {
   const page = () => Promise.resolve(Buffer.alloc(64 * 1024 * 1024))
   const { bound, url } = await createSubject(t, { page, maxScrapes: 1 })
   const socket = connect(bound.port, bound.host)
@@ -227,23 +226,23 @@ t.test('a client that does not read its answer is cut off', async t => {
   )
   await once(socket, 'readable')
   let status = 503
-  while (status === 503) ({ status } = await ask(`${url}/metrics`, {}, 'HEAD'))
-  t.equal(status, 200, 'its place is free, though it never read')
+  while (status === 503) ({ status } = await send(`${url}/metrics`, {}, 'HEAD'))
+  t.equal(status, 200, 'there is room, although it never read')
 })
 
-t.test('a page that fails is a 500 without its insides', async t => {
+t.test('a page that fails is a 500 without details', async t => {
   const page = () => Promise.reject(new Error('secret'))
   const { url, of } = await createSubject(t, { page })
-  const { status, body } = await ask(`${url}/metrics`)
+  const { status, body } = await send(`${url}/metrics`)
   t.equal(status, 500)
   t.equal(body.toString(), 'Internal error\n')
   t.match(of('request failed'), [{ path: '/metrics' }])
 })
 
-t.test('every scrape is timed', async t => {
+t.test('the duration of every scrape is observed', async t => {
   const { url, durations } = await createSubject(t)
-  await ask(`${url}/metrics`)
-  await ask(`${url}/metrics`, { 'accept-encoding': 'gzip' })
+  await send(`${url}/metrics`)
+  await send(`${url}/metrics`, { 'accept-encoding': 'gzip' })
   t.equal(durations.length, 2)
   for (const seconds of durations) t.ok(seconds > 0 && seconds < 10)
 })

@@ -4,7 +4,7 @@ import { RunLog } from '../../ffmpeg/run-log.ts'
 import { FakeClock } from '../fixtures/fake-clock.ts'
 
 function log(): RunLog {
-  return new RunLog(new FakeClock())
+  return new RunLog(new FakeClock(), line => line.replaceAll('secret', '***'))
 }
 
 t.test('a report has what was said before progress, and what last', t => {

@@ -6,7 +6,10 @@ import { setImmediate } from 'node:timers/promises'
 import t from 'tap'
 
 import { isHistogramCell } from '../../../shared/frames.ts'
-import { readLeftover, type Leftover } from '../../outbox/leftover.ts'
+import {
+  readSpooledState,
+  type SpooledState,
+} from '../../outbox/spooled-state.ts'
 import { FakeClock } from '../fixtures/fake-clock.ts'
 import { Cutter } from './fixtures/cutter.ts'
 import { ScriptedExporter } from './fixtures/exporter.ts'
@@ -22,7 +25,7 @@ import {
 
 const STREAMS = ['a', 'b', 'c'] as const
 
-/** One thing that happens, and for how many rounds it is left to work. */
+/** One event, and for how many rounds of the event loop it may work. */
 const event = fc.record({
   rounds: fc.nat({ max: 20 }),
   what: fc.oneof(
@@ -56,7 +59,7 @@ const event = fc.record({
 
 type Event = typeof event extends fc.Arbitrary<infer Value> ? Value : never
 
-/** Copies a file that may be gone at any moment. */
+/** Copies a file that may disappear at any moment. */
 function isCopied(from: string, to: string): boolean {
   try {
     copyFileSync(from, to)
@@ -67,8 +70,8 @@ function isCopied(from: string, to: string): boolean {
 }
 
 /**
- * Plays `events` over real sockets in time that is not real, then lets all
- * faults end, and gives what the exporter shows beside what was reported.
+ * Plays `events` over real sockets in fake time, then ends all faults.
+ * @returns what the exporter shows beside what was reported
  */
 async function play(events: readonly Event[], dir: string) {
   const exporter = new ScriptedExporter()
@@ -77,19 +80,19 @@ async function play(events: readonly Event[], dir: string) {
   await cutter.start()
   let clock = new FakeClock()
   let bootId = newBoot()
-  let carriedOn = 0
+  let resumed = 0
   const pathOf = (life: number) => join(dir, `outbox-${life}`)
   let life = 0
-  const open = (leftover?: Leftover) => {
+  const open = (spooled?: SpooledState) => {
     const url = new URL(`ws://127.0.0.1:${cutter.port}/ingest`)
-    const snapshot = () => viewOf(...STREAMS)
-    bootId = leftover?.boot ?? newBoot()
+    const view = () => viewOf(...STREAMS)
+    bootId = spooled?.boot ?? newBoot()
     const { outbox } = newOutbox(url, {
       clock,
       random: () => 0,
-      snapshot,
+      view,
       boot: bootId,
-      leftover,
+      spooled,
       spoolPath: pathOf(life),
     })
     outbox.start()
@@ -105,12 +108,12 @@ async function play(events: readonly Event[], dir: string) {
   let reported = 0
   let forgot = false
   let oracle = new Map<string, number>()
-  // What an exporter that forgets can be told again: this boot's.
+  // What an exporter that lost its state can get again: this boot's totals.
   let boot = new Map<string, number>()
   const count = (series: Map<string, number>, id: string, add: number) =>
     series.set(id, (series.get(id) ?? 0) + add)
-  /** Takes back what a file that is a bit old does not have. */
-  const keepOnly = ({ batches }: Leftover) => {
+  /** Takes back what the spool file, a little old, does not have. */
+  const keepOnly = ({ batches }: SpooledState) => {
     const kept = new Map<string, number>()
     for (const cell of batches.flatMap(({ cells }) => cells)) {
       const [id = ''] = cell.labels
@@ -130,7 +133,7 @@ async function play(events: readonly Event[], dir: string) {
         (exporter.boot === bootId && exporter.observed === reported),
       50,
     )
-  /** Ends all faults, and waits until the exporter has everything. */
+  /** Ends all faults and waits until the exporter has everything. */
   const bringBack = async () => {
     await exporter.down()
     await exporter.up()
@@ -140,12 +143,12 @@ async function play(events: readonly Event[], dir: string) {
   }
   const restart = async () => {
     await close(outbox)
-    const leftover = await readLeftover(pathOf(life), CORE, silentLog)
-    if (leftover === undefined) {
+    const spooled = await readSpooledState(pathOf(life), CORE, silentLog)
+    if (spooled === undefined) {
       boot = new Map()
       reported = 0
-    } else carriedOn += 1
-    outbox = open(leftover)
+    } else resumed += 1
+    outbox = open(spooled)
   }
   for (const { what, rounds } of events) {
     switch (what.do) {
@@ -186,23 +189,23 @@ async function play(events: readonly Event[], dir: string) {
         await exporter.down()
         break
       case 'stop media':
-        // What it cannot bring, it leaves; but what was forgotten meanwhile
-        // goes with the one who knew it.
+        // It spools what it cannot send. Only what the exporter lost
+        // meanwhile would be lost with this process.
         if (forgot) await bringBack()
         await restart()
         break
       case 'kill media': {
-        // Without a file it might lose what nobody can tell.
+        // Without a file the loss of its last moments cannot be predicted.
         if (!isCopied(pathOf(life), pathOf(life + 1))) break
         cutter.cut()
-        // Time stands still for the dead.
+        // The clock of the killed process stands still.
         clock = new FakeClock()
         life += 1
-        const leftover = await readLeftover(pathOf(life), CORE, silentLog)
-        if (leftover === undefined) throw new Error('The file is not whole')
-        carriedOn += 1
-        keepOnly(leftover)
-        outbox = open(leftover)
+        const spooled = await readSpooledState(pathOf(life), CORE, silentLog)
+        if (spooled === undefined) throw new Error('The file is incomplete')
+        resumed += 1
+        keepOnly(spooled)
+        outbox = open(spooled)
         break
       }
       case 'restart media':
@@ -228,12 +231,12 @@ async function play(events: readonly Event[], dir: string) {
   await cutter.close()
   await exporter.down()
   const { cuts } = cutter
-  return { shown, oracle, cuts, carriedOn, pending: clock.pending }
+  return { shown, oracle, cuts, resumed, pending: clock.pending }
 }
 
-t.test('any cuts and restarts end in exact totals', async t => {
+t.test('totals are exact after any cuts, kills and restarts', async t => {
   let cuts = 0
-  let carriedOn = 0
+  let resumed = 0
   const dir = t.testdir({})
   let run = 0
   await fc.assert(
@@ -245,7 +248,7 @@ t.test('any cuts and restarts end in exact totals', async t => {
         await mkdir(runDir)
         const played = await play(events, runDir)
         cuts += played.cuts
-        carriedOn += played.carriedOn
+        resumed += played.resumed
         const sorted = (series: ReadonlyMap<string, number>) =>
           JSON.stringify([...series].filter(([, value]) => value > 0).sort())
         if (sorted(played.shown) !== sorted(played.oracle)) {
@@ -256,6 +259,6 @@ t.test('any cuts and restarts end in exact totals', async t => {
     ),
     { numRuns: 150 },
   )
-  t.ok(carriedOn > 50, `${carriedOn} processes carried on`)
-  t.ok(cuts > 100, `${cuts} connections were cut within a frame`)
+  t.ok(resumed > 50, `${resumed} processes resumed`)
+  t.ok(cuts > 100, `${cuts} connections cut within a frame`)
 })

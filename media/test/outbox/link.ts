@@ -17,19 +17,22 @@ function totalOf(exporter: ScriptedExporter): number | undefined {
   return exporter.shown.get(SERIES)?.[0]
 }
 
-t.test('a cut connection comes back and nothing is counted twice', async t => {
-  const exporter = await startExporter(t)
-  const clock = new FakeClock()
-  const { outbox } = startOutbox(t, exporter.url, { clock })
-  for (let round = 1; round <= 20; round += 1) {
-    outbox.report(legFailure('cam'))
-    await clock.until(() => exporter.observed === round, 10)
-    exporter.cut()
-  }
-  t.equal(totalOf(exporter), 20)
-})
+t.test(
+  'link reconnects after a cut and no observation counts twice',
+  async t => {
+    const exporter = await startExporter(t)
+    const clock = new FakeClock()
+    const { outbox } = startOutbox(t, exporter.url, { clock })
+    for (let round = 1; round <= 20; round += 1) {
+      outbox.report(legFailure('cam'))
+      await clock.until(() => exporter.observed === round, 10)
+      exporter.cut()
+    }
+    t.equal(totalOf(exporter), 20)
+  },
+)
 
-t.test('an ack that was lost does not count a batch twice', async t => {
+t.test('link resends nothing twice after a lost ack', async t => {
   const exporter = await startExporter(t)
   const clock = new FakeClock()
   const { outbox } = startOutbox(t, exporter.url, { clock })
@@ -47,60 +50,66 @@ t.test('an ack that was lost does not count a batch twice', async t => {
   )
 })
 
-t.test('an exporter that forgot everything is told everything', async t => {
-  const exporter = await startExporter(t)
-  const clock = new FakeClock()
-  const { outbox } = startOutbox(t, exporter.url, { clock })
-  for (const id of ['cam', 'other']) outbox.report(legFailure(id))
-  await clock.until(() => exporter.observed === 2, 1)
-  await exporter.down()
-  exporter.forget()
-  outbox.report(legFailure('cam'))
-  await exporter.up()
-  await clock.until(() => exporter.observed === 3, 10)
-  t.equal(totalOf(exporter), 2)
-  t.equal(exporter.shown.size, 2)
-  t.equal(exporter.batches.at(-1)?.seq, 1)
-})
-
-t.test('a welcome with a seq older than the last ack brings all', async t => {
-  const exporter = await startExporter(t)
-  const clock = new FakeClock()
-  const { outbox } = startOutbox(t, exporter.url, { clock })
-  for (const [i, id] of ['a', 'b', 'c'].entries()) {
-    outbox.report(legFailure(id))
-    await clock.until(() => exporter.observed === i + 1, 10)
-  }
-  exporter.pretendSeq(1)
-  exporter.cut()
-  await clock.until(() => exporter.batches.length === 4, 10)
-  t.match(exporter.batches.at(-1), {
-    seq: 2,
-    cells: [
-      { labels: ['a', 'video'] },
-      { labels: ['b', 'video'] },
-      { labels: ['c', 'video'] },
-    ],
-  })
-})
-
 t.test(
-  'a welcome with a seq never sent brings everything, and is said',
+  'link resends everything to an exporter that lost its state',
   async t => {
     const exporter = await startExporter(t)
     const clock = new FakeClock()
-    const { outbox, lines } = startOutbox(t, exporter.url, { clock })
+    const { outbox } = startOutbox(t, exporter.url, { clock })
+    for (const id of ['cam', 'other']) outbox.report(legFailure(id))
+    await clock.until(() => exporter.observed === 2, 1)
+    await exporter.down()
+    exporter.forget()
+    outbox.report(legFailure('cam'))
+    await exporter.up()
+    await clock.until(() => exporter.observed === 3, 10)
+    t.equal(totalOf(exporter), 2)
+    t.equal(exporter.shown.size, 2)
+    t.equal(exporter.batches.at(-1)?.seq, 1)
+  },
+)
+
+t.test(
+  'link resends everything after a welcome with a seq before the last ack',
+  async t => {
+    const exporter = await startExporter(t)
+    const clock = new FakeClock()
+    const { outbox } = startOutbox(t, exporter.url, { clock })
+    for (const [i, id] of ['a', 'b', 'c'].entries()) {
+      outbox.report(legFailure(id))
+      await clock.until(() => exporter.observed === i + 1, 10)
+    }
+    exporter.pretendSeq(1)
+    exporter.cut()
+    await clock.until(() => exporter.batches.length === 4, 10)
+    t.match(exporter.batches.at(-1), {
+      seq: 2,
+      cells: [
+        { labels: ['a', 'video'] },
+        { labels: ['b', 'video'] },
+        { labels: ['c', 'video'] },
+      ],
+    })
+  },
+)
+
+t.test(
+  'link resends everything after a welcome with a seq never sent, and logs it',
+  async t => {
+    const exporter = await startExporter(t)
+    const clock = new FakeClock()
+    const { outbox, logged } = startOutbox(t, exporter.url, { clock })
     outbox.report(legFailure('cam'))
     await clock.until(() => exporter.observed === 1, 1)
     exporter.pretendSeq(500)
     exporter.cut()
     await clock.until(() => exporter.batches.length === 2, 10)
     t.match(exporter.batches.at(-1), { seq: 501, cells: [{ total: 1 }] })
-    t.equal(lines.filter(line => line.includes('never sent')).length, 1)
+    t.equal(logged('never sent').length, 1)
   },
 )
 
-t.test('what the protocol does not allow ends the connection only', async t => {
+t.test('link reconnects after an invalid ack and loses nothing', async t => {
   const nonsense = [
     '',
     'hello',
@@ -132,119 +141,130 @@ t.test('what the protocol does not allow ends the connection only', async t => {
   }
 })
 
-t.test('nonsense instead of a welcome ends the connection only', async t => {
-  for (const text of [
-    '',
-    'no',
-    '{"kind":"ack","seq":1}',
-    '{"kind":"welcome","seq":9007199254740991}',
-  ]) {
-    const exporter = await startExporter(t)
-    const clock = new FakeClock()
-    let first = true
-    const honest = exporter.script.welcome
-    exporter.script.welcome = (hello, kept) => {
-      if (!first) return honest(hello, kept)
-      first = false
-      return text
+t.test(
+  'link reconnects after an invalid welcome and loses nothing',
+  async t => {
+    for (const text of [
+      '',
+      'no',
+      '{"kind":"ack","seq":1}',
+      '{"kind":"welcome","seq":9007199254740991}',
+    ]) {
+      const exporter = await startExporter(t)
+      const clock = new FakeClock()
+      let first = true
+      const honest = exporter.script.welcome
+      exporter.script.welcome = (hello, kept) => {
+        if (!first) return honest(hello, kept)
+        first = false
+        return text
+      }
+      const { outbox } = startOutbox(t, exporter.url, { clock })
+      outbox.report(legFailure('cam'))
+      await clock.until(() => exporter.observed === 1, 10)
+      t.equal(exporter.connections, 2, JSON.stringify(text))
     }
-    const { outbox } = startOutbox(t, exporter.url, { clock })
-    outbox.report(legFailure('cam'))
-    await clock.until(() => exporter.observed === 1, 10)
-    t.equal(exporter.connections, 2, JSON.stringify(text))
-  }
-})
-
-t.test('every refusal is explained once, however often it comes', async t => {
-  const clock = new FakeClock()
-  const said = new Set<string>()
-  for (const reason of Object.keys(CLOSE_CODES) as CloseReason[]) {
-    const exporter = await startExporter(t)
-    exporter.script.welcome = () => CLOSE_CODES[reason]
-    const { lines } = startOutbox(t, exporter.url, { clock })
-    await clock.until(() => exporter.connections === 4, 50)
-    t.equal(lines.length, 1, reason)
-    t.match(lines[0], new RegExp(`"code":${CLOSE_CODES[reason]}`))
-    const { message } = JSON.parse(lines[0] ?? '{}') as { message: string }
-    said.add(message)
-  }
-  t.equal(said.size, Object.keys(CLOSE_CODES).length, 'each in its own words')
-  t.ok([...said].some(message => message.includes('CORE_ID')))
-})
-
-t.test('a refused upgrade is explained by its status, once', async t => {
-  const clock = new FakeClock()
-  for (const [status, says] of [
-    [401, 'CORE_EXPORTER_TOKEN'],
-    [403, 'CORE_EXPORTER_TOKEN'],
-    [404, 'CORE_EXPORTER_URL'],
-    [200, 'CORE_EXPORTER_URL'],
-    [503, 'sources'],
-  ] as const) {
-    const exporter = await startExporter(t)
-    let asked = 0
-    exporter.script.upgrade = () => {
-      asked += 1
-      return asked < 4 ? status : 101
-    }
-    const { outbox, lines } = startOutbox(t, exporter.url, { clock })
-    outbox.report(legFailure('cam'))
-    await clock.until(() => exporter.observed === 1, 50)
-    t.equal(lines.filter(line => line.includes(says)).length, 1, says)
-  }
-})
-
-t.test('a token that no header takes is said, and hurts nobody', async t => {
-  const exporter = await startExporter(t)
-  const clock = new FakeClock()
-  const { outbox, lines } = startOutbox(t, exporter.url, {
-    clock,
-    token: 'line\nbreak',
-  })
-  outbox.report(legFailure('cam'))
-  clock.advance(60_000)
-  t.equal(lines.length, 1)
-  t.notMatch(lines[0], /line.*break/)
-  t.equal(exporter.connections, 0)
-})
+  },
+)
 
 t.test(
-  'an absent exporter is said once and served soon after it is back',
+  'link logs each close reason once, however often it repeats',
+  async t => {
+    const clock = new FakeClock()
+    const messages = new Set<string>()
+    for (const reason of Object.keys(CLOSE_CODES) as CloseReason[]) {
+      const exporter = await startExporter(t)
+      exporter.script.welcome = () => CLOSE_CODES[reason]
+      const { records } = startOutbox(t, exporter.url, { clock })
+      await clock.until(() => exporter.connections === 4, 50)
+      t.equal(records.length, 1, reason)
+      t.match(records[0], { code: CLOSE_CODES[reason] })
+      messages.add(String(records[0]?.['message']))
+    }
+    t.equal(messages.size, Object.keys(CLOSE_CODES).length, 'one message each')
+    t.ok([...messages].some(message => message.includes('CORE_ID')))
+  },
+)
+
+t.test(
+  'link logs a rejected upgrade once, explained by its status',
+  async t => {
+    const clock = new FakeClock()
+    for (const [status, says] of [
+      [401, 'CORE_EXPORTER_TOKEN'],
+      [403, 'CORE_EXPORTER_TOKEN'],
+      [404, 'CORE_EXPORTER_URL'],
+      [200, 'CORE_EXPORTER_URL'],
+      [503, 'too many connections'],
+    ] as const) {
+      const exporter = await startExporter(t)
+      let attempts = 0
+      exporter.script.upgrade = () => {
+        attempts += 1
+        return attempts < 4 ? status : 101
+      }
+      const { outbox, logged } = startOutbox(t, exporter.url, { clock })
+      outbox.report(legFailure('cam'))
+      await clock.until(() => exporter.observed === 1, 50)
+      t.equal(logged(says).length, 1, says)
+    }
+  },
+)
+
+t.test(
+  'a token that no header can carry is logged without its text',
+  async t => {
+    const exporter = await startExporter(t)
+    const clock = new FakeClock()
+    const { outbox, records } = startOutbox(t, exporter.url, {
+      clock,
+      token: 'line\nbreak',
+    })
+    outbox.report(legFailure('cam'))
+    clock.advance(60_000)
+    t.equal(records.length, 1)
+    t.notMatch(JSON.stringify(records[0]), /line.*break/)
+    t.equal(exporter.connections, 0)
+  },
+)
+
+t.test(
+  'link logs an absent exporter once and reconnects soon after its return',
   async t => {
     const exporter = await startExporter(t)
     await exporter.down()
     const clock = new FakeClock()
-    const { outbox, lines } = startOutbox(t, exporter.url, { clock })
+    const { outbox, records } = startOutbox(t, exporter.url, { clock })
     await clock.until(() => clock.steadyMs() > 600_000, 100)
-    t.equal(lines.length, 1)
+    t.equal(records.length, 1)
     outbox.report(legFailure('cam'))
     await exporter.up()
     const backMs = clock.steadyMs()
     await clock.until(() => exporter.observed === 1, 10)
     t.ok(clock.steadyMs() - backMs < 3_000)
-    await clock.until(() => lines.length > 1)
-    t.match(lines.slice(1), [/exporter connected/])
+    await clock.until(() => records.length > 1)
+    t.match(records.slice(1), [{ message: 'exporter connected' }])
   },
 )
 
 t.test(
-  'an exporter that stops answering is cut off and asked again',
+  'link drops an exporter that stops responding and reconnects',
   async t => {
     const exporter = await startExporter(t)
     const clock = new FakeClock()
-    const { outbox, lines } = startOutbox(t, exporter.url, { clock })
+    const { outbox, records } = startOutbox(t, exporter.url, { clock })
     await clock.until(() => exporter.frames.length === 2)
     exporter.freeze()
     const frozenMs = clock.steadyMs()
-    await clock.until(() => lines.length === 2, 50)
+    await clock.until(() => records.length === 2, 50)
     t.ok(clock.steadyMs() - frozenMs >= SILENCE_LIMIT_MS)
     outbox.report(legFailure('cam'))
     await clock.until(() => exporter.observed === 1, 10)
-    t.match(lines[1], /does not answer/)
+    t.match(records[1], { message: /does not respond/ })
   },
 )
 
-t.test('an exporter that cannot keep a batch hears what is now', async t => {
+t.test('link sends periodic snapshots while an ack is missing', async t => {
   const exporter = await startExporter(t)
   const clock = new FakeClock()
   const { outbox } = startOutbox(t, exporter.url, { clock })
@@ -259,11 +279,11 @@ t.test('an exporter that cannot keep a batch hears what is now', async t => {
     return snapshots() === 6
   }, 50)
   t.ok(clock.steadyMs() > SILENCE_LIMIT_MS)
-  t.equal(exporter.batches.length, 1, 'but no second batch')
+  t.equal(exporter.batches.length, 1, 'no second batch')
   t.equal(exporter.connections, 1)
 })
 
-t.test('an exporter that never says welcome is cut off', async t => {
+t.test('link drops an exporter that never sends a welcome', async t => {
   const exporter = await startExporter(t)
   const clock = new FakeClock()
   exporter.script.welcome = () => null
@@ -272,7 +292,7 @@ t.test('an exporter that never says welcome is cut off', async t => {
   t.ok(clock.steadyMs() < 2 * SILENCE_LIMIT_MS)
 })
 
-t.test('nothing is sent to an exporter that does not read', async t => {
+t.test('link sends nothing more to an exporter that stops reading', async t => {
   const exporter = await startExporter(t)
   const clock = new FakeClock()
   const ids = Array.from({ length: 4_000 }, (_, i) => `${'x'.repeat(120)}${i}`)
@@ -280,7 +300,7 @@ t.test('nothing is sent to an exporter that does not read', async t => {
   let looked = 0
   const { outbox } = startOutbox(t, exporter.url, {
     clock,
-    snapshot: () => {
+    view: () => {
       looked += 1
       return view
     },
@@ -295,12 +315,12 @@ t.test('nothing is sent to an exporter that does not read', async t => {
     outbox.changed()
     clock.advance(BATCH_INTERVAL_MS)
   }
-  // The tick of every 5 s looks for itself, and has a snapshot sent.
+  // The periodic tick of 5 s reads the view, and requests a snapshot.
   t.ok(looked - before <= 5, `${looked - before} snapshots in 10 s`)
 })
 
 t.test(
-  'snapshots alone do not pile up before one that does not read',
+  'snapshots do not pile up for an exporter that stops reading',
   async t => {
     const exporter = await startExporter(t)
     const clock = new FakeClock()
@@ -312,7 +332,7 @@ t.test(
     let looked = 0
     const { outbox } = startOutbox(t, exporter.url, {
       clock,
-      snapshot: () => {
+      view: () => {
         looked += 1
         return view
       },

@@ -19,6 +19,9 @@ const CHROMIUM = { video: 108, rtx: 109, audio: 111 }
 const SECOND = 90_000
 const HOUR = 3_600 * SECOND
 
+/** Generous: it takes ten seconds, on a machine that has time. */
+const LIMIT_MS = 60_000
+
 t.setTimeout(170_000)
 t.teardown(endViewers)
 
@@ -57,7 +60,11 @@ await viewer.plays('video')
 
 const unchanged = (packet: Buffer) => packet
 const isDegradedBy = (reason: string) =>
-  waitFor(() => stream.degradedReason === reason && stream.status, reason)
+  waitFor(
+    () => stream.degradedReason === reason && stream.status,
+    reason,
+    LIMIT_MS,
+  )
 const isWell = () =>
   waitFor(() => stream.degradedReason === undefined, 'health')
 

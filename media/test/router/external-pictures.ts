@@ -13,6 +13,9 @@ const FIRST_PORT = 22_970
 const VIDEO = { port: FIRST_PORT + 12, rtcpPort: FIRST_PORT + 13 }
 const AUDIO = { port: FIRST_PORT + 14, rtcpPort: FIRST_PORT + 15 }
 
+/** Generous: it takes ten seconds, on a machine that has time. */
+const LIMIT_MS = 60_000
+
 t.setTimeout(170_000)
 
 const stack = await startMediaStack(FIRST_PORT, { ports: 20 })
@@ -47,7 +50,7 @@ for (const [reason, { options, words }] of Object.entries(PICTURES)) {
   await t.test(reason, async t => {
     const sender = startSender({ video: VIDEO, audio: AUDIO }, options)
     t.teardown(() => sender.stop())
-    await waitFor(() => stream.degradedReason === reason, reason)
+    await waitFor(() => stream.degradedReason === reason, reason, LIMIT_MS)
     t.match(stream.status, {
       state: 'live',
       degraded_reason: words,

@@ -14,6 +14,9 @@ import {
 import { relayUdp } from '../fixtures/udp-relay.ts'
 import { waitFor } from '../../../shared/test/fixtures/wait-for.ts'
 
+/** Generous: it takes ten seconds, on a machine that has time. */
+const LIMIT_MS = 60_000
+
 t.setTimeout(170_000)
 
 const folder = t.testdir()
@@ -36,32 +39,26 @@ async function start(
   return stream
 }
 
-/** A source of so many times real time. */
+/** A tone of so many times real time: a busy machine can make it. */
 const paced = (speed: number) => [
-  ...[
-    '-f',
-    'lavfi',
-    '-i',
-    `testsrc2=size=320x180:rate=15,realtime=speed=${speed}`,
-  ],
   ...['-f', 'lavfi', '-i', `sine=frequency=440,arealtime=speed=${speed}`],
 ]
 
 const SPEEDS = {
   slow: {
     inputs: paced(0.5),
-    words: /^slower than real time \(0\.[45]\dx\): the encoder cannot keep up/,
+    words: /^slower than real time \(0\.\d\dx\): the input comes too slowly/,
   },
   fast: {
-    inputs: paced(1.5),
-    words: /^faster than real time \(1\.[45]\dx\): the input is not paced/,
+    inputs: paced(8),
+    words: /^faster than real time \(\d\.\d\dx\): the input is not paced/,
   },
 } as const
 
 for (const [reason, { inputs, words }] of Object.entries(SPEEDS)) {
   await t.test(`an input that is ${reason}`, async t => {
-    const stream = await start(t, reason, {}, inputs)
-    await waitFor(() => stream.degradedReason === reason, reason)
+    const stream = await start(t, reason, { video: 'none' }, inputs)
+    await waitFor(() => stream.degradedReason === reason, reason, LIMIT_MS)
     t.match(stream.status, { state: 'live', degraded_reason: words })
   })
 }
@@ -91,7 +88,7 @@ for (const [reason, { options, words }] of Object.entries(COPIED)) {
     ])
     const inputs = ['-re', '-i', path]
     const stream = await start(t, reason, { video: 'copy' }, inputs)
-    await waitFor(() => stream.degradedReason === reason, reason)
+    await waitFor(() => stream.degradedReason === reason, reason, LIMIT_MS)
     t.match(stream.status, { state: 'live', degraded_reason: words })
   })
 }

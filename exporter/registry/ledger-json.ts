@@ -1,4 +1,7 @@
-/** The ledger as JSON, for the state file. */
+/**
+ * The ledger as JSON, for the state file. The field names are on disk and must
+ * not change; some differ from the names in memory.
+ */
 import {
   familyOf,
   isObservedName,
@@ -12,12 +15,12 @@ import {
   listOf,
   unreadable,
   type Fields,
-} from './entry.ts'
+} from './ledger-entry.ts'
 import {
-  bearAtZero,
   createLedger,
   createStream,
   ensureSeries,
+  initializeAtZero,
   isShown,
   putStream,
   type Ledger,
@@ -25,60 +28,64 @@ import {
   type StreamState,
   type Total,
 } from './ledger.ts'
-import { isRefusal } from './refusals.ts'
+import { isRejection } from './rejections.ts'
 import {
   isZero,
   NO_CELL,
-  tell,
+  setTotal,
   zeroOf,
   type Series,
   type Values,
 } from './series.ts'
 
-/** All that must survive, as a value for JSON.stringify. */
+/** Everything that must survive a restart, as a value for JSON.stringify. */
 export function encodeLedger(ledger: Ledger): unknown {
   return {
     maxStreams: ledger.maxStreams,
     boot: ledger.boot,
     retired: ledger.retired,
-    observed: ledger.observed,
-    lost: ledger.lost,
-    refused: ledger.refused,
-    refusedSeries: ledger.refusedSeries,
+    observed: encodeTotal(ledger.observed),
+    lost: encodeTotal(ledger.lost),
+    refused: ledger.rejected,
+    refusedSeries: ledger.rejectedSeries,
     unknown: encodeSeries(ledger.unknown),
     overflow: encodeSeries(ledger.overflow),
     streams: [...ledger.streams.values()].map(stream => ({
       id: stream.id,
       place: stream.place,
-      at: stream.at,
-      series: encodeSeries(withoutNewborn(stream)),
+      at: stream.at.kind === 'unannounced' ? { kind: 'owed' } : stream.at,
+      series: encodeSeries(withoutUntouched(stream)),
     })),
   }
 }
 
-/** `[family, labels, base, cell, told]` a series. */
+function encodeTotal({ base, current }: Total): unknown {
+  return { base, told: current }
+}
+
+/** `[family, labels, base, cell, total]` for each series. */
 function encodeSeries({ series }: Stream): readonly unknown[] {
-  return [...series.values()].map(({ family, labels, base, cell, told }) => [
+  return [...series.values()].map(({ family, labels, base, cell, total }) => [
     family,
     labels,
     base,
     cell,
-    told,
+    total,
   ])
 }
 
-/** What a stream has from the start is left out: reading makes it again. */
-function withoutNewborn(stream: Stream): Stream {
-  const told = [...stream.series].filter(
+/** Leaves out series still in their first state: reading creates them. */
+function withoutUntouched(stream: Stream): Stream {
+  const touched = [...stream.series].filter(
     ([, { family, cell, values }]) =>
       !familyOf(family).bornAtZero || cell !== NO_CELL || !isZero(values),
   )
-  return { ...stream, series: new Map(told) }
+  return { ...stream, series: new Map(touched) }
 }
 
 /**
- * Reads what encodeLedger wrote.
- * @throws {RangeError} when `raw` is something else
+ * Reads the result of encodeLedger.
+ * @throws {RangeError} if `raw` is something else
  */
 export function decodeLedger(raw: unknown, core: string): Ledger {
   const fields = fieldsOf(raw)
@@ -90,22 +97,22 @@ export function decodeLedger(raw: unknown, core: string): Ledger {
   ledger.retired.push(...listOf(fields, 'retired').map(bootId))
   readTotal(fields, 'observed', ledger.observed)
   readTotal(fields, 'lost', ledger.lost)
-  const refused = fieldsOf(fields['refused'])
-  for (const reason of Object.keys(refused)) {
-    if (!isRefusal(reason)) throw unreadable('refused', reason)
-    ledger.refused[reason] = count(refused, reason)
+  const rejected = fieldsOf(fields['refused'])
+  for (const reason of Object.keys(rejected)) {
+    if (!isRejection(reason)) throw unreadable('refused', reason)
+    ledger.rejected[reason] = count(rejected, reason)
   }
   for (const item of listOf(fields, 'streams')) readStream(ledger, item)
   readSeries(ledger, ledger.unknown, fields, 'unknown')
   readSeries(ledger, ledger.overflow, fields, 'overflow')
-  ledger.refusedSeries = count(fields, 'refusedSeries')
+  ledger.rejectedSeries = count(fields, 'refusedSeries')
   return ledger
 }
 
 function readTotal(fields: Fields, name: string, total: Total): void {
   const raw = fieldsOf(fields[name])
   total.base = amount(raw['base'])
-  total.told = amount(raw['told'])
+  total.current = amount(raw['told'])
 }
 
 function readStream(ledger: Ledger, raw: unknown): void {
@@ -115,7 +122,7 @@ function readStream(ledger: Ledger, raw: unknown): void {
   if (place !== 'own' && place !== 'overflow') throw unreadable('place', place)
   const stream = createStream(id, place, streamState(fields['at']))
   putStream(ledger, stream)
-  if (isShown(stream)) bearAtZero(ledger, stream)
+  if (isShown(stream)) initializeAtZero(ledger, stream)
   readSeries(ledger, stream, fields, 'series')
 }
 
@@ -124,6 +131,7 @@ function streamState(raw: unknown): StreamState {
   const { kind } = fields
   switch (kind) {
     case 'owed':
+      return { kind: 'unannounced' }
     case 'registered':
       return { kind }
     case 'departed':
@@ -142,7 +150,7 @@ function readSeries(
   for (const item of listOf(fields, name)) {
     if (!Array.isArray(item)) throw unreadable(name, item)
     const parts: readonly unknown[] = item
-    const [family, labels, base, cell, told] = parts
+    const [family, labels, base, cell, total] = parts
     if (typeof family !== 'string' || !isObservedName(family)) {
       throw unreadable('family', family)
     }
@@ -162,7 +170,7 @@ function readSeries(
     if (!Number.isSafeInteger(cell)) throw unreadable('cell', cell)
     series.cell = Number(cell)
     series.base = valuesOf(family, base, finite)
-    tell(series, valuesOf(family, told, amount))
+    setTotal(series, valuesOf(family, total, amount))
   }
 }
 
@@ -178,7 +186,7 @@ function valuesOf(
   return raw.map(read)
 }
 
-/** A number from 0 on; more than a safe integer where boots add up. */
+/** A number from 0; totals over many boots may exceed the safe integers. */
 function amount(value: unknown): number {
   if (typeof value === 'number' && Number.isFinite(value) && value >= 0) {
     return value
@@ -186,7 +194,7 @@ function amount(value: unknown): number {
   throw unreadable('a number', value)
 }
 
-/** A base is below zero where a stream got a place of its own. */
+/** Any number: the base of a stream that left `_overflow` is negative. */
 function finite(value: unknown): number {
   if (typeof value === 'number' && Number.isFinite(value)) return value
   throw unreadable('a number', value)

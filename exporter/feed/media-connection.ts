@@ -15,142 +15,126 @@ import type { BootId, StreamId } from '../../shared/ids.ts'
 import type { Log } from '../../shared/log.ts'
 import type { OnceLog } from '../../shared/once-log.ts'
 import type { Clock } from '../clock.ts'
-import type { FrameRefusal } from '../registry/refusals.ts'
+import type { Limits } from '../limits.ts'
+import type { FrameRejection } from '../registry/rejections.ts'
 import { createFrameRate, type FrameRate } from './frame-rate.ts'
 
-/** What a source needs of the registry. */
-export interface Sink {
+/** What a connection needs of the metric store. */
+export interface FrameSink {
   hello(boot: BootId): Promise<number>
   batch(boot: BootId, batch: Batch, live: boolean): Promise<void>
   register(ids: readonly StreamId[]): Promise<void>
   show(snapshot: Snapshot): void
   dropSnapshot(): void
-  refuse(reason: FrameRefusal): void
+  reject(reason: FrameRejection): void
 }
 
-export interface SourceLimits {
-  readonly framesPerSecond: number
-  readonly pingIntervalMs: number
-  /** A source that is silent for so long is cut off; also before hello. */
-  readonly silenceLimitMs: number
-  /** A close that the other side does not answer is forced after so long. */
-  readonly closeTimeoutMs: number
-  /** Frames under way to the registry before reading from it stops. */
-  readonly waitingFrames: number
-}
-
-export interface SourceOptions {
+export interface MediaConnectionOptions {
   readonly socket: WebSocket
-  readonly sink: Sink
+  readonly sink: FrameSink
   readonly core: string
+  readonly limits: Limits
   readonly clock: Clock
   readonly log: Log
-  /** Where it is said why a source is refused. */
-  readonly refusals: OnceLog
-  readonly limits: SourceLimits
-  /** Called before the welcome is sent: from now on it is the source. */
-  readonly onWelcome: (source: Source) => void
-  /** Called once, when the socket is gone. */
-  readonly onGone: (source: Source) => void
+  /** Logs each kind of rejection once. */
+  readonly rejectionLog: OnceLog
+  /** Called before the welcome is sent: this is now the current connection. */
+  readonly onWelcome: (connection: MediaConnection) => void
+  /** Called once, when the socket is closed. */
+  readonly onClosed: (connection: MediaConnection) => void
 }
 
-/** Where a connection stands. */
-export type SourceState =
-  /** Open; its hello is awaited. */
-  | { readonly at: 'silent' }
-  /** Its hello is being kept. */
-  | { readonly at: 'greeting'; readonly boot: BootId }
-  /** Welcome sent; it sends what the exporter does not have yet. */
-  | { readonly at: 'owing'; readonly boot: BootId }
-  /** Its first snapshot came: all it owed has been taken. */
+type ConnectionState =
+  /** Open; no hello yet. */
+  | { readonly at: 'awaitingHello' }
+  /** The store is taking its hello. */
+  | { readonly at: 'handshaking'; readonly boot: BootId }
+  /** Welcomed; it sends batches that the exporter does not have. */
+  | { readonly at: 'catchingUp'; readonly boot: BootId }
+  /** Its first snapshot has arrived, so it has caught up. */
   | { readonly at: 'live'; readonly boot: BootId; readonly streams: string }
-  /** Nothing is taken from it any more. */
+  /** Frames are ignored. */
   | { readonly at: 'closed' }
 
 /** One connection of a media process. */
-export class Source {
-  readonly #options: SourceOptions
+export class MediaConnection {
+  readonly #options: MediaConnectionOptions
   readonly #rate: FrameRate
-  readonly #beat: NodeJS.Timeout
-  #state: SourceState = { at: 'silent' }
-  #heardMs: number
-  #beatMs: number
-  /** Frames that the registry has not answered yet. */
+  readonly #heartbeat: NodeJS.Timeout
+  #state: ConnectionState = { at: 'awaitingHello' }
+  #receivedMs: number
+  #heartbeatMs: number
+  /** Frames that the store has not answered yet. */
   #waiting = 0
-  #forced: NodeJS.Timeout | undefined
+  #closeTimer: NodeJS.Timeout | undefined
   #welcomed = false
 
-  constructor(options: SourceOptions) {
+  constructor(options: MediaConnectionOptions) {
     this.#options = options
     const { socket, limits, clock } = options
-    this.#rate = createFrameRate(limits.framesPerSecond)
-    this.#heardMs = this.#beatMs = clock.steadyMs()
-    this.#beat = setInterval(() => {
+    this.#rate = createFrameRate(limits.maxFramesPerSecond)
+    this.#receivedMs = this.#heartbeatMs = clock.steadyMs()
+    this.#heartbeat = setInterval(() => {
       this.#checkSilence()
     }, limits.pingIntervalMs)
     socket.on('message', (data, isBinary) => {
-      this.#take(() => {
+      this.#receive(() => {
         this.#apply(readFrame(data, isBinary))
       })
     })
-    const takeControl = () => {
-      // A ping costs an answer.
-      this.#take(() => undefined)
+    const receiveControl = () => {
+      // Control frames count towards the rate: each ping costs an answer.
+      this.#receive(() => undefined)
     }
-    socket.on('pong', takeControl)
-    socket.on('ping', takeControl)
+    socket.on('pong', receiveControl)
+    socket.on('ping', receiveControl)
     socket.on('error', error => {
-      this.#libraryRefused(error)
+      this.#rejectInvalidFrame(error)
     })
     socket.on('close', code => {
-      this.#gone(code)
+      this.#onClosed(code)
     })
   }
 
-  /** Where it stands now. */
-  state(): SourceState {
-    return this.#state
-  }
-
-  /** Whether it was welcomed and is not silent for too long. */
-  isHeard(): boolean {
+  /** Whether it was welcomed and has not been silent for too long. */
+  isResponsive(): boolean {
     const { at } = this.#state
-    const welcomed = at === 'owing' || at === 'live'
-    return welcomed && this.#silentMs() < this.#options.limits.silenceLimitMs
+    const welcomed = at === 'catchingUp' || at === 'live'
+    return welcomed && this.#silentMs() < this.#options.limits.silenceTimeoutMs
   }
 
-  /** Ends it because another connection has taken its place. */
+  /** Closes it because another connection has taken its place. */
   replace(): void {
     this.#end(CLOSE_CODES.replaced, 'another connection has said hello')
   }
 
-  /** Ends it because the exporter ends. */
+  /** Closes it because the exporter shuts down. */
   close(): void {
-    this.#end(1001, 'the exporter ends')
+    this.#end(1001, 'the exporter is shutting down')
   }
 
-  /** Before its hello nothing counts, or it could stay for ever without. */
-  #hear(): void {
-    if (this.#state.at === 'silent') return
-    this.#heardMs = this.#options.clock.steadyMs()
+  /** Restarts the silence timeout. Before the hello only the hello does. */
+  #markReceived(): void {
+    if (this.#state.at === 'awaitingHello') return
+    this.#receivedMs = this.#options.clock.steadyMs()
   }
 
-  /** Counts what came, and applies it where it may come. */
-  #take(apply: () => void): void {
-    this.#hear()
+  /** Counts a frame towards the rate and applies it. */
+  #receive(apply: () => void): void {
+    this.#markReceived()
     if (this.#state.at === 'closed') return
     try {
       const { clock, limits } = this.#options
       if (!this.#rate(clock.steadyMs())) {
         throw new ProtocolError(
           'too_many_frames',
-          'Cannot take so many frames: limit is ' +
-            `${limits.framesPerSecond} a second`,
+          'Cannot accept so many frames: limit is ' +
+            `${limits.maxFramesPerSecond} a second`,
         )
       }
       apply()
     } catch (error) {
-      this.#refuse(error)
+      this.#reject(error)
     }
   }
 
@@ -171,7 +155,7 @@ export class Source {
   }
 
   #applyHello({ protocol, core, boot }: Hello): void {
-    if (this.#state.at !== 'silent') throw this.#outOfOrder('hello')
+    if (this.#state.at !== 'awaitingHello') throw this.#outOfOrder('hello')
     if (protocol !== PROTOCOL) {
       throw new ProtocolError(
         'wrong_protocol',
@@ -185,17 +169,17 @@ export class Source {
         `CORE_ID differs: exporter has ${both.join(', media process ')}`,
       )
     }
-    this.#state = { at: 'greeting', boot }
-    this.#hear()
+    this.#state = { at: 'handshaking', boot }
+    this.#markReceived()
     const { sink, onWelcome } = this.#options
-    this.#hand(sink.hello(boot), () => {
-      if (this.#state.at !== 'greeting') return
-      this.#state = { at: 'owing', boot }
+    this.#enqueue(sink.hello(boot), () => {
+      if (this.#state.at !== 'handshaking') return
+      this.#state = { at: 'catchingUp', boot }
       this.#welcomed = true
       onWelcome(this)
-      // Asked again, for the connection before may have brought more since;
-      // now that this one has taken its place, it cannot.
-      this.#hand(sink.hello(boot), seq => {
+      // Read the seq again: the previous connection may have sent batches
+      // until onWelcome closed it.
+      this.#enqueue(sink.hello(boot), seq => {
         this.#send({ kind: 'welcome', seq })
       })
     })
@@ -203,18 +187,18 @@ export class Source {
 
   #applyBatch(batch: Batch): void {
     const state = this.#state
-    if (state.at !== 'owing' && state.at !== 'live') {
+    if (state.at !== 'catchingUp' && state.at !== 'live') {
       throw this.#outOfOrder('batch')
     }
     const live = state.at === 'live'
-    this.#hand(this.#options.sink.batch(state.boot, batch, live), () => {
+    this.#enqueue(this.#options.sink.batch(state.boot, batch, live), () => {
       this.#send({ kind: 'ack', seq: batch.seq })
     })
   }
 
   #applySnapshot(snapshot: Snapshot): void {
     const state = this.#state
-    if (state.at !== 'owing' && state.at !== 'live') {
+    if (state.at !== 'catchingUp' && state.at !== 'live') {
       throw this.#outOfOrder('snapshot')
     }
     this.#options.sink.show(snapshot)
@@ -222,30 +206,30 @@ export class Source {
     const streams = ids.join(' ')
     if (state.at === 'live' && state.streams === streams) return
     this.#state = { at: 'live', boot: state.boot, streams }
-    this.#hand(this.#options.sink.register(ids), () => undefined)
+    this.#enqueue(this.#options.sink.register(ids), () => undefined)
   }
 
   #outOfOrder(kind: SourceFrame['kind']): ProtocolError {
     return new ProtocolError(
       'out_of_order',
-      `Cannot take ${kind} from a source that is ${this.#state.at}`,
+      `Cannot accept ${kind} from a connection that is ${this.#state.at}`,
     )
   }
 
-  /** Waits for the registry; reads no further while too much waits. */
-  #hand<Answer>(answer: Promise<Answer>, done: (answer: Answer) => void) {
+  /** Waits for the store; stops reading while too many frames wait. */
+  #enqueue<Answer>(answer: Promise<Answer>, done: (answer: Answer) => void) {
     const { limits, socket } = this.#options
     this.#waiting++
-    if (this.#waiting >= limits.waitingFrames) socket.pause()
+    if (this.#waiting >= limits.maxWaitingFrames) socket.pause()
     answer
       .then(done)
       .catch((error: unknown) => {
-        this.#refuse(error)
+        this.#reject(error)
       })
       .finally(() => {
         this.#waiting--
         if (!socket.isPaused) return
-        this.#hear()
+        this.#markReceived()
         socket.resume()
       })
   }
@@ -255,54 +239,54 @@ export class Source {
     this.#options.socket.send(encodeFrame(frame))
   }
 
-  #refuse(error: unknown): void {
+  #reject(error: unknown): void {
     if (this.#state.at === 'closed') return
-    const { log, refusals, sink } = this.#options
+    const { log, rejectionLog, sink } = this.#options
     if (!(error instanceof ProtocolError)) {
-      // Only the state file fails here, when it is closed before its time.
+      // Too many changes are waiting for the state file, or it was closed.
       log.error('frame not applied', { error })
       this.#end(1011, 'the exporter could not apply a frame')
       return
     }
     const { reason, message } = error
     const fields = { reason, detail: message }
-    refusals.once('error', 'source refused', fields, reason)
-    if (reason !== 'replaced') sink.refuse(reason)
+    rejectionLog.once('error', 'media process rejected', fields, reason)
+    if (reason !== 'replaced') sink.reject(reason)
     this.#end(CLOSE_CODES[reason], message)
   }
 
-  /** What ws itself refuses: it closes with 1002, 1007 or 1009. */
-  #libraryRefused(error: Error): void {
+  /** ws itself closes the socket for these, with 1002, 1007 or 1009. */
+  #rejectInvalidFrame(error: Error): void {
     if (this.#state.at === 'closed') return
     const code = 'code' in error ? error.code : undefined
     if (typeof code !== 'string' || !code.startsWith('WS_ERR_')) return
     const tooLarge = code === 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH'
     const reason = tooLarge ? 'too_large' : 'malformed'
-    const { refusals, sink } = this.#options
+    const { rejectionLog, sink } = this.#options
     const fields = { reason, detail: error.message }
-    refusals.once('error', 'source refused', fields, reason)
-    sink.refuse(reason)
-    this.#leave()
+    rejectionLog.once('error', 'media process rejected', fields, reason)
+    sink.reject(reason)
+    this.#enterClosed()
   }
 
-  /** For how long nothing was heard although we listened. */
+  /** How long nothing has arrived while this process was reading. */
   #silentMs(): number {
     const { clock, limits, socket } = this.#options
     const nowMs = clock.steadyMs()
-    // When this process itself stood still, what came meanwhile is not read.
-    const stoodStill = nowMs - this.#beatMs > 2 * limits.pingIntervalMs
-    return stoodStill || socket.isPaused ? 0 : nowMs - this.#heardMs
+    // After a freeze of this process, frames that arrived are still unread.
+    const wasFrozen = nowMs - this.#heartbeatMs > 2 * limits.pingIntervalMs
+    return wasFrozen || socket.isPaused ? 0 : nowMs - this.#receivedMs
   }
 
   #checkSilence(): void {
     const { clock, limits, socket, log } = this.#options
     const silentMs = this.#silentMs()
-    this.#beatMs = clock.steadyMs()
+    this.#heartbeatMs = clock.steadyMs()
     if (silentMs === 0) {
-      this.#hear()
-    } else if (silentMs >= limits.silenceLimitMs) {
-      log.warn('source is silent', { silentMs: Math.round(silentMs) })
-      this.#leave()
+      this.#markReceived()
+    } else if (silentMs >= limits.silenceTimeoutMs) {
+      log.warn('media process is silent', { silentMs: Math.round(silentMs) })
+      this.#enterClosed()
       socket.terminate()
     } else if (silentMs >= limits.pingIntervalMs) {
       socket.ping()
@@ -312,32 +296,33 @@ export class Source {
   #end(code: number, reason: string): void {
     if (this.#state.at === 'closed') return
     const { socket, limits } = this.#options
-    this.#leave()
+    this.#enterClosed()
     // RFC 6455 section 5.5: 125 bytes, two of which are the code.
     const short = Buffer.from(reason).subarray(0, 123).toString('utf8')
     socket.close(code, short.replace(/\ufffd$/, ''))
     socket.resume()
-    this.#forced = setTimeout(() => {
+    this.#closeTimer = setTimeout(() => {
       socket.terminate()
     }, limits.closeTimeoutMs)
   }
 
-  /** From now on nothing is taken and nothing is sent. */
-  #leave(): void {
+  #enterClosed(): void {
     this.#state = { at: 'closed' }
-    clearInterval(this.#beat)
+    clearInterval(this.#heartbeat)
   }
 
-  #gone(code: number): void {
+  #onClosed(code: number): void {
     const { at } = this.#state
-    this.#leave()
-    clearTimeout(this.#forced)
-    if (this.#welcomed) this.#options.log.info('source gone', { code })
-    // A media process that ends in order says so; its viewers are gone. A cut
-    // link says nothing of them: the snapshot counts until it is too old.
-    const saidGoodbye = code === 1000 || code === 1001
-    if (at === 'live' && saidGoodbye) this.#options.sink.dropSnapshot()
-    this.#options.onGone(this)
+    this.#enterClosed()
+    clearTimeout(this.#closeTimer)
+    if (this.#welcomed) {
+      this.#options.log.info('media process disconnected', { code })
+    }
+    // A media process that shuts down has no viewers any more. After a cut it
+    // may still have them: the snapshot counts until it is too old.
+    const closedInOrder = code === 1000 || code === 1001
+    if (at === 'live' && closedInOrder) this.#options.sink.dropSnapshot()
+    this.#options.onClosed(this)
   }
 }
 

@@ -5,16 +5,17 @@ import {
   type BootId,
   type StreamId,
 } from '../../shared/ids.ts'
-import { isRefusal, type Refusal } from './refusals.ts'
+import { isRejection, type Rejection } from './rejections.ts'
 
 /**
- * One change of the ledger. Entries are what the state file is made of:
- * applied in the same order to the same ledger they give the same ledger.
+ * One change of the ledger. The state file is a list of entries: applied in
+ * the same order to the same ledger they give the same ledger. Their names are
+ * on disk and must not change.
  */
-export type Entry =
-  /** The setting EXPORTER_MAX_STREAMS, at the start and when it changed. */
+export type LedgerEntry =
+  /** EXPORTER_MAX_STREAMS, at the first start and when it has changed. */
   | { readonly kind: 'limit'; readonly maxStreams: number }
-  /** Another life of the media process than before said hello. */
+  /** A new boot of the media process said hello. */
   | { readonly kind: 'boot'; readonly boot: BootId }
   | {
       readonly kind: 'batch'
@@ -23,23 +24,23 @@ export type Entry =
       readonly live: boolean
       readonly batch: Batch
     }
-  /** What a snapshot changed among the registered streams. */
+  /** A snapshot changed the set of registered streams. */
   | {
       readonly kind: 'streams'
       readonly atMs: number
       readonly came: readonly StreamId[]
       readonly gone: readonly StreamId[]
     }
-  /** Streams that were removed for longer than their series are kept. */
+  /** Streams whose series have been kept long enough after their removal. */
   | { readonly kind: 'expired'; readonly streams: readonly StreamId[] }
-  /** A frame that was refused. */
-  | { readonly kind: 'refused'; readonly reason: Refusal }
+  /** A frame was rejected. */
+  | { readonly kind: 'refused'; readonly reason: Rejection }
 
 /**
  * Reads an entry of the state file.
- * @throws {RangeError | ProtocolError} when `raw` is none
+ * @throws {RangeError | ProtocolError} if `raw` is not an entry
  */
-export function readEntry(raw: unknown): Entry {
+export function readEntry(raw: unknown): LedgerEntry {
   const fields = fieldsOf(raw)
   const { kind } = fields
   switch (kind) {
@@ -64,7 +65,7 @@ export function readEntry(raw: unknown): Entry {
       return { kind, streams: streamIds(fields, 'streams') }
     case 'refused': {
       const { reason } = fields
-      if (!isRefusal(reason)) throw unreadable('reason', reason)
+      if (!isRejection(reason)) throw unreadable('reason', reason)
       return { kind, reason }
     }
     default:
@@ -74,7 +75,7 @@ export function readEntry(raw: unknown): Entry {
 
 export type Fields = Readonly<Record<string, unknown>>
 
-/** `raw` as an object. @throws {RangeError} when it is none */
+/** Reads an object. @throws {RangeError} */
 export function fieldsOf(raw: unknown): Fields {
   if (typeof raw === 'object' && raw !== null && !Array.isArray(raw)) {
     return { ...raw }
@@ -82,7 +83,7 @@ export function fieldsOf(raw: unknown): Fields {
   throw unreadable('an object', raw)
 }
 
-/** A whole number from 0. @throws {RangeError} when it is none */
+/** Reads a whole number from 0. @throws {RangeError} */
 export function count(fields: Fields, name: string): number {
   const value = fields[name]
   if (typeof value === 'number' && Number.isSafeInteger(value) && value >= 0) {
@@ -91,14 +92,14 @@ export function count(fields: Fields, name: string): number {
   throw unreadable(name, value)
 }
 
-/** A list. @throws {RangeError} when it is none */
+/** Reads a list. @throws {RangeError} */
 export function listOf(fields: Fields, name: string): readonly unknown[] {
   const value = fields[name]
   if (Array.isArray(value)) return value
   throw unreadable(name, value)
 }
 
-/** A boot id. @throws {RangeError} when it is none */
+/** Reads a boot id. @throws {RangeError} */
 export function bootId(value: unknown): BootId {
   if (isBootId(value)) return value
   throw unreadable('boot', value)
@@ -111,7 +112,7 @@ function streamIds(fields: Fields, name: string): readonly StreamId[] {
   })
 }
 
-/** The error for a field of the state file that is not as it should be. */
+/** The error for a field of the state file that cannot be read. */
 export function unreadable(name: string, value: unknown): RangeError {
   const seen = (JSON.stringify(value) as string | undefined) ?? 'nothing'
   return new RangeError(`Cannot read ${name}: got ${seen.slice(0, 80)}`)

@@ -6,25 +6,25 @@ import {
 } from '../../shared/catalogue.ts'
 import { isHistogramCell, type Cell } from '../../shared/frames.ts'
 import { isStreamId, UNKNOWN_STREAM } from '../../shared/ids.ts'
-import type { CellRefusal } from './refusals.ts'
+import type { CellRejection } from './rejections.ts'
 import type { Values } from './series.ts'
 
-/** A cell whose family, labels and shape are the catalogue's. */
-export interface GoodCell {
+/** A cell whose family, labels and shape are in the catalogue. */
+export interface ValidCell {
   readonly number: number
   readonly family: ObservedName
   readonly labels: readonly string[]
-  /** The label stream_id: the id of a stream or `_unknown`. */
+  /** The label stream_id: the id of a stream, or `_unknown`. */
   readonly streamId: string
-  readonly told: Values
+  readonly total: Values
 }
 
 /**
- * Holds a cell against the catalogue: a source can make no name, label or
- * value that is not there. Whether the stream is registered, and how the
- * total compares with the one before, is the ledger's to say.
+ * Checks a cell against the catalogue, so that a media process cannot create
+ * names, labels or values outside it. The ledger checks the rest: whether the
+ * stream is registered, and whether the total has grown.
  */
-export function inspectCell(cell: Cell): GoodCell | CellRefusal {
+export function inspectCell(cell: Cell): ValidCell | CellRejection {
   if (!isObservedName(cell.family)) return 'unknown_family'
   const family = familyOf(cell.family)
   const { labels } = cell
@@ -37,18 +37,18 @@ export function inspectCell(cell: Cell): GoodCell | CellRefusal {
     if (!isStreamId(value) && value !== UNKNOWN_STREAM) return 'wrong_labels'
     streamId = value
   }
-  const told = valuesOf(cell, family.buckets?.length)
-  if (told === undefined) return 'wrong_value'
-  return { number: cell.cell, family: cell.family, labels, streamId, told }
+  const total = valuesOf(cell, family.buckets?.length)
+  if (total === undefined) return 'wrong_value'
+  return { number: cell.cell, family: cell.family, labels, streamId, total }
 }
 
 function valuesOf(cell: Cell, bounds: number | undefined): Values | undefined {
   if (!isHistogramCell(cell)) {
     return bounds === undefined ? [cell.total] : undefined
   }
-  // One bucket more than bounds: the last is +Inf.
+  // There is one bucket more than bounds: the last one is +Inf.
   if (bounds === undefined || cell.buckets.length !== bounds + 1) return
-  // Sums of such sums stay finite for ever; counts are as small anyway.
+  // Keeps sums over many boots finite; counts are limited in the frame.
   if (cell.sum > Number.MAX_SAFE_INTEGER) return
   return [...cell.buckets, cell.sum]
 }

@@ -1,26 +1,32 @@
+/** What both HTTP servers of the exporter need, and any failure to start. */
+import { createHash, timingSafeEqual } from 'node:crypto'
 import type { Server } from 'node:http'
 import { describeBindError, formatAddress } from '../shared/bind-error.ts'
 import type { Log } from '../shared/log.ts'
 import type { Address } from '../shared/settings.ts'
-import { StartError } from './start-error.ts'
 
-/** What is bound, with the port in place of port 0. */
-export interface Bound extends Address {
+/** Why the process cannot start although its settings are well-formed. */
+export class StartError extends Error {
+  override readonly name = 'StartError'
+}
+
+/** The address a server is bound to, with the actual port instead of 0. */
+export interface BoundAddress extends Address {
   /** As `host:port`, IPv6 in brackets. */
   readonly text: string
 }
 
 /**
- * Binds the server. What goes wrong with it later, such as no file left for a
- * connection, is logged and is not its end.
- * @throws {StartError} that names `setting` and says why it cannot
+ * Binds the server. Later errors, such as running out of file descriptors, are
+ * logged and do not end the server.
+ * @throws {StartError} that names `setting` and the reason
  */
 export async function listen(
   server: Server,
   address: Address,
   setting: string,
   log: Log,
-): Promise<Bound> {
+): Promise<BoundAddress> {
   const { host, port } = address
   try {
     await new Promise<void>((resolve, reject) => {
@@ -42,24 +48,33 @@ export async function listen(
       `Cannot listen on ${formatAddress(address)} (${setting})`,
     )
   }
-  const own = { host: bound.address, port: bound.port }
-  return { ...own, text: formatAddress(own) }
+  const actual = { host: bound.address, port: bound.port }
+  return { ...actual, text: formatAddress(actual) }
 }
 
-/** How long a request under way may last when its server closes. */
-const CLOSE_GRACE_MS = 1_000
+/** For requests in progress when their server closes. */
+const CLOSE_TIMEOUT_MS = 1_000
 
-/** Ends a server: idle connections at once, the others after a grace. */
+/** Closes a server: idle connections at once, others after a timeout. */
 export async function closeServer(server: Server): Promise<void> {
   if (!server.listening) return
   await new Promise<void>(resolve => {
-    const late = setTimeout(() => {
+    const timer = setTimeout(() => {
       server.closeAllConnections()
-    }, CLOSE_GRACE_MS)
+    }, CLOSE_TIMEOUT_MS)
     server.close(() => {
-      clearTimeout(late)
+      clearTimeout(timer)
       resolve()
     })
     server.closeIdleConnections()
   })
+}
+
+/** Compares two secrets in a time that depends on neither. */
+export function isSameSecret(given: string, expected: string): boolean {
+  return timingSafeEqual(digest(given), digest(expected))
+}
+
+function digest(text: string): Buffer {
+  return createHash('sha256').update(text).digest()
 }

@@ -2,29 +2,31 @@ import { familyOf, type ObservedName } from '../../shared/catalogue.ts'
 import { isHistogramCell, type Cell } from '../../shared/frames.ts'
 import { UNKNOWN_STREAM } from '../../shared/ids.ts'
 
-/** Totals of one series since its cell was made. */
-export interface Totals {
+/** One series with its totals since it was created. */
+export interface Series {
+  /** Its cell number on the wire; a later series has a higher number. */
   readonly number: number
   readonly family: ObservedName
+  /** Values in the order of the family's labels. */
   readonly labels: readonly string[]
   readonly streamId: string
-  /** Observations counted; for a counter this is all there is. */
+  /** Observations counted; a counter has no other total. */
   count: number
   sum: number
-  /** Observations per bucket, not cumulative; a counter has none. */
+  /** Observations per bucket, not cumulative; undefined for a counter. */
   readonly buckets: number[] | undefined
-  /** Whether it changed since it was last put into a batch. */
-  pending: boolean
-  /** Seq of the batch that last carried it; 0 before the first. */
+  /** Changed since the last batch that carried it. Only Unacked sets it. */
+  dirty: boolean
+  /** Seq of that batch; 0 before the first. Only Unacked sets it. */
   sentIn: number
 }
 
-/** The totals of a new cell. @param labels in the order of the family's */
-export function createTotals(
+/** Creates a series at zero. @param labels in the order of the family's */
+export function createSeries(
   number: number,
   family: ObservedName,
   labels: readonly string[],
-): Totals {
+): Series {
   const { labels: names, buckets } = familyOf(family)
   return {
     number,
@@ -34,38 +36,32 @@ export function createTotals(
     count: 0,
     sum: 0,
     buckets: buckets && [0, ...buckets.map(() => 0)],
-    pending: false,
+    dirty: false,
     sentIn: 0,
   }
 }
 
-/** Gives `totals` what `cell` tells; false where it is of another shape. */
-export function setTotals(totals: Totals, cell: Cell): boolean {
-  const { buckets } = totals
+/** Sets the totals to those of `cell`; false if its shape is another. */
+export function setTotals(series: Series, cell: Cell): boolean {
+  const { buckets } = series
   if (isHistogramCell(cell)) {
     if (buckets?.length !== cell.buckets.length) return false
     buckets.splice(0, Infinity, ...cell.buckets)
-    totals.sum = cell.sum
+    series.sum = cell.sum
   } else if (buckets !== undefined) return false
-  totals.count = countOf(cell)
+  series.count = countOf(cell)
   return true
 }
 
-/** Observations that a cell counts. */
+/** Number of observations in a cell. */
 export function countOf(cell: Cell): number {
   if (!isHistogramCell(cell)) return cell.total
   return cell.buckets.reduce((sum, count) => sum + count, 0)
 }
 
-/** The totals as they go over the wire. */
-export function toWire({
-  number,
-  family,
-  labels,
-  count,
-  sum,
-  buckets,
-}: Totals): Cell {
+/** The series as a cell of a batch. */
+export function toCell(series: Series): Cell {
+  const { number, family, labels, count, sum, buckets } = series
   const head = { cell: number, family, labels }
   if (buckets === undefined) return { ...head, total: count }
   return { ...head, buckets: [...buckets], sum }

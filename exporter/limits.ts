@@ -1,0 +1,67 @@
+import {
+  MAX_FRAMES_PER_SECOND,
+  PING_INTERVAL_MS,
+  SILENCE_LIMIT_MS,
+} from '../shared/limits.ts'
+
+/**
+ * Limits and timeouts of the exporter, passed on whole. Those that both ends of
+ * the link have to agree on are in shared/limits.ts.
+ */
+export interface Limits {
+  /** WebSockets at once, including those that have not sent a hello. */
+  readonly maxMediaConnections: number
+  /** Frames and pings of one connection, on average over ten seconds. */
+  readonly maxFramesPerSecond: number
+  /** Frames that wait to be applied before reading from a connection stops. */
+  readonly maxWaitingFrames: number
+  /** A connection that is silent this long is pinged. */
+  readonly pingIntervalMs: number
+  /** A connection that is silent this long, or sends no hello, is dropped. */
+  readonly silenceTimeoutMs: number
+  /** For the closing handshake; after that the socket is terminated. */
+  readonly closeTimeoutMs: number
+  /** For an upgrade request to arrive. */
+  readonly upgradeTimeoutMs: number
+
+  /** Changes of the ledger that wait while the state file fails. */
+  readonly maxWaitingChanges: number
+  /** The state file is compacted when it has grown by this much. */
+  readonly compactAfterBytes: number
+  /** Nothing is appended to the state file beyond this size. */
+  readonly maxStateBytes: number
+  /** Between two attempts to write the state file. */
+  readonly stateRetryMs: number
+
+  /** Scrapes at once. */
+  readonly maxScrapes: number
+  /** For a scrape, unless Prometheus asks for less. */
+  readonly scrapeTimeoutMs: number
+  /** TCP connections to the web server. */
+  readonly maxWebConnections: number
+  /** For an idle connection to the web server. */
+  readonly keepAliveTimeoutMs: number
+}
+
+export const LIMITS: Limits = {
+  maxMediaConnections: 16,
+  maxFramesPerSecond: MAX_FRAMES_PER_SECOND,
+  maxWaitingFrames: 8,
+  pingIntervalMs: PING_INTERVAL_MS,
+  silenceTimeoutMs: SILENCE_LIMIT_MS,
+  closeTimeoutMs: 1_000,
+  upgradeTimeoutMs: 5_000,
+
+  maxWaitingChanges: 1_000,
+  compactAfterBytes: 1024 * 1024,
+  maxStateBytes: 256 * 1024 * 1024,
+  stateRetryMs: 1_000,
+
+  // The default of node_exporter's --web.max-requests.
+  maxScrapes: 40,
+  // Prometheus' own default is 10 s.
+  scrapeTimeoutMs: 30_000,
+  maxWebConnections: 512,
+  // Longer than usual scrape intervals: one TLS handshake serves many scrapes.
+  keepAliveTimeoutMs: 75_000,
+}

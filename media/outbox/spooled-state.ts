@@ -1,0 +1,113 @@
+import { readFile, rename } from 'node:fs/promises'
+
+import {
+  encodeFrame,
+  PROTOCOL,
+  readSourceFrame,
+  type Batch,
+  type Hello,
+} from '../../shared/frames.ts'
+import type { BootId } from '../../shared/ids.ts'
+import type { Log } from '../../shared/log.ts'
+
+/** Where the numbers of a boot continue. */
+export interface Marks {
+  /** No cell of the boot has this number or a higher one. */
+  readonly nextCell: number
+  /** How many of the `observed` observations the exporter acknowledged. */
+  readonly ackedObservations: number
+}
+
+/** The totals that a media process left behind in its spool file. */
+export interface SpooledState extends Marks {
+  readonly boot: BootId
+  /** All its cells; the last batch has `observed` and `lost`. */
+  readonly batches: readonly Batch[]
+}
+
+/**
+ * Writes a spool file line by line: the batches, then the hello with the
+ * marks. Both are read as their lines are written, the marks last: so they
+ * cover all the cells.
+ */
+export function* encodeSpooledState(
+  batches: Iterable<Batch>,
+  marks: () => Hello & Marks,
+): Generator<string> {
+  for (const batch of batches) yield `${encodeFrame(batch)}\n`
+  yield `${JSON.stringify(marks())}\n`
+}
+
+/**
+ * Reads what the previous media process of `core` left in `path`; undefined if
+ * there is no file. An unreadable file is renamed, over an earlier one.
+ */
+export async function readSpooledState(
+  path: string,
+  core: string,
+  log: Log,
+): Promise<SpooledState | undefined> {
+  try {
+    const spooled = decodeSpooledState(await readFile(path, 'utf8'), core)
+    log.info('resuming with the metrics of the previous media process', {
+      boot: spooled.boot,
+      observations: unackedOf(spooled),
+    })
+    return spooled
+  } catch (error) {
+    if (isMissing(error)) return undefined
+    const aside = `${path}.unreadable`
+    log.error(
+      'cannot read the metrics of the previous media process; file renamed',
+      { aside, error },
+    )
+    await rename(path, aside).catch((cause: unknown) => {
+      log.error('cannot rename the unreadable file', { path, error: cause })
+    })
+    return undefined
+  }
+}
+
+function decodeSpooledState(text: string, core: string): SpooledState {
+  const lines = text.split('\n').filter(line => line !== '')
+  const raw: unknown = JSON.parse(lines.pop() ?? '')
+  const hello = readSourceFrame(raw)
+  if (hello.kind !== 'hello' || hello.protocol !== PROTOCOL) {
+    throw new RangeError(
+      `Cannot read spool file: expected a hello of protocol ${PROTOCOL}`,
+    )
+  }
+  if (hello.core !== core) {
+    throw new RangeError(
+      `Cannot use spool file: it belongs to core ${hello.core}, not ${core}`,
+    )
+  }
+  const batches = lines.map(line => {
+    const frame = readSourceFrame(JSON.parse(line))
+    if (frame.kind === 'batch') return frame
+    throw new RangeError(
+      `Cannot read spool file: expected a batch, got ${frame.kind}`,
+    )
+  })
+  return {
+    boot: hello.boot,
+    nextCell: readMark(raw, 'nextCell'),
+    ackedObservations: readMark(raw, 'ackedObservations'),
+    batches,
+  }
+}
+
+function readMark(raw: unknown, mark: keyof Marks): number {
+  const fields = new Map<string, unknown>(Object.entries(raw ?? {}))
+  const value = fields.get(mark)
+  if (typeof value === 'number' && Number.isSafeInteger(value)) return value
+  throw new RangeError(`Cannot read spool file: expected a number in ${mark}`)
+}
+
+function unackedOf({ batches, ackedObservations }: SpooledState): number {
+  return (batches.at(-1)?.observed ?? 0) - ackedObservations
+}
+
+function isMissing(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'ENOENT'
+}
