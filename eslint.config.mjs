@@ -148,7 +148,7 @@ export default tseslint.config(
           paths: [
             {
               name: 'mediasoup',
-              message: 'only media/engine calls mediasoup',
+              message: 'only media/engine imports mediasoup as a value',
               allowTypeImports: true,
             },
           ],

@@ -1,5 +1,5 @@
 /**
- * media/engine is the only folder that calls mediasoup's functions.
+ * media/engine is the only folder that imports mediasoup as a value.
  * Owns: the worker processes, their restarts, and the UDP and TCP port pools.
  * Gets: port ranges, the worker binary, a log. Gives: the least loaded worker,
  * leased ports, and requests to workers that end at an abort.

@@ -1,6 +1,6 @@
 /**
  * What WHEP needs of a stream and of one viewer's transport. router/
- * implements it on mediasoup; whep/ itself never calls mediasoup.
+ * implements it on mediasoup, of which whep/ only uses types.
  */
 import type {
   DtlsParameters,

@@ -25,7 +25,7 @@ t.test('every response exposes its headers to pages (C1)', async t => {
     await server.request(path),
     await server.request(path, { method: 'OPTIONS' }),
     await server.request(path, { method: 'DELETE' }),
-    await server.post('nobody', CHROMIUM),
+    await server.post('unknown', CHROMIUM),
     await server.post('av', 'hello'),
     await server.request('/nowhere'),
     await server.request('/api/v3/whep/', { method: 'POST' }),
@@ -230,17 +230,17 @@ t.test(
     })
     await server.post('av', CHROMIUM)
     server.vp8.live = false
-    const refused = [
-      await server.post('nobody', CHROMIUM),
+    const rejected = [
+      await server.post('unknown', CHROMIUM),
       await server.post('vp8', CHROMIUM),
       await server.post('av', CHROMIUM),
       await server.post('av', CHROMIUM.replaceAll('H264', 'H265')),
     ]
     t.same(
-      refused.map(response => response.status),
+      rejected.map(response => response.status),
       [404, 409, 503, 406],
     )
-    for (const response of refused) {
+    for (const response of rejected) {
       t.equal(response.headers.get('Content-Type'), 'application/problem+json')
       t.notMatch(await response.text(), /v=0/)
     }

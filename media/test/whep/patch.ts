@@ -55,8 +55,8 @@ for (const stale of ['"stale"', 'W/"weak"', 'no quotes', '"a", "b"']) {
     `PATCH with If-Match ${stale} answers 412, nothing changes (M18)`,
     async t => {
       const { server, path, etag } = await opened(t)
-      const refused = await server.patch(path, RESTART, { 'If-Match': stale })
-      await assertProblem(t, refused, 412, 'etag-stale')
+      const rejected = await server.patch(path, RESTART, { 'If-Match': stale })
+      await assertProblem(t, rejected, 412, 'etag-stale')
       t.equal(server.av.last.restarts, 0)
       const taken = await server.patch(path, SAME, { 'If-Match': etag })
       t.equal(taken.status, 204)
@@ -174,7 +174,7 @@ for (const [what, candidate] of Object.entries(CANDIDATES)) {
 
 t.test('PATCH with an unknown mid answers 204 (M23)', async t => {
   const { server, path, etag } = await opened(t)
-  const body = SAME.replace('a=mid:0', 'a=mid:nobody')
+  const body = SAME.replace('a=mid:0', 'a=mid:unknown')
   const response = await server.patch(path, body, { 'If-Match': etag })
   t.equal(response.status, 204)
 })

@@ -276,9 +276,9 @@ t.test(
     const server = await WhepServer.start(t, {
       config: { whepToken: 'secret' },
     })
-    const unasked = await server.post('nobody', CHROMIUM)
-    await assertProblem(t, unasked, 401, 'token-missing')
-    const response = await server.post('nobody', CHROMIUM, {
+    const unauthorized = await server.post('unknown', CHROMIUM)
+    await assertProblem(t, unauthorized, 401, 'token-missing')
+    const response = await server.post('unknown', CHROMIUM, {
       Authorization: 'Bearer secret',
     })
     await assertProblem(t, response, 404, 'stream-unknown')

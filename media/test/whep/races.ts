@@ -65,13 +65,13 @@ t.test('more than 100 queued PATCHes answer 429', async t => {
   const patch = (body: string) => server.patch(path, body, { 'If-Match': '*' })
   const patching = patch(RESTART)
   await reached
-  let refused = 0
+  let rejected = 0
   const waiting = Array.from({ length: 150 }, async () => {
     const { status } = await patch(fragmentOf(CHROMIUM))
-    if (status === 429) refused++
+    if (status === 429) rejected++
     return status
   })
-  await waitFor(() => refused === 51, '51 rejected PATCHes')
+  await waitFor(() => rejected === 51, '51 rejected PATCHes')
   open()
   t.equal((await patching).status, 200)
   const statuses = await Promise.all(waiting)
@@ -135,7 +135,7 @@ t.test('500 concurrent POSTs fill the caps exactly', async t => {
       number++
       const turns = (number * 7) % 5
       for (let i = 0; i < turns; i++) await Promise.resolve()
-      if (number % 10 === 0) throw new StreamError('worker', 'refused')
+      if (number % 10 === 0) throw new StreamError('worker', 'rejected')
     }
   }
   const statuses = await Promise.all(
@@ -151,10 +151,10 @@ t.test('500 concurrent POSTs fill the caps exactly', async t => {
   t.equal(admitted, 90, 'exactly the cap, and failed POSTs keep no slot')
   for (const { id } of streams) t.ok(server.sessions.of(id).length <= 40)
   const capped = server.observations.count('cap_rejections_total')
-  const refused = server.observations.count('whep_requests_total', {
+  const rejected = server.observations.count('whep_requests_total', {
     code: '503',
   })
-  t.ok(capped > 0 && capped <= refused)
+  t.ok(capped > 0 && capped <= rejected)
   const paths = streams.flatMap(({ id }) =>
     server.sessions.of(id).map(session => `/api/v3/whep/${id}/${session.id}`),
   )

@@ -22,7 +22,7 @@ t.test('a missing or wrong viewer token answers 401 (M30)', async t => {
   const session = locationOf(right)
   const wrong = { Authorization: 'Bearer wrong' }
   const basic = { Authorization: 'Basic c2VjcmV0' }
-  const refused = [
+  const rejected = [
     await server.post('av', CHROMIUM),
     await server.post('av', CHROMIUM, wrong),
     await server.post('av', CHROMIUM, basic),
@@ -32,7 +32,7 @@ t.test('a missing or wrong viewer token answers 401 (M30)', async t => {
     await server.request('/api/v3/whep/av', { headers: wrong }),
     await server.request(session, { headers: wrong }),
   ]
-  for (const response of refused) {
+  for (const response of rejected) {
     t.match(response.headers.get('WWW-Authenticate'), /^Bearer /)
     const { type } = (await response.clone().json()) as ProblemBody
     const missing = type.endsWith('token-missing')
