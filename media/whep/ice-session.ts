@@ -11,7 +11,7 @@ import type { Negotiated } from './negotiation.ts'
 import type { IceCredentials } from './offer.ts'
 import { endedProblem, rethrowSdpError, whepProblem } from './problems.ts'
 import type { ViewerTransport } from './stream-port.ts'
-import { restartIce } from './worker-requests.ts'
+import { requestIceRestart } from './worker-requests.ts'
 
 /** Maximum number of PATCHes in the queue; players send about 30 a second. */
 const MAX_QUEUED = 100
@@ -103,10 +103,12 @@ export class IceSession {
     )
     precondition(this.#etag, restart)
     if (!restart) return { at: 'accepted' }
-    const ice = await restartIce(this.#transport, this.#clock).finally(() => {
-      // If the session has ended meanwhile, answer that, also for a failure.
-      this.#throwIfEnded()
-    })
+    const ice = await requestIceRestart(this.#transport, this.#clock).finally(
+      () => {
+        // If the session has ended meanwhile, answer that, also for a failure.
+        this.#throwIfEnded()
+      },
+    )
     this.#remote = {
       ufrag: fragment.ufrag ?? this.#remote.ufrag,
       pwd: fragment.pwd ?? this.#remote.pwd,

@@ -18,7 +18,7 @@ import {
 import { Session, type EndReason } from './session.ts'
 import type { Slot, Slots } from './slots.ts'
 import type { ViewerStream, ViewerTransport } from './stream-port.ts'
-import { openTransport } from './worker-requests.ts'
+import { requestTransport } from './worker-requests.ts'
 
 /** Maximum number of ended sessions for which a PATCH can answer why. */
 const MAX_REMEMBERED = 1_000
@@ -180,7 +180,7 @@ export class Sessions {
     client: Client,
   ): Promise<OpenedSession> {
     const { clock, report } = this.#options
-    const transport = await openTransport(stream, negotiated.request, {
+    const transport = await requestTransport(stream, negotiated.request, {
       clock,
       aborted: AbortSignal.any([client.signal, this.#closing.signal]),
       onTimeout: () => {

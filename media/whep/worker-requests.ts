@@ -15,24 +15,23 @@ const OPEN_TIMEOUT_MS = 5_000
 /** Time for the worker to restart ICE, milliseconds. */
 const RESTART_TIMEOUT_MS = 5_000
 
+export interface TransportOptions {
+  readonly clock: Clock
+  /** Aborted if the transport is not needed any more. */
+  readonly aborted: AbortSignal
+  /** Called if the worker did not respond in time. */
+  readonly onTimeout: () => void
+}
+
 /**
- * Opens a viewer's transport. One that is opened too late is closed.
- * @param aborted aborted if the transport is not needed any more
- * @param onTimeout called if the worker did not respond in time
+ * Has the worker open a viewer's transport. One that is opened too late is
+ * closed.
  * @throws {Problem} 409, 503 or 504
  */
-export async function openTransport(
+export async function requestTransport(
   stream: ViewerStream,
   request: ViewerRequest,
-  {
-    clock,
-    aborted,
-    onTimeout,
-  }: {
-    readonly clock: Clock
-    readonly aborted: AbortSignal
-    readonly onTimeout: () => void
-  },
+  { clock, aborted, onTimeout }: TransportOptions,
 ): Promise<ViewerTransport> {
   try {
     return await withTimeout(signal => stream.openViewer(request, signal), {
@@ -51,11 +50,11 @@ export async function openTransport(
 }
 
 /**
- * Restarts ICE. If it fails, the session goes on with its old credentials;
+ * Has the worker restart ICE. If it fails, the session goes on with its old credentials;
  * if it succeeds too late, the worker accepts both.
  * @throws {Problem} 503 or 504
  */
-export async function restartIce(
+export async function requestIceRestart(
   transport: ViewerTransport,
   clock: Clock,
 ): Promise<IceParameters> {
