@@ -8,10 +8,9 @@ import { setTimeout as wait } from 'node:timers/promises'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { cleanup } from 'node-datachannel'
-import { observer } from 'mediasoup'
-import type { Worker } from 'mediasoup/types'
 import t from 'tap'
 import { waitFor } from '../../../shared/test/fixtures/wait-for.ts'
+import { dumpWorker } from '../fixtures/worker-dump.ts'
 import { locationOf } from '../whep/fixtures/assertions.ts'
 import { H264, LiveServer, VP8 } from '../whep/fixtures/live-server.ts'
 import {
@@ -30,14 +29,12 @@ const ICE_TIMEOUT_MS = 1_000
 /** Less than a leak of 2 kB per session. */
 const HEAP_SLACK_BYTES = 2e6
 
-const workers: Worker[] = []
-observer.on('newworker', worker => workers.push(worker))
-
 /** Everything that could leak. */
 async function measure(server: LiveServer) {
+  const { workers } = server.stack.engine
   const handlers = await Promise.all(
     workers.map(async worker => {
-      const { channelMessageHandlers } = await worker.dump()
+      const { channelMessageHandlers } = await dumpWorker(worker)
       return channelMessageHandlers.channelRequestHandlers.length
     }),
   )
