@@ -1,6 +1,6 @@
 import type { MediaKind, Router } from 'mediasoup/types'
 
-import { bounded } from '../engine/bounded.ts'
+import { withAbort } from '../engine/with-abort.ts'
 import { LOOPBACK } from '../engine/local-rtp.ts'
 import type { MediaWorker } from '../engine/media-worker.ts'
 import type { PortPool } from '../engine/port-pool.ts'
@@ -98,7 +98,12 @@ export class ManagedLegs implements LegSet {
   ): Promise<RunArguments> {
     const { video, audio } = this.#options.config
     const asked = Promise.all(this.#legs.map(leg => leg.nextRun()))
-    const runs = await bounded('count packets', asked, signal, () => undefined)
+    const runs = await withAbort(
+      'count packets',
+      asked,
+      signal,
+      () => undefined,
+    )
     const inputOptions = await this.#fitting.begin(inputs, Date.now())
     const outputs = runs.flatMap(run => {
       const { kind } = run.plan

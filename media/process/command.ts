@@ -1,6 +1,6 @@
 import { PROGRESS_OPTIONS } from '../ffmpeg/run.ts'
 import type { RunInputs } from '../ingest/input-plan.ts'
-import type { InputConfig, ProcessConfig } from './config.ts'
+import type { InputConfig, ProcessConfig } from './process-config.ts'
 import { fillPlaceholders } from './placeholders.ts'
 import type { RunArguments } from './stream-port.ts'
 
