@@ -7,7 +7,7 @@ import type { PortPool } from '../engine/port-pool.ts'
 import { failureCauses, type FailureCauses } from './failure-cause.ts'
 import { audioOutput, videoOutput } from './ffmpeg-output.ts'
 import type { InputFacts } from './input-facts.ts'
-import type { RunInputs } from './input-plan.ts'
+import type { RunArguments, RunInputs } from './input-plan.ts'
 import { LegInbox } from './leg-inbox.ts'
 import type { LegSet } from './leg.ts'
 import type { LegPlan } from './leg-plan.ts'
@@ -19,7 +19,6 @@ import { continuityOf } from './rtp-continuity.ts'
 import { RunFitting } from './run-fitting.ts'
 import { takeSenderPorts, type SenderPorts } from './sender-ports.ts'
 import type { ManagedWebrtc } from './webrtc-config.ts'
-import type { RunArguments } from '../process/stream-port.ts'
 
 export interface ManagedLegsOptions {
   readonly config: ManagedWebrtc

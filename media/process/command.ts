@@ -50,7 +50,7 @@ export interface Command {
    * before the user's options, so that they can say otherwise; its outputs
    * come last.
    */
-  args(added: RunArguments): readonly string[]
+  readonly args: (added: RunArguments) => readonly string[]
 }
 
 /** The command of a process. */
