@@ -13,6 +13,8 @@ import { UsageMeter } from './usage-meter.ts'
 export interface RunBounds {
   /** Without progress for so long it is stale; 0: never. */
   readonly staleTimeoutMs: number
+  /** Before its first progress it may wait for ever. */
+  readonly waitsForSender: boolean
   readonly limits: Limits
   /** How often progress and usage are looked at. */
   readonly sampleMs: number
@@ -138,8 +140,11 @@ export class Run {
   }
 
   #staleness(nowMs: number): string | undefined {
-    const { staleTimeoutMs } = this.#options.bounds
+    const { staleTimeoutMs, waitsForSender } = this.#options.bounds
     if (staleTimeoutMs === 0) return undefined
+    if (waitsForSender && !hasMoved(NO_PROGRESS, this.#progress)) {
+      return undefined
+    }
     if (nowMs - this.#movedMs <= staleTimeoutMs) return undefined
     return `Stale timeout after ${staleTimeoutMs / 1000} s without progress`
   }

@@ -10,6 +10,7 @@ import { NO_USAGE } from './limits.ts'
 import { maskOf, type Mask } from './mask.ts'
 import { NO_PROGRESS } from './progress.ts'
 import { HEALTHY_MS, reconnectDelayMs } from './reconnect.ts'
+import { RepeatedLines } from './repeated-lines.ts'
 import { RunLog, type ExitState, type Report } from './run-log.ts'
 import { Run } from './run.ts'
 import type { RunPort, RunSettings, SupervisorParts } from './run-settings.ts'
@@ -203,12 +204,13 @@ export class Supervisor {
     try {
       const binary = await resolveBinary(this.#settings.binary, searchPath)
       const command = await killedWithParent({ binary, args }, searchPath)
+      const repeated = new RepeatedLines()
       const run = new Run({
         ...command,
         bounds,
         clock: this.#parts.clock,
         onLine: line => {
-          this.#runLog.add(line)
+          if (!repeated.has(line)) this.#runLog.add(line)
           this.#tell(port => {
             port.runSaid(line)
           })

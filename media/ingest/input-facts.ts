@@ -162,8 +162,7 @@ function codecOf(text: string): string {
 
 /** `h264 (High) (avc1 / 0x31637661), yuv420p(tv, top first), 720x576 ...`. */
 function videoFacts(id: string, text: string): VideoFacts {
-  // At the commas that are not in brackets.
-  const [codec = '', pixels = ''] = text.split(/, (?![^([]*[)\]])/)
+  const [codec = '', pixels = ''] = partsOf(text)
   const profile = /^\w+(?: \(lib[^)]*\))? \(([^)/[]+)\)/.exec(codec)?.[1]
   const pixelFormat = /^\w+/.exec(pixels)?.[0]
   return {
@@ -174,4 +173,21 @@ function videoFacts(id: string, text: string): VideoFacts {
     interlaced: FIELD_ORDER.test(pixels),
     attachedPicture: text.includes('(attached pic)'),
   }
+}
+
+/** Takes it apart at the commas that are not in brackets. */
+function partsOf(text: string): readonly string[] {
+  const parts: string[] = []
+  let depth = 0
+  let start = 0
+  for (let at = 0; at < text.length; at++) {
+    const char = text.charAt(at)
+    if (char === '(') depth++
+    else if (char === ')') depth--
+    else if (char === ',' && depth === 0) {
+      parts.push(text.slice(start, at))
+      start = at + 2
+    }
+  }
+  return [...parts, text.slice(start)]
 }

@@ -14,6 +14,14 @@ import {
 import type { Arrival } from './timestamp-repair.ts'
 import type { ManagedWebrtc } from './webrtc-config.ts'
 
+/** Of a picture that has another size than the first of a run. */
+const RESIZED =
+  / filter context - w: (\d+) h: (\d+) .*incoming frame - w: (\d+) h: (\d+) /
+/** So much another shape is not for rounding. */
+const OTHER_SHAPE = 1.02
+/** A source that changes its shape all the time is shown out of shape. */
+const RESHAPE_AFTER_MS = 60_000
+
 const UNKNOWN: RunInputs = { inputs: [], shared: false }
 
 /**
@@ -31,6 +39,7 @@ export class RunFitting {
   /** Those that a run was ended for. Inputs that change get no new ones. */
   readonly #tried = new Set<string>()
   #startedMs = 0
+  #reshapedMs = 0
 
   constructor(config: ManagedWebrtc) {
     this.#config = config
@@ -78,6 +87,7 @@ export class RunFitting {
    * not fit, and the next one will.
    */
   heard(line: string): boolean {
+    if (this.#isOutOfShape(line)) return true
     if (!this.#reader.take(line)) return false
     this.#facts = this.#reader.facts
     const next = this.#planAgain()
@@ -85,6 +95,22 @@ export class RunFitting {
     const name = JSON.stringify(next)
     if (this.#tried.has(name)) return false
     this.#tried.add(name)
+    return true
+  }
+
+  /**
+   * Pictures of another size are scaled to that of the first, which FFmpeg
+   * keeps to; of another shape, they would be squeezed. (A file would begin
+   * from its start again.)
+   */
+  #isOutOfShape(line: string): boolean {
+    const sizes = RESIZED.exec(line)?.slice(1).map(Number)
+    if (sizes === undefined || this.#arrivalOf('video') === 'read') return false
+    const [width = 1, height = 1, nextWidth = 1, nextHeight = 1] = sizes
+    const shapes = [width / height, nextWidth / nextHeight] as const
+    if (Math.max(...shapes) / Math.min(...shapes) < OTHER_SHAPE) return false
+    if (Date.now() - this.#reshapedMs < RESHAPE_AFTER_MS) return false
+    this.#reshapedMs = Date.now()
     return true
   }
 

@@ -41,7 +41,7 @@ const TOLERANCE_S = 2
 /** A source may show a picture only so often, seconds. */
 const SLOWEST_RHYTHM_S = 30
 /** A pause so much longer than the rhythm is one, not late frames. */
-const PAUSE_S = 0.15
+const PAUSE_S = 0.25
 /** A source that starts so late, after its others, is taken at its word. */
 const LATEST_START_S = 60
 const CONNECT_S = 60

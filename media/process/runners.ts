@@ -6,6 +6,7 @@ import { commandOf } from './command.ts'
 import type { ProcessConfig } from './process-config.ts'
 import { ExternalRunner } from './external-runner.ts'
 import type { Runner } from './runner.ts'
+import { staleBounds } from './stale-timeout.ts'
 import type { StreamPort } from './stream-port.ts'
 
 /** What all runners have in common. */
@@ -47,7 +48,7 @@ export function createRunner(
       command: commandOf(config),
       reconnect,
       bounds: {
-        staleTimeoutMs: config.stale_timeout_seconds * 1000,
+        ...staleBounds(config),
         limits: {
           cpuPercent: limits.cpu_usage,
           memoryBytes: limits.memory_mbytes * MBYTE,
