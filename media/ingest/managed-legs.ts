@@ -4,6 +4,7 @@ import { withAbort } from '../engine/with-abort.ts'
 import { LOOPBACK } from '../engine/local-rtp.ts'
 import type { MediaWorker } from '../engine/media-worker.ts'
 import type { PortPool } from '../engine/port-pool.ts'
+import type { RunArguments } from '../ffmpeg/run-arguments.ts'
 import { failureCauses, type FailureCauses } from './failure-cause.ts'
 import { audioOutput, videoOutput } from './ffmpeg-output.ts'
 import type { InputFacts } from './input-facts.ts'
@@ -19,7 +20,6 @@ import { continuityOf } from './rtp-continuity.ts'
 import { RunFitting } from './run-fitting.ts'
 import { takeSenderPorts, type SenderPorts } from './sender-ports.ts'
 import type { ManagedWebrtc } from './webrtc-config.ts'
-import type { RunArguments } from '../process/stream-port.ts'
 
 export interface ManagedLegsOptions {
   readonly config: ManagedWebrtc

@@ -4,6 +4,7 @@
  */
 import type { StreamId } from '../../shared/ids.ts'
 import type { Progress } from '../ffmpeg/progress.ts'
+import type { RunArguments } from '../ffmpeg/run-arguments.ts'
 import type { RunInputs } from '../ingest/input-plan.ts'
 import type { ExternalWebrtc, ManagedWebrtc } from '../ingest/webrtc-config.ts'
 
@@ -16,17 +17,6 @@ export interface RunEnd {
   /** The last lines of stderr, oldest first: not to be shown, as well. */
   readonly log: readonly string[]
 }
-
-/** What a stream adds to the arguments of a run of FFmpeg. */
-export interface RunArguments {
-  /** For each input, to come before its own options. */
-  readonly inputOptions: readonly (readonly string[])[]
-  /** The RTP outputs, to come last. */
-  readonly outputs: readonly string[]
-}
-
-/** What a process without a stream adds. */
-export const NO_ARGUMENTS: RunArguments = { inputOptions: [], outputs: [] }
 
 export interface StreamPort {
   /**
