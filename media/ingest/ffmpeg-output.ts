@@ -18,12 +18,6 @@ export interface LegOutput {
   readonly firstSequence: number
 }
 
-/** How a run treats the frames of a video leg. */
-export interface VideoTreatment extends Treatment {
-  /** All there is of video are pictures such as covers. */
-  readonly noVideo: boolean
-}
-
 const VIDEO_KBIT = { h264: 1_500, vp8: 1_000 } as const
 const AUDIO_KBIT = 96
 /** So that there is a key frame in every second, at any frame rate. */
@@ -35,13 +29,10 @@ const MOST_FRAMES = 100_000
 export function videoOutput(
   video: ManagedVideo,
   output: LegOutput,
-  treatment: VideoTreatment,
+  treatment: Treatment,
 ): readonly string[] {
   return [
-    // FFmpeg picks the stream, which may be in any of the inputs. Where it
-    // finds nothing but pictures such as covers, it must not take one: it then
-    // ends with the words of an input that has no video.
-    ...(treatment.noVideo ? ['-map', '0:V:0'] : ['-an', '-sn', '-dn']),
+    ...picked(['-an', '-sn', '-dn'], treatment),
     ...videoCodec(video, treatment),
     ...rtpOutput(output, treatment),
   ]
@@ -54,10 +45,18 @@ export function audioOutput(
   treatment: Treatment,
 ): readonly string[] {
   return [
-    ...['-vn', '-sn', '-dn'],
+    ...picked(['-vn', '-sn', '-dn'], treatment),
     ...audioCodec(audio, treatment),
     ...rtpOutput(output, treatment),
   ]
+}
+
+/** FFmpeg picks the stream itself unless told: it may be in any input. */
+function picked(
+  without: readonly string[],
+  { map }: Treatment,
+): readonly string[] {
+  return map === undefined ? without : ['-map', map]
 }
 
 function videoCodec(

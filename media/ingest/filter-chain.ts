@@ -7,6 +7,12 @@ export interface Treatment {
   /** Slowed down to real time by a filter. */
   readonly paced: boolean
   readonly deinterlace: boolean
+  /**
+   * The stream to take (`-map`); undefined: FFmpeg picks it. An input whose
+   * only pictures are covers gets `0:V:0`: FFmpeg then ends with the error of
+   * an input that has no video.
+   */
+  readonly map: string | undefined
   /** When the run was prepared, ms since 1970. */
   readonly startedMs: number
 }

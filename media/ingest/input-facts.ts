@@ -5,7 +5,14 @@ export interface InputFacts {
   /** The video stream that FFmpeg picked; undefined: there is none. */
   readonly video?: VideoFacts
   readonly audio?: AudioFacts
+  /**
+   * Streams that FFmpeg lists and does not pick, since nothing of them came
+   * while it probed: their ids, such as `0:1`.
+   */
+  readonly late?: LateStreams
 }
+
+export type LateStreams = Readonly<Partial<Record<'video' | 'audio', string>>>
 
 export interface InputFact {
   /** FFmpeg's names of the demuxer, such as `rtsp` or `mov,mp4,m4a`. */
@@ -47,11 +54,19 @@ const STREAM = new RegExp(
 )
 /** `Stream #0:1 -> #1:0 (aac (native) -> opus (libopus))`. */
 const MAPPED = new RegExp(`${LEVEL}  Stream #(\\d+:\\d+) -> #\\d+:\\d+ `)
+const SIZE = /, [1-9]\d*x[1-9]\d*\b/
+const NO_CHANNELS = /, 0 channels\b/
+/** FFmpeg ends: it picked no stream for an output. */
+const NOTHING_PICKED = /\bOutput file(?: #\d+)? does not contain any stream/
 const FIELD_ORDER = /\b(?:top|bottom) (?:coded )?first\b/
 
-type Stream =
+type Stream = (
   | { readonly kind: 'video'; readonly facts: VideoFacts }
   | { readonly kind: 'audio'; readonly facts: AudioFacts }
+) & {
+  /** Whether FFmpeg knows its size, or its channels. */
+  readonly isKnown: boolean
+}
 
 /**
  * Reads FFmpeg's lines, from the start of a run. The words are the same in
@@ -63,9 +78,11 @@ export class InputFactsReader {
   readonly #streams = new Map<string, Stream>()
   #video: VideoFacts | undefined
   #audio: AudioFacts | undefined
+  #late: LateStreams | undefined
 
   /** Takes a line. True: it told something new of what FFmpeg picked. */
   take(line: string): boolean {
+    if (NOTHING_PICKED.test(line)) return this.#takeNothingPicked()
     if (this.#enter(line)) return false
     switch (this.#part) {
       case 'input':
@@ -84,9 +101,11 @@ export class InputFactsReader {
   get facts(): InputFacts | undefined {
     const video = this.#video
     const audio = this.#audio
-    if (video === undefined && audio === undefined) return undefined
+    const late = this.#late
+    if ((video ?? audio ?? late) === undefined) return undefined
     return {
       inputs: this.#inputs,
+      ...(late && { late }),
       ...(video && { video }),
       ...(audio && { audio }),
     }
@@ -125,10 +144,15 @@ export class InputFactsReader {
     this.#streams.set(
       id,
       kind === 'Video'
-        ? { kind: 'video', facts: videoFacts(id, text) }
+        ? {
+            kind: 'video',
+            facts: videoFacts(id, text),
+            isKnown: SIZE.test(text),
+          }
         : {
             kind: 'audio',
             facts: { input: inputOf(id), codec: codecOf(text) },
+            isKnown: !NO_CHANNELS.test(text),
           },
     )
   }
@@ -140,6 +164,15 @@ export class InputFactsReader {
     if (stream?.kind === 'video') this.#video = stream.facts
     if (stream?.kind === 'audio') this.#audio = stream.facts
     return stream !== undefined
+  }
+
+  #takeNothingPicked(): boolean {
+    const late: Partial<Record<'video' | 'audio', string>> = {}
+    for (const [id, { kind, isKnown }] of this.#streams) {
+      if (!isKnown) late[kind] ??= id
+    }
+    this.#late = late
+    return Object.keys(late).length > 0
   }
 
   /** Of some inputs, only the first decoded picture shows the field order. */

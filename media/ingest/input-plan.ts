@@ -1,6 +1,6 @@
 import { stat } from 'node:fs/promises'
 
-import type { InputFact, InputFacts } from './input-facts.ts'
+import type { InputFact, InputFacts, LateStreams } from './input-facts.ts'
 import type { Arrival } from './timestamp-repair.ts'
 import type { ManagedWebrtc } from './webrtc-config.ts'
 
@@ -41,6 +41,8 @@ export interface RunPlan {
   readonly deinterlace: boolean
   /** All there is of video are pictures such as covers. */
   readonly noVideo: boolean
+  /** Streams that FFmpeg would not pick by itself. */
+  readonly late: LateStreams
 }
 
 /** Whoever gives one of these decides about the pace. */
@@ -93,6 +95,7 @@ export function planRun(
     ),
     deinterlace: facts?.video?.interlaced ?? false,
     noVideo: facts?.video?.attachedPicture ?? false,
+    late: facts?.late ?? {},
   }
 }
 
@@ -101,6 +104,8 @@ export function differs(old: RunPlan, next: RunPlan): boolean {
   return (
     next.deinterlace !== old.deinterlace ||
     next.noVideo !== old.noVideo ||
+    next.late.video !== old.late.video ||
+    next.late.audio !== old.late.audio ||
     next.inputs.some(
       ({ pace, wallClock }, index) =>
         pace !== old.inputs[index]?.pace ||

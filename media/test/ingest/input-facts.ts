@@ -37,6 +37,26 @@ t.test('a cover is known for one', t => {
   t.end()
 })
 
+t.test('a stream that comes late is listed and not picked', t => {
+  const facts = factsOf(`
+[info] Input #0, mpegts, from 'udp://127.0.0.1:29999':
+[info]   Duration: N/A, start: 1.400000, bitrate: 71 kb/s
+[info]   Stream #0:0[0x100]: Video: h264 ([27][0][0][0] / 0x001B), none, 90k tbr, 90k tbn
+[info]   Stream #0:1[0x101]: Audio: aac (LC) ([15][0][0][0] / 0x000F), 44100 Hz, mono, fltp, 71 kb/s
+[error] Output file #0 does not contain any stream`)
+  t.same(facts, { inputs: [{ format: 'mpegts' }], late: { video: '0:0' } })
+  const late = (error: string) =>
+    factsOf(`
+[info] Input #0, mpegts, from 'udp://127.0.0.1:29999':
+[info]   Stream #0:0[0x100]: Video: h264 (High) ([27][0][0][0] / 0x001B), yuv420p(progressive), 320x180, 15 fps
+[info]   Stream #0:1[0x101]: Audio: aac ([15][0][0][0] / 0x000F), 0 channels
+${error}`)?.late
+  const error = 'Output file does not contain any stream'
+  t.same(late(`[out#1/rtp @ 0x55d0c8] [fatal] ${error}`), { audio: '0:1' })
+  t.equal(late(''), undefined)
+  t.end()
+})
+
 t.test('interlaced video is known by the input, or by the output', t => {
   const input = `
 [info] Input #0, mpegts, from 'inter.ts':

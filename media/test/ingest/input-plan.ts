@@ -127,7 +127,12 @@ t.test('options come only where they are needed', t => {
 })
 
 t.test('differs() sees what needs another run', t => {
-  const plan = { inputs: [LIVE], deinterlace: false, noVideo: false }
+  const plan = {
+    inputs: [LIVE],
+    deinterlace: false,
+    noVideo: false,
+    late: {},
+  }
   t.equal(differs(plan, plan), false)
   t.equal(
     differs(plan, { ...plan, inputs: [{ ...LIVE, arrival: 'read' }] }),
@@ -136,5 +141,6 @@ t.test('differs() sees what needs another run', t => {
   t.equal(differs(plan, { ...plan, inputs: [READ] }), true)
   t.equal(differs(plan, { ...plan, deinterlace: true }), true)
   t.equal(differs(plan, { ...plan, noVideo: true }), true)
+  t.equal(differs(plan, { ...plan, late: { video: '0:0' } }), true)
   t.end()
 })
