@@ -68,7 +68,15 @@ await t.test('a file with an hour in which there is nothing', async t => {
   const leap = "setpts='PTS+if(gte(N,30),3600/TB)'"
   const path = await make(
     'gap.mkv',
-    ...[...picture(), '-t', '8', '-vf', leap, '-fps_mode', 'passthrough'],
+    ...[
+      ...picture(),
+      '-frames:v',
+      '120',
+      '-vf',
+      leap,
+      '-fps_mode',
+      'passthrough',
+    ],
     ...[...X264, '-pix_fmt', 'yuv420p'],
   )
   const run = await RecordedRun.start(t, [{ address: path, options: [] }], {
@@ -101,7 +109,7 @@ for (const fps of [1, 5, 60]) {
     const { video } = run.frames
     await waitFor(() => keyFrameSteps(video).length > 4, 'key frames', LIMIT_MS)
     for (const step of keyFrameSteps(video)) {
-      t.ok(step > 0.9 && step <= 1, `${step} s`)
+      t.ok(step > 0.94 && step <= 1, `${step} s`)
     }
     t.ok(stepsOf(video).every(step => step === 90_000 / fps))
   })
@@ -207,7 +215,7 @@ await t.test('a cover is not sent', async t => {
   await make('cover.png', ...picture(), '-frames:v', '1')
   const path = await make(
     'cover.mp3',
-    ...[...TONE, '-t', '5', '-i', at('cover.png'), '-map', '0', '-map', '1'],
+    ...['-t', '5', ...TONE, '-i', at('cover.png'), '-map', '0', '-map', '1'],
     ...['-c:v', 'copy', '-disposition:v', 'attached_pic'],
   )
   const run = await RecordedRun.start(t, [{ address: path, options: [] }])
