@@ -1,4 +1,4 @@
-/** As `our-player-joins.ts`, fifty times each. */
+/** A healthy stream is never warned of, at any frame rate: 50 joins each. */
 import t from 'tap'
 import { startChromium } from '../whep/fixtures/chromium.ts'
 import { joinOften } from '../whep/fixtures/joins.ts'
