@@ -94,9 +94,9 @@ function onSoundAlone({ sound, waitedMs, legs }) {
  * @returns {PlayWords}
  */
 function onPicture({ sound, legs, waitedMs }, words) {
-  if (sound === undefined || sound === 'heard') {
-    return { state: 'playing', words }
-  }
+  // The server notices that the sound has ended before its rhythm here is known.
+  const isHeard = sound === 'heard' && legs.audio !== 'failed'
+  if (sound === undefined || isHeard) return { state: 'playing', words }
   if (sound === 'none') {
     if (waitedMs <= MISSING_MS) return { state: 'playing', words }
     if (isToCome(legs.audio)) {
