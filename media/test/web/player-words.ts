@@ -243,6 +243,9 @@ t.test('each thing that may be missing is told apart', t => {
 
   says('degraded', 'The picture plays. No sound arrives.', { sound: 'silent' })
   says('degraded', 'The picture plays. No sound arrives.', { sound: 'none' })
+  says('degraded', 'The picture plays. No sound arrives.', {
+    legs: { video: 'live', audio: 'failed' },
+  })
   says('connected', 'The picture plays; the sound has not started yet.', {
     sound: 'none',
     legs: { video: 'live', audio: 'starting' },
