@@ -1,4 +1,9 @@
-import { audioFilters, videoFilters, type Treatment } from './filter-chain.ts'
+import {
+  audioFilters,
+  MOST_FPS,
+  videoFilters,
+  type Treatment,
+} from './filter-chain.ts'
 import type { LegPlan } from './leg-plan.ts'
 import type { ManagedAudio, ManagedVideo } from './webrtc-config.ts'
 
@@ -18,12 +23,6 @@ export interface LegOutput {
   readonly firstSequence: number
 }
 
-/** How a run treats the frames of a video leg. */
-export interface VideoTreatment extends Treatment {
-  /** All there is of video are pictures such as covers. */
-  readonly noVideo: boolean
-}
-
 const VIDEO_KBIT = { h264: 1_500, vp8: 1_000 } as const
 const AUDIO_KBIT = 96
 /** So that there is a key frame in every second, at any frame rate. */
@@ -31,17 +30,20 @@ const KEY_FRAME_S = 0.95
 /** Frames from key frame to key frame, were there none by the clock. */
 const MOST_FRAMES = 100_000
 
+/**
+ * An output of nothing to nowhere. Where all outputs are RTP, FFmpeg 6 and
+ * later send nothing before all have begun, since it describes them in an SDP.
+ */
+export const NO_SDP_OUTPUT = ['-f', 'ffmetadata', 'pipe:1'] as const
+
 /** FFmpeg's arguments for the video leg's output. */
 export function videoOutput(
   video: ManagedVideo,
   output: LegOutput,
-  treatment: VideoTreatment,
+  treatment: Treatment,
 ): readonly string[] {
   return [
-    // FFmpeg picks the stream, which may be in any of the inputs. Where it
-    // finds nothing but pictures such as covers, it must not take one: it then
-    // ends with the words of an input that has no video.
-    ...(treatment.noVideo ? ['-map', '0:V:0'] : ['-an', '-sn', '-dn']),
+    ...picked('video', treatment),
     ...videoCodec(video, treatment),
     ...rtpOutput(output, treatment),
   ]
@@ -54,10 +56,19 @@ export function audioOutput(
   treatment: Treatment,
 ): readonly string[] {
   return [
-    ...['-vn', '-sn', '-dn'],
+    ...picked('audio', treatment),
     ...audioCodec(audio, treatment),
     ...rtpOutput(output, treatment),
   ]
+}
+
+/** Nothing but the kind, of whichever input. */
+function picked(
+  kind: 'video' | 'audio',
+  { map }: Treatment,
+): readonly string[] {
+  if (map !== undefined) return ['-map', map]
+  return [kind === 'video' ? '-an' : '-vn', '-sn', '-dn']
 }
 
 function videoCodec(
@@ -106,6 +117,8 @@ function frames(video: ManagedVideo, treatment: Treatment): readonly string[] {
   return [
     ...['-vf', videoFilters(video, treatment)],
     ...['-fps_mode', 'vfr', '-enc_time_base', '1/90000'],
+    // What the encoder takes for the frame rate: some inputs name the clock's.
+    ...['-fpsmax', `${video.fps ?? MOST_FPS}`],
     ...['-g', `${MOST_FRAMES}`],
     ...['-force_key_frames', `expr:isnan(prev_forced_t)+${since}`],
   ]

@@ -1,8 +1,11 @@
+import type { StreamMap } from './input-facts.ts'
 import { repairExpression, type Arrival } from './timestamp-repair.ts'
 import type { ManagedVideo } from './webrtc-config.ts'
 
-/** How a run treats one leg's frames. */
+/** How a run treats what one leg sends. */
 export interface Treatment {
+  /** The stream, for `-map`; undefined: FFmpeg picks it. */
+  readonly map: StreamMap | undefined
   readonly arrival: Arrival
   /** Slowed down to real time by a filter. */
   readonly paced: boolean
@@ -12,7 +15,7 @@ export interface Treatment {
 }
 
 /** Where the configuration says nothing. */
-const MOST_FPS = 60
+export const MOST_FPS = 60
 /** Pixels so far from square are a mistake. */
 const MOST_OBLONG = 4
 /** A pause between frames that the pace keeps to, seconds. */

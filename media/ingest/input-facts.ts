@@ -5,7 +5,12 @@ export interface InputFacts {
   /** The video stream that FFmpeg picked; undefined: there is none. */
   readonly video?: VideoFacts
   readonly audio?: AudioFacts
+  /** Where there is something of a kind that FFmpeg did not find fit to pick. */
+  readonly unpicked: Partial<Record<'video' | 'audio', StreamMap>>
 }
+
+/** By `-map`, what FFmpeg is to send of a kind. */
+export type StreamMap = `${number}:${'V' | 'a'}:0`
 
 export interface InputFact {
   /** FFmpeg's names of the demuxer, such as `rtsp` or `mov,mp4,m4a`. */
@@ -47,11 +52,26 @@ const STREAM = new RegExp(
 )
 /** `Stream #0:1 -> #1:0 (aac (native) -> opus (libopus))`. */
 const MAPPED = new RegExp(`${LEVEL}  Stream #(\\d+:\\d+) -> #\\d+:\\d+ `)
+/** Of a stream of which nothing has come yet: it has no size, or channels. */
+const UNSEEN = {
+  video: /, none(?:,|$)|^\w+(?: \([^)]*\))*$/,
+  audio: /\b0 channels\b/,
+}
+const NOTHING_PICKED =
+  /\[(?:error|fatal)\] Output file (?:#\d+ )?does not contain any stream/
 const FIELD_ORDER = /\b(?:top|bottom) (?:coded )?first\b/
 
 type Stream =
-  | { readonly kind: 'video'; readonly facts: VideoFacts }
-  | { readonly kind: 'audio'; readonly facts: AudioFacts }
+  | {
+      readonly kind: 'video'
+      readonly facts: VideoFacts
+      readonly isSeen: boolean
+    }
+  | {
+      readonly kind: 'audio'
+      readonly facts: AudioFacts
+      readonly isSeen: boolean
+    }
 
 /**
  * Reads FFmpeg's lines, from the start of a run. The words are the same in
@@ -63,10 +83,12 @@ export class InputFactsReader {
   readonly #streams = new Map<string, Stream>()
   #video: VideoFacts | undefined
   #audio: AudioFacts | undefined
+  #unpicked: InputFacts['unpicked'] = {}
 
   /** Takes a line. True: it told something new of what FFmpeg picked. */
   take(line: string): boolean {
     if (this.#enter(line)) return false
+    if (NOTHING_PICKED.test(line)) return this.#lookForUnseen()
     switch (this.#part) {
       case 'input':
         this.#takeInput(line)
@@ -84,9 +106,12 @@ export class InputFactsReader {
   get facts(): InputFacts | undefined {
     const video = this.#video
     const audio = this.#audio
-    if (video === undefined && audio === undefined) return undefined
+    const unpicked = this.#unpicked
+    const isPicked = video !== undefined || audio !== undefined
+    if (!isPicked && Object.keys(unpicked).length === 0) return undefined
     return {
       inputs: this.#inputs,
+      unpicked,
       ...(video && { video }),
       ...(audio && { audio }),
     }
@@ -125,10 +150,15 @@ export class InputFactsReader {
     this.#streams.set(
       id,
       kind === 'Video'
-        ? { kind: 'video', facts: videoFacts(id, text) }
+        ? {
+            kind: 'video',
+            facts: videoFacts(id, text),
+            isSeen: !UNSEEN.video.test(text),
+          }
         : {
             kind: 'audio',
             facts: { input: inputOf(id), codec: codecOf(text) },
+            isSeen: !UNSEEN.audio.test(text),
           },
     )
   }
@@ -140,6 +170,19 @@ export class InputFactsReader {
     if (stream?.kind === 'video') this.#video = stream.facts
     if (stream?.kind === 'audio') this.#audio = stream.facts
     return stream !== undefined
+  }
+
+  /**
+   * FFmpeg picks nothing of which nothing came while it looked at the input,
+   * such as the picture of a camera whose sound begins before.
+   */
+  #lookForUnseen(): boolean {
+    for (const { kind, facts, isSeen } of this.#streams.values()) {
+      if (isSeen) continue
+      if (kind === 'video') this.#unpicked.video ??= `${facts.input}:V:0`
+      else this.#unpicked.audio ??= `${facts.input}:a:0`
+    }
+    return Object.keys(this.#unpicked).length > 0
   }
 
   /** Of some inputs, only the first decoded picture shows the field order. */

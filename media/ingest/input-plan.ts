@@ -39,8 +39,8 @@ export interface InputPlan {
 export interface RunPlan {
   readonly inputs: readonly InputPlan[]
   readonly deinterlace: boolean
-  /** All there is of video are pictures such as covers. */
-  readonly noVideo: boolean
+  /** What is to be sent of a kind; absent: what FFmpeg picks. */
+  readonly maps: InputFacts['unpicked']
 }
 
 /** Whoever gives one of these decides about the pace. */
@@ -92,7 +92,7 @@ export function planRun(
       planInput(input, pace, facts?.inputs[index]),
     ),
     deinterlace: facts?.video?.interlaced ?? false,
-    noVideo: facts?.video?.attachedPicture ?? false,
+    maps: mapsOf(facts),
   }
 }
 
@@ -100,7 +100,8 @@ export function planRun(
 export function differs(old: RunPlan, next: RunPlan): boolean {
   return (
     next.deinterlace !== old.deinterlace ||
-    next.noVideo !== old.noVideo ||
+    next.maps.video !== old.maps.video ||
+    next.maps.audio !== old.maps.audio ||
     next.inputs.some(
       ({ pace, wallClock }, index) =>
         pace !== old.inputs[index]?.pace ||
@@ -121,6 +122,17 @@ export function inputOptions(
     ...(pace === '-re' ? ['-re'] : []),
     ...(wallClock ? ['-use_wallclock_as_timestamps', '1'] : []),
   ]
+}
+
+/**
+ * FFmpeg picks the streams, which may be in any of the inputs. Where all that
+ * it finds of video is a cover, it must not take it: by this map it ends with
+ * the words of an input that has no video.
+ */
+function mapsOf(facts: InputFacts | undefined): InputFacts['unpicked'] {
+  if (!facts) return {}
+  const { video, unpicked } = facts
+  return video?.attachedPicture ? { ...unpicked, video: '0:V:0' } : unpicked
 }
 
 function planInput(

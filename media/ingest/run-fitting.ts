@@ -1,6 +1,6 @@
 import type { MediaKind } from 'mediasoup/types'
 
-import type { VideoTreatment } from './ffmpeg-output.ts'
+import type { Treatment } from './filter-chain.ts'
 import { InputFactsReader, type InputFacts } from './input-facts.ts'
 import {
   differs,
@@ -35,7 +35,7 @@ export class RunFitting {
   #shared = false
   #facts: InputFacts | undefined
   #reader = new InputFactsReader()
-  #plan: RunPlan = { inputs: [], deinterlace: false, noVideo: false }
+  #plan: RunPlan = { inputs: [], deinterlace: false, maps: {} }
   /** Those that a run was ended for. Inputs that change get no new ones. */
   readonly #tried = new Set<string>()
   #startedMs = 0
@@ -71,13 +71,13 @@ export class RunFitting {
     return this.#plan.inputs.map(input => inputOptions(input, this.#shared))
   }
 
-  treatmentOf(kind: MediaKind): VideoTreatment {
-    const { inputs, deinterlace, noVideo } = this.#plan
+  treatmentOf(kind: MediaKind): Treatment {
+    const { inputs, deinterlace, maps } = this.#plan
     return {
       arrival: this.#arrivalOf(kind),
       paced: inputs.some(({ pace }) => pace === 'filter'),
       deinterlace,
-      noVideo,
+      map: maps[kind],
       startedMs: this.#startedMs,
     }
   }
@@ -118,7 +118,9 @@ export class RunFitting {
     const plan = planRun(this.#inputs, this.#config, this.#facts)
     // Of what was deinterlaced nothing shows any more that it was interlaced.
     const deinterlace = plan.deinterlace || this.#plan.deinterlace
-    return { ...plan, deinterlace }
+    // What was named is not missed any more.
+    const maps = { ...this.#plan.maps, ...plan.maps }
+    return { ...plan, deinterlace, maps }
   }
 
   #arrivalOf(kind: MediaKind): Arrival {
