@@ -1,10 +1,16 @@
 /** What real FFmpeg makes of the times of its inputs, measured at a socket. */
+import { execFile } from 'node:child_process'
 import t from 'tap'
 
 import { shiftTimestamps } from '../fixtures/udp-relay.ts'
 import { waitFor } from '../../../shared/test/fixtures/wait-for.ts'
-import { startCamera } from './fixtures/camera.ts'
-import { RecordedRun, stepsOf, ticks } from './fixtures/recorded-run.ts'
+import { freePort, startCamera } from './fixtures/camera.ts'
+import {
+  RecordedRun,
+  stepsOf,
+  ticks,
+  type RecordedFrame,
+} from './fixtures/recorded-run.ts'
 
 const LIMIT_MS = 90_000
 t.setTimeout(300_000)
@@ -60,8 +66,10 @@ for (const [name, leapS] of Object.entries(LEAPS)) {
       `sound goes on: ${sounds.join(' ')}`,
     )
     t.same(run.fits, 0, 'in one run')
-    const drift = skewMs(run) - skew
-    t.ok(Math.abs(drift) < 200, `sound stays with the picture: ${drift} ms`)
+    const drift = Math.abs(skewMs(run) - skew)
+    // What a busy machine holds up is a pause to FFmpeg, at each leap.
+    const most = 200 + (leapS(5) / leapS(1)) * longestPauseMs(video, audio)
+    t.ok(drift < most, `sound stays with the picture: ${drift} ms`)
   })
 }
 
@@ -108,6 +116,60 @@ await t.test('the 32 bits of RTP begin again', async t => {
   t.ok(stepsOf(video).every(step => step > 0 && step < VIDEO_HZ))
   t.ok(stepsOf(audio).every(step => step > 0 && step < AUDIO_HZ))
 })
+
+function longestPauseMs(...kinds: readonly RecordedFrame[][]): number {
+  const pauses = kinds.flatMap(frames =>
+    frames.slice(1).map(({ atMs }, at) => atMs - (frames[at]?.atMs ?? atMs)),
+  )
+  return Math.max(...pauses)
+}
+
+/** A sender of MPEG-TS; `once` it has ended, the next may take over. */
+function sendTs(port: number, size: string, rate: number, seconds: number) {
+  return execFile('ffmpeg', [
+    ...['-loglevel', 'error'],
+    ...['-re', '-f', 'lavfi', '-i', `testsrc2=size=${size}:rate=25`],
+    ...['-re', '-f', 'lavfi', '-i', 'sine', '-t', `${seconds}`],
+    ...['-c:v', 'libx264', '-preset', 'ultrafast', '-bf', '0', '-g', '25'],
+    ...['-pix_fmt', 'yuv420p', '-c:a', 'aac', '-ar', `${rate}`, '-ac', '1'],
+    ...['-f', 'mpegts', `udp://127.0.0.1:${port}?pkt_size=1316`],
+  ])
+}
+
+await t.test('another sender takes over, of another size and rate', async t => {
+  const port = await freePort()
+  const run = await RecordedRun.start(t, [
+    { address: `udp://127.0.0.1:${port}`, options: ['-f', 'mpegts'] },
+  ])
+  const { video, audio } = run.frames
+  const first = sendTs(port, '640x360', 44_100, 60)
+  t.teardown(() => first.kill('SIGKILL'))
+  await waitFor(() => video.length > 50 && audio.length > 100, 'RTP', LIMIT_MS)
+  first.kill('SIGKILL')
+  const second = sendTs(port, '480x270', 48_000, 60)
+  t.teardown(() => second.kill('SIGKILL'))
+  await waitFor(() => run.log.some(isResized), 'another size', LIMIT_MS)
+  const [before, heard] = [video.length, audio.length]
+  await waitFor(
+    () => video.length > before + 75 && audio.length > heard + 150,
+    'RTP after it',
+    LIMIT_MS,
+  )
+  t.ok(
+    stepsOf(video.slice(before)).every(step => step === 3_600),
+    'pictures at the rate of the source',
+  )
+  const steps = stepsOf(audio.slice(heard))
+  t.ok(
+    steps.filter(step => step !== 960).length < 3,
+    `sound without gaps but at the cut: ${steps.join(' ')}`,
+  )
+  t.equal(run.fits, 0)
+})
+
+function isResized(line: string): boolean {
+  return line.includes('incoming frame - w: 480 h: 270')
+}
 
 /**
  * By how much sound is ahead of the picture by their sender reports, against
