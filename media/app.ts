@@ -9,11 +9,13 @@ import { SETTINGS, type Config } from './config.ts'
 import { Engine } from './engine/engine.ts'
 import { findWorkerBinary } from './engine/worker-binary.ts'
 import { parseWebrtcConfig } from './ingest/webrtc-config.ts'
+import { MEDIA_LIMITS } from './limits.ts'
 import { Outbox } from './outbox/outbox.ts'
 import type { View } from './outbox/snapshots.ts'
 import { readSpooledState } from './outbox/spooled-state.ts'
-import type { ConfigRules, ProcessConfig } from './process/config.ts'
+import type { ConfigRules } from './process/config.ts'
 import { readProcessFile } from './process/initial.ts'
+import type { ProcessConfig } from './process/process-config.ts'
 import { Processes } from './process/processes.ts'
 import { processRoutes } from './process/routes.ts'
 import { createRunner } from './process/runners.ts'
@@ -22,6 +24,7 @@ import { Streams } from './router/streams.ts'
 import { createWeb, type Web } from './web/web.ts'
 import { systemClock } from './clock.ts'
 import { Sessions } from './whep/sessions.ts'
+import { Slots } from './whep/slots.ts'
 
 export interface AppOptions {
   readonly version: string
@@ -98,6 +101,7 @@ export async function startApp(
       binary,
       udpPorts: { min: config.udpMinPort, max: config.udpMaxPort },
       tcpPorts: tcpPortsOf(config),
+      limits: MEDIA_LIMITS,
       log: log.with({ part: 'engine' }),
       onPortsChange: onChange,
     })
@@ -124,10 +128,10 @@ export async function startApp(
     opened.push(() => streams.close())
 
     const sessions = new Sessions({
-      caps: {
+      slots: new Slots({
         total: config.maxPeersTotal,
         perStream: config.maxPeersPerStream,
-      },
+      }),
       iceTimeoutMs: config.iceTimeoutMs,
       clock: systemClock,
       report,
@@ -159,7 +163,7 @@ export async function startApp(
       streams,
       statuses: () => streams.statuses(),
       statusOf: id => streams.find(id)?.status,
-      adminRouters: [processRoutes({ processes })],
+      adminRouters: [processRoutes({ processes, clock: systemClock })],
       report,
       clock: systemClock,
       log: log.with({ part: 'web' }),
@@ -167,7 +171,7 @@ export async function startApp(
     })
     opened.push(() => web.close())
     opened.push(() => {
-      engine.expectEnd()
+      engine.beginShutdown()
       return Promise.resolve()
     })
     // First, for the address is also the lock: a second media process with

@@ -7,6 +7,11 @@ await runChecks([
   toolCheck('types', 'tsc'),
   toolCheck('types of the pages', 'tsc', '-p', 'media/web/static'),
   toolCheck('lint', 'eslint', '.'),
+  toolCheck(
+    'circular imports',
+    'depcruise',
+    ...['media', 'exporter', 'shared', 'deploy'],
+  ),
   toolCheck('format', 'prettier', '--check', '--log-level=warn', '.'),
   context => runTap([], context),
 ])

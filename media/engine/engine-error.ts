@@ -1,14 +1,14 @@
 export type EngineErrorCode =
   /** A port pool is empty. */
   | 'ports'
-  /** A stream's viewers use as many payload-type layouts as it may have. */
+  /** A stream's viewers already use the maximum of payload-type maps. */
   | 'layouts'
-  /** No worker is there, or the worker died or refused. */
+  /** No worker is running, or the worker died or failed. */
   | 'worker'
-  /** The worker did not answer in time. */
+  /** The worker did not respond in time. */
   | 'deadline'
 
-/** What the engine could not do, and whose fault it is. */
+/** Why the engine could not do something. */
 export class EngineError extends Error {
   override readonly name = 'EngineError'
   readonly code: EngineErrorCode
@@ -18,7 +18,7 @@ export class EngineError extends Error {
     this.code = code
   }
 
-  /** Turns what a worker rejected with into one of ours, with its cause. */
+  /** Wraps whatever a worker request rejected with, and keeps the cause. */
   static from(cause: unknown, action: string): EngineError {
     if (cause instanceof EngineError) return cause
     const reason = cause instanceof Error ? cause.message : String(cause)

@@ -1,5 +1,12 @@
+/**
+ * media/engine is the only folder that imports mediasoup as a value.
+ * Owns: the worker processes, their restarts, and the UDP and TCP port pools.
+ * Gets: port ranges, the worker binary, a log. Gives: the least loaded worker,
+ * leased ports, and requests to workers that end at an abort.
+ */
 import { setLogEventListeners } from 'mediasoup'
 import type { Log } from '../../shared/log.ts'
+import type { MediaLimits } from '../limits.ts'
 
 import { EngineError } from './engine-error.ts'
 import { MediaWorker } from './media-worker.ts'
@@ -13,34 +20,29 @@ export interface PortRange {
 }
 
 export interface EngineOptions {
-  /** How many workers there shall be. */
+  /** Number of workers. */
   readonly workers: number
   /** Path of the mediasoup worker. */
   readonly binary: string
   readonly udpPorts: PortRange
   /** undefined: no ICE over TCP. */
   readonly tcpPorts: PortRange | undefined
+  readonly limits: MediaLimits
   readonly log: Log
   /** Called when the counts of the UDP pool have changed. */
-  readonly onPortsChange?: () => void
-  readonly startTimeLimitMs?: number
-  readonly askEveryMs?: number
-  readonly frozenAfterMs?: number
+  readonly onPortsChange: () => void
 }
 
-/** A stream's place in a worker. */
-export interface WorkerPlace {
+/** A worker, with one stream counted on it. */
+export interface AcquiredWorker {
   readonly worker: MediaWorker
   /** Idempotent. */
-  readonly leave: () => void
+  readonly release: () => void
 }
 
-const START_TIME_LIMIT_MS = 10_000
-const ASK_EVERY_MS = 1_000
-const FROZEN_AFTER_MS = 20_000
-const FIRST_RETRY_MS = 100
-const LAST_RETRY_MS = 10_000
-/** A worker that lived for so long did not die of its start. */
+const MIN_RETRY_MS = 100
+const MAX_RETRY_MS = 10_000
+/** A worker that ran this long did not fail to start: reset the back-off. */
 const HEALTHY_AFTER_MS = 30_000
 
 /** The mediasoup workers and the port pools. */
@@ -50,17 +52,19 @@ export class Engine {
   readonly #options: EngineOptions
   readonly #workers = new Set<MediaWorker>()
   readonly #closing = new AbortController()
-  /** Those who wait for a worker while there is none. */
+  /** Called when a worker has started, for `acquire` to try again. */
   readonly #waiting = new Set<() => void>()
-  #retryMs = FIRST_RETRY_MS
+  #retryMs = MIN_RETRY_MS
 
   private constructor(options: EngineOptions) {
+    const { portQuarantineMs: quarantineMs } = options.limits
     this.#options = options
     this.udpPorts = new PortPool({
       protocol: 'udp',
       ...options.udpPorts,
       probe: probeUdpPort,
-      ...(options.onPortsChange && { onChange: options.onPortsChange }),
+      quarantineMs,
+      onChange: options.onPortsChange,
     })
     this.tcpPorts =
       options.tcpPorts &&
@@ -68,12 +72,13 @@ export class Engine {
         protocol: 'tcp',
         ...options.tcpPorts,
         probe: probeTcpPort,
+        quarantineMs,
       })
   }
 
   /**
-   * Starts the workers and looks which ports other programs hold.
-   * @throws {EngineError} `worker`; what was started is ended
+   * Starts the workers and finds the ports that other programs use.
+   * @throws {EngineError} `worker`; workers that have started are closed
    */
   static async start(options: EngineOptions): Promise<Engine> {
     const engine = new Engine(options)
@@ -83,8 +88,8 @@ export class Engine {
     )
     const started = await Promise.allSettled([
       ...workers,
-      engine.udpPorts.sweep(),
-      engine.tcpPorts?.sweep(),
+      engine.udpPorts.scan(),
+      engine.tcpPorts?.scan(),
     ])
     const failed = started.find(({ status }) => status === 'rejected')
     if (failed?.status !== 'rejected') return engine
@@ -93,22 +98,22 @@ export class Engine {
   }
 
   /**
-   * The workers that run, frozen ones too. One that died is none from then
-   * on, also for those who hear of its death before we do.
+   * The workers that run, frozen ones too. A worker is left out as soon as it
+   * has died, even if our own `onDied` listener has yet to run.
    */
   get workers(): readonly MediaWorker[] {
     return [...this.#workers].filter(worker => !worker.closed)
   }
 
   /**
-   * The least loaded worker; one that does not answer only where none does,
-   * since it may thaw.
-   * @throws {EngineError} `worker` when there is none
+   * The least loaded worker. An unresponsive one, which may recover, is only
+   * chosen if all are unresponsive.
+   * @throws {EngineError} `worker` if none is running
    */
   leastLoaded(): MediaWorker {
     const { workers } = this
-    const answering = workers.filter(worker => worker.answers)
-    const [first, ...rest] = answering.length > 0 ? answering : workers
+    const responsive = workers.filter(worker => worker.responsive)
+    const [first, ...rest] = responsive.length > 0 ? responsive : workers
     if (first === undefined) {
       throw new EngineError('worker', 'Cannot use a worker: none is running')
     }
@@ -116,45 +121,40 @@ export class Engine {
   }
 
   /**
-   * Counts a stream into the least loaded worker; waits while a dead one is
-   * being replaced.
+   * Counts a stream on the least loaded worker. While no worker is running,
+   * waits for a replacement.
    * @throws {EngineError} `deadline`
    */
-  async join(signal: AbortSignal): Promise<WorkerPlace> {
-    while (this.workers.length === 0) await this.#workerCame(signal)
+  async acquire(signal: AbortSignal): Promise<AcquiredWorker> {
+    while (this.workers.length === 0) await this.#workerStarted(signal)
     const worker = this.leastLoaded()
-    // Counted at once, so that streams that start together share the workers.
-    return { worker, leave: worker.occupy() }
+    // Synchronous, so that streams that start together spread over the workers.
+    return { worker, release: worker.acquire() }
   }
 
   /**
-   * Shutdown begins: workers may end by themselves from now on. Ctrl-C in a
-   * terminal reaches them as well, long before `close`, and must not look like
-   * a fault of streams and viewers. Idempotent.
+   * Shutdown has begun: from here on an exit of a worker is expected. Ctrl-C
+   * in a terminal reaches the workers too, long before `close`, and must not
+   * count as a failure of streams and viewers. Idempotent.
    */
-  expectEnd(): void {
+  beginShutdown(): void {
     this.#closing.abort()
-    for (const worker of this.#workers) worker.expectEnd()
+    for (const worker of this.#workers) worker.beginShutdown()
   }
 
   /** Ends all workers. Idempotent. */
   async close(): Promise<void> {
-    this.expectEnd()
+    this.beginShutdown()
     this.udpPorts.close()
     this.tcpPorts?.close()
     await Promise.all([...this.#workers].map(worker => worker.close()))
   }
 
   async #spawn(): Promise<void> {
-    const { binary, log, startTimeLimitMs, askEveryMs, frozenAfterMs } =
-      this.#options
+    const { binary, limits, log } = this.#options
     const worker = new MediaWorker(
-      await spawnWorker(binary, startTimeLimitMs ?? START_TIME_LIMIT_MS),
-      {
-        askEveryMs: askEveryMs ?? ASK_EVERY_MS,
-        frozenAfterMs: frozenAfterMs ?? FROZEN_AFTER_MS,
-        log,
-      },
+      await spawnWorker(binary, limits.workerStartTimeoutMs),
+      { limits, log },
     )
     if (this.#closing.signal.aborted) {
       await worker.close()
@@ -162,20 +162,20 @@ export class Engine {
     }
     this.#workers.add(worker)
     log.info('worker started', { pid: worker.pid })
-    const bornAt = performance.now()
+    const startedAt = performance.now()
     worker.onDied(() => {
       this.#workers.delete(worker)
       if (this.#closing.signal.aborted) return
       log.error('worker died, starting another', { pid: worker.pid })
-      if (performance.now() - bornAt > HEALTHY_AFTER_MS) {
-        this.#retryMs = FIRST_RETRY_MS
+      if (performance.now() - startedAt > HEALTHY_AFTER_MS) {
+        this.#retryMs = MIN_RETRY_MS
       }
       this.#respawnLater()
     })
-    for (const tell of this.#waiting) tell()
+    for (const wake of this.#waiting) wake()
   }
 
-  /** Waits longer each time, so that a broken worker is no busy loop. */
+  /** Exponential back-off, so a worker that crashes at start does not spin. */
   #respawnLater(): void {
     const timer = setTimeout(() => {
       this.#closing.signal.removeEventListener('abort', cancel)
@@ -189,10 +189,10 @@ export class Engine {
       clearTimeout(timer)
     }
     this.#closing.signal.addEventListener('abort', cancel, { once: true })
-    this.#retryMs = Math.min(this.#retryMs * 2, LAST_RETRY_MS)
+    this.#retryMs = Math.min(this.#retryMs * 2, MAX_RETRY_MS)
   }
 
-  #workerCame(signal: AbortSignal): Promise<void> {
+  #workerStarted(signal: AbortSignal): Promise<void> {
     return new Promise((resolve, reject) => {
       const ended = AbortSignal.any([signal, this.#closing.signal])
       const settle = () => {
@@ -201,7 +201,7 @@ export class Engine {
         if (!ended.aborted) resolve()
         else {
           reject(
-            new EngineError('deadline', 'Cannot use a worker: none came back', {
+            new EngineError('deadline', 'Cannot use a worker: none started', {
               cause: ended.reason,
             }),
           )
@@ -219,8 +219,9 @@ export class Engine {
 const ADDRESS = /\b\d{1,3}(\.\d{1,3}){3}\b|\b[0-9a-f]*:[0-9a-f:]*:[0-9a-f]+\b/gi
 
 /**
- * mediasoup logs by functions of the module, not of a worker. At our own end
- * it takes workers that end by themselves for dead ones.
+ * Logs mediasoup's errors, without addresses. mediasoup's listeners are global,
+ * not per worker. During shutdown it reports expected exits as errors, so
+ * those are not logged.
  */
 function logMediasoup(log: Log, closing: AbortSignal): void {
   setLogEventListeners({

@@ -1,40 +1,38 @@
-import type {
-  Router,
-  RouterRtpCodecCapability,
-  Worker,
-  WorkerDump,
-} from 'mediasoup/types'
+import type { Router, RouterRtpCodecCapability, Worker } from 'mediasoup/types'
 import type { Log } from '../../shared/log.ts'
+import type { MediaLimits } from '../limits.ts'
 
-import { bind, type BindRequest, type Bound, type Closable } from './bound.ts'
-import { bounded } from './bounded.ts'
+import {
+  bindWithPorts,
+  type BindRequest,
+  type BoundTransport,
+  type Closable,
+} from './bound-transport.ts'
+import { withAbort } from './with-abort.ts'
 
 export interface MediaWorkerOptions {
-  /** Time between two questions whether the worker is still there. */
-  readonly askEveryMs: number
-  /** A worker that is silent for so long is killed, and replaced. */
-  readonly frozenAfterMs: number
+  readonly limits: MediaLimits
   readonly log: Log
 }
 
-const CLOSE_TIME_LIMIT_MS = 2_000
+const CLOSE_TIMEOUT_MS = 2_000
 
-/** One worker process, watched: a frozen one is avoided, then killed. */
+/** One worker process, pinged: a frozen one is avoided, then killed. */
 export class MediaWorker {
   readonly #worker: Worker
   readonly #options: MediaWorkerOptions
   readonly #timer: NodeJS.Timeout
-  /** When the question that waits for its answer was asked; else undefined. */
-  #askedAt: number | undefined
-  #occupants = 0
-  #endExpected = false
+  /** When the unanswered ping was sent; undefined if there is none. */
+  #pingedAt: number | undefined
+  #load = 0
+  #shuttingDown = false
 
   constructor(worker: Worker, options: MediaWorkerOptions) {
     this.#worker = worker
     this.#options = options
     this.#timer = setInterval(() => {
-      this.#ask()
-    }, options.askEveryMs)
+      this.#ping()
+    }, options.limits.workerPingIntervalMs)
     this.#timer.unref()
     worker.observer.on('close', () => {
       clearInterval(this.#timer)
@@ -45,34 +43,40 @@ export class MediaWorker {
     return this.#worker.pid
   }
 
-  /** Whether it ended without being asked to. */
+  /** Whether it ended unexpectedly. */
   get died(): boolean {
-    return this.#worker.died && !this.#endExpected
+    return this.#worker.died && !this.#shuttingDown
   }
 
   get closed(): boolean {
     return this.#worker.closed
   }
 
-  /** Whether it answers: neither closed nor behind with an answer. */
-  get answers(): boolean {
+  /** Whether it is open and no ping has been unanswered for an interval. */
+  get responsive(): boolean {
     if (this.#worker.closed) return false
-    const { askEveryMs } = this.#options
-    return this.#askedAt === undefined || ageMs(this.#askedAt) < askEveryMs
+    const { workerPingIntervalMs } = this.#options.limits
+    return (
+      this.#pingedAt === undefined ||
+      ageMs(this.#pingedAt) < workerPingIntervalMs
+    )
   }
 
-  /** How many streams and viewers it carries. */
+  /** Number of streams and viewers on it. */
   get load(): number {
-    return this.#occupants
+    return this.#load
   }
 
-  /** Counts a stream or viewer; the result uncounts it, once. */
-  occupy(): () => void {
-    this.#occupants++
-    let here = true
+  /**
+   * Counts one stream or viewer.
+   * @returns a function that releases it; idempotent
+   */
+  acquire(): () => void {
+    this.#load++
+    let acquired = true
     return () => {
-      if (here) this.#occupants--
-      here = false
+      if (acquired) this.#load--
+      acquired = false
     }
   }
 
@@ -82,42 +86,37 @@ export class MediaWorker {
     signal: AbortSignal,
   ): Promise<Router> {
     const router = this.#worker.createRouter({ mediaCodecs })
-    return bounded('make a router', router, signal, late => {
+    return withAbort('create a router', router, signal, late => {
       late.close()
     })
   }
 
-  /** As `bind`, for what is made in this worker. */
-  bind<Made extends Closable>(
+  /** `bindWithPorts` for a transport of this worker. */
+  bindWithPorts<Made extends Closable>(
     request: Omit<BindRequest<Made>, 'settled'>,
-  ): Promise<Bound<Made>> {
-    return bind({ ...request, settled: () => this.settled() })
+  ): Promise<BoundTransport<Made>> {
+    return bindWithPorts({ ...request, settled: () => this.settled() })
   }
 
   /**
-   * Settles when the worker has done all that it was asked before, or is
-   * gone: it takes requests one after the other.
+   * Settles when the worker has processed all earlier requests, or is gone:
+   * it processes requests in order.
    */
   async settled(): Promise<void> {
     await this.#worker.getResourceUsage().catch(() => undefined)
   }
 
-  /** What is in it, by id. */
-  dump(): Promise<WorkerDump> {
-    return this.#worker.dump()
-  }
-
-  /** Calls `listener` when it ended without being asked to. */
+  /** Calls `listener` if it ends unexpectedly. */
   onDied(listener: () => void): void {
     this.#worker.on('died', listener)
   }
 
-  /** From now on it may end by itself, and that is no fault. */
-  expectEnd(): void {
-    this.#endExpected = true
+  /** Shutdown has begun: from here on an exit is expected. */
+  beginShutdown(): void {
+    this.#shuttingDown = true
   }
 
-  /** Ends the process; kills it when it does not end. Idempotent. */
+  /** Ends the process; kills it after a timeout. Idempotent. */
   async close(): Promise<void> {
     if (this.#worker.subprocessClosed) return
     const gone = new Promise<void>(resolve => {
@@ -126,23 +125,23 @@ export class MediaWorker {
     this.#worker.close()
     const timer = setTimeout(() => {
       this.#kill()
-    }, CLOSE_TIME_LIMIT_MS)
+    }, CLOSE_TIMEOUT_MS)
     await gone
     clearTimeout(timer)
   }
 
-  #ask(): void {
-    const { frozenAfterMs, log } = this.#options
-    if (this.#askedAt === undefined) {
-      this.#askedAt = performance.now()
+  #ping(): void {
+    const { limits, log } = this.#options
+    if (this.#pingedAt === undefined) {
+      this.#pingedAt = performance.now()
       void this.settled().then(() => {
-        this.#askedAt = undefined
+        this.#pingedAt = undefined
       })
-    } else if (ageMs(this.#askedAt) > frozenAfterMs) {
+    } else if (ageMs(this.#pingedAt) > limits.workerUnresponsiveTimeoutMs) {
       clearInterval(this.#timer)
-      log.error('worker does not answer, killing it', {
+      log.error('worker does not respond, killing it', {
         pid: this.pid,
-        silentMs: Math.round(ageMs(this.#askedAt)),
+        silentMs: Math.round(ageMs(this.#pingedAt)),
       })
       this.#kill()
     }
@@ -152,7 +151,7 @@ export class MediaWorker {
     try {
       process.kill(this.pid, 'SIGKILL')
     } catch {
-      // It ended in the meantime.
+      // It has ended already.
     }
   }
 }

@@ -1,19 +1,19 @@
 import { EngineError } from './engine-error.ts'
 import type { PortProbe } from './port-probe.ts'
 
-/** A port taken from the pool. */
+/** A port leased from the pool. */
 export interface PortLease {
   readonly protocol: 'udp' | 'tcp'
   readonly port: number
-  /** Gives it back. Idempotent. */
+  /** Returns the port to the pool. Idempotent. */
   release(): void
-  /** Another program holds it: keeps it out of the pool for a while. */
-  refuse(): void
+  /** Another program uses the port: keeps it out of the pool for a while. */
+  quarantine(): void
 }
 
 export interface PortCounts {
   readonly inUse: number
-  /** Ports that can still be taken: neither in use nor held by others. */
+  /** Ports that can still be leased: neither leased nor quarantined. */
   readonly available: number
 }
 
@@ -22,46 +22,45 @@ export interface PortPoolOptions {
   readonly min: number
   readonly max: number
   readonly probe: PortProbe
-  /** How long a port that another program holds stays out, milliseconds. */
-  readonly keepOutMs?: number
+  /** How long a port that another program uses stays out, milliseconds. */
+  readonly quarantineMs: number
   /** Called when the counts have changed. */
   readonly onChange?: () => void
 }
 
-const KEEP_OUT_MS = 60_000
-
-/** The ports that the product may bind; each is in exactly one of three sets. */
+/**
+ * The ports that this process may bind. Each is either free, leased or
+ * quarantined; a hold is independent of that.
+ */
 export class PortPool {
   readonly #options: PortPoolOptions
-  readonly #keepOutMs: number
-  /** In the order of their return, so that a port rests before its next use. */
+  /** In order of release, so that a port rests before it is leased again. */
   readonly #free = new Set<number>()
   readonly #leased = new Set<number>()
-  /** Ports that `reserve` alone lends, with how many want each. */
-  readonly #kept = new Map<number, number>()
-  /** Ports held by other programs, with the timer that asks again. */
-  readonly #foreign = new Map<number, NodeJS.Timeout>()
+  /** Ports used by other programs, with the timer of the next probe. */
+  readonly #quarantined = new Map<number, NodeJS.Timeout>()
+  /** Ports that only `reserve` leases, with the number of holds on each. */
+  readonly #held = new Map<number, number>()
   #closed = false
 
   constructor(options: PortPoolOptions) {
     this.#options = options
-    this.#keepOutMs = options.keepOutMs ?? KEEP_OUT_MS
     for (let port = options.min; port <= options.max; port++) {
       this.#free.add(port)
     }
   }
 
-  /** Looks which ports other programs hold now, so that counts are true. */
-  async sweep(): Promise<void> {
+  /** Quarantines the ports that other programs use, so that counts are right. */
+  async scan(): Promise<void> {
     const ports = [...this.#free]
     const next = ports.values()
-    const sweepSome = async () => {
+    const scanSome = async () => {
       for (const port of next) {
         if (await this.#options.probe(port)) continue
-        if (this.#free.delete(port)) this.#keepOut(port)
+        if (this.#free.delete(port)) this.#quarantine(port)
       }
     }
-    await Promise.all(Array.from({ length: 32 }, sweepSome))
+    await Promise.all(Array.from({ length: 32 }, scanSome))
     this.#options.onChange?.()
   }
 
@@ -70,59 +69,60 @@ export class PortPool {
   }
 
   /**
-   * Takes the port that has rested longest.
-   * @throws {EngineError} `ports` when there is none
+   * Leases the port that has rested longest.
+   * @throws {EngineError} `ports` if none is left
    */
   lease(): PortLease {
     for (const port of this.#free) {
-      if (!this.#kept.has(port)) return this.#lend(port)
+      if (!this.#held.has(port)) return this.#leaseOf(port)
     }
     const { protocol, min, max } = this.#options
     throw new EngineError(
       'ports',
-      `Cannot take a ${protocol.toUpperCase()} port: all of ${min} to ${max} ` +
-        `are in use (${this.#leased.size} by us, ${this.#foreign.size} by ` +
-        `other programs) or kept (${this.#free.size})`,
+      `Cannot lease a ${protocol.toUpperCase()} port: all of ${min} to ` +
+        `${max} are in use (${this.#leased.size} by us, ` +
+        `${this.#quarantined.size} by other programs) or held ` +
+        `(${this.#free.size})`,
     )
   }
 
-  /** Whether nobody holds the port now. */
+  /** Whether no program uses the port now. */
   probe(port: number): Promise<boolean> {
     return this.#options.probe(port)
   }
 
-  /** Takes a port that nobody holds, for a program that we start. */
+  /** Leases a port that no program uses, for a child process to bind. */
   async leaseProbed(): Promise<PortLease> {
     for (;;) {
       const lease = this.lease()
       if (await this.#options.probe(lease.port)) return lease
-      lease.refuse()
+      lease.quarantine()
     }
   }
 
   /**
-   * Keeps ports for `reserve`, so that nobody else takes them meanwhile.
-   * @returns lets go of them; idempotent
+   * Holds ports for `reserve`: `lease` does not use them meanwhile.
+   * @returns a function that ends the hold; idempotent
    */
-  keep(ports: readonly number[]): () => void {
+  hold(ports: readonly number[]): () => void {
     for (const port of ports) {
-      this.#kept.set(port, (this.#kept.get(port) ?? 0) + 1)
+      this.#held.set(port, (this.#held.get(port) ?? 0) + 1)
     }
-    let kept = true
+    let held = true
     return () => {
-      if (!kept) return
-      kept = false
+      if (!held) return
+      held = false
       for (const port of ports) {
-        const wanted = (this.#kept.get(port) ?? 0) - 1
-        if (wanted > 0) this.#kept.set(port, wanted)
-        else this.#kept.delete(port)
+        const holds = (this.#held.get(port) ?? 0) - 1
+        if (holds > 0) this.#held.set(port, holds)
+        else this.#held.delete(port)
       }
     }
   }
 
   /**
-   * Takes this very port; undefined when it is not of the pool.
-   * @throws {EngineError} `ports` when it is in use
+   * Leases this very port; undefined if it is not in the pool.
+   * @throws {EngineError} `ports` if it is leased already
    */
   reserve(port: number): PortLease | undefined {
     const { protocol, min, max } = this.#options
@@ -130,62 +130,62 @@ export class PortPool {
     if (this.#leased.has(port)) {
       throw new EngineError(
         'ports',
-        `Cannot take ${protocol.toUpperCase()} port ${port}: it is in use`,
+        `Cannot lease ${protocol.toUpperCase()} port ${port}: it is in use`,
       )
     }
-    clearTimeout(this.#foreign.get(port))
-    this.#foreign.delete(port)
-    return this.#lend(port)
+    clearTimeout(this.#quarantined.get(port))
+    this.#quarantined.delete(port)
+    return this.#leaseOf(port)
   }
 
-  /** Ends the timers; leases may still be given back. Idempotent. */
+  /** Stops the timers; leases can still be released. Idempotent. */
   close(): void {
     this.#closed = true
-    for (const timer of this.#foreign.values()) clearTimeout(timer)
+    for (const timer of this.#quarantined.values()) clearTimeout(timer)
   }
 
-  #lend(port: number): PortLease {
+  #leaseOf(port: number): PortLease {
     this.#free.delete(port)
     this.#leased.add(port)
     this.#options.onChange?.()
-    let held = true
-    const giveBack = (to: (port: number) => void) => () => {
-      if (!held) return
-      held = false
+    let leased = true
+    const endWith = (next: (port: number) => void) => () => {
+      if (!leased) return
+      leased = false
       this.#leased.delete(port)
-      to(port)
+      next(port)
       this.#options.onChange?.()
     }
     return {
       protocol: this.#options.protocol,
       port,
-      release: giveBack(freed => this.#free.add(freed)),
-      refuse: giveBack(foreign => {
-        this.#keepOut(foreign)
+      release: endWith(released => this.#free.add(released)),
+      quarantine: endWith(busy => {
+        this.#quarantine(busy)
       }),
     }
   }
 
-  #keepOut(port: number): void {
+  #quarantine(port: number): void {
     const timer = setTimeout(() => {
-      this.#askAgain(port).catch(() => {
-        this.#keepOut(port)
+      this.#probeAgain(port).catch(() => {
+        this.#quarantine(port)
       })
-    }, this.#keepOutMs)
+    }, this.#options.quarantineMs)
     timer.unref()
     if (this.#closed) clearTimeout(timer)
-    this.#foreign.set(port, timer)
+    this.#quarantined.set(port, timer)
   }
 
-  async #askAgain(port: number): Promise<void> {
+  async #probeAgain(port: number): Promise<void> {
     const free = await this.#options.probe(port)
-    // It may have been reserved while we asked.
-    if (!this.#foreign.has(port)) return
+    // `reserve` may have leased it during the probe.
+    if (!this.#quarantined.has(port)) return
     if (!free) {
-      this.#keepOut(port)
+      this.#quarantine(port)
       return
     }
-    this.#foreign.delete(port)
+    this.#quarantined.delete(port)
     this.#free.add(port)
     this.#options.onChange?.()
   }

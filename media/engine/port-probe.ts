@@ -1,14 +1,14 @@
 import { createSocket } from 'node:dgram'
 import { createServer } from 'node:net'
 
-/** Whether nobody holds the port now, on any address of this machine. */
+/** Whether no program uses the port now, on any address of this machine. */
 export type PortProbe = (port: number) => Promise<boolean>
 
-/** Finds out by binding the port on all addresses for a moment. */
+/** Binds the port on all addresses for a moment. */
 export const probeUdpPort: PortProbe = async port =>
   (await bindUdp('udp6', port)) ?? (await bindUdp('udp4', port)) ?? false
 
-/** As `probeUdpPort`, for TCP. */
+/** The same for TCP. */
 export const probeTcpPort: PortProbe = async port =>
   (await listenTcp('::', port)) ?? (await listenTcp('0.0.0.0', port)) ?? false
 
@@ -18,11 +18,11 @@ function bindUdp(
   port: number,
 ): Promise<boolean | undefined> {
   return new Promise(resolve => {
-    // A udp6 socket on :: takes the port for IPv4 too.
+    // A udp6 socket on :: binds the port for IPv4 too.
     const socket = createSocket(type)
     socket.once('error', error => {
       socket.close()
-      resolve(verdict(error))
+      resolve(resultOf(error))
     })
     socket.bind({ port, exclusive: true }, () => {
       socket.close(() => {
@@ -36,7 +36,7 @@ function listenTcp(host: string, port: number): Promise<boolean | undefined> {
   return new Promise(resolve => {
     const server = createServer()
     server.once('error', error => {
-      resolve(verdict(error))
+      resolve(resultOf(error))
     })
     server.listen({ host, port, exclusive: true }, () => {
       server.close(() => {
@@ -46,7 +46,7 @@ function listenTcp(host: string, port: number): Promise<boolean | undefined> {
   })
 }
 
-function verdict(error: Error): false | undefined {
+function resultOf(error: Error): false | undefined {
   const code: unknown = 'code' in error ? error.code : undefined
   return code === 'EAFNOSUPPORT' || code === 'EADDRNOTAVAIL' ? undefined : false
 }

@@ -7,28 +7,28 @@ import { EngineError } from './engine-error.ts'
 
 /**
  * Starts a worker process. A worker of another version than mediasoup's
- * JavaScript never says that it runs; it is killed after `timeLimitMs`.
+ * JavaScript never reports that it runs; it is killed after `timeoutMs`.
  * @throws {EngineError} `worker`
  */
 export async function spawnWorker(
   binary: string,
-  timeLimitMs: number,
+  timeoutMs: number,
 ): Promise<Worker> {
   const { children, created } = createObserved(binary)
-  const limit = AbortSignal.timeout(timeLimitMs)
+  const timeout = AbortSignal.timeout(timeoutMs)
   const kill = () => {
-    // mediasoup then sees it exit, and rejects.
+    // mediasoup rejects when the child exits.
     for (const child of children) child.kill('SIGKILL')
   }
-  limit.addEventListener('abort', kill)
+  timeout.addEventListener('abort', kill)
   try {
     const worker = await created
-    leaveSignalsToUs(worker)
+    removeSignalHandlers(worker)
     return worker
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause)
-    const why = limit.aborted
-      ? `it did not answer within ${timeLimitMs} ms; is it of this version?`
+    const why = timeout.aborted
+      ? `it did not respond within ${timeoutMs} ms; is it the right version?`
       : reason
     throw new EngineError(
       'worker',
@@ -36,23 +36,26 @@ export async function spawnWorker(
       { cause },
     )
   } finally {
-    limit.removeEventListener('abort', kill)
+    timeout.removeEventListener('abort', kill)
   }
 }
 
 /**
- * mediasoup closes its workers at the first SIGINT or SIGTERM, under streams
- * and viewers that still stand, so that FFmpeg's legs look as if they failed.
- * In what order things end is for the app to say.
+ * mediasoup closes its workers at the first SIGINT or SIGTERM, before streams
+ * and viewers are closed, so that FFmpeg's legs would count as failed.
+ * Shutdown order is the app's decision.
  */
-function leaveSignalsToUs(worker: Worker): void {
+function removeSignalHandlers(worker: Worker): void {
   if (!('onSignal' in worker) || typeof worker.onSignal !== 'function') return
   const onSignal = worker.onSignal as (signal: NodeJS.Signals) => void
   process.off('SIGINT', onSignal)
   process.off('SIGTERM', onSignal)
 }
 
-/** mediasoup hands out a worker once it runs; its child we need before. */
+/**
+ * mediasoup resolves only once the worker runs; we need the child process
+ * earlier, to kill it.
+ */
 function createObserved(binary: string) {
   const children: ChildProcess[] = []
   const onSpawn = (message: unknown) => {

@@ -5,8 +5,8 @@ import { version, workerBin } from 'mediasoup'
 
 import { EngineError } from './engine-error.ts'
 
-/** Where a worker may be, in the order they are tried. */
-export function workerBinaryPlaces(
+/** Paths of the worker, in the order in which they are tried. */
+export function workerBinaryPaths(
   env: Readonly<Record<string, string | undefined>>,
 ): readonly string[] {
   const home = env['XDG_CACHE_HOME'] ?? ''
@@ -14,24 +14,24 @@ export function workerBinaryPlaces(
   const { platform, arch } = process
   const name = `mediasoup-worker-${version}-${platform}-${arch}`
   const given = env['MEDIASOUP_WORKER_BIN'] ?? ''
-  // A worker that was asked for is used or its lack is told, never replaced.
+  // If MEDIASOUP_WORKER_BIN is set, use it or fail; never fall back.
   if (given !== '') return [given]
   return [join(cache, 'dragonfork', name), workerBin]
 }
 
 /**
- * Finds the mediasoup worker that set-up has put in place.
- * @throws {EngineError} `worker`, naming the command that obtains one
+ * Finds the mediasoup worker that set-up has installed.
+ * @throws {EngineError} `worker`, naming the command that installs one
  */
 export function findWorkerBinary(
   env: Readonly<Record<string, string | undefined>>,
 ): string {
-  const places = workerBinaryPlaces(env)
-  const found = places.find(isExecutable)
+  const paths = workerBinaryPaths(env)
+  const found = paths.find(isExecutable)
   if (found !== undefined) return found
   throw new EngineError(
     'worker',
-    `Cannot find a mediasoup ${version} worker at ${places.join(' or ')}; ` +
+    `Cannot find a mediasoup ${version} worker at ${paths.join(' or ')}; ` +
       'run: node deploy/local/setup.mjs',
   )
 }

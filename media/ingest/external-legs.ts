@@ -68,7 +68,7 @@ export class ExternalLegs implements LegSet {
         udpPorts.reserve(ports[use]) ?? {
           port: ports[use],
           release: () => undefined,
-          refuse: () => undefined,
+          quarantine: () => undefined,
         },
     })
     const continuity = continuityOf(plan)

@@ -17,6 +17,14 @@ export interface RunInputs {
   readonly shared: boolean
 }
 
+/** What a stream adds to the arguments of a run of FFmpeg. */
+export interface RunArguments {
+  /** For each input, to come before its own options. */
+  readonly inputOptions: readonly (readonly string[])[]
+  /** The RTP outputs, to come last. */
+  readonly outputs: readonly string[]
+}
+
 /** An input that was looked for on this machine. */
 export interface FoundInput extends RunInput {
   /** A regular file, and not one that says where RTP comes from. */

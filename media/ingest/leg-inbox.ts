@@ -79,7 +79,7 @@ export class LegInbox {
     try {
       await bound(socket, listen, taken.port)
     } catch (error) {
-      if (isHeld(error)) taken.refuse()
+      if (isHeld(error)) taken.quarantine()
       throw error
     }
   }

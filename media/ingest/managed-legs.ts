@@ -1,13 +1,13 @@
 import type { MediaKind, Router } from 'mediasoup/types'
 
-import { bounded } from '../engine/bounded.ts'
+import { withAbort } from '../engine/with-abort.ts'
 import { LOOPBACK } from '../engine/local-rtp.ts'
 import type { MediaWorker } from '../engine/media-worker.ts'
 import type { PortPool } from '../engine/port-pool.ts'
 import { failureCauses, type FailureCauses } from './failure-cause.ts'
 import { audioOutput, NO_SDP_OUTPUT, videoOutput } from './ffmpeg-output.ts'
 import type { InputFacts } from './input-facts.ts'
-import type { RunInputs } from './input-plan.ts'
+import type { RunArguments, RunInputs } from './input-plan.ts'
 import { LegInbox } from './leg-inbox.ts'
 import type { LegSet } from './leg.ts'
 import type { LegPlan } from './leg-plan.ts'
@@ -19,7 +19,6 @@ import { continuityOf } from './rtp-continuity.ts'
 import { RunFitting } from './run-fitting.ts'
 import { takeSenderPorts, type SenderPorts } from './sender-ports.ts'
 import type { ManagedWebrtc } from './webrtc-config.ts'
-import type { RunArguments } from '../process/stream-port.ts'
 
 export interface ManagedLegsOptions {
   readonly config: ManagedWebrtc
@@ -98,7 +97,12 @@ export class ManagedLegs implements LegSet {
   ): Promise<RunArguments> {
     const { video, audio } = this.#options.config
     const asked = Promise.all(this.#legs.map(leg => leg.nextRun()))
-    const runs = await bounded('count packets', asked, signal, () => undefined)
+    const runs = await withAbort(
+      'count packets',
+      asked,
+      signal,
+      () => undefined,
+    )
     const inputOptions = await this.#fitting.begin(inputs, Date.now())
     const outputs = runs.flatMap(run => {
       const { kind } = run.plan

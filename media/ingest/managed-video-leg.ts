@@ -1,7 +1,7 @@
 import type { PlainTransport, Producer, Router } from 'mediasoup/types'
 
-import type { Bound } from '../engine/bound.ts'
-import { bounded } from '../engine/bounded.ts'
+import type { BoundTransport } from '../engine/bound-transport.ts'
+import { withAbort } from '../engine/with-abort.ts'
 import { EngineError } from '../engine/engine-error.ts'
 import type { MediaWorker } from '../engine/media-worker.ts'
 import type { PortPool } from '../engine/port-pool.ts'
@@ -27,13 +27,13 @@ export interface ManagedVideoLegOptions {
 export class ManagedVideoLeg implements ManagedLeg {
   readonly producer: Producer
   readonly #options: ManagedVideoLegOptions
-  readonly #transport: Bound<PlainTransport>
+  readonly #transport: BoundTransport<PlainTransport>
   readonly #ports: LegPorts
   #run: SequenceRun | undefined
 
   private constructor(
     options: ManagedVideoLegOptions,
-    transport: Bound<PlainTransport>,
+    transport: BoundTransport<PlainTransport>,
     producer: Producer,
   ) {
     const { tuple, rtcpTuple } = transport.made
@@ -54,7 +54,7 @@ export class ManagedVideoLeg implements ManagedLeg {
    */
   static async open(options: ManagedVideoLegOptions): Promise<ManagedVideoLeg> {
     const { router, worker, udpPorts, plan, cname, sender, signal } = options
-    const transport = await worker.bind({
+    const transport = await worker.bindWithPorts({
       action: `open the ${plan.kind} leg`,
       demands: [{ pool: udpPorts, count: 2 }],
       make: ([rtp = 0, rtcp = 0]) =>
@@ -80,7 +80,7 @@ export class ManagedVideoLeg implements ManagedLeg {
       }),
     ])
     try {
-      const [producer] = await bounded(
+      const [producer] = await withAbort(
         `open the ${plan.kind} leg`,
         asked,
         signal,

@@ -1,6 +1,6 @@
 import type { DirectTransport, Producer, Router } from 'mediasoup/types'
 
-import { bounded } from '../engine/bounded.ts'
+import { withAbort } from '../engine/with-abort.ts'
 import type { LegInbox } from './leg-inbox.ts'
 import type { Leg } from './leg.ts'
 import { producerParameters, type LegPlan } from './leg-plan.ts'
@@ -74,7 +74,7 @@ export class RelayedLeg implements Leg {
     const { router, plan, cname, signal } = options
     const action = `open the ${plan.kind} leg`
     const asked = router.createDirectTransport()
-    const transport = await bounded(action, asked, signal, late => {
+    const transport = await withAbort(action, asked, signal, late => {
       late.close()
     })
     const produced = transport.produce({
@@ -82,7 +82,12 @@ export class RelayedLeg implements Leg {
       rtpParameters: producerParameters(plan, cname),
     })
     try {
-      const producer = await bounded(action, produced, signal, () => undefined)
+      const producer = await withAbort(
+        action,
+        produced,
+        signal,
+        () => undefined,
+      )
       return new RelayedLeg(options, transport, producer)
     } catch (error) {
       transport.close()

@@ -34,7 +34,7 @@ export async function takeSenderPorts(pool: PortPool): Promise<SenderPorts> {
     async check() {
       const free = await Promise.all(leases.map(({ port }) => pool.probe(port)))
       leases.forEach((lease, index) => {
-        if (free[index] === false) lease.refuse()
+        if (free[index] === false) lease.quarantine()
       })
       if (free.includes(false)) release()
       return !free.includes(false)

@@ -1,6 +1,6 @@
 import { PROGRESS_OPTIONS } from '../ffmpeg/run.ts'
 import type { RunInputs } from '../ingest/input-plan.ts'
-import type { InputConfig, ProcessConfig } from './config.ts'
+import type { InputConfig, ProcessConfig } from './process-config.ts'
 import { fillPlaceholders } from './placeholders.ts'
 import type { RunArguments } from './stream-port.ts'
 
@@ -50,7 +50,7 @@ export interface Command {
    * before the user's options, so that they can say otherwise; its outputs
    * come last.
    */
-  args(added: RunArguments): readonly string[]
+  readonly args: (added: RunArguments) => readonly string[]
 }
 
 /** The command of a process. */

@@ -1,6 +1,6 @@
 import { isStreamId } from '../../shared/ids.ts'
 import { resolveConfig } from './command.ts'
-import type { InputConfig, ProcessConfig } from './config.ts'
+import type { InputConfig, ProcessConfig } from './process-config.ts'
 import type { Problem } from './fields.ts'
 import { findUnsupported } from './placeholders.ts'
 

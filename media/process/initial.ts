@@ -1,13 +1,10 @@
 import { parse } from 'yaml'
 
 import { SettingsError } from '../../shared/settings.ts'
-import {
-  parseProcessConfig,
-  type ConfigRules,
-  type ProcessConfig,
-} from './config.ts'
+import { parseProcessConfig, type ConfigRules } from './config.ts'
 import { isJsonObject } from './fields.ts'
 import { mergeJson } from './merge.ts'
+import type { ProcessConfig } from './process-config.ts'
 import { ProcessError, problemLines } from './process-error.ts'
 import { fromStoredConfig } from './stored-config.ts'
 

@@ -2,14 +2,11 @@ import { isDeepStrictEqual } from 'node:util'
 
 import { parseStreamId } from '../../shared/ids.ts'
 import type { Log } from '../../shared/log.ts'
-import {
-  parseProcessConfig,
-  type ConfigRules,
-  type ProcessConfig,
-} from './config.ts'
+import { parseProcessConfig, type ConfigRules } from './config.ts'
 import { isJsonObject } from './fields.ts'
 import { KeyedQueue } from './keyed-queue.ts'
 import { mergeJson } from './merge.ts'
+import type { ProcessConfig } from './process-config.ts'
 import { ProcessError } from './process-error.ts'
 import type { Runner } from './runner.ts'
 import type { Order, ProcessStore, StoredProcess } from './store.ts'

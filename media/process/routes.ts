@@ -1,7 +1,9 @@
 import Router from '@koa/router'
 import type { Context, Middleware } from 'koa'
 
-import { BodyError, readJsonBody, type BodyErrorCode } from './json-body.ts'
+import type { Clock } from '../clock.ts'
+import { readJsonBody } from '../http/body.ts'
+import { Problem } from '../http/problem.ts'
 import { compileGlob } from './glob.ts'
 import {
   ProcessError,
@@ -37,11 +39,12 @@ const UPDATE_MESSAGES = {
   'unknown-process': 'Process not found',
 } as const satisfies Partial<Record<ProcessErrorCode, string>>
 
-const BODY_ERRORS = {
-  'too-large': { code: 413, message: 'Request body too large' },
-  'wrong-type': { code: 415, message: 'Unsupported media type' },
-  'not-json': { code: 400, message: 'Invalid JSON' },
-} as const satisfies Record<BodyErrorCode, Pick<ApiError, 'code' | 'message'>>
+/** Upstream's messages for a body that cannot be read. */
+const BODY_MESSAGES: Readonly<Record<string, string>> = {
+  'body-too-large': 'Request body too large',
+  'media-type': 'Unsupported media type',
+  'not-json': 'Invalid JSON',
+}
 
 const COMMANDS: readonly ProcessCommand[] = [
   'start',
@@ -56,8 +59,10 @@ const COMMANDS: readonly ProcessCommand[] = [
  */
 export function processRoutes({
   processes,
+  clock,
 }: {
   readonly processes: Processes
+  readonly clock: Clock
 }): Router {
   const router = new Router({ prefix: '/api/v3/process' })
   router.use(answerErrors())
@@ -69,20 +74,23 @@ export function processRoutes({
     )
   })
   router.post('/', async ctx => {
-    ctx.body = await processes.add(await readJsonBody(ctx.req))
+    ctx.body = await processes.add(await readJsonBody(ctx.req, clock))
   })
   router.get('/:id', ctx => {
     ctx.body = viewProcess(processes.get(idOf(ctx)), viewParts(ctx))
   })
   router.put('/:id', answerErrors(UPDATE_MESSAGES), async ctx => {
-    ctx.body = await processes.update(idOf(ctx), await readJsonBody(ctx.req))
+    ctx.body = await processes.update(
+      idOf(ctx),
+      await readJsonBody(ctx.req, clock),
+    )
   })
   router.delete('/:id', async ctx => {
     await processes.remove(idOf(ctx))
     answerOk(ctx)
   })
   router.put('/:id/command', async ctx => {
-    const command = readCommand(await readJsonBody(ctx.req))
+    const command = readCommand(await readJsonBody(ctx.req, clock))
     if (command === undefined) {
       answer(ctx, {
         code: 400,
@@ -120,10 +128,14 @@ function answerErrors(
           problems.length > 0 ? problemLines(problems) : [error.message]
         const { code, message } = PROCESS_ERRORS[error.code]
         answer(ctx, { code, message: messages[error.code] ?? message, details })
-      } else if (error instanceof BodyError) {
-        // What is left of the body is not read.
+      } else if (error instanceof Problem) {
+        // The rest of the body is not read.
         ctx.set('Connection', 'close')
-        answer(ctx, { ...BODY_ERRORS[error.code], details: [error.message] })
+        answer(ctx, {
+          code: error.status,
+          message: BODY_MESSAGES[error.code] ?? error.title,
+          details: [error.message],
+        })
       } else {
         answer(ctx, { code: 500, message: 'Internal error', details: [] })
         ctx.app.emit('error', error, ctx)

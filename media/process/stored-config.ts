@@ -1,4 +1,4 @@
-import type { ProcessConfig } from './config.ts'
+import type { ProcessConfig } from './process-config.ts'
 import { isJsonObject } from './fields.ts'
 
 const MBYTE = 1024 * 1024

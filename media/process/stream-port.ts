@@ -4,7 +4,7 @@
  */
 import type { StreamId } from '../../shared/ids.ts'
 import type { Progress } from '../ffmpeg/progress.ts'
-import type { RunInputs } from '../ingest/input-plan.ts'
+import type { RunArguments, RunInputs } from '../ingest/input-plan.ts'
 import type { ExternalWebrtc, ManagedWebrtc } from '../ingest/webrtc-config.ts'
 
 /** How a run of FFmpeg ended. */
@@ -17,13 +17,7 @@ export interface RunEnd {
   readonly log: readonly string[]
 }
 
-/** What a stream adds to the arguments of a run of FFmpeg. */
-export interface RunArguments {
-  /** For each input, to come before its own options. */
-  readonly inputOptions: readonly (readonly string[])[]
-  /** The RTP outputs, to come last. */
-  readonly outputs: readonly string[]
-}
+export type { RunArguments }
 
 /** What a process without a stream adds. */
 export const NO_ARGUMENTS: RunArguments = { inputOptions: [], outputs: [] }

@@ -1,6 +1,6 @@
 import type { Progress } from '../ffmpeg/progress.ts'
 import type { Report } from '../ffmpeg/run-log.ts'
-import type { ProcessConfig } from './config.ts'
+import type { ProcessConfig } from './process-config.ts'
 import type { Process } from './processes.ts'
 import type { Order } from './store.ts'
 

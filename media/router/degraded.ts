@@ -65,7 +65,10 @@ function faultsOf({
     const words = 'the media worker does not answer'
     return [{ reason: 'worker-frozen', words }]
   }
-  return [...faults, ...legs.flatMap(legFaults)]
+  // FFmpeg ends as a whole: that it did says nothing of the other leg.
+  const refused = legs.some(({ cause }) => cause === 'codec')
+  const told = legs.filter(({ cause }) => !refused || cause !== 'exit')
+  return [...faults, ...told.flatMap(legFaults)]
 }
 
 function legFaults(leg: LegView): readonly Fault[] {

@@ -5,13 +5,13 @@ import type {
   RtpCodecCapability,
 } from 'mediasoup/types'
 
-import type { Bound } from '../engine/bound.ts'
-import { bounded } from '../engine/bounded.ts'
+import type { BoundTransport } from '../engine/bound-transport.ts'
+import { withAbort } from '../engine/with-abort.ts'
 import type { MediaWorker } from '../engine/media-worker.ts'
 import type { PortPool } from '../engine/port-pool.ts'
 import { LOOPBACK, localRtp } from '../engine/local-rtp.ts'
 import { routerCodecs, type Layout } from './layout.ts'
-import type { StreamCodecs } from './viewer.ts'
+import type { StreamCodecs } from '../whep/stream-port.ts'
 
 /** A router that has a stream under the payload types of one layout. */
 export interface Feed {
@@ -66,7 +66,7 @@ export async function openPipedFeed(options: PipeOptions): Promise<Feed> {
       far.close()
     })
     const kinds = (['video', 'audio'] as const).filter(kind => layout[kind])
-    const [, , ...producers] = await bounded(
+    const [, , ...producers] = await withAbort(
       'pipe a stream',
       Promise.all([
         near.made.connect(localEnd(far.made)),
@@ -98,8 +98,8 @@ export function codecsOf(router: Router): readonly RtpCodecCapability[] {
 function openPipe(
   end: Pick<Feed, 'worker' | 'router'>,
   { udpPorts, signal }: PipeOptions,
-): Promise<Bound<PipeTransport>> {
-  return end.worker.bind({
+): Promise<BoundTransport<PipeTransport>> {
+  return end.worker.bindWithPorts({
     action: 'open a pipe',
     demands: [{ pool: udpPorts, count: 1 }],
     make: ([port = 0]) =>

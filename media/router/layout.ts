@@ -1,7 +1,7 @@
 import type { RouterRtpCodecCapability } from 'mediasoup/types'
 
 import { codecParameters } from '../ingest/leg-plan.ts'
-import type { StreamCodecs, ViewerMedia } from './viewer.ts'
+import type { StreamCodecs, ViewerMedia } from '../whep/stream-port.ts'
 
 /**
  * The payload types that a viewer wants. mediasoup sends each viewer the

@@ -31,7 +31,7 @@ import {
   type ViewerRequest,
   type ViewerStream,
   type ViewerTransport,
-} from './viewer.ts'
+} from '../whep/stream-port.ts'
 import { Viewers } from './viewers.ts'
 
 export interface LiveStreamOptions {
@@ -84,7 +84,7 @@ export class LiveStream implements ViewerStream, StreamPort {
     )
     this.#viewers = new Viewers({ engine, ...settings })
     this.#log = log.with({ stream: id })
-    this.#letPortsGo = engine.udpPorts.keep(givenPorts(config, this.#plans))
+    this.#letPortsGo = engine.udpPorts.hold(givenPorts(config, this.#plans))
   }
 
   get live(): boolean {

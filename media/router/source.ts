@@ -1,11 +1,11 @@
-import type { Engine, WorkerPlace } from '../engine/engine.ts'
+import type { AcquiredWorker, Engine } from '../engine/engine.ts'
 import { EngineError } from '../engine/engine-error.ts'
 import type { MediaWorker } from '../engine/media-worker.ts'
 import type { Leg, LegSet } from '../ingest/leg.ts'
 import { codecsOf, openPipedFeed, type Feed } from './feed.ts'
 import { Feeds } from './feeds.ts'
 import { ownLayout, routerCodecs } from './layout.ts'
-import type { StreamCodecs } from './viewer.ts'
+import type { StreamCodecs } from '../whep/stream-port.ts'
 
 /** A stream's legs in a worker, and what feeds its viewers from there. */
 export interface Source {
@@ -39,20 +39,20 @@ const PIPE_TIME_LIMIT_MS = 5_000
 export async function openSource(options: SourceOptions): Promise<Source> {
   const { engine, signal } = options
   for (;;) {
-    const place = await engine.join(signal)
+    const acquired = await engine.acquire(signal)
     try {
-      return await openIn(place, options)
+      return await openIn(acquired, options)
     } catch (error) {
-      if (!place.worker.died || signal.aborted) throw error
+      if (!acquired.worker.died || signal.aborted) throw error
     }
   }
 }
 
 async function openIn(
-  { worker, leave }: WorkerPlace,
+  { worker, release }: AcquiredWorker,
   { engine, codecs, legs: legSet, feedIdleMs, signal, onLost }: SourceOptions,
 ): Promise<Source> {
-  const undo = [leave]
+  const undo = [release]
   const close = () => {
     for (const step of undo.splice(0).reverse()) step()
   }

@@ -1,5 +1,5 @@
 import { EngineError } from '../engine/engine-error.ts'
-import { StreamError } from './viewer.ts'
+import { StreamError } from '../whep/stream-port.ts'
 
 /** Turns what the engine throws into what WHEP knows, with its cause. */
 export function streamError(cause: unknown): StreamError {

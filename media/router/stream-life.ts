@@ -1,6 +1,6 @@
 import type { MediaKind } from 'mediasoup/types'
 
-import { bounded } from '../engine/bounded.ts'
+import { withAbort } from '../engine/with-abort.ts'
 import type { Engine } from '../engine/engine.ts'
 import { EngineError } from '../engine/engine-error.ts'
 import { LegMonitor } from '../ingest/leg-monitor.ts'
@@ -11,7 +11,7 @@ import { RunWatch } from '../ingest/run-watch.ts'
 import type { RunningView } from './degraded.ts'
 import { openSource, type Source } from './source.ts'
 import type { StreamSettings } from './stream-settings.ts'
-import type { StreamCodecs } from './viewer.ts'
+import type { StreamCodecs } from '../whep/stream-port.ts'
 
 export interface StreamLifeOptions<Legs extends LegSet> {
   readonly engine: Engine
@@ -88,7 +88,7 @@ export class StreamLife<Legs extends LegSet> {
       startedAtMs: this.startedAtMs,
       legs: this.monitor.view(),
       faults: this.runWatch.faults(),
-      workerAnswers: this.#source?.worker.answers ?? true,
+      workerAnswers: this.#source?.worker.responsive ?? true,
     }
   }
 
@@ -145,7 +145,7 @@ export class StreamLife<Legs extends LegSet> {
     this.#source = source
     try {
       const attached = this.monitor.attach(source.legs)
-      await bounded('watch the legs', attached, signal, () => undefined)
+      await withAbort('watch the legs', attached, signal, () => undefined)
       if (this.#ended.signal.aborted) {
         throw new EngineError('worker', 'Cannot open a stream: it was stopped')
       }

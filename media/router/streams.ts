@@ -8,7 +8,7 @@ import type { StreamRegistry } from '../process/stream-port.ts'
 import { LiveStream } from './live-stream.ts'
 import type { StreamStatus } from './status.ts'
 import type { StreamSettings } from './stream-settings.ts'
-import type { ViewerStreams } from './viewer.ts'
+import type { ViewerStreams } from '../whep/stream-port.ts'
 
 export interface StreamsOptions {
   readonly engine: Engine

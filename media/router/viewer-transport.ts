@@ -5,8 +5,8 @@ import type {
   WebRtcTransport,
 } from 'mediasoup/types'
 
-import type { Bound } from '../engine/bound.ts'
-import { bounded } from '../engine/bounded.ts'
+import type { BoundTransport } from '../engine/bound-transport.ts'
+import { withAbort } from '../engine/with-abort.ts'
 import type { PortPool } from '../engine/port-pool.ts'
 import { allCandidates, listenInfo, type Endpoint } from './endpoints.ts'
 import type { Feed } from './feed.ts'
@@ -16,7 +16,7 @@ import type {
   ViewerRequest,
   ViewerState,
   ViewerTransport,
-} from './viewer.ts'
+} from '../whep/stream-port.ts'
 
 export interface OpenViewerOptions {
   readonly feed: Feed
@@ -40,7 +40,7 @@ export async function openViewerTransport(
   const { feed, request, signal } = options
   const transport = await openTransport(options)
   try {
-    const [, ...sent] = await bounded(
+    const [, ...sent] = await withAbort(
       'connect a viewer',
       Promise.all([
         transport.made.connect({ dtlsParameters: request.dtlsParameters }),
@@ -63,9 +63,9 @@ function openTransport({
   tcpPorts,
   iceConsentTimeoutS,
   signal,
-}: OpenViewerOptions): Promise<Bound<WebRtcTransport>> {
+}: OpenViewerOptions): Promise<BoundTransport<WebRtcTransport>> {
   const count = sockets.length
-  return feed.worker.bind({
+  return feed.worker.bindWithPorts({
     action: 'open a viewer',
     demands: [
       { pool: udpPorts, count },
@@ -140,7 +140,7 @@ function capabilitiesOf(feed: Feed, media: ViewerMedia): RtpCapabilities {
 export class ViewerHandle implements ViewerTransport {
   readonly sent: ViewerTransport['sent']
   readonly iceCandidates: ViewerTransport['iceCandidates']
-  readonly #transport: Bound<WebRtcTransport>
+  readonly #transport: BoundTransport<WebRtcTransport>
   #onClosed: (() => void) | undefined
   #state: ViewerState
   #listener: ((state: ViewerState) => void) | undefined
@@ -148,7 +148,7 @@ export class ViewerHandle implements ViewerTransport {
   #closed = false
 
   constructor(
-    transport: Bound<WebRtcTransport>,
+    transport: BoundTransport<WebRtcTransport>,
     sent: ViewerTransport['sent'],
     { sockets, feed }: OpenViewerOptions,
   ) {
@@ -198,7 +198,7 @@ export class ViewerHandle implements ViewerTransport {
 
   async restartIce(signal: AbortSignal) {
     try {
-      return await bounded(
+      return await withAbort(
         'restart ICE',
         this.#transport.made.restartIce(),
         signal,

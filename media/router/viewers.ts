@@ -1,11 +1,11 @@
-import { bounded } from '../engine/bounded.ts'
+import { withAbort } from '../engine/with-abort.ts'
 import type { Engine } from '../engine/engine.ts'
 import { EngineError } from '../engine/engine-error.ts'
 import type { MediaWorker } from '../engine/media-worker.ts'
 import { endpoints, type Addresses } from './endpoints.ts'
 import { layoutOf } from './layout.ts'
 import type { Source } from './source.ts'
-import type { ViewerRequest } from './viewer.ts'
+import type { ViewerRequest } from '../whep/stream-port.ts'
 import { openViewerTransport, type ViewerHandle } from './viewer-transport.ts'
 
 export interface ViewersOptions {
@@ -64,12 +64,12 @@ export class Viewers {
     signal: AbortSignal,
   ): Promise<ViewerHandle> {
     const { engine, addresses, iceConsentTimeoutS } = this.#options
-    const undo = [worker.occupy()]
+    const undo = [worker.acquire()]
     const undoAll = () => {
       for (const step of undo) step()
     }
     try {
-      const use = await bounded(
+      const use = await withAbort(
         'feed a viewer',
         source.feeds.use(worker, layoutOf(request.media)),
         signal,

@@ -1,10 +1,10 @@
 import type { IncomingMessage } from 'node:http'
 import type { Middleware } from 'koa'
 import { isLoopback } from '../../shared/settings.ts'
-import { checkBearer } from '../whep/bearer.ts'
-import { Problem } from '../whep/problem.ts'
+import { requireBearer, type BearerToken } from '../http/bearer.ts'
+import { adminProblem } from './admin-problems.ts'
 
-/** What a proxy adds: who comes through one is not a client of this machine. */
+/** Headers that a proxy adds: its clients are not local, although it may be. */
 const FORWARDED = [
   'forwarded',
   'via',
@@ -13,48 +13,30 @@ const FORWARDED = [
   'x-real-ip',
 ] as const
 
-/** IPv4 loopback as sockets of IPv6, and URLs, spell it. */
+/** IPv4-mapped loopback, as IPv6 sockets and URLs write it. */
 const MAPPED_LOOPBACK = /^::ffff:(127\.[\d.]+|7f[\da-f]{2}:[\da-f]{1,4})$/
 
 /**
- * Guards the admin API: by bearer token or, where none is set, for clients on
- * this machine only. No header can make a client local; some make it not.
+ * Guards the admin API: it requires the bearer token or, if none is set, a
+ * client on this machine. A header can only make a client count as remote.
  */
-export function adminAccess(token: string | undefined): Middleware {
+export function adminAccess(token: BearerToken | undefined): Middleware {
   return (ctx, next) => {
     if (token === undefined) requireLocal(ctx.req)
-    else requireToken(ctx.headers.authorization, token)
+    else requireBearer(ctx.headers.authorization, token)
     return next()
   }
-}
-
-function requireToken(header: string | undefined, token: string): void {
-  const check = checkBearer(header, token)
-  if (check === 'right') return
-  const missing = check === 'missing'
-  throw new Problem(
-    missing ? 'token-missing' : 'token-wrong',
-    missing ? 'CORE_API_TOKEN is set' : 'It is not what CORE_API_TOKEN says',
-    {
-      headers: {
-        'WWW-Authenticate': missing
-          ? 'Bearer realm="admin"'
-          : 'Bearer realm="admin", error="invalid_token"',
-      },
-    },
-  )
 }
 
 function requireLocal(request: IncomingMessage): void {
   const address = request.socket.remoteAddress ?? ''
   const proxied = FORWARDED.some(name => request.headers[name] !== undefined)
-  // A page whose name was rebound to 127.0.0.1 still sends its own name, and
-  // one that posts here across origins sends its own origin.
+  // DNS rebinding shows in Host, a cross-origin request of a page in Origin.
   const asLocal = isLocal(hostOf(request)) && !isCrossOrigin(request)
   if (isLocal(address) && !proxied && asLocal) return
-  throw new Problem(
+  throw adminProblem(
     'admin-local-only',
-    'Without CORE_API_TOKEN only clients on this machine are answered',
+    'CORE_API_TOKEN is not set, so only clients on this machine have access',
   )
 }
 

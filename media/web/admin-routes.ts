@@ -1,23 +1,24 @@
 import Router from '@koa/router'
 import type { StreamStatus } from '../router/status.ts'
-import { Problem } from '../whep/problem.ts'
+import { whepProblem } from '../whep/problems.ts'
+import { adminProblem } from './admin-problems.ts'
 import type { Session } from '../whep/session.ts'
 import type { Sessions } from '../whep/sessions.ts'
 
 export interface AdminRoutesOptions {
   readonly sessions: Sessions
-  /** All registered streams, running or not. */
+  /** All registered streams, also those that are stopped. */
   readonly statuses: () => readonly StreamStatus[]
 }
 
-/** A viewer, as GET /api/v3/webrtc/streams/{id}/peers shows it. */
+/** A viewer in GET /api/v3/webrtc/streams/{id}/peers. */
 export interface PeerStatus {
-  /** The session's id. Who has it can end the session: for admins only. */
+  /** Id of the session. It allows ending the session: for admins only. */
   readonly id: string
   readonly state: 'offered' | 'connected' | 'disconnected' | 'ended'
   /** Unix seconds. */
   readonly created_at: number
-  /** Unix seconds; null until it first connected. */
+  /** Unix seconds; null before the first connection. */
   readonly connected_at: number | null
   readonly user_agent: string
   readonly remote_address: string | null
@@ -47,7 +48,7 @@ export function adminRoutes(options: AdminRoutesOptions): Router {
     const { id = '', peer = '' } = ctx.params
     requireStream(statuses(), id)
     if (!sessions.end(id, peer, 'kicked')) {
-      throw new Problem('peer-unknown', 'No viewer of the stream has this id')
+      throw adminProblem('peer-unknown', 'No viewer of this stream has this id')
     }
     ctx.status = 204
   })
@@ -60,7 +61,7 @@ function requireStream(
   id: string | undefined,
 ): void {
   if (statuses.some(status => status.id === id)) return
-  throw new Problem('stream-unknown', 'No stream is registered by this id')
+  throw whepProblem('stream-unknown', 'No registered stream has this id')
 }
 
 function peerStatus(session: Session): PeerStatus {

@@ -5,7 +5,7 @@ import Router, { type RouterContext } from '@koa/router'
 import { isStreamId } from '../../shared/ids.ts'
 import type { StreamStatus } from '../router/status.ts'
 
-/** Nothing but what this server has: no inline script, no other origin. */
+/** Only files of this server: no inline script, no other origin. */
 const CONTENT_SECURITY_POLICY =
   "default-src 'none'; script-src 'self'; style-src 'self'; " +
   "connect-src 'self'; media-src 'self' blob:; img-src 'self' data:; " +
@@ -19,7 +19,7 @@ const TYPES: Readonly<Record<string, string>> = {
   '.js': 'text/javascript; charset=utf-8',
 }
 
-/** What is served, with its entity-tag. */
+/** A file in memory, with its ETag. */
 interface Page {
   readonly type: string
   readonly body: string
@@ -28,13 +28,13 @@ interface Page {
 
 export interface PagesOptions {
   readonly statuses: () => readonly StreamStatus[]
-  /** Whether anybody may see which streams there are. */
+  /** Whether the list of streams is public. */
   readonly listed: boolean
 }
 
 /**
- * The list of streams and the player. All links in them are relative, so they
- * work under any path that a reverse proxy puts before them.
+ * The list of streams and the player. All links are relative, so they work
+ * below any path of a reverse proxy.
  */
 export function pages({ statuses, listed }: PagesOptions): Router {
   const files = readFiles()
@@ -61,7 +61,7 @@ export function pages({ statuses, listed }: PagesOptions): Router {
   return router
 }
 
-/** By name: what is not among them is not served, whatever the path says. */
+/** The served files by name; nothing else can be requested. */
 function readFiles(): ReadonlyMap<string, Page> {
   return new Map(
     readdirSync(FOLDER).flatMap(name => {
@@ -84,7 +84,7 @@ function page(type: string, body: string): Page {
   return { type, body, etag: `"${hash}"` }
 }
 
-/** Ids and how they do: what else there is to know is the admin's. */
+/** Only ids, whether they are live, and faults; the rest is for admins. */
 function streamList(statuses: readonly StreamStatus[]): string {
   return statuses.map(streamItem).join('\n')
 }
@@ -112,7 +112,7 @@ function answerPage(ctx: RouterContext, { type, body, etag }: Page): void {
   ctx.set('Content-Security-Policy', CONTENT_SECURITY_POLICY)
   ctx.set('X-Content-Type-Options', 'nosniff')
   ctx.set('Referrer-Policy', 'no-referrer')
-  // Kept, but never shown unasked: pages and scripts are of one version.
+  // Cached, but revalidated, so that pages and scripts have one version.
   ctx.set('Cache-Control', 'no-cache')
   ctx.set('ETag', etag)
   ctx.status = 200

@@ -1,17 +1,17 @@
 import Router from '@koa/router'
+import { requireBearer, type BearerToken } from '../http/bearer.ts'
 import type { LegStatus, StreamStatus } from '../router/status.ts'
-import type { MediaKind } from '../router/viewer.ts'
-import { Problem } from '../whep/problem.ts'
-import { requireToken } from '../whep/request-checks.ts'
+import { whepProblem } from '../whep/problems.ts'
+import type { MediaKind } from '../whep/stream-port.ts'
 
 export interface PlayerStatusOptions {
   /** The status of a registered stream. */
   readonly statusOf: (id: string) => StreamStatus | undefined
-  /** Bearer token of viewers; undefined: anybody may view. */
-  readonly token: string | undefined
+  /** The token of viewers; undefined: viewing is public. */
+  readonly token: BearerToken | undefined
 }
 
-/** What GET /player/{id}/status answers: what a viewer may know. */
+/** The response of GET /player/{id}/status: no addresses, no counts. */
 export interface PlayerStatus {
   readonly state: StreamStatus['state']
   readonly degraded: boolean
@@ -19,13 +19,13 @@ export interface PlayerStatus {
   readonly legs: Readonly<Partial<Record<MediaKind, Pick<LegStatus, 'state'>>>>
 }
 
-/** How a stream does, for the player page to say. */
+/** The state of a stream, for the player page. */
 export function playerStatus({ statusOf, token }: PlayerStatusOptions): Router {
   return new Router({ strict: true }).get('/player/:id/status', ctx => {
-    requireToken(ctx, token)
+    requireBearer(ctx.headers.authorization, token)
     const status = statusOf(ctx.params['id'] ?? '')
     if (status === undefined) {
-      throw new Problem('stream-unknown', 'No stream is registered by this id')
+      throw whepProblem('stream-unknown', 'No registered stream has this id')
     }
     ctx.set('Cache-Control', 'no-store')
     ctx.body = forViewers(status)

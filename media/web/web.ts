@@ -1,24 +1,31 @@
+/**
+ * media/web is the HTTP side of the media process.
+ * Owns: the admin API of streams and viewers, the pages, the player.
+ * Gets: whep/'s routes and sessions, the streams' states, further routes.
+ * Gives: one server on one address.
+ */
 import Koa, { type Middleware } from 'koa'
 import Router from '@koa/router'
 import type { Report } from '../../shared/catalogue.ts'
 import type { Log } from '../../shared/log.ts'
 import type { Address } from '../../shared/settings.ts'
 import type { StreamStatus } from '../router/status.ts'
-import type { ViewerStreams } from '../router/viewer.ts'
+import type { ViewerStreams } from '../whep/stream-port.ts'
 import type { Clock } from '../clock.ts'
 import type { IceServer } from '../whep/ice-server.ts'
-import { Problem } from '../whep/problem.ts'
-import { RateLimit } from '../whep/rate-limit.ts'
+import type { BearerToken } from '../http/bearer.ts'
+import { httpProblem } from '../http/problem.ts'
+import { RateLimit } from '../http/rate-limit.ts'
 import { whepRoutes } from '../whep/routes.ts'
 import type { Sessions } from '../whep/sessions.ts'
 import { adminAccess } from './admin-access.ts'
 import { adminRoutes } from './admin-routes.ts'
-import { answerProblems } from './answer-problems.ts'
-import { HttpServer } from './http-server.ts'
+import { answerProblems } from '../http/answer-problems.ts'
+import { HttpServer } from '../http/http-server.ts'
 import { pages } from './pages.ts'
 import { playerStatus } from './player-status.ts'
 
-/** The settings that the web reads; `Config` has them all. */
+/** The settings of the HTTP server, a part of `Config`. */
 export interface WebConfig {
   readonly apiToken: string | undefined
   readonly whepToken: string | undefined
@@ -32,11 +39,11 @@ export interface WebOptions {
   readonly config: WebConfig
   readonly sessions: Sessions
   readonly streams: ViewerStreams
-  /** All registered streams, running or not. */
+  /** All registered streams, also those that are stopped. */
   readonly statuses: () => readonly StreamStatus[]
-  /** The status of one of them. */
+  /** The status of one stream. */
   readonly statusOf: (id: string) => StreamStatus | undefined
-  /** Further admin routes, such as /api/v3/process; guarded like the rest. */
+  /** Further routes of the admin API, such as /api/v3/process. */
   readonly adminRouters?: readonly Router[]
   readonly report: Report
   readonly clock: Clock
@@ -49,18 +56,16 @@ export interface WebOptions {
 export interface Web {
   /** @throws {Error} such as EADDRINUSE */
   listen(address: Address): Promise<Address>
-  /** Connections that are open. */
-  connections(): Promise<number>
-  /** Takes no more requests; resolves within a few seconds. Idempotent. */
+  /** Stops accepting requests; resolves within a few seconds. Idempotent. */
   close(): Promise<void>
 }
 
-/** Puts WHEP, the admin API and the pages behind one server. */
+/** Serves WHEP, the admin API and the pages on one address. */
 export function createWeb(options: WebOptions): Web {
   const { config, log } = options
   const app = new Koa()
-  // What was thrown is answered before it gets here. Errors with a code, such
-  // as ECONNRESET, are of connections that broke off: nobody's concern.
+  // Errors of routes do not get here. Errors with a code, such as ECONNRESET,
+  // come from broken connections, and are no fault of the server.
   app.on('error', (error: Error) => {
     if (!('code' in error)) log.error('response failed', { error })
   })
@@ -68,15 +73,17 @@ export function createWeb(options: WebOptions): Web {
   app.use(withoutBasePath(config.publicBasePath))
   app.use(whepRouter(options).routes())
   for (const router of publicRouters(options)) {
-    app.use(router.routes()).use(refuseOtherMethods(router))
+    app.use(router.routes()).use(rejectOtherMethods(router))
   }
-  const guard = adminAccess(config.apiToken)
+  const guard = adminAccess(
+    bearerToken(config.apiToken, 'admin', 'CORE_API_TOKEN'),
+  )
   for (const router of [
     adminRoutes(options),
     ...(options.adminRouters ?? []),
   ]) {
     app.use(guarded(router, guard)).use(router.routes())
-    app.use(refuseOtherMethods(router))
+    app.use(rejectOtherMethods(router))
   }
   const handle = app.callback()
   return new HttpServer((request, response) => {
@@ -94,24 +101,36 @@ function whepRouter(options: WebOptions): Router {
     report,
     clock,
     rateLimit: new RateLimit(config.postsPerMinute, clock),
-    token: config.whepToken,
+    token: viewerToken(config),
     strictEtag: config.strictEtag,
     publicBasePath: config.publicBasePath,
     iceServers: config.iceServers,
   })
 }
 
+function viewerToken({ whepToken }: WebConfig): BearerToken | undefined {
+  return bearerToken(whepToken, 'whep', 'CORE_WHEP_TOKEN')
+}
+
+function bearerToken(
+  token: string | undefined,
+  realm: string,
+  setting: string,
+): BearerToken | undefined {
+  return token === undefined ? undefined : { token, realm, setting }
+}
+
 function publicRouters(options: WebOptions): readonly Router[] {
   const { config, statuses, statusOf } = options
   return [
     aboutRoutes(options.version),
-    // With a viewer token the streams are nobody's business but its holders'.
+    // If a viewer token is set, the list must not show the streams without it.
     pages({ statuses, listed: config.whepToken === undefined }),
-    playerStatus({ statusOf, token: config.whepToken }),
+    playerStatus({ statusOf, token: viewerToken(config) }),
   ]
 }
 
-/** Upstream Core's ping and, as far as it says nothing of this server, about. */
+/** `/ping` and `/api` of datarhei Core, without details of this server. */
 function aboutRoutes(version: string): Router {
   return new Router()
     .get('/ping', ctx => {
@@ -126,7 +145,7 @@ function aboutRoutes(version: string): Router {
     })
 }
 
-/** Serves the same below the base path, for proxies that do not strip it. */
+/** Also serves everything below the base path: some proxies do not strip it. */
 function withoutBasePath(base: string): Middleware {
   return (ctx, next) => {
     if (base === '') return next()
@@ -140,7 +159,7 @@ function withoutBasePath(base: string): Middleware {
   }
 }
 
-/** Whatever the router would serve, by whatever spelling, meets the guard. */
+/** Applies the guard to all paths of the router, in any spelling. */
 function guarded(router: Router, guard: Middleware): Middleware {
   return async (ctx, next) => {
     const serves = router.match(ctx.path, ctx.method).path.length > 0
@@ -148,18 +167,14 @@ function guarded(router: Router, guard: Middleware): Middleware {
   }
 }
 
-function refuseOtherMethods(router: Router): Middleware {
+function rejectOtherMethods(router: Router): Middleware {
   return (ctx, next) => {
     const { path, route } = router.match(ctx.path, ctx.method)
     const allowed = [...new Set(path.flatMap(({ methods }) => methods))]
-    // What only the router's own middleware matches leads nowhere.
+    // A path without methods only matches the router's middleware: 404.
     if (route || allowed.length === 0) return next()
-    throw new Problem(
-      'method-not-allowed',
-      `Allowed are ${allowed.join(', ')}`,
-      {
-        headers: { Allow: allowed.join(', ') },
-      },
-    )
+    throw httpProblem('method-not-allowed', `Allowed: ${allowed.join(', ')}`, {
+      headers: { Allow: allowed.join(', ') },
+    })
   }
 }

@@ -1,26 +1,27 @@
 import { parseParams, type MediaDescription } from 'sdp-transform'
-import type { AudioCodec, OfferedCodec, VideoCodec } from '../router/viewer.ts'
+import type { AudioCodec, OfferedCodec, VideoCodec } from './stream-port.ts'
 import type { OfferSection } from './offer.ts'
 
 type Rtpmap = MediaDescription['rtp'][number]
 type Fmtp = MediaDescription['fmtp'][number]
 
-/** A codec of the offer that the stream has, with what the answer repeats. */
+/** The stream's codec in the offer, with the lines that the answer repeats. */
 export interface ChosenCodec {
   readonly offered: OfferedCodec
   readonly rtpmap: Rtpmap
-  /** The offered parameters to the letter: older Firefox needs them back. */
+  /** The offered line, unchanged: older Firefox expects it back. */
   readonly fmtp: Fmtp | undefined
 }
 
 interface Format extends Pick<ChosenCodec, 'rtpmap' | 'fmtp'> {
   readonly payloadType: number
-  /** The codec in lower case. */
+  /** Name of the codec in lower case. */
   readonly name: string
-  readonly parameters: OfferedCodec['parameters']
+  /** The fmtp parameters, names and values in lower case. */
+  readonly parameters: Readonly<Record<string, string | number>>
 }
 
-/** How well a format fits: lower is better, undefined not at all. */
+/** How well a format fits: lower is better; undefined: not at all. */
 type Fit = (format: Format) => number | undefined
 
 const FITS = {
@@ -32,11 +33,11 @@ const FITS = {
 } as const satisfies Record<VideoCodec | AudioCodec, Fit>
 
 /**
- * H264 is sent with packetization-mode 1 (RFC 6184, 6.2), so an offer must
- * have that; it is 0 unless given. Profiles match leniently. Best is
- * constrained baseline, which is what we declare (and Chromium's payload type
- * of it needs no router of its own); then whatever is baseline or main; other
- * profiles last, since whoever decodes High decodes ours too.
+ * H264 is sent with packetization-mode 1 (RFC 6184, 6.2), so the offer must
+ * have it; the default is 0. Profiles match leniently. Constrained baseline is
+ * best: it is what we declare, and its payload type in Chromium needs no
+ * further router. Then baseline and main; other profiles are last, since a
+ * decoder for High can decode our stream too.
  */
 function fitH264({ name, rtpmap, parameters }: Format): number | undefined {
   if (name !== 'h264' || rtpmap.rate !== 90_000) return undefined
@@ -49,8 +50,8 @@ function fitH264({ name, rtpmap, parameters }: Format): number | undefined {
 }
 
 /**
- * Chooses the payload type of `section` that carries `codec`, in the order
- * of the offer. `taken` are payload types that other sections of the same
+ * Chooses the payload type of `section` for `codec`; of equal ones the first
+ * in the offer. `taken` are payload types that other sections of the same
  * transport use already.
  */
 export function chooseCodec(
@@ -67,7 +68,7 @@ export function chooseCodec(
     if (best === undefined || fits < best.fit) best = { fit: fits, format }
   }
   if (best === undefined) return undefined
-  const { payloadType, parameters, rtpmap, fmtp } = best.format
+  const { payloadType, rtpmap, fmtp } = best.format
   const rtx = formats.find(
     ({ name, parameters: { apt }, payloadType: own }) =>
       name === 'rtx' && apt === payloadType && !taken.has(own),
@@ -79,7 +80,6 @@ export function chooseCodec(
       payloadType,
       ...(rtx === undefined ? {} : { rtxPayloadType: rtx.payloadType }),
       rtcpFeedback: readFeedback(section, payloadType),
-      parameters,
     },
   }
 }
@@ -88,7 +88,7 @@ function readFormats(section: OfferSection): readonly Format[] {
   const { rtp = [], fmtp = [] } = section.attributes
   return section.formats.flatMap(text => {
     const payloadType = Number(text)
-    // RFC 5761, 4: 64 to 95 would look like RTCP on a muxed port.
+    // RFC 5761, 4: on a muxed port, 64 to 95 look like RTCP.
     const usable = payloadType < 64 || (payloadType > 95 && payloadType < 128)
     const map = rtp.find(({ payload }) => payload === payloadType)
     if (!usable || map === undefined) return []
@@ -111,12 +111,12 @@ function readFormats(section: OfferSection): readonly Format[] {
   })
 }
 
-/** Names and values in lower case: only hexadecimal ones have a case. */
+/** Names and values in lower case; the case only differs in hexadecimal. */
 function readParameters(config: string): Record<string, string | number> {
   const parameters = parseParams(config.trim().toLowerCase())
   const entries = Object.entries(parameters).flatMap(([name, value]) => {
     if (value === undefined) return []
-    // profile-level-id is hexadecimal, also where it looks like a number.
+    // profile-level-id is hexadecimal, even if it looks like a decimal.
     return [
       [name, name === 'profile-level-id' ? String(value) : value] as const,
     ]

@@ -1,32 +1,32 @@
 import { isIPv6 } from 'node:net'
 import type { IceCandidate, IceParameters } from 'mediasoup/types'
 import { write } from 'sdp-transform'
-import { candidatesOf, credentialsOf, sessionOf } from './answer.ts'
+import { candidateLines, credentialLines, sessionLines } from './answer.ts'
 import type { IceCredentials } from './offer.ts'
-import { readSdp, SdpError } from './sdp-text.ts'
+import { readSdp, SdpError } from './sdp.ts'
 
-/** A body of application/trickle-ice-sdpfrag (RFC 8840), as far as we care. */
+/** What we use of an application/trickle-ice-sdpfrag body (RFC 8840). */
 export interface Fragment {
-  /** Each undefined where the fragment does not name it. */
+  /** undefined if the fragment does not have it, as `pwd`. */
   readonly ufrag: string | undefined
   readonly pwd: string | undefined
-  /** whip-whep sends restarts without any media section. */
+  /** whip-whep sends restarts without a media section. */
   readonly hasSections: boolean
 }
 
-// As text, since candidates count that sdp-transform cannot read.
-const OF_ICE = /^a=(ice-ufrag|candidate|end-of-candidates)\b/m
+// A regular expression, since candidates that sdp-transform cannot read count.
+const ICE_LINE = /^a=(ice-ufrag|candidate|end-of-candidates)\b/m
 
 /**
- * Reads a fragment. Candidates are taken whatever they say: an ICE-lite end
- * learns the viewer's addresses from its checks (RFC 8445, 6.1.3). Nor do
- * mids matter: there is one transport.
- * @throws {SdpError} when it is not a fragment
+ * Reads a fragment. Candidates are ignored: an ICE-lite agent learns the
+ * viewer's addresses from its checks (RFC 8445, 6.1.3). mids are ignored too:
+ * there is one transport.
+ * @throws {SdpError} if it is not a fragment
  */
 export function readFragment(text: string): Fragment {
   const sdp = readSdp(text)
-  if (!OF_ICE.test(text)) {
-    throw new SdpError('Cannot read fragment: it says nothing of ICE')
+  if (!ICE_LINE.test(text)) {
+    throw new SdpError('Cannot read fragment: it has no ICE lines')
   }
   const sections = sdp.media ?? []
   const parts = [sdp, ...sections]
@@ -39,7 +39,7 @@ export function readFragment(text: string): Fragment {
   }
 }
 
-/** The value that all parts agree on. */
+/** The value, which must be the same in all parts. */
 function readOne(
   name: string,
   values: readonly (string | number)[],
@@ -53,9 +53,10 @@ function readOne(
 }
 
 /**
- * Whether the fragment restarts ICE: credentials are both new (RFC 8839,
- * 4.4.1.1.1). A candidate's own ufrag does not count: some trickle stale ones.
- * @throws {SdpError} when only one of them is new
+ * Whether the fragment restarts ICE: both credentials are new (RFC 8839,
+ * 4.4.1.1.1). The ufrag of a candidate does not count: some clients trickle
+ * stale ones.
+ * @throws {SdpError} if only one of them is new
  */
 export function restartsIce(
   { ufrag, pwd }: Fragment,
@@ -67,7 +68,7 @@ export function restartsIce(
   throw new SdpError('Cannot restart ICE: only one of ufrag and pwd is new')
 }
 
-/** What a restart answers with. */
+/** Content of the answer to a restart. */
 export interface Restart {
   readonly ice: IceParameters
   readonly candidates: readonly IceCandidate[]
@@ -81,8 +82,8 @@ export interface Restart {
 export function writeRestart(restart: Restart): string {
   const { ice, candidates, type, mid, payloadType } = restart
   const text = write({
-    ...sessionOf('0'),
-    ...credentialsOf(ice),
+    ...sessionLines('0'),
+    ...credentialLines(ice),
     media: [
       {
         type,
@@ -92,18 +93,18 @@ export function writeRestart(restart: Restart): string {
         rtp: [],
         fmtp: [],
         ...(mid !== undefined && { mid }),
-        ...candidatesOf(candidates),
+        ...candidateLines(candidates),
       },
     ],
   })
-  // RFC 8840, 9: a fragment has none of the lines before the attributes.
+  // RFC 8840, 9: a fragment starts with the attributes.
   return text.slice(text.indexOf('a='))
 }
 
 /**
- * The candidates a restart names. A fragment without media sections is
- * whip-whep's, which joins several candidates with commas into SDP that no
- * browser reads: it gets one, of the address family it plays over.
+ * The candidates for the answer to a restart. A fragment without media
+ * sections comes from whip-whep, which joins several candidates with commas
+ * into invalid SDP: it gets one, of the address family in use.
  */
 export function candidatesForRestart(
   all: readonly IceCandidate[],

@@ -1,6 +1,6 @@
 import { createHmac } from 'node:crypto'
 
-/** A STUN or TURN server that players are told of. */
+/** A STUN or TURN server that players learn from Link headers. */
 export interface IceServer {
   /** Such as `turn:host:3478?transport=udp`, without credentials. */
   readonly url: string
@@ -11,12 +11,12 @@ export interface IceServer {
 }
 
 /**
- * User name under which the password is a secret shared with the TURN server,
- * from which short-lived credentials are made (coturn: use-auth-secret).
+ * With this user name the password is a secret shared with the TURN server,
+ * from which short-lived credentials are derived (coturn: use-auth-secret).
  */
 const SHARED_SECRET = 'AUTH_SECRET'
 
-/** Life of short-lived credentials, seconds. */
+/** Lifetime of short-lived credentials, seconds. */
 const CREDENTIAL_SECONDS = 24 * 3600
 
 const ICE_SERVER =
@@ -25,8 +25,8 @@ const ICE_SERVER =
 /**
  * Parses an item of CORE_WEBRTC_ICE_SERVERS: a STUN URL (RFC 7064), or a TURN
  * URL (RFC 7065) with credentials before the host, `turn:user:password@host`,
- * where what is special in URLs is percent-encoded.
- * @throws {RangeError} which says what was expected, without the password
+ * in which special characters are percent-encoded.
+ * @throws {RangeError} with what was expected, without the password
  */
 export function parseIceServer(text: string): IceServer {
   const groups = ICE_SERVER.exec(text)?.groups
@@ -36,7 +36,7 @@ export function parseIceServer(text: string): IceServer {
   if (groups === undefined || (user !== undefined) !== isTurn) {
     throw new RangeError(
       'expected stun:host:port or turn:user:password@host:port, with ' +
-        '?transport=udp or tcp at will',
+        'an optional ?transport=udp or tcp',
     )
   }
   if (user === undefined || password === undefined) return { url }
@@ -53,14 +53,14 @@ function decode(text: string): string {
   } catch (cause) {
     throw new RangeError('expected percent-encoded credentials', { cause })
   }
-  // A header can carry no other, and Node would refuse it at each POST.
+  // Node rejects headers with other characters, so each POST would fail.
   if (/^[ -~]+$/.test(decoded)) return decoded
   throw new RangeError('expected credentials of printable ASCII')
 }
 
 /**
- * The Link header lines (draft, 4.6) for `servers`, one a server, in the
- * parameter order that mediamtx insists on.
+ * The Link headers (draft, 4.6) for `servers`, one each, in the parameter
+ * order that mediamtx requires.
  */
 export function linkHeaders(
   servers: readonly IceServer[],
@@ -77,7 +77,7 @@ export function linkHeaders(
   })
 }
 
-/** The TURN REST convention: `<expiry>:<name>`, and its HMAC-SHA1. */
+/** TURN REST API: user name `<expiry>:<name>`, password its HMAC-SHA1. */
 function shortLived(
   credentials: NonNullable<IceServer['credentials']>,
   unixMs: number,

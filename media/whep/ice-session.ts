@@ -1,103 +1,114 @@
+import { randomBytes } from 'node:crypto'
 import type { IceParameters } from 'mediasoup/types'
-import { StreamError, type ViewerTransport } from '../router/viewer.ts'
 import type { Clock } from '../clock.ts'
-import { withinDeadline } from './deadline.ts'
-import { createEntityTag, type EntityTag } from './entity-tag.ts'
 import {
   candidatesForRestart,
   restartsIce,
   writeRestart,
   type Fragment,
 } from './fragment.ts'
-import type { Agreement } from './negotiation.ts'
+import type { Negotiated } from './negotiation.ts'
 import type { IceCredentials } from './offer.ts'
-import { Problem } from './problem.ts'
-import { SdpError } from './sdp-text.ts'
+import { endedProblem, rethrowSdpError, whepProblem } from './problems.ts'
+import type { ViewerTransport } from './stream-port.ts'
+import { requestIceRestart } from './worker-requests.ts'
 
-/** Time the worker has to restart ICE, milliseconds. */
-const RESTART_TIMEOUT_MS = 5_000
+/** Maximum number of PATCHes in the queue; players send about 30 a second. */
+const MAX_QUEUED = 100
 
-/** Most PATCHes that wait for a restart; players send some 30 a second. */
-const MAX_WAITING = 100
+/** A strong entity-tag (RFC 9110, 8.8.3), with its quotes. */
+export type EntityTag = `"${string}"`
 
-/** What a PATCH led to. */
+/** Result of a PATCH. */
 export type PatchOutcome =
-  | { readonly at: 'taken' }
+  | { readonly at: 'accepted' }
   | {
       readonly at: 'restarted'
       readonly body: string
       readonly etag: EntityTag
     }
 
-/** Checks If-Match against the current tag; throws where it does not hold. */
+/** Checks If-Match against the current ETag; throws if it does not match. */
 export type Precondition = (etag: EntityTag, restart: boolean) => void
 
 /**
- * The ICE session of one viewer: its entity-tag, the viewer's credentials,
- * and restarts, of which there is one at a time.
+ * The ICE session of one viewer: its ETag, the viewer's credentials, and
+ * restarts, one at a time.
  */
 export class IceSession {
-  readonly #agreement: Agreement
+  readonly #negotiated: Negotiated
   readonly #transport: ViewerTransport
   readonly #clock: Clock
   #etag = createEntityTag()
   #remote: IceCredentials
-  #restarting: Promise<void> = Promise.resolve()
-  #waiting = 0
+  #lastPatch: Promise<void> = Promise.resolve()
+  #queued = 0
   #ended: string | undefined
 
-  constructor(agreement: Agreement, transport: ViewerTransport, clock: Clock) {
-    this.#agreement = agreement
+  constructor(
+    negotiated: Negotiated,
+    transport: ViewerTransport,
+    clock: Clock,
+  ) {
+    this.#negotiated = negotiated
     this.#transport = transport
     this.#clock = clock
-    this.#remote = agreement.transport.ice
+    this.#remote = negotiated.transport.ice
   }
 
   get etag(): EntityTag {
     return this.#etag
   }
 
-  /** From here on every PATCH is refused, also one that is waiting. */
+  /** From here on every PATCH is rejected, queued ones too. */
   end(why: string): void {
     this.#ended = why
   }
 
   /**
-   * Takes candidates, or restarts ICE where the fragment has new credentials.
-   * A restart that fails leaves the old ICE session and its tag in place.
+   * Accepts candidates, or restarts ICE if the fragment has new credentials.
+   * If a restart fails, the old ICE session and its ETag remain.
    * @throws {Problem}
    */
   async patch(
     fragment: Fragment,
     precondition: Precondition,
   ): Promise<PatchOutcome> {
-    if (this.#waiting >= MAX_WAITING) {
-      throw new Problem('too-many-patches', 'Others wait for an ICE restart', {
-        headers: { 'Retry-After': '1' },
-      })
+    if (this.#queued >= MAX_QUEUED) {
+      throw whepProblem(
+        'too-many-patches',
+        `${MAX_QUEUED} requests wait for an ICE restart`,
+        { headers: { 'Retry-After': '1' } },
+      )
     }
-    this.#waiting++
-    // Waits in line, so that If-Match is held against what is then current.
-    const turn = this.#restarting
-      .then(() => this.#patchInTurn(fragment, precondition))
-      .finally(() => this.#waiting--)
-    this.#restarting = turn.then(
+    this.#queued++
+    // Queued, so that If-Match is compared with the ETag after the restart.
+    const outcome = this.#lastPatch
+      .then(() => this.#patch(fragment, precondition))
+      .finally(() => this.#queued--)
+    this.#lastPatch = outcome.then(
       () => undefined,
       () => undefined,
     )
-    return turn
+    return outcome
   }
 
-  async #patchInTurn(
+  async #patch(
     fragment: Fragment,
     precondition: Precondition,
   ): Promise<PatchOutcome> {
-    this.#refuseEnded()
-    const restart = this.#isRestart(fragment)
+    this.#throwIfEnded()
+    const restart = rethrowSdpError('malformed-fragment', () =>
+      restartsIce(fragment, this.#remote),
+    )
     precondition(this.#etag, restart)
-    if (!restart) return { at: 'taken' }
-    const ice = await this.#restart()
-    this.#refuseEnded()
+    if (!restart) return { at: 'accepted' }
+    const ice = await requestIceRestart(this.#transport, this.#clock).finally(
+      () => {
+        // If the session has ended meanwhile, answer that, also for a failure.
+        this.#throwIfEnded()
+      },
+    )
     this.#remote = {
       ufrag: fragment.ufrag ?? this.#remote.ufrag,
       pwd: fragment.pwd ?? this.#remote.pwd,
@@ -110,39 +121,8 @@ export class IceSession {
     }
   }
 
-  #isRestart(fragment: Fragment): boolean {
-    try {
-      return restartsIce(fragment, this.#remote)
-    } catch (error) {
-      if (!(error instanceof SdpError)) throw error
-      throw new Problem('malformed-fragment', error.message, { cause: error })
-    }
-  }
-
-  async #restart(): Promise<IceParameters> {
-    try {
-      return await withinDeadline(
-        signal => this.#transport.restartIce(signal),
-        {
-          clock: this.#clock,
-          timeoutMs: RESTART_TIMEOUT_MS,
-          // The worker answers to the old and the new credentials then.
-          discard: () => undefined,
-        },
-      )
-    } catch (cause) {
-      this.#refuseEnded()
-      const late = cause instanceof StreamError && cause.code === 'deadline'
-      throw new Problem(
-        late ? 'worker-timeout' : 'worker-unavailable',
-        'ICE was not restarted; the session goes on as it was',
-        { cause, headers: { 'Retry-After': '2' } },
-      )
-    }
-  }
-
   #write(fragment: Fragment, ice: IceParameters): string {
-    const { section, media } = this.#agreement.tagged
+    const { section, media } = this.#negotiated.tagged
     return writeRestart({
       ice,
       candidates: candidatesForRestart(
@@ -156,20 +136,25 @@ export class IceSession {
     })
   }
 
-  #refuseEnded(): void {
+  #throwIfEnded(): void {
     if (this.#ended !== undefined) throw endedProblem(this.#ended)
   }
 }
 
-/** The answer to a PATCH on a session that has ended for `why`. */
-export function endedProblem(why: string): Problem {
-  if (why === 'ice-timeout') {
-    return new Problem(
-      'ice-timeout',
-      'The viewer was not connected before CORE_WEBRTC_ICE_TIMEOUT_MS passed',
-    )
-  }
-  return new Problem('session-ended', 'The session has ended', {
-    members: { reason: why },
-  })
+/** A new entity-tag; each ICE session has its own. */
+function createEntityTag(): EntityTag {
+  return `"${randomBytes(12).toString('base64url')}"`
+}
+
+const LISTED_TAG = /(?:W\/)?"[\x21\x23-\x7e\x80-\xff]*"/g
+
+/**
+ * Whether the If-Match header `ifMatch` matches `current`, by strong
+ * comparison (RFC 9110, 13.1.1). The draft's example quotes the asterisk, so
+ * `"*"` matches any tag too.
+ */
+export function matches(ifMatch: string, current: EntityTag): boolean {
+  if (ifMatch.trim() === '*') return true
+  const tags: readonly string[] = ifMatch.match(LISTED_TAG) ?? []
+  return tags.includes('"*"') || tags.includes(current)
 }

@@ -1,3 +1,12 @@
+import type { RtpHeaderExtensionUri } from 'mediasoup/types'
+import { chooseCodec, type ChosenCodec } from './codec-choice.ts'
+import {
+  readTransport,
+  type Offer,
+  type OfferSection,
+  type OfferTransport,
+} from './offer.ts'
+import { SdpError } from './sdp.ts'
 import type {
   AudioCodec,
   MediaKind,
@@ -5,14 +14,9 @@ import type {
   VideoCodec,
   ViewerMedia,
   ViewerRequest,
-} from '../router/viewer.ts'
-import type { RtpHeaderExtensionUri } from 'mediasoup/types'
-import { chooseCodec, type ChosenCodec } from './codec-choice.ts'
-import { readTransport, type OfferTransport } from './offer-transport.ts'
-import type { Offer, OfferSection } from './offer.ts'
-import { SdpError } from './sdp-text.ts'
+} from './stream-port.ts'
 
-/** What becomes of one offered section, in the order of the offer. */
+/** How one offered section is answered. */
 export type SectionPlan =
   | { readonly at: 'rejected'; readonly section: OfferSection }
   | {
@@ -24,12 +28,13 @@ export type SectionPlan =
 
 export type AcceptedSection = Extract<SectionPlan, { at: 'accepted' }>
 
-export interface Agreement {
-  readonly at: 'agreed'
+export interface Negotiated {
+  readonly at: 'negotiated'
+  /** One per offered section, in the order of the offer. */
   readonly plans: readonly SectionPlan[]
-  /** The accepted sections of the offer's BUNDLE group; undefined: it has none. */
+  /** The accepted sections of the BUNDLE group; undefined: there is none. */
   readonly bundle: readonly AcceptedSection[] | undefined
-  /** The section whose transport all use: the first of the group. */
+  /** The section whose transport all sections use: the first of the group. */
   readonly tagged: AcceptedSection
   readonly transport: OfferTransport
   readonly request: ViewerRequest
@@ -42,48 +47,49 @@ export interface Mismatch {
 }
 
 /**
- * Settles what of `offer` a stream with `codecs` sends: for each kind the
- * first section that receives and has a common codec. A kind that the stream
- * lacks is rejected, and so are further sections of a kind; a kind that both
- * have without a common codec is a mismatch, and so is no common kind at all.
- * @throws {SdpError} when nothing in it receives, or it cannot be bundled
+ * Decides what a stream with `codecs` sends to `offer`: for each kind, the
+ * first section that receives and has the stream's codec. Further sections of
+ * a kind are rejected, and so is a kind that the stream lacks. It is a
+ * mismatch if a kind of both has no common codec, or if they have no common
+ * kind.
+ * @throws {SdpError} if no section receives, or the sections are not bundled
  */
 export function negotiate(
   offer: Offer,
   codecs: StreamCodecs,
-): Agreement | Mismatch {
-  const asking = offer.sections.filter(section => asksForMedia(offer, section))
-  const asked = new Set(
-    asking.flatMap(({ type }) => (isKind(type) ? [type] : [])),
+): Negotiated | Mismatch {
+  const requested = offer.sections.filter(each => requestsMedia(offer, each))
+  const kinds = new Set(
+    requested.flatMap(({ type }) => (isKind(type) ? [type] : [])),
   )
-  const [foremost] = asking
-  if (foremost === undefined) {
+  const [firstRequested] = requested
+  if (firstRequested === undefined) {
     throw new SdpError(
       'Cannot accept offer: it has no audio or video section that receives',
     )
   }
-  // Before codecs are looked at: a broken offer is no mismatch.
-  readTransport(offer, foremost)
+  // Before codecs are compared: a malformed offer is not a mismatch.
+  readTransport(offer, firstRequested)
   const accepted = new Map<OfferSection, AcceptedSection>()
   const missing: MediaKind[] = []
-  const numbers = new Numbers()
-  for (const kind of asked) {
+  const numbers = new TransportNumbers()
+  for (const kind of kinds) {
     const codec = codecs[kind]
     if (codec === undefined) continue
-    const plan = accept(kind, codec, asking, numbers)
+    const plan = accept(kind, codec, requested, numbers)
     if (plan === undefined) missing.push(kind)
     else accepted.set(plan.section, plan)
   }
   const [first, ...rest] =
-    missing.length === 0 && accepted.size === 0 ? [...asked] : missing
+    missing.length === 0 && accepted.size === 0 ? [...kinds] : missing
   if (first !== undefined) return { at: 'mismatch', kinds: [first, ...rest] }
-  return agree(offer, accepted)
+  return planSections(offer, accepted)
 }
 
-function agree(
+function planSections(
   offer: Offer,
   accepted: ReadonlyMap<OfferSection, AcceptedSection>,
-): Agreement {
+): Negotiated {
   const plans = offer.sections.map(
     section => accepted.get(section) ?? { at: 'rejected' as const, section },
   )
@@ -98,7 +104,7 @@ function agree(
   }
   const transport = readTransport(offer, tagged.section)
   return {
-    at: 'agreed',
+    at: 'negotiated',
     plans,
     bundle,
     tagged,
@@ -106,8 +112,8 @@ function agree(
     request: {
       media: used.map(({ media }) => media),
       dtlsParameters: {
-        // The viewer is the client wherever it leaves the choice: `auto`
-        // would make mediasoup the client, against our a=setup:passive.
+        // The viewer is the client unless it offers setup:passive. With `auto`
+        // mediasoup would be the client, but our answer says setup:passive.
         role: transport.setup === 'passive' ? 'server' : 'client',
         fingerprints: [transport.fingerprint],
       },
@@ -115,7 +121,7 @@ function agree(
   }
 }
 
-function asksForMedia(offer: Offer, section: OfferSection): boolean {
+function requestsMedia(offer: Offer, section: OfferSection): boolean {
   if (!section.receives || !isKind(section.type)) return false
   if (offer.bundle === undefined) return true
   return section.mid !== undefined && offer.bundle.includes(section.mid)
@@ -128,10 +134,10 @@ function isKind(type: string): type is MediaKind {
 function accept(
   kind: MediaKind,
   codec: VideoCodec | AudioCodec,
-  asking: readonly OfferSection[],
-  numbers: Numbers,
+  requested: readonly OfferSection[],
+  numbers: TransportNumbers,
 ): AcceptedSection | undefined {
-  for (const section of asking) {
+  for (const section of requested) {
     if (section.type !== kind) continue
     const chosen = chooseCodec(section, codec, numbers.payloadTypes)
     if (chosen === undefined) continue
@@ -145,9 +151,9 @@ function accept(
       media: {
         kind,
         codec: chosen.offered,
-        // Without BUNDLE there may be no mid, and then no MID extension.
+        // Without BUNDLE a section may have no mid, and then no MID extension.
         mid: section.mid ?? '0',
-        headerExtensions: numbers.take(section, chosen),
+        headerExtensions: numbers.assign(section, chosen),
       },
     }
   }
@@ -169,12 +175,16 @@ const SENDABLE_URIS: ReadonlySet<string> = new Set<RtpHeaderExtensionUri>([
 /** mediasoup writes the MID extension into 8 bytes. */
 const MAX_MID_BYTES = 8
 
-/** Numbers that the sections of one transport share: each means one thing. */
-class Numbers {
+/**
+ * Payload types and extension ids in use. Bundled sections share one RTP
+ * session, in which a number has one meaning.
+ */
+class TransportNumbers {
   readonly payloadTypes = new Set<number>()
   readonly #uris = new Map<number, string>()
 
-  take(
+  /** Reserves the section's numbers; returns the extensions it can have. */
+  assign(
     section: OfferSection,
     { offered }: ChosenCodec,
   ): ViewerMedia['headerExtensions'] {

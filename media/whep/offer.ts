@@ -1,14 +1,6 @@
-import type { MediaDescription } from 'sdp-transform'
-import { readSdp, SdpError, type Parsed, type ParsedSdp } from './sdp-text.ts'
-
-/** ICE username fragment and password of one end. */
-export interface IceCredentials {
-  readonly ufrag: string
-  readonly pwd: string
-}
-
-/** How the viewer wants to shake hands; `actpass` leaves it to us. */
-export type Setup = 'actpass' | 'active' | 'passive'
+import type { DtlsParameters } from 'mediasoup/types'
+import type { MediaDescription, SharedAttributes } from 'sdp-transform'
+import { readSdp, SdpError, type Parsed, type ParsedSdp } from './sdp.ts'
 
 /** One `a=extmap` line. */
 export interface OfferedExtension {
@@ -18,14 +10,14 @@ export interface OfferedExtension {
 
 /** One media section of an offer. */
 export interface OfferSection {
-  /** `audio`, `video`, `application` or whatever else was offered. */
+  /** `audio`, `video`, `application` or any other. */
   readonly type: string
   readonly protocol: string
-  /** The formats as offered: payload types, where it is RTP. */
+  /** The offered formats: payload types, if the section is RTP. */
   readonly formats: readonly string[]
-  /** undefined where the offer has none, which only works without BUNDLE. */
+  /** undefined if the offer has none, which only works without BUNDLE. */
   readonly mid: string | undefined
-  /** Whether the viewer would receive here: RTP, not disabled, recv. */
+  /** Whether the viewer would receive here: RTP, enabled, recv. */
   readonly receives: boolean
   readonly extensions: readonly OfferedExtension[]
   /** The section's own attributes. */
@@ -34,21 +26,21 @@ export interface OfferSection {
 
 export interface Offer {
   readonly sections: readonly OfferSection[]
-  /** mids of the BUNDLE group in its order; undefined: there is no group. */
+  /** mids of the BUNDLE group, in its order; undefined: there is no group. */
   readonly bundle: readonly string[] | undefined
-  /** The session-level attributes: defaults of the sections. */
+  /** The session-level attributes: defaults for the sections. */
   readonly attributes: ParsedSdp
 }
 
 const TOKEN = /^[!-~]{1,64}$/
 
-/** RTP profiles that WebRTC endpoints write for the one it means. */
+/** RTP profiles that WebRTC endpoints write; all mean the first. */
 const RTP = new Set(['UDP/TLS/RTP/SAVPF', 'TCP/TLS/RTP/SAVPF', 'RTP/SAVPF'])
 
 /**
- * Reads an offer. Only syntax is refused here; what we can send of it is
- * `negotiate`'s matter.
- * @throws {SdpError} when it is not a session description
+ * Reads an offer. Only checks the syntax; `negotiate` decides what can be
+ * sent.
+ * @throws {SdpError} if it is not a session description
  */
 export function readOffer(text: string): Offer {
   const sdp = readSdp(text)
@@ -59,7 +51,7 @@ export function readOffer(text: string): Offer {
   if (sections.length === 0) {
     throw new SdpError('Cannot read offer: it has no media sections')
   }
-  refuseTwins(sections)
+  requireUniqueMids(sections)
   return { sections, bundle: readBundle(sdp), attributes: sdp }
 }
 
@@ -76,7 +68,7 @@ function readSection(
   }
   const mid = media.mid === undefined ? undefined : String(media.mid)
   if (mid !== undefined && !TOKEN.test(mid)) {
-    throw new SdpError('Cannot read offer: a mid is no token of 1 to 64')
+    throw new SdpError('Cannot read offer: a mid is not a token of 1 to 64')
   }
   const protocol = String(media.protocol)
   // RFC 9143, 6: port 0 disables a section unless it is bundle-only.
@@ -100,9 +92,10 @@ function readExtension(
   ext: Parsed<NonNullable<MediaDescription['ext']>[number]>,
 ): readonly OfferedExtension[] {
   const { value, direction, uri } = ext
-  // What the viewer only sends, or inactive, is nothing that we may send.
+  // We may not send what the viewer only sends, or has made inactive.
   if (direction === 'sendonly' || direction === 'inactive') return []
-  // An id with leading zeros stays text. RFC 6904: encrypted ones are others.
+  // An id with leading zeros stays text. RFC 6904: the URI of an encrypted
+  // extension is another one.
   if (typeof value !== 'number' || 'encrypt-uri' in ext) return []
   return [{ id: value, uri: String(uri) }]
 }
@@ -118,9 +111,97 @@ function wordsOf(text: string | number = ''): readonly string[] {
     .filter(word => word !== '')
 }
 
-function refuseTwins(sections: readonly OfferSection[]): void {
+function requireUniqueMids(sections: readonly OfferSection[]): void {
   const mids = sections.flatMap(({ mid }) => (mid === undefined ? [] : [mid]))
   if (new Set(mids).size < mids.length) {
     throw new SdpError('Cannot read offer: two media sections have one mid')
   }
+}
+
+type Fingerprint = NonNullable<DtlsParameters['fingerprints']>[number]
+
+/** ICE username fragment and password of one endpoint. */
+export interface IceCredentials {
+  readonly ufrag: string
+  readonly pwd: string
+}
+
+/** The viewer's end of a transport. */
+export interface OfferTransport {
+  readonly ice: IceCredentials
+  readonly fingerprint: Fingerprint
+  /** The viewer's DTLS role; `actpass` leaves the choice to us. */
+  readonly setup: 'actpass' | 'active' | 'passive'
+}
+
+/** Length of each hash in bytes, by its name in RFC 8122. */
+const HASH_BYTES = {
+  'sha-256': 32,
+  'sha-384': 48,
+  'sha-512': 64,
+  'sha-224': 28,
+  'sha-1': 20,
+} as const satisfies Record<Fingerprint['algorithm'], number>
+
+/**
+ * Reads the transport of `section`. An attribute may be in the section itself,
+ * at the session level, or (RFC 9143, 7.1.3) only in the first section of the
+ * BUNDLE group.
+ * @throws {SdpError} if credentials or fingerprint are missing or malformed
+ */
+export function readTransport(
+  offer: Offer,
+  section: OfferSection,
+): OfferTransport {
+  const tagged = offer.sections.find(({ mid }) => mid === offer.bundle?.[0])
+  const levels = [section, offer, ...(tagged === undefined ? [] : [tagged])]
+  const first = <Name extends keyof Attributes>(name: Name) =>
+    levels.find(level => level.attributes[name] !== undefined)?.attributes[name]
+  return {
+    ice: {
+      ufrag: readCredential('ice-ufrag', first('iceUfrag')),
+      pwd: readCredential('ice-pwd', first('icePwd')),
+    },
+    fingerprint: readFingerprint(first('fingerprint')),
+    setup: readSetup(first('setup')),
+  }
+}
+
+type Attributes = Parsed<SharedAttributes>
+
+function readCredential(name: string, text: string | number = ''): string {
+  const value = String(text)
+  if (/^[!-~]{1,256}$/.test(value)) return value
+  throw new SdpError(`Cannot read offer: ${name} is missing or malformed`)
+}
+
+function readSetup(setup: string | number = 'actpass') {
+  if (setup === 'actpass' || setup === 'active' || setup === 'passive') {
+    return setup
+  }
+  throw new SdpError(
+    'Cannot read offer: setup is not actpass, active or passive',
+  )
+}
+
+function readFingerprint(print: Attributes['fingerprint']): Fingerprint {
+  const algorithm = String(print?.type).toLowerCase()
+  // The worker compares it as text with its own, which is in upper case.
+  const value = String(print?.hash).toUpperCase()
+  const bytes = value.split(':')
+  if (
+    isAlgorithm(algorithm) &&
+    bytes.length === HASH_BYTES[algorithm] &&
+    bytes.every(byte => /^[0-9A-F]{2}$/.test(byte))
+  ) {
+    return { algorithm, value }
+  }
+  throw new SdpError(
+    'Cannot read offer: it has no fingerprint of ' +
+      Object.keys(HASH_BYTES).join(', '),
+  )
+}
+
+function isAlgorithm(name: string): name is keyof typeof HASH_BYTES {
+  return Object.hasOwn(HASH_BYTES, name)
 }

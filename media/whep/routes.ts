@@ -1,28 +1,36 @@
+/**
+ * media/whep is WHEP (REQUIREMENTS.md) and nothing else.
+ * Owns: the viewers' sessions, the SDP offers and answers, the caps.
+ * Gets: HTTP requests, and streams that open transports (stream-port.ts).
+ * Gives: responses, metrics, and the sessions for the admin API.
+ */
 import Router, { type RouterContext } from '@koa/router'
 import type { Report } from '../../shared/catalogue.ts'
-import type { ViewerStream, ViewerStreams } from '../router/viewer.ts'
-import { checkBearer } from './bearer.ts'
-import { readBody } from './body.ts'
-import { byVerb, type Handler } from './by-verb.ts'
 import type { Clock } from '../clock.ts'
-import { answerPreflight } from './cors.ts'
-import { counted } from './counted.ts'
-import { hangUpOf } from './hang-up.ts'
-import { linkHeaders, type IceServer } from './ice-server.ts'
-import { Problem } from './problem.ts'
-import type { RateLimit } from './rate-limit.ts'
 import {
-  limitRate,
-  parseFragment,
-  preconditionOf,
-  refuseWrongToken,
-  requireToken,
-  requireType,
-} from './request-checks.ts'
+  checkBearer,
+  rejectWrongBearer,
+  requireBearer,
+  type BearerToken,
+} from '../http/bearer.ts'
+import { readBody } from '../http/body.ts'
+import { byMethod, type Handler } from '../http/by-method.ts'
+import { answerPreflight } from '../http/cors.ts'
+import { clientAbortSignal } from '../http/http-server.ts'
+import { httpProblem } from '../http/problem.ts'
+import type { RateLimit } from '../http/rate-limit.ts'
+import { readFragment } from './fragment.ts'
+import { matches, type Precondition } from './ice-session.ts'
+import { linkHeaders, type IceServer } from './ice-server.ts'
+import { rethrowSdpError, whepProblem } from './problems.ts'
+import { withRequestMetrics } from './request-metrics.ts'
 import type { Sessions } from './sessions.ts'
+import type { ViewerStream, ViewerStreams } from './stream-port.ts'
 
 const OFFER = 'application/sdp'
 const FRAGMENT = 'application/trickle-ice-sdpfrag'
+/** Maximum size of an offer or fragment, bytes. */
+const MAX_SDP_BYTES = 64 * 1024
 
 export interface WhepRoutesOptions {
   readonly sessions: Sessions
@@ -30,37 +38,36 @@ export interface WhepRoutesOptions {
   readonly rateLimit: RateLimit
   readonly report: Report
   readonly clock: Clock
-  /** Bearer token of viewers; undefined: anybody may view. */
-  readonly token: string | undefined
+  /** The token of viewers; undefined: viewing is public. */
+  readonly token: BearerToken | undefined
   readonly strictEtag: boolean
   /** Path before Location, such as `/live`, or ''. */
   readonly publicBasePath: string
   readonly iceServers: readonly IceServer[]
 }
 
-/** The WHEP endpoint and its session resources: verbs, nothing else. */
+/** The WHEP endpoint and its session resources. */
 export function whepRoutes(options: WhepRoutesOptions): Router {
   const { sessions, streams, clock, report } = options
   const { token, rateLimit, strictEtag, publicBasePath, iceServers } = options
-  const counting = {
+  const metrics = {
     report,
     clock,
     streamOf: (ctx: RouterContext) => streams.find(param(ctx, 'id'))?.id,
   }
 
   const post: Handler = async ctx => {
-    requireToken(ctx, token)
+    requireBearer(ctx.headers.authorization, token)
     limitRate(ctx, rateLimit)
     const stream = findStream(ctx, streams)
     requireType(ctx, OFFER, 'Accept-Post')
-    const offer = await readBody(ctx.req, clock)
-    const hungUp = hangUpOf(ctx.res)
-    const { session, answer } = await sessions.open(stream, offer, {
-      userAgent: ctx.get('User-Agent'),
-      signal: hungUp,
-    })
-    // Also from here until the last byte is out: nobody would ever DELETE it.
-    hungUp.addEventListener('abort', () => {
+    const offer = await readBody(ctx.req, MAX_SDP_BYTES, clock)
+    const signal = clientAbortSignal(ctx.res)
+    const userAgent = ctx.get('User-Agent')
+    const client = { userAgent, signal }
+    const { session, answer } = await sessions.open(stream, offer, client)
+    // A client without the whole answer cannot DELETE its session.
+    signal.addEventListener('abort', () => {
       session.end('abandoned')
     })
     ctx.status = 201
@@ -73,15 +80,17 @@ export function whepRoutes(options: WhepRoutesOptions): Router {
   }
 
   const patch: Handler = async ctx => {
-    refuseWrongToken(ctx, token)
+    // The URL of a session is a capability, so a token is optional.
+    rejectWrongBearer(ctx.headers.authorization, token)
     const session = sessions.get(param(ctx, 'id'), param(ctx, 'r'))
     requireType(ctx, FRAGMENT, 'Accept-Patch')
-    const fragment = parseFragment(await readBody(ctx.req, clock))
-    const outcome = await session.patch(
-      fragment,
-      preconditionOf(ctx, strictEtag),
+    const body = await readBody(ctx.req, MAX_SDP_BYTES, clock)
+    const fragment = rethrowSdpError('malformed-fragment', () =>
+      readFragment(body),
     )
-    if (outcome.at === 'taken') {
+    const precondition = preconditionOf(ctx, strictEtag)
+    const outcome = await session.patch(fragment, precondition)
+    if (outcome.at === 'accepted') {
       ctx.status = 204
       return
     }
@@ -92,20 +101,20 @@ export function whepRoutes(options: WhepRoutesOptions): Router {
   }
 
   const remove: Handler = ctx => {
-    refuseWrongToken(ctx, token)
-    // 204 for any id: whether it existed is nobody's business.
+    rejectWrongBearer(ctx.headers.authorization, token)
+    // Always 204, so that ids cannot be probed.
     sessions.end(param(ctx, 'id'), param(ctx, 'r'), 'deleted')
     ctx.status = 204
   }
 
   const showEndpoint: Handler = ctx => {
-    requireToken(ctx, token)
+    requireBearer(ctx.headers.authorization, token)
     findStream(ctx, streams)
     answerEmpty(ctx)
   }
 
   const showSession: Handler = ctx => {
-    refuseWrongToken(ctx, token)
+    rejectWrongBearer(ctx.headers.authorization, token)
     sessions.get(param(ctx, 'id'), param(ctx, 'r'))
     answerEmpty(ctx)
   }
@@ -116,22 +125,22 @@ export function whepRoutes(options: WhepRoutesOptions): Router {
     ctx.set('Accept-Patch', FRAGMENT)
     const trusted =
       token === undefined ||
-      checkBearer(ctx.headers.authorization, token) === 'right'
+      checkBearer(ctx.headers.authorization, token.token) === 'right'
     const open = iceServers.filter(({ credentials }) => !credentials)
     setLinks(ctx, trusted ? iceServers : open, clock)
     ctx.status = 200
     ctx.body = ''
   }
 
-  const endpoint = byVerb({
-    POST: counted('POST', post, counting),
+  const endpoint = byMethod({
+    POST: withRequestMetrics('POST', post, metrics),
     GET: showEndpoint,
     HEAD: showEndpoint,
     OPTIONS: preflight,
   })
-  const session = byVerb({
-    PATCH: counted('PATCH', patch, counting),
-    DELETE: counted('DELETE', remove, counting),
+  const session = byMethod({
+    PATCH: withRequestMetrics('PATCH', patch, metrics),
+    DELETE: withRequestMetrics('DELETE', remove, metrics),
     GET: showSession,
     HEAD: showSession,
     OPTIONS: preflight,
@@ -139,8 +148,8 @@ export function whepRoutes(options: WhepRoutesOptions): Router {
   // Not strict: a trailing slash is served, never redirected (draft, 4.5).
   const router = new Router({ prefix: '/api/v3/whep' })
   router.all('/:id', endpoint).all('/:id/:r', session)
-  // Else no browser would get as far as the 404 of a wrong address.
-  router.options('{/*rest}', byVerb({ OPTIONS: preflight }))
+  // Answer a preflight everywhere, or browsers hide the 404 of a wrong path.
+  router.options('{/*rest}', byMethod({ OPTIONS: preflight }))
   return router
 }
 
@@ -148,10 +157,52 @@ function param(ctx: RouterContext, name: 'id' | 'r'): string {
   return ctx.params[name] ?? ''
 }
 
+/** @throws {Problem} `stream-unknown` */
 function findStream(ctx: RouterContext, streams: ViewerStreams): ViewerStream {
   const stream = streams.find(param(ctx, 'id'))
   if (stream !== undefined) return stream
-  throw new Problem('stream-unknown', 'No stream is registered by this id')
+  throw whepProblem('stream-unknown', 'No registered stream has this id')
+}
+
+/** @throws {Problem} if the client has no requests left */
+function limitRate(ctx: RouterContext, rateLimit: RateLimit): void {
+  const waitSeconds = rateLimit.take(ctx.req.socket.remoteAddress ?? '')
+  if (waitSeconds === 0) return
+  throw whepProblem(
+    'too-many-posts',
+    `The next request is accepted in ${waitSeconds} seconds`,
+    { headers: { 'Retry-After': String(waitSeconds) } },
+  )
+}
+
+/** @throws {Problem} if the body has another type; types ignore case */
+function requireType(
+  ctx: RouterContext,
+  type: string,
+  accept: 'Accept-Post' | 'Accept-Patch',
+): void {
+  const given = ctx.get('Content-Type').split(';', 1)[0]?.trim().toLowerCase()
+  if (given === type) return
+  throw httpProblem(
+    'media-type',
+    given === ''
+      ? `Content-Type is missing; send ${type}`
+      : `Content-Type must be ${type}`,
+    { headers: { [accept]: type } },
+  )
+}
+
+/** If-Match must name the current ICE session (draft, 4.3.2). */
+function preconditionOf(ctx: RouterContext, strict: boolean): Precondition {
+  const ifMatch = ctx.headers['if-match']
+  return (etag, restart) => {
+    if (ifMatch === undefined) {
+      if (!strict && !restart) return
+      throw whepProblem('etag-missing', 'The request has no If-Match')
+    }
+    if (matches(ifMatch, etag)) return
+    throw whepProblem('etag-stale', 'If-Match is not the current ETag')
+  }
 }
 
 function answerEmpty(ctx: RouterContext): void {
@@ -160,7 +211,7 @@ function answerEmpty(ctx: RouterContext): void {
   ctx.body = ''
 }
 
-/** One header line a server: clients do not part joined ones (C8). */
+/** One Link header per server: clients do not split comma-joined ones. */
 function setLinks(
   ctx: RouterContext,
   servers: readonly IceServer[],

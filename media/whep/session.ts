@@ -1,35 +1,35 @@
 import type { Report } from '../../shared/catalogue.ts'
 import type { SessionId, StreamId } from '../../shared/ids.ts'
-import type { ViewerState, ViewerTransport } from '../router/viewer.ts'
 import type { Clock, Cancel } from '../clock.ts'
+import type { Fragment } from './fragment.ts'
 import {
   IceSession,
   type PatchOutcome,
   type Precondition,
 } from './ice-session.ts'
-import type { Fragment } from './fragment.ts'
-import type { Agreement } from './negotiation.ts'
+import type { Negotiated } from './negotiation.ts'
+import type { ViewerState, ViewerTransport } from './stream-port.ts'
 
-/** Why a session ended; it ends once, for one reason. */
+/** Why a session ended. It ends once, for one reason. */
 export type EndReason =
   /** The viewer sent DELETE. */
   | 'deleted'
   /** The viewer closed DTLS. */
   | 'left'
-  /** The viewer hung up before it had the whole answer. */
+  /** The client disconnected before it had the whole answer. */
   | 'abandoned'
-  /** Never connected within the deadline: no STUN came. */
+  /** Not connected in time: no STUN request arrived. */
   | 'ice-timeout'
-  /** DTLS failed, or was not up at the deadline although ICE was. */
+  /** DTLS failed, or was not connected in time although ICE was up. */
   | 'ice-failed'
-  /** Was connected, then lost for longer than the grace period. */
+  /** Was connected, then disconnected for longer than the timeout. */
   | 'ice-disconnected'
   | 'worker-died'
   | 'kicked'
   | 'stream-ended'
   | 'shutdown'
 
-/** The reasons that are failures of ICE, as ice_failures_total names them. */
+/** The reasons that are ICE failures, as ice_failures_total names them. */
 const ICE_FAILURES = {
   'ice-timeout': 'timeout',
   'ice-failed': 'failed',
@@ -37,33 +37,33 @@ const ICE_FAILURES = {
   'worker-died': 'failed',
 } as const satisfies Partial<Record<EndReason, string>>
 
-/** Where a session stands. Each state owns its timer. */
+/** The state of a session. Each state owns its timer. */
 export type SessionState =
-  /** The answer was made; media is not flowing yet. */
+  /** The answer is written; media does not flow yet. */
   | { readonly at: 'offered'; readonly cancel: Cancel }
   | { readonly at: 'connected' }
-  /** ICE was lost after it had been up; it may come back until `grace`. */
+  /** ICE consent expired; the viewer may reconnect until the timeout. */
   | { readonly at: 'disconnected'; readonly cancel: Cancel }
   | { readonly at: 'ended'; readonly why: EndReason }
 
-/** Time a lost viewer has to come back, milliseconds. */
-export const GRACE_MS = 5_000
+/** Time for a disconnected viewer to reconnect, milliseconds. */
+const DISCONNECT_TIMEOUT_MS = 5_000
 
-/** What a session needs; it owns `transport` from here on. */
+/** Options of a session, which owns `transport` from here on. */
 export interface SessionOptions {
   readonly id: SessionId
   readonly streamId: StreamId
-  readonly agreement: Agreement
+  readonly negotiated: Negotiated
   readonly transport: ViewerTransport
   readonly userAgent: string
   readonly iceTimeoutMs: number
   readonly clock: Clock
   readonly report: Report
-  /** Called once, when it has ended and everything is given back. */
+  /** Called once, when the session has ended and released everything. */
   readonly onEnd: (session: Session, why: EndReason) => void
 }
 
-/** One viewer, from its answer to its end. */
+/** One viewer, from the answer to the end. */
 export class Session {
   readonly id: SessionId
   readonly streamId: StreamId
@@ -81,27 +81,27 @@ export class Session {
     this.streamId = options.streamId
     this.userAgent = options.userAgent
     this.createdAtMs = clock.epochMs()
-    this.ice = new IceSession(options.agreement, transport, clock)
+    this.ice = new IceSession(options.negotiated, transport, clock)
     this.#options = options
     this.#startedMs = clock.steadyMs()
     this.#state = {
       at: 'offered',
       cancel: clock.after(options.iceTimeoutMs, () => {
-        this.#onDeadline()
+        this.#onIceTimeout()
       }),
     }
     transport.onState(state => {
-      this.#onTransport(state)
+      this.#onTransportState(state)
     })
-    // It may have changed before anybody listened.
-    this.#onTransport(transport.state)
+    // The state may have changed before the listener was set.
+    this.#onTransportState(transport.state)
   }
 
   get state(): SessionState {
     return this.#state
   }
 
-  /** Unix milliseconds; undefined until it first connected. */
+  /** Unix milliseconds; undefined before the first connection. */
   get connectedAtMs(): number | undefined {
     return this.#connectedAtMs
   }
@@ -110,7 +110,7 @@ export class Session {
     return this.#options.transport.remoteAddress
   }
 
-  /** Names of the codecs it gets, by kind. */
+  /** Names of the codecs that are sent, by kind. */
   get codecs(): Readonly<Record<string, string>> {
     return Object.fromEntries(
       this.#options.transport.sent.map(({ kind, rtpParameters }) => {
@@ -121,22 +121,22 @@ export class Session {
   }
 
   /**
-   * Takes a PATCH: candidates or a restart.
-   * @throws {Problem} `session-ended` when it ended meanwhile, others by ICE
+   * Handles a PATCH: candidates or an ICE restart.
+   * @throws {Problem} `session-ended` if it ended meanwhile, others by ICE
    */
   async patch(
     fragment: Fragment,
     precondition: Precondition,
   ): Promise<PatchOutcome> {
     const outcome = await this.ice.patch(fragment, precondition)
-    // A restart is a sign of life: its checks get the whole grace period.
+    // A restart is a sign of life: its checks get the whole timeout.
     if (outcome.at === 'restarted' && this.#state.at === 'disconnected') {
-      this.#loseContact()
+      this.#onDisconnected()
     }
     return outcome
   }
 
-  /** Ends it for `why`, unless it has ended. Gives back everything. */
+  /** Ends the session for `why` and releases everything. Idempotent. */
   end(why: EndReason): void {
     const state = this.#state
     if (state.at === 'ended') return
@@ -156,17 +156,17 @@ export class Session {
     onEnd(this, why)
   }
 
-  #onTransport(state: ViewerState): void {
+  #onTransportState(state: ViewerState): void {
     switch (state) {
       case 'new':
       case 'checking':
         return
       case 'connected':
-        this.#connect()
+        this.#onConnected()
         return
       case 'disconnected':
-        // Before it was connected, the deadline decides.
-        if (this.#state.at === 'connected') this.#loseContact()
+        // Before the first connection only the ICE timeout counts.
+        if (this.#state.at === 'connected') this.#onDisconnected()
         return
       case 'dtls-failed':
         this.end('ice-failed')
@@ -183,7 +183,7 @@ export class Session {
     }
   }
 
-  #connect(): void {
+  #onConnected(): void {
     const from = this.#state.at
     if (from === 'ended' || from === 'connected') return
     this.#cancelTimer()
@@ -193,17 +193,17 @@ export class Session {
     this.#reportEstablishment('connected')
   }
 
-  #loseContact(): void {
+  #onDisconnected(): void {
     this.#cancelTimer()
-    const cancel = this.#options.clock.after(GRACE_MS, () => {
+    const cancel = this.#options.clock.after(DISCONNECT_TIMEOUT_MS, () => {
       this.end('ice-disconnected')
     })
     this.#state = { at: 'disconnected', cancel }
   }
 
-  #onDeadline(): void {
-    const silent = this.#options.transport.state === 'new'
-    this.end(silent ? 'ice-timeout' : 'ice-failed')
+  #onIceTimeout(): void {
+    const noStun = this.#options.transport.state === 'new'
+    this.end(noStun ? 'ice-timeout' : 'ice-failed')
   }
 
   #cancelTimer(): void {

@@ -2,110 +2,109 @@ import { randomBytes, randomInt } from 'node:crypto'
 import type { Report } from '../../shared/catalogue.ts'
 import { isSessionId, type SessionId, type StreamId } from '../../shared/ids.ts'
 import type { Log } from '../../shared/log.ts'
-import type { ViewerStream, ViewerTransport } from '../router/viewer.ts'
-import { agreeOn, notLive } from './agreement.ts'
-import { writeAnswer } from './answer.ts'
 import type { Clock } from '../clock.ts'
-import { endedProblem } from './ice-session.ts'
-import type { Agreement } from './negotiation.ts'
-import { openTransport, workerUnavailable } from './open-transport.ts'
-import { Problem } from './problem.ts'
+import { writeAnswer } from './answer.ts'
+import { negotiate, type Negotiated } from './negotiation.ts'
+import { readOffer } from './offer.ts'
+import {
+  endedProblem,
+  mismatchProblem,
+  notLiveProblem,
+  rethrowSdpError,
+  shutdownProblem,
+  whepProblem,
+  workerProblem,
+} from './problems.ts'
 import { Session, type EndReason } from './session.ts'
-import { Slots, type Caps, type Slot } from './slots.ts'
+import type { Slot, Slots } from './slots.ts'
+import type { ViewerStream, ViewerTransport } from './stream-port.ts'
+import { requestTransport } from './worker-requests.ts'
 
-/** Time the worker has to give a usable endpoint, milliseconds. */
-export const SETUP_TIMEOUT_MS = 5_000
-
-/** Ended sessions that are remembered, so that a PATCH is told why. */
+/** Maximum number of ended sessions for which a PATCH can answer why. */
 const MAX_REMEMBERED = 1_000
 
 export interface SessionsOptions {
-  readonly caps: Caps
+  readonly slots: Pick<Slots, 'take'>
   readonly iceTimeoutMs: number
-  readonly setupTimeoutMs?: number
   readonly clock: Clock
   readonly report: Report
   readonly log: Log
-  /** Called when a viewer came or went: time for a snapshot. */
-  readonly onChange?: () => void
+  /** Called when a viewer was added or removed. */
+  readonly onChange: () => void
 }
 
-/** Who asks for a session. */
-export interface Visitor {
+/** The client of a POST. */
+export interface Client {
   readonly userAgent: string
-  /** Aborted when the client hangs up. */
+  /** Aborted if the client disconnects before it has the answer. */
   readonly signal: AbortSignal
 }
 
-/** A new session and the answer to its offer. */
-export interface Opened {
+/** A new session and its answer. */
+export interface OpenedSession {
   readonly session: Session
   readonly answer: string
 }
 
-/** All viewers of this process. */
+interface EndedSession {
+  readonly streamId: StreamId
+  readonly why: EndReason
+}
+
+/** The sessions of all viewers. */
 export class Sessions {
   readonly #options: SessionsOptions
-  readonly #slots: Slots
   readonly #live = new Map<SessionId, Session>()
-  readonly #ended = new Map<SessionId, Ended>()
+  readonly #ended = new Map<SessionId, EndedSession>()
   readonly #opening = new Set<Promise<unknown>>()
   readonly #closing = new AbortController()
 
   constructor(options: SessionsOptions) {
     this.#options = options
-    this.#slots = new Slots(options.caps)
   }
 
   /**
-   * Answers an offer. Everything that it took is given back where it throws.
-   * @throws {Problem} any of the errors of POST
+   * Opens a session for an offer. If it throws, everything is released.
+   * @throws {Problem} any error of POST
    */
   async open(
     stream: ViewerStream,
     offer: string,
-    visitor: Visitor,
-  ): Promise<Opened> {
-    if (this.#isClosing()) throw shuttingDown()
-    const { report } = this.#options
-    const agreement = agreeOn(stream, offer, report)
-    const slot = this.#take(stream.id)
-    const opening = this.#openIn(slot, stream, agreement, visitor)
+    client: Client,
+  ): Promise<OpenedSession> {
+    if (this.#isClosing()) throw shutdownProblem()
+    const negotiated = this.#negotiate(stream, offer)
+    const slot = this.#takeSlot(stream.id)
+    const opening = this.#openWith(slot, stream, negotiated, client)
     this.#opening.add(opening)
     try {
       return await opening
     } catch (error) {
       slot.release()
-      throw this.#isClosing() ? shuttingDown() : error
+      throw this.#isClosing() ? shutdownProblem() : error
     } finally {
       this.#opening.delete(opening)
     }
   }
 
   /**
-   * The session `id` of stream `streamId`. The same id under another stream
-   * is none.
-   * @throws {Problem} `session-unknown`, or why it has ended
+   * The session `id` of stream `streamId`. The id of a session of another
+   * stream is unknown.
+   * @throws {Problem} `session-unknown`, or why the session has ended
    */
   get(streamId: string, id: string): Session {
-    const session = isSessionId(id) ? this.#live.get(id) : undefined
-    if (session?.streamId === streamId) return session
+    const session = this.#find(streamId, id)
+    if (session !== undefined) return session
     const ended = isSessionId(id) ? this.#ended.get(id) : undefined
     if (ended?.streamId === streamId) throw endedProblem(ended.why)
-    throw new Problem('session-unknown', 'The stream has no session of this id')
+    throw whepProblem('session-unknown', 'The stream has no such session')
   }
 
-  /** Ends one for `why`; false where there is no such session. */
+  /** Ends a session for `why`; false if there is no such session. */
   end(streamId: string, id: string, why: EndReason): boolean {
-    const session = isSessionId(id) ? this.#live.get(id) : undefined
-    if (session?.streamId !== streamId) return false
-    session.end(why)
-    return true
-  }
-
-  /** Ends all of a stream. */
-  endStream(streamId: StreamId, why: EndReason): void {
-    for (const session of this.of(streamId)) session.end(why)
+    const session = this.#find(streamId, id)
+    session?.end(why)
+    return session !== undefined
   }
 
   /** The sessions of a stream that have not ended. */
@@ -115,7 +114,7 @@ export class Sessions {
     )
   }
 
-  /** Sessions that have not ended, by stream; streams without are left out. */
+  /** Number of sessions per stream; streams without sessions are left out. */
   countByStream(): ReadonlyMap<StreamId, number> {
     const counts = new Map<StreamId, number>()
     for (const { streamId } of this.#live.values()) {
@@ -124,12 +123,7 @@ export class Sessions {
     return counts
   }
 
-  /** Places taken under the caps: sessions, and those being opened. */
-  get slotsTaken(): number {
-    return this.#slots.taken
-  }
-
-  /** Ends all of them; POSTs under way and later ones are refused. */
+  /** Ends all sessions; pending and later POSTs are rejected. */
   async close(): Promise<void> {
     this.#closing.abort()
     for (const session of [...this.#live.values()]) session.end('shutdown')
@@ -140,60 +134,90 @@ export class Sessions {
     return this.#closing.signal.aborted
   }
 
-  #take(streamId: StreamId): Slot {
-    const slot = this.#slots.take(streamId)
+  #find(streamId: string, id: string): Session | undefined {
+    const session = isSessionId(id) ? this.#live.get(id) : undefined
+    return session?.streamId === streamId ? session : undefined
+  }
+
+  /** @throws {Problem} `malformed-offer`, `stream-not-live`, `codec-mismatch` */
+  #negotiate(stream: ViewerStream, offer: string): Negotiated {
+    const result = rethrowSdpError('malformed-offer', () =>
+      negotiate(readOffer(offer), stream.codecs),
+    )
+    if (!stream.live) throw notLiveProblem(stream)
+    if (result.at === 'negotiated') return result
+    for (const kind of result.kinds) {
+      this.#options.report({
+        family: 'dragonfork_webrtc_codec_mismatches_total',
+        labels: { stream_id: stream.id, kind },
+      })
+    }
+    throw mismatchProblem(result, stream.codecs)
+  }
+
+  /** @throws {Problem} `cap-reached` */
+  #takeSlot(streamId: StreamId): Slot {
+    const slot = this.#options.slots.take(streamId)
     if ('release' in slot) return slot
     const { scope, limit } = slot
     this.#options.report({
       family: 'dragonfork_webrtc_cap_rejections_total',
       labels: { stream_id: streamId, scope },
     })
-    throw new Problem(
+    throw whepProblem(
       'cap-reached',
       scope === 'global'
-        ? `The server admits ${limit} viewers and has them`
-        : `The stream admits ${limit} viewers and has them`,
+        ? `The viewer limit of the server is reached (${limit})`
+        : `The viewer limit of the stream is reached (${limit})`,
       { headers: { 'Retry-After': '5' }, members: { scope, limit } },
     )
   }
 
-  async #openIn(
+  async #openWith(
     slot: Slot,
     stream: ViewerStream,
-    agreement: Agreement,
-    visitor: Visitor,
-  ): Promise<Opened> {
-    const transport = await openTransport(stream, agreement.request, {
-      gone: AbortSignal.any([visitor.signal, this.#closing.signal]),
-      timeoutMs: this.#options.setupTimeoutMs ?? SETUP_TIMEOUT_MS,
-      clock: this.#options.clock,
-      report: this.#options.report,
+    negotiated: Negotiated,
+    client: Client,
+  ): Promise<OpenedSession> {
+    const { clock, report } = this.#options
+    const transport = await requestTransport(stream, negotiated.request, {
+      clock,
+      aborted: AbortSignal.any([client.signal, this.#closing.signal]),
+      onTimeout: () => {
+        report({
+          family: 'dragonfork_webrtc_ice_failures_total',
+          labels: { stream_id: stream.id, reason: 'timeout' },
+        })
+      },
     })
     try {
-      refuseDead(transport, stream)
-      return this.#begin(slot, stream, agreement, transport, visitor)
+      // It may have died since it was created.
+      if (transport.state === 'stream-ended') throw notLiveProblem(stream)
+      if (transport.state === 'worker-died') throw workerProblem()
+      const answer = writeAnswer(negotiated, transport, {
+        session: String(randomInt(1, 2 ** 47)),
+        stream: `dragonfork-${randomBytes(6).toString('hex')}`,
+      })
+      const session = this.#add(slot, stream, negotiated, transport, client)
+      return { session, answer }
     } catch (error) {
       transport.close()
       throw error
     }
   }
 
-  #begin(
+  #add(
     slot: Slot,
     stream: ViewerStream,
-    agreement: Agreement,
+    negotiated: Negotiated,
     transport: ViewerTransport,
-    { userAgent }: Visitor,
-  ): Opened {
-    const { clock, report, iceTimeoutMs } = this.#options
-    const answer = writeAnswer(agreement, transport, {
-      session: String(randomInt(1, 2 ** 47)),
-      stream: `dragonfork-${randomBytes(6).toString('hex')}`,
-    })
+    { userAgent }: Client,
+  ): Session {
+    const { clock, report, iceTimeoutMs, onChange } = this.#options
     const session = new Session({
       id: newSessionId(),
       streamId: stream.id,
-      agreement,
+      negotiated,
       transport,
       userAgent: userAgent.slice(0, 256),
       iceTimeoutMs,
@@ -201,15 +225,15 @@ export class Sessions {
       report,
       onEnd: (ended, why) => {
         slot.release()
-        this.#forget(ended, why)
+        this.#remove(ended, why)
       },
     })
     this.#live.set(session.id, session)
-    this.#options.onChange?.()
-    return { session, answer }
+    onChange()
+    return session
   }
 
-  #forget(session: Session, why: EndReason): void {
+  #remove(session: Session, why: EndReason): void {
     const { id, streamId } = session
     this.#live.delete(id)
     this.#ended.set(id, { streamId, why })
@@ -218,30 +242,11 @@ export class Sessions {
       this.#ended.delete(oldest)
     }
     this.#options.log.info('viewer ended', { streamId, why })
-    this.#options.onChange?.()
+    this.#options.onChange()
   }
-}
-
-interface Ended {
-  readonly streamId: StreamId
-  readonly why: EndReason
 }
 
 /** 192 random bits: the URL of a session is a capability (draft, 6). */
 function newSessionId(): SessionId {
-  const id = randomBytes(24).toString('base64url')
-  if (!isSessionId(id)) throw new Error('Cannot make a session id')
-  return id
-}
-
-/** It may have died between being made and being handed over. */
-function refuseDead({ state }: ViewerTransport, stream: ViewerStream): void {
-  if (state === 'stream-ended') throw notLive(stream)
-  if (state === 'worker-died') throw workerUnavailable()
-}
-
-function shuttingDown(): Problem {
-  return new Problem('shutting-down', 'New viewers are not admitted any more', {
-    headers: { 'Retry-After': '5' },
-  })
+  return randomBytes(24).toString('base64url') as SessionId
 }

@@ -1,26 +1,26 @@
 import type { StreamId } from '../../shared/ids.ts'
 
-/** Most viewers; 0 is no cap. */
+/** Maximum numbers of viewers; 0 means no cap. */
 export interface Caps {
   readonly total: number
   readonly perStream: number
 }
 
-/** A viewer's place under the caps. */
+/** One viewer, counted against the caps. */
 export interface Slot {
-  /** Gives the place back. Idempotent. */
+  /** Uncounts the viewer. Idempotent. */
   release(): void
 }
 
-/** Which cap left no place, and what it is. */
-export interface Refusal {
+/** The cap that is reached. */
+export interface CapReached {
   readonly scope: 'global' | 'stream'
   readonly limit: number
 }
 
 /**
- * Counts viewers under the caps. A place is taken before the worker is asked,
- * in one synchronous step, so that no crowd of requests can exceed a cap.
+ * Counts viewers against the caps. A slot is taken synchronously, before the
+ * worker is involved, so that concurrent requests cannot exceed a cap.
  */
 export class Slots {
   readonly #caps: Caps
@@ -31,8 +31,8 @@ export class Slots {
     this.#caps = caps
   }
 
-  /** Takes a place, or says which cap is reached: global where both are. */
-  take(streamId: StreamId): Slot | Refusal {
+  /** Takes a slot, or returns the cap that is reached; `global` if both are. */
+  take(streamId: StreamId): Slot | CapReached {
     const { total, perStream } = this.#caps
     const count = this.#perStream.get(streamId) ?? 0
     if (total > 0 && this.#total >= total) {
@@ -46,18 +46,13 @@ export class Slots {
     let taken = true
     return {
       release: () => {
-        if (taken) this.#giveBack(streamId)
+        if (taken) this.#release(streamId)
         taken = false
       },
     }
   }
 
-  /** Places taken, over all streams. */
-  get taken(): number {
-    return this.#total
-  }
-
-  #giveBack(streamId: StreamId): void {
+  #release(streamId: StreamId): void {
     this.#total--
     const left = (this.#perStream.get(streamId) ?? 0) - 1
     if (left > 0) this.#perStream.set(streamId, left)

@@ -32,8 +32,8 @@ export async function installPackages(
   if (!machine.hasProgram('apt-get')) {
     throw new SetupError(
       `Missing: ${names.join(' ')} (by Debian's names), and there is no ` +
-        `apt-get to install them with. Install them, ${AGAIN}` +
-        ownWorker(missing),
+        'apt-get to install them with. ' +
+        [`Install them, ${AGAIN}.`, ...ownWorker(missing)].join(' '),
     )
   }
   const root = machine.isRoot() ? [] : await sudo(missing, machine)
@@ -42,7 +42,10 @@ export async function installPackages(
     log: 'apt-get',
     what: 'Debian packages (apt-get install)',
     usually: '1 to 3 minutes',
-    advice: `Install what is named here another way, ${AGAIN}${ownWorker(missing)}`,
+    advice: [
+      `Install what is named here another way, ${AGAIN}.`,
+      ...ownWorker(missing),
+    ].join(' '),
   }
   await step(plan, context, async given => {
     const apt = new Apt(given, root, context.signal)
@@ -81,11 +84,12 @@ async function installAll(names, apt) {
   const bad = refused.map(({ name }) => name)
   const others = names.filter(name => !bad.includes(name))
   const alsoFailed = await apt.install(others)
+  const reasons = refused.map(({ why }) => why)
+  if (alsoFailed !== undefined) reasons.push(alsoFailed)
+  const rest = alsoFailed === undefined ? 'are' : 'could not be'
   throw new SetupError(
-    `Cannot install ${bad.join(' ')} by apt-get, the other packages ` +
-      (alsoFailed === undefined ? 'are installed' : 'neither') +
-      `:\n${refused.map(({ why }) => why).join('\n')}` +
-      (alsoFailed === undefined ? '' : `\n${alsoFailed}`),
+    `Cannot install ${bad.join(' ')} by apt-get; the other packages ${rest} ` +
+      `installed:\n${reasons.join('\n')}`,
   )
 }
 
@@ -100,13 +104,11 @@ async function sudo(missing, machine) {
   const names = namesOf(missing).join(' ')
   const command =
     'apt-get update && apt-get install -y --no-install-recommends ' + names
+  const shell = machine.hasProgram('sudo') ? 'sudo sh' : 'su'
   throw new SetupError(
     `Missing: ${names}. Installing them takes root, and there is no sudo ` +
-      `without a password. Run this command, ${AGAIN}` +
-      `${ownWorker(missing)}:\n\n  ` +
-      (machine.hasProgram('sudo')
-        ? `sudo sh -c '${command}'`
-        : `su -c '${command}'`),
+      `without a password. Run this command, ${AGAIN}:\n\n` +
+      [`  ${shell} -c '${command}'`, ...ownWorker(missing)].join('\n\n'),
   )
 }
 
@@ -137,15 +139,16 @@ function whatShows({ name, programs = [], libraries = [] }) {
 }
 
 /**
- * The other way out, where packages are only missing to build the worker.
+ * The other way out, where packages are only missing to build the worker: a
+ * sentence, or none.
  *
  * @param {readonly Package[]} missing
  */
 function ownWorker(missing) {
   const names = namesOf(missing.filter(({ forWorker }) => forWorker))
-  if (names.length === 0) return ''
-  return (
-    `. To do without ${names.join(' ')}, set MEDIASOUP_WORKER_BIN to the ` +
-    'path of a mediasoup worker of the pinned version'
-  )
+  if (names.length === 0) return []
+  return [
+    `To do without ${names.join(' ')}, set MEDIASOUP_WORKER_BIN to the path ` +
+      'of a mediasoup worker of the pinned version.',
+  ]
 }

@@ -15,7 +15,7 @@ const STEP = {
   usually: 'about 30 s',
   advice:
     'See whether the npm registry answers (npm ping) and the disk has room, ' +
-    'then run this again',
+    'then run this again.',
 }
 
 /**

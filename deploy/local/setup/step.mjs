@@ -12,7 +12,7 @@ import { SetupError } from './setup-error.mjs'
  * @property {string} log the name of its log
  * @property {string} what it does, for the user
  * @property {string} usually how long that takes
- * @property {string} advice what the user can do if it fails
+ * @property {string} advice what the user can do if it fails: sentences
  *
  * @typedef {object} Step what its work uses
  * @property {(text: string) => void} progress says how far it is
@@ -51,7 +51,7 @@ export async function step(plan, { env, report, signal }, work) {
     const reason = cause instanceof Error ? cause.message : String(cause)
     log.write(reason)
     throw new SetupError(
-      `${reason}\n${plan.advice}. The whole log is ${log.path}`,
+      `${reason}\n${plan.advice} The whole log is ${log.path}`,
       { cause },
     )
   } finally {

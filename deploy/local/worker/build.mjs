@@ -71,7 +71,7 @@ export async function buildWorker(place, context) {
     usually: 'about 8 minutes on 2 cores, once',
     advice:
       'Run this again, or set MEDIASOUP_WORKER_BIN to the path of a mediasoup ' +
-      `worker ${place.version}`,
+      `worker ${place.version}.`,
   }
   return inWorkshop(place.cache, async folder => {
     await prepareSources(join(place.sources, 'worker'), folder)

@@ -22,7 +22,7 @@ const PLAN = {
   log: 'worker-proof',
   what: 'mediasoup worker: proving it by a DTLS handshake',
   usually: 'a few seconds',
-  advice: 'It is not used',
+  advice: 'It is not used.',
 }
 
 /**

@@ -101,11 +101,11 @@ t.test('every other user gets the exact command', async t => {
   t.equal(
     await failure(installPackages(WANTED, context, machine())),
     'Missing: ffmpeg libuv1-dev. Installing them takes root, and there is no ' +
-      'sudo without a password. Run this command, then run this again. To do ' +
-      'without libuv1-dev, set MEDIASOUP_WORKER_BIN to the path of a mediasoup ' +
-      'worker of the pinned version:' +
+      'sudo without a password. Run this command, then run this again:' +
       "\n\n  sudo sh -c 'apt-get update && apt-get install -y " +
-      "--no-install-recommends ffmpeg libuv1-dev'",
+      "--no-install-recommends ffmpeg libuv1-dev'" +
+      '\n\nTo do without libuv1-dev, set MEDIASOUP_WORKER_BIN to the path of ' +
+      'a mediasoup worker of the pinned version.',
   )
 })
 
@@ -117,7 +117,7 @@ t.test('without apt-get the names and the way out are said', async t => {
     "Missing: ffmpeg libuv1-dev (by Debian's names), and there is no apt-get " +
       'to install them with. Install them, then run this again. To do without ' +
       'libuv1-dev, set MEDIASOUP_WORKER_BIN to the path of a mediasoup worker ' +
-      'of the pinned version',
+      'of the pinned version.',
   )
   const ffmpeg = WANTED.slice(0, 1)
   t.notMatch(
@@ -148,7 +148,7 @@ t.test(
     const { context, calls, root } = await fakeAptGet(t, script)
     t.match(
       await failure(installPackages(WANTED, context, root)),
-      /^Cannot install libuv1-dev by apt-get, the other packages are installed:\nE: Unable to locate package libuv1-dev\n/,
+      /^Cannot install libuv1-dev by apt-get; the other packages are installed:\nE: Unable to locate package libuv1-dev\n/,
     )
     t.match(await calls(), /install -y --no-install-recommends ffmpeg\n$/)
   },

@@ -6,11 +6,13 @@ import t, { type Test } from 'tap'
 
 import {
   Engine,
+  type AcquiredWorker,
   type EngineOptions,
-  type WorkerPlace,
 } from '../../engine/engine.ts'
 import { findWorkerBinary } from '../../engine/worker-binary.ts'
-import { memoryLog } from '../fixtures/media-stack.ts'
+import { MEDIA_LIMITS, type MediaLimits } from '../../limits.ts'
+import { capturedLog } from '../fixtures/captured-log.ts'
+import { dumpWorker } from '../fixtures/worker-dump.ts'
 import { waitFor } from '../../../shared/test/fixtures/wait-for.ts'
 
 const UDP_PORTS = { min: 22_400, max: 22_409 }
@@ -23,14 +25,20 @@ const OPUS = {
 
 t.setTimeout(120_000)
 
-async function startEngine(t: Test, options: Partial<EngineOptions> = {}) {
-  const { log, logged } = memoryLog()
+async function startEngine(
+  t: Test,
+  options: Partial<EngineOptions> = {},
+  limits: Partial<MediaLimits> = {},
+) {
+  const { log, records: logged } = capturedLog()
   const engine = await Engine.start({
     workers: 1,
     binary: findWorkerBinary(process.env),
     udpPorts: UDP_PORTS,
     tcpPorts: undefined,
+    limits: { ...MEDIA_LIMITS, ...limits },
     log,
+    onPortsChange: () => undefined,
     ...options,
   })
   t.teardown(() => engine.close())
@@ -45,7 +53,7 @@ function isRunning(pid: number): boolean {
   }
 }
 
-await t.test('Engine starts workers and ends them', async t => {
+await t.test('Engine starts its workers, and close ends them', async t => {
   const { engine } = await startEngine(t, { workers: 2 })
   const pids = engine.workers.map(({ pid }) => pid)
   t.equal(pids.filter(isRunning).length, 2)
@@ -54,7 +62,7 @@ await t.test('Engine starts workers and ends them', async t => {
   await engine.close()
 })
 
-await t.test('Engine counts a port that another program holds', async t => {
+await t.test('a port that another program uses is not available', async t => {
   const socket = createSocket('udp4')
   t.teardown(() => {
     socket.close()
@@ -65,26 +73,26 @@ await t.test('Engine counts a port that another program holds', async t => {
   t.same(engine.udpPorts.counts(), { inUse: 0, available: 9 })
 })
 
-await t.test('leastLoaded spreads by load', async t => {
+await t.test('leastLoaded returns the worker with the lowest load', async t => {
   const { engine } = await startEngine(t, { workers: 2 })
   const [one, two] = engine.workers
-  const leave = one?.occupy()
+  const release = one?.acquire()
   t.equal(engine.leastLoaded(), two)
-  two?.occupy()
-  two?.occupy()
+  two?.acquire()
+  two?.acquire()
   t.equal(engine.leastLoaded(), one)
-  leave?.()
-  leave?.()
-  t.equal(one?.load, 0, 'leaving twice is leaving once')
+  release?.()
+  release?.()
+  t.equal(one?.load, 0, 'release is idempotent')
 })
 
-await t.test('a worker that was killed is replaced', async t => {
+await t.test('Engine replaces a worker that was killed', async t => {
   const { engine, logged } = await startEngine(t)
   const { pid } = engine.leastLoaded()
   process.kill(pid, 'SIGKILL')
   await waitFor(() => engine.workers.length === 0)
   t.throws(() => engine.leastLoaded(), { code: 'worker' })
-  const { worker } = await engine.join(AbortSignal.timeout(10_000))
+  const { worker } = await engine.acquire(AbortSignal.timeout(10_000))
   t.not(worker.pid, pid)
   t.ok(
     logged.some(
@@ -95,167 +103,212 @@ await t.test('a worker that was killed is replaced', async t => {
   )
 })
 
-await t.test('a worker that dies at once is not started in a loop', async t => {
-  const { engine, logged } = await startEngine(t)
-  const startedAt = performance.now()
-  for (let deaths = 0; deaths < 3; deaths++) {
-    const { worker } = await engine.join(AbortSignal.timeout(10_000))
-    process.kill(worker.pid, 'SIGKILL')
-    await waitFor(() => engine.workers.length === 0)
-  }
-  await engine.join(AbortSignal.timeout(10_000))
-  t.ok(
-    performance.now() - startedAt >= 100 + 200 + 400,
-    'each replacement waits longer',
-  )
-  t.equal(
-    logged.filter(({ message }) => message === 'worker started').length,
-    4,
-  )
-})
+await t.test(
+  'Engine waits longer before each replacement of a crashing worker',
+  async t => {
+    const { engine, logged } = await startEngine(t)
+    const startedAt = performance.now()
+    for (let deaths = 0; deaths < 3; deaths++) {
+      const { worker } = await engine.acquire(AbortSignal.timeout(10_000))
+      process.kill(worker.pid, 'SIGKILL')
+      await waitFor(() => engine.workers.length === 0)
+    }
+    await engine.acquire(AbortSignal.timeout(10_000))
+    t.ok(performance.now() - startedAt >= 100 + 200 + 400, 'the delays double')
+    t.equal(
+      logged.filter(({ message }) => message === 'worker started').length,
+      4,
+    )
+  },
+)
 
-await t.test('who hears of the death first waits for another', async t => {
-  const { engine } = await startEngine(t)
-  const worker = engine.leastLoaded()
-  const router = await worker.createRouter([OPUS], AbortSignal.timeout(10_000))
-  const joined = new Promise<WorkerPlace>((resolve, reject) => {
-    router.once('workerclose', () => {
-      // As an external stream does: its restart needs no time.
-      engine.join(AbortSignal.timeout(10_000)).then(resolve, reject)
+await t.test(
+  'acquire in a workerclose listener waits for the next worker',
+  async t => {
+    const { engine } = await startEngine(t)
+    const worker = engine.leastLoaded()
+    const router = await worker.createRouter(
+      [OPUS],
+      AbortSignal.timeout(10_000),
+    )
+    const acquired = new Promise<AcquiredWorker>((resolve, reject) => {
+      router.once('workerclose', () => {
+        // As an external stream does, which restarts at once.
+        engine.acquire(AbortSignal.timeout(10_000)).then(resolve, reject)
+      })
     })
-  })
-  process.kill(worker.pid, 'SIGKILL')
-  t.not((await joined).worker.pid, worker.pid)
-})
+    process.kill(worker.pid, 'SIGKILL')
+    t.not((await acquired).worker.pid, worker.pid)
+  },
+)
 
-await t.test('what waits for a worker hears of the end', async t => {
-  const { engine } = await startEngine(t)
-  process.kill(engine.leastLoaded().pid, 'SIGKILL')
-  await waitFor(() => engine.workers.length === 0)
-  const waiting = engine.join(AbortSignal.timeout(10_000))
-  const late = t.rejects(engine.join(AbortSignal.abort()), {
-    code: 'deadline',
-  })
-  await engine.close()
-  await t.rejects(waiting, { code: 'deadline' })
-  await late
-})
+await t.test(
+  'acquire rejects when the engine closes or its signal is aborted',
+  async t => {
+    const { engine } = await startEngine(t)
+    process.kill(engine.leastLoaded().pid, 'SIGKILL')
+    await waitFor(() => engine.workers.length === 0)
+    const waiting = engine.acquire(AbortSignal.timeout(10_000))
+    const late = t.rejects(engine.acquire(AbortSignal.abort()), {
+      code: 'deadline',
+    })
+    await engine.close()
+    await t.rejects(waiting, { code: 'deadline' })
+    await late
+  },
+)
 
-await t.test('a frozen worker', async t => {
-  const { engine } = await startEngine(t, { workers: 2, askEveryMs: 50 })
+await t.test('a frozen worker is avoided and leaks nothing', async t => {
+  const { engine } = await startEngine(
+    t,
+    { workers: 2 },
+    { workerPingIntervalMs: 50 },
+  )
   const [frozen, other] = engine.workers
   if (frozen === undefined || other === undefined) throw new Error('No workers')
   process.kill(frozen.pid, 'SIGSTOP')
   t.teardown(() => {
     if (isRunning(frozen.pid)) process.kill(frozen.pid, 'SIGCONT')
   })
-  other.occupy()
-  await waitFor(() => !frozen.answers)
-  t.equal(engine.leastLoaded(), other, 'is avoided')
+  other.acquire()
+  await waitFor(() => !frozen.responsive)
+  t.equal(engine.leastLoaded(), other, 'the frozen worker is avoided')
   process.kill(other.pid, 'SIGSTOP')
-  await waitFor(() => !other.answers)
-  t.equal(engine.leastLoaded(), frozen, 'unless all are frozen')
+  await waitFor(() => !other.responsive)
+  t.equal(
+    engine.leastLoaded(),
+    frozen,
+    'if all are frozen, the least loaded is used',
+  )
   process.kill(other.pid, 'SIGCONT')
-  await waitFor(() => other.answers)
+  await waitFor(() => other.responsive)
 
   const limit = AbortSignal.timeout(50)
   await t.rejects(frozen.createRouter([OPUS], limit), { code: 'deadline' })
   const router = await other.createRouter([OPUS], AbortSignal.timeout(10_000))
-  t.equal(router.closed, false, 'does not block others')
+  t.equal(router.closed, false, 'the other worker is not blocked')
 
   process.kill(frozen.pid, 'SIGCONT')
-  await waitFor(() => frozen.answers)
+  await waitFor(() => frozen.responsive)
   await frozen.settled()
-  t.same((await frozen.dump()).routerIds, [], 'leaks nothing when it goes on')
+  t.same((await dumpWorker(frozen)).routerIds, [], 'the late router is closed')
 })
 
-await t.test('a worker frozen for too long is killed and replaced', async t => {
-  const { engine, logged } = await startEngine(t, {
-    askEveryMs: 20,
-    frozenAfterMs: 200,
-  })
-  const { pid } = engine.leastLoaded()
-  process.kill(pid, 'SIGSTOP')
-  await waitFor(() => !isRunning(pid))
-  const { worker } = await engine.join(AbortSignal.timeout(10_000))
-  t.not(worker.pid, pid)
-  t.same(
-    logged
-      .map(({ message }) => message)
-      .filter(message => message !== 'mediasoup reports an error'),
-    [
-      'worker started',
-      'worker does not answer, killing it',
-      'worker died, starting another',
-      'worker started',
-    ],
-  )
-})
+await t.test(
+  'Engine kills and replaces a worker that stays frozen',
+  async t => {
+    const { engine, logged } = await startEngine(
+      t,
+      {},
+      { workerPingIntervalMs: 20, workerUnresponsiveTimeoutMs: 200 },
+    )
+    const { pid } = engine.leastLoaded()
+    process.kill(pid, 'SIGSTOP')
+    await waitFor(() => !isRunning(pid))
+    const { worker } = await engine.acquire(AbortSignal.timeout(10_000))
+    t.not(worker.pid, pid)
+    t.same(
+      logged
+        .map(({ message }) => message)
+        .filter(message => message !== 'mediasoup reports an error'),
+      [
+        'worker started',
+        'worker does not respond, killing it',
+        'worker died, starting another',
+        'worker started',
+      ],
+    )
+  },
+)
 
-await t.test('ports of what a frozen worker may still bind', async t => {
-  const { engine } = await startEngine(t)
-  const worker = engine.leastLoaded()
-  const router = await worker.createRouter([OPUS], AbortSignal.timeout(10_000))
-  process.kill(worker.pid, 'SIGSTOP')
-  const opening = worker.bind({
-    action: 'open a transport',
-    demands: [{ pool: engine.udpPorts, count: 2 }],
-    make: ([rtp = 0, rtcp = 0]) =>
-      router.createPlainTransport({
-        listenInfo: { protocol: 'udp', ip: '127.0.0.1', port: rtp },
-        rtcpListenInfo: { protocol: 'udp', ip: '127.0.0.1', port: rtcp },
-        rtcpMux: false,
-      }),
-    signal: AbortSignal.timeout(50),
-  })
-  await t.rejects(opening, { code: 'deadline' })
-  t.equal(engine.udpPorts.counts().inUse, 2, 'stay taken')
-  process.kill(worker.pid, 'SIGCONT')
-  await waitFor(() => engine.udpPorts.counts().inUse === 0)
-  t.same((await router.dump()).transportIds, [], 'until it let go of them')
-})
+await t.test(
+  'ports that a frozen worker may still bind stay in use',
+  async t => {
+    const { engine } = await startEngine(t)
+    const worker = engine.leastLoaded()
+    const router = await worker.createRouter(
+      [OPUS],
+      AbortSignal.timeout(10_000),
+    )
+    process.kill(worker.pid, 'SIGSTOP')
+    const opening = worker.bindWithPorts({
+      action: 'open a transport',
+      demands: [{ pool: engine.udpPorts, count: 2 }],
+      make: ([rtp = 0, rtcp = 0]) =>
+        router.createPlainTransport({
+          listenInfo: { protocol: 'udp', ip: '127.0.0.1', port: rtp },
+          rtcpListenInfo: { protocol: 'udp', ip: '127.0.0.1', port: rtcp },
+          rtcpMux: false,
+        }),
+      signal: AbortSignal.timeout(50),
+    })
+    await t.rejects(opening, { code: 'deadline' })
+    t.equal(engine.udpPorts.counts().inUse, 2, 'both ports stay in use')
+    process.kill(worker.pid, 'SIGCONT')
+    await waitFor(() => engine.udpPorts.counts().inUse === 0)
+    t.same(
+      (await router.dump()).transportIds,
+      [],
+      'the late transport is closed',
+    )
+  },
+)
 
-await t.test('a port that was taken since is skipped', async t => {
-  const { engine } = await startEngine(t)
-  const worker = engine.leastLoaded()
-  const router = await worker.createRouter([OPUS], AbortSignal.timeout(10_000))
-  const socket = createSocket('udp4')
-  t.teardown(() => {
-    socket.close()
-  })
-  socket.bind({ port: UDP_PORTS.min + 1, exclusive: true })
-  await once(socket, 'listening')
-  const bound = await worker.bind({
-    action: 'open a transport',
-    demands: [{ pool: engine.udpPorts, count: 2 }],
-    make: ([rtp = 0, rtcp = 0]) =>
-      router.createPlainTransport({
-        listenInfo: { protocol: 'udp', ip: '127.0.0.1', port: rtp },
-        rtcpListenInfo: { protocol: 'udp', ip: '127.0.0.1', port: rtcp },
-        rtcpMux: false,
-      }),
-    signal: AbortSignal.timeout(10_000),
-  })
-  t.same(engine.udpPorts.counts(), { inUse: 2, available: 7 })
-  bound.close()
-  bound.close()
-  await waitFor(() => engine.udpPorts.counts().inUse === 0)
-  t.same(engine.udpPorts.counts(), { inUse: 0, available: 9 })
-})
+await t.test(
+  'bindWithPorts skips a port that another program uses since the scan',
+  async t => {
+    const { engine } = await startEngine(t)
+    const worker = engine.leastLoaded()
+    const router = await worker.createRouter(
+      [OPUS],
+      AbortSignal.timeout(10_000),
+    )
+    const socket = createSocket('udp4')
+    t.teardown(() => {
+      socket.close()
+    })
+    socket.bind({ port: UDP_PORTS.min + 1, exclusive: true })
+    await once(socket, 'listening')
+    const bound = await worker.bindWithPorts({
+      action: 'open a transport',
+      demands: [{ pool: engine.udpPorts, count: 2 }],
+      make: ([rtp = 0, rtcp = 0]) =>
+        router.createPlainTransport({
+          listenInfo: { protocol: 'udp', ip: '127.0.0.1', port: rtp },
+          rtcpListenInfo: { protocol: 'udp', ip: '127.0.0.1', port: rtcp },
+          rtcpMux: false,
+        }),
+      signal: AbortSignal.timeout(10_000),
+    })
+    t.same(engine.udpPorts.counts(), { inUse: 2, available: 7 })
+    bound.close()
+    bound.close()
+    await waitFor(() => engine.udpPorts.counts().inUse === 0)
+    t.same(engine.udpPorts.counts(), { inUse: 0, available: 9 })
+  },
+)
 
-await t.test('a worker that cannot be started', async t => {
-  const folder = t.testdir({
-    silent: '#!/bin/sh\nexec sleep 60\n',
-    failing: '#!/bin/sh\nexit 3\n',
-  })
-  for (const name of ['silent', 'failing']) chmodSync(join(folder, name), 0o755)
-  const start = (name: string) =>
-    startEngine(t, { binary: join(folder, name), startTimeLimitMs: 200 })
+await t.test(
+  'start rejects with the reason if a worker does not start',
+  async t => {
+    const folder = t.testdir({
+      silent: '#!/bin/sh\nexec sleep 60\n',
+      failing: '#!/bin/sh\nexit 3\n',
+    })
+    for (const name of ['silent', 'failing'])
+      chmodSync(join(folder, name), 0o755)
+    const start = (name: string) =>
+      startEngine(
+        t,
+        { binary: join(folder, name) },
+        { workerStartTimeoutMs: 200 },
+      )
 
-  await t.rejects(start('silent'), {
-    code: 'worker',
-    message: /did not answer within 200 ms; is it of this version\?$/,
-  })
-  await t.rejects(start('failing'), { code: 'worker', message: /code:3/ })
-  await t.rejects(start('none'), { code: 'worker', message: /ENOENT/ })
-})
+    await t.rejects(start('silent'), {
+      code: 'worker',
+      message: /did not respond within 200 ms; is it the right version\?$/,
+    })
+    await t.rejects(start('failing'), { code: 'worker', message: /code:3/ })
+    await t.rejects(start('none'), { code: 'worker', message: /ENOENT/ })
+  },
+)

@@ -6,7 +6,7 @@ import t from 'tap'
 import { probeTcpPort, probeUdpPort } from '../../engine/port-probe.ts'
 
 for (const address of ['127.0.0.1', '0.0.0.0']) {
-  await t.test(`probeUdpPort sees a socket on ${address}`, async t => {
+  await t.test(`probeUdpPort finds a socket on ${address}`, async t => {
     const socket = createSocket('udp4')
     socket.bind({ port: 0, address, exclusive: true })
     await once(socket, 'listening')
@@ -18,7 +18,7 @@ for (const address of ['127.0.0.1', '0.0.0.0']) {
     t.equal(await probeUdpPort(port), true)
   })
 
-  await t.test(`probeTcpPort sees a server on ${address}`, async t => {
+  await t.test(`probeTcpPort finds a server on ${address}`, async t => {
     const server = createServer()
     server.listen({ port: 0, host: address, exclusive: true })
     await once(server, 'listening')

@@ -4,27 +4,30 @@ import t from 'tap'
 
 import {
   findWorkerBinary,
-  workerBinaryPlaces,
+  workerBinaryPaths,
 } from '../../engine/worker-binary.ts'
 
 const folder = t.testdir({ cache: {}, given: '#!/bin/sh\n' })
 
-await t.test('findWorkerBinary takes the one of the environment', t => {
-  const given = join(folder, 'given')
-  const env = { MEDIASOUP_WORKER_BIN: given, XDG_CACHE_HOME: folder }
-  t.throws(() => findWorkerBinary(env), { code: 'worker' }, 'not executable')
-  chmodSync(given, 0o755)
-  t.equal(findWorkerBinary(env), given)
-  t.end()
-})
+await t.test(
+  'findWorkerBinary uses MEDIASOUP_WORKER_BIN if it is executable',
+  t => {
+    const given = join(folder, 'given')
+    const env = { MEDIASOUP_WORKER_BIN: given, XDG_CACHE_HOME: folder }
+    t.throws(() => findWorkerBinary(env), { code: 'worker' }, 'not executable')
+    chmodSync(given, 0o755)
+    t.equal(findWorkerBinary(env), given)
+    t.end()
+  },
+)
 
-await t.test('findWorkerBinary looks into the cache', t => {
+await t.test('findWorkerBinary finds the worker in the cache', t => {
   const env = { XDG_CACHE_HOME: join(folder, 'cache') }
-  const [cached = ''] = workerBinaryPlaces(env)
+  const [cached = ''] = workerBinaryPaths(env)
   t.match(
     cached,
     /cache\/dragonfork\/mediasoup-worker-3\.27\.1-\w+-\w+$/,
-    'under a name with version, platform and architecture',
+    'the name has version, platform and architecture',
   )
   mkdirSync(join(cached, '..'), { recursive: true })
   writeFileSync(cached, '', { mode: 0o755 })
@@ -32,7 +35,7 @@ await t.test('findWorkerBinary looks into the cache', t => {
   t.end()
 })
 
-await t.test('findWorkerBinary names the command that obtains one', t => {
+await t.test('findWorkerBinary names the command that installs a worker', t => {
   const env = { MEDIASOUP_WORKER_BIN: join(folder, 'none') }
   t.throws(() => findWorkerBinary(env), {
     code: 'worker',

@@ -113,7 +113,7 @@ t.test('an error of number 255 is no end that was asked for', async t => {
   const port = new FakeStream('camera')
   // FFmpeg 7.1 ends so where the system says EPERM.
   const binary = await fakeProgram(folder, 'exit 255')
-  const { supervisor } = await supervise(t, { binary, port })
+  const { supervisor } = supervise(t, { binary, port })
   supervisor.start()
   await waitFor(() => supervisor.status().exec === 'failed')
   t.match(port.ends, [{ asked: false, code: 255, signal: null }])
@@ -122,7 +122,7 @@ t.test('an error of number 255 is no end that was asked for', async t => {
 t.test('the stream hears when nothing is due any more', async t => {
   const folder = await temporaryFolder(t)
   const port = new FakeStream('camera')
-  const { supervisor } = await supervise(t, {
+  const { supervisor } = supervise(t, {
     binary: await fakeProgram(folder, 'exit 0'),
     port,
   })
@@ -140,7 +140,7 @@ t.test(
   async t => {
     const folder = await temporaryFolder(t)
     const port = new FakeStream('camera')
-    const { supervisor } = await supervise(t, {
+    const { supervisor } = supervise(t, {
       binary: await fakeProgram(folder, 'exit 1'),
       reconnect: { enabled: true, delayMs: 600_000 },
       port,

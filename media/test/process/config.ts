@@ -3,12 +3,9 @@ import t from 'tap'
 
 import { parseWebrtcConfig } from '../../ingest/webrtc-config.ts'
 
-import {
-  parseProcessConfig,
-  type ConfigRules,
-  type ProcessConfig,
-} from '../../process/config.ts'
+import { parseProcessConfig, type ConfigRules } from '../../process/config.ts'
 import { mergeJson } from '../../process/merge.ts'
+import type { ProcessConfig } from '../../process/process-config.ts'
 import { ProcessError } from '../../process/process-error.ts'
 import {
   fromStoredConfig,

@@ -319,7 +319,7 @@ t.test('a body must be JSON, of its type, and not too large', async t => {
   t.match((await post(json, '{"id":')).json, {
     code: 400,
     message: 'Invalid JSON',
-    details: [/^Cannot read body as JSON: /],
+    details: [/JSON/],
   })
   t.equal((await post(json, '')).status, 400)
   t.equal((await post(json, '[]')).status, 400)
@@ -328,7 +328,7 @@ t.test('a body must be JSON, of its type, and not too large', async t => {
   t.match((await post(json, large)).json, {
     code: 413,
     message: 'Request body too large',
-    details: ['Cannot read body: limit is 1048576 bytes'],
+    details: [/^The body is at least \d+ bytes, the limit is 1048576$/],
   })
   const spaces = Array.from({ length: 32 }, () => Buffer.alloc(65_536, 0x20))
   const chunked = await request(`${origin}/api/v3/process`, {

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import t, { type Test } from 'tap'
 
-import type { MediaKind } from '../../router/viewer.ts'
+import type { MediaKind } from '../../whep/stream-port.ts'
 import { FfmpegRun, PATTERN_AND_TONE } from '../fixtures/ffmpeg.ts'
 import {
   managedConfig,

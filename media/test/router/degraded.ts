@@ -82,3 +82,13 @@ t.test('degradedBy() takes the words that a cause has', t => {
   t.equal(failed('bind')?.reason, 'leg-failed')
   t.end()
 })
+
+t.test('degradedBy() blames no leg for the refused codec of the other', t => {
+  const words = 'audio copy needs opus, the input is aac: use opus'
+  const legs = [
+    leg(VIDEO, { state: 'failed', cause: 'exit' }),
+    leg(AUDIO, { state: 'failed', cause: 'codec', detail: words }),
+  ]
+  t.same(degradedBy(running({ legs })), { reason: 'codec', words })
+  t.end()
+})

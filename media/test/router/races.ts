@@ -1,7 +1,7 @@
 import { setImmediate } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 
-import { StreamError, type ViewerTransport } from '../../router/viewer.ts'
+import { StreamError, type ViewerTransport } from '../../whep/stream-port.ts'
 import { FfmpegRun } from '../fixtures/ffmpeg.ts'
 import {
   managedConfig,
@@ -11,6 +11,7 @@ import {
 } from '../fixtures/media-stack.ts'
 import { waitFor } from '../../../shared/test/fixtures/wait-for.ts'
 import { wantedMedia } from '../fixtures/viewer.ts'
+import { dumpWorker } from '../fixtures/worker-dump.ts'
 
 const LAYOUTS = [
   { video: 108, rtx: 109, audio: 111 },
@@ -81,7 +82,7 @@ async function nothingIsLeft(): Promise<boolean> {
   const routers = await Promise.all(
     stack.engine.workers.map(async worker => {
       await worker.settled()
-      return (await worker.dump()).routerIds.length
+      return (await dumpWorker(worker)).routerIds.length
     }),
   )
   return routers.reduce((a, b) => a + b) === 1
@@ -164,8 +165,8 @@ async function atMoment(ms: number): Promise<void> {
 async function startStack(t: Test) {
   const stack = await startMediaStack(22_420, {
     ports: 20,
-    // Nobody ends a frozen worker.
-    frozenAfterMs: 600_000,
+    // The engine must not kill the frozen worker.
+    limits: { workerUnresponsiveTimeoutMs: 600_000 },
   })
   t.teardown(() => stack.close())
   const start = (id: string) => {

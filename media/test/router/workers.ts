@@ -10,6 +10,7 @@ import {
 } from '../fixtures/media-stack.ts'
 import { waitFor } from '../../../shared/test/fixtures/wait-for.ts'
 import { endViewers, TestViewer, type ViewerTypes } from '../fixtures/viewer.ts'
+import { dumpWorker } from '../fixtures/worker-dump.ts'
 
 const CHROMIUM = { video: 108, rtx: 109, audio: 111 }
 const FIREFOX = { video: 126, audio: 109 }
@@ -21,7 +22,7 @@ async function playing(t: Test, firstPort: number, workers: number) {
   const stack = await startMediaStack(firstPort, {
     ports: 60,
     workers,
-    askEveryMs: 100,
+    limits: { workerPingIntervalMs: 100 },
   })
   t.teardown(() => stack.close())
   const stream = stack.streams.add(streamId('cam'), managedConfig())
@@ -47,7 +48,7 @@ async function playing(t: Test, firstPort: number, workers: number) {
 
 async function isEmpty(worker: MediaWorker): Promise<boolean> {
   await worker.settled()
-  return (await worker.dump()).routerIds.length === 0
+  return (await dumpWorker(worker)).routerIds.length === 0
 }
 
 await t.test('the worker of a stream is killed', async t => {
@@ -75,7 +76,7 @@ await t.test('the worker of a stream is killed', async t => {
 await t.test('the worker ends in a shutdown', async t => {
   const { stack, stream, own, view } = await playing(t, 22_560, 1)
   const { transport } = await view()
-  stack.engine.expectEnd()
+  stack.engine.beginShutdown()
   // As Ctrl-C in a terminal does.
   process.kill(own.pid, 'SIGINT')
   await waitFor(() => transport.state === 'stream-ended')
@@ -136,7 +137,7 @@ await t.test('a frozen worker', async t => {
   t.teardown(() => {
     process.kill(own.pid, 'SIGCONT')
   })
-  await waitFor(() => !own.answers)
+  await waitFor(() => !own.responsive)
   t.match(stream.status, {
     degraded: true,
     degraded_reason: 'the media worker does not answer',

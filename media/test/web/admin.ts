@@ -7,29 +7,32 @@ import { rawStatus } from './fixtures/raw-request.ts'
 
 const STREAMS = '/api/v3/webrtc/streams'
 
-t.test('the streams, with their viewers', async t => {
-  const server = await WhepServer.start(t)
-  await server.post('av', CHROMIUM)
-  await server.post('av', CHROMIUM)
-  const response = await server.request(STREAMS)
-  t.equal(response.status, 200)
-  t.match(response.headers.get('Content-Type'), /^application\/json/)
-  t.match(await response.json(), [
-    {
-      id: 'av',
-      state: 'live',
-      degraded: false,
-      peers: 2,
-      legs: {},
-      started_at: Number,
-    },
-    { id: 'video', peers: 0 },
-    { id: 'audio', peers: 0 },
-    { id: 'vp8', peers: 0 },
-  ])
-})
+t.test(
+  'GET streams lists all streams with their number of viewers',
+  async t => {
+    const server = await WhepServer.start(t)
+    await server.post('av', CHROMIUM)
+    await server.post('av', CHROMIUM)
+    const response = await server.request(STREAMS)
+    t.equal(response.status, 200)
+    t.match(response.headers.get('Content-Type'), /^application\/json/)
+    t.match(await response.json(), [
+      {
+        id: 'av',
+        state: 'live',
+        degraded: false,
+        peers: 2,
+        legs: {},
+        started_at: Number,
+      },
+      { id: 'video', peers: 0 },
+      { id: 'audio', peers: 0 },
+      { id: 'vp8', peers: 0 },
+    ])
+  },
+)
 
-t.test('the viewers of a stream', async t => {
+t.test('GET peers lists the viewers of a stream', async t => {
   const server = await WhepServer.start(t)
   const path = locationOf(
     await server.post('av', CHROMIUM, { 'User-Agent': 'player/1' }),
@@ -60,7 +63,7 @@ t.test('the viewers of a stream', async t => {
   ])
 })
 
-t.test('a viewer is kicked, once', async t => {
+t.test('DELETE of a peer ends its session; the second answers 404', async t => {
   const server = await WhepServer.start(t)
   const path = locationOf(await server.post('av', CHROMIUM))
   const peer = `${STREAMS}/av/peers/${path.split('/').at(-1) ?? ''}`
@@ -73,22 +76,25 @@ t.test('a viewer is kicked, once', async t => {
   await assertNoCorsProblem(t, other, 404, 'peer-unknown')
 })
 
-t.test('unknown streams are 404, other verbs 405', async t => {
-  const server = await WhepServer.start(t)
-  const peers = await server.request(`${STREAMS}/nobody/peers`)
-  await assertNoCorsProblem(t, peers, 404, 'stream-unknown')
-  const kick = await server.request(`${STREAMS}/nobody/peers/x`, {
-    method: 'DELETE',
-  })
-  await assertNoCorsProblem(t, kick, 404, 'stream-unknown')
-  const put = await server.request(STREAMS, { method: 'PUT' })
-  await assertNoCorsProblem(t, put, 405, 'method-not-allowed')
-  t.match(put.headers.get('Allow'), /GET/)
-  const nowhere = await server.request('/api/v3/webrtc/nowhere')
-  await assertNoCorsProblem(t, nowhere, 404, 'not-found')
-})
+t.test(
+  'the admin API answers 404 for unknown streams, 405 for other methods',
+  async t => {
+    const server = await WhepServer.start(t)
+    const peers = await server.request(`${STREAMS}/nobody/peers`)
+    await assertNoCorsProblem(t, peers, 404, 'stream-unknown')
+    const kick = await server.request(`${STREAMS}/nobody/peers/x`, {
+      method: 'DELETE',
+    })
+    await assertNoCorsProblem(t, kick, 404, 'stream-unknown')
+    const put = await server.request(STREAMS, { method: 'PUT' })
+    await assertNoCorsProblem(t, put, 405, 'method-not-allowed')
+    t.match(put.headers.get('Allow'), /GET/)
+    const nowhere = await server.request('/api/v3/webrtc/nowhere')
+    await assertNoCorsProblem(t, nowhere, 404, 'not-found')
+  },
+)
 
-t.test('with a token, only who has it', async t => {
+t.test('with CORE_API_TOKEN set, the admin API requires it', async t => {
   const server = await WhepServer.start(t, {
     config: { apiToken: 'admin', whepToken: 'viewer' },
   })
@@ -109,7 +115,7 @@ t.test('with a token, only who has it', async t => {
   t.equal((await get(proxied)).status, 200)
 })
 
-t.test('without a token, no header makes a client local', async t => {
+t.test('without CORE_API_TOKEN, no header makes a client local', async t => {
   const server = await WhepServer.start(t)
   t.equal(await rawStatus(new URL(STREAMS, server.base), {}), 200)
   const { host, port } = server.base
@@ -142,7 +148,7 @@ t.test('without a token, no header makes a client local', async t => {
       Origin: `http://${host}`,
     }),
     200,
-    'pages of our own may',
+    'a page of this server has access',
   )
   for (const path of [
     '/API/V3/WebRTC/streams',
@@ -155,21 +161,24 @@ t.test('without a token, no header makes a client local', async t => {
   }
 })
 
-t.test('without a token, a client of another address is refused', async t => {
-  const address = await otherAddress()
-  if (address === undefined) {
-    t.comment('this machine has no address but loopback')
-    return
-  }
-  const server = await WhepServer.start(t, { host: '0.0.0.0' })
-  const url = new URL(STREAMS, server.base)
-  url.hostname = address
-  const response = await fetch(url)
-  await assertNoCorsProblem(t, response, 403, 'admin-local-only')
-  const page = await fetch(new URL('/', url))
-  t.equal(page.status, 200, 'the pages are for everybody')
-  await page.arrayBuffer()
-})
+t.test(
+  'without CORE_API_TOKEN, a client of another address gets 403',
+  async t => {
+    const address = await otherAddress()
+    if (address === undefined) {
+      t.comment('this machine has no address but loopback')
+      return
+    }
+    const server = await WhepServer.start(t, { host: '0.0.0.0' })
+    const url = new URL(STREAMS, server.base)
+    url.hostname = address
+    const response = await fetch(url)
+    await assertNoCorsProblem(t, response, 403, 'admin-local-only')
+    const page = await fetch(new URL('/', url))
+    t.equal(page.status, 200, 'the pages are public')
+    await page.arrayBuffer()
+  },
+)
 
 /** An address of this machine that is not loopback. */
 async function otherAddress(): Promise<string | undefined> {
@@ -179,7 +188,7 @@ async function otherAddress(): Promise<string | undefined> {
     .find(({ internal, family }) => !internal && family === 'IPv4')?.address
 }
 
-t.test('a connection that says nothing does not hold up close()', async t => {
+t.test('close() ends a connection with an incomplete request', async t => {
   const server = await WhepServer.start(t)
   const idle = connect(Number(server.base.port), '127.0.0.1')
   const closed = Promise.withResolvers<undefined>()
@@ -190,5 +199,5 @@ t.test('a connection that says nothing does not hold up close()', async t => {
   await server.request('/ping')
   await server.close()
   await closed.promise
-  t.pass('it was cut off')
+  t.pass('the connection was closed')
 })

@@ -1,4 +1,4 @@
-/** Section 3 of the requirement table: what an answer says, row by row. */
+/** The SDP answer: the rows "Answer" of media/whep/REQUIREMENTS.md. */
 import t, { type Test } from 'tap'
 import { answerOf } from './fixtures/assertions.ts'
 import { candidate } from './fixtures/fake-stream.ts'
@@ -28,7 +28,7 @@ const TRANSPORT_LINES = CHROMIUM.split('\r\n')
   .map(line => `${line}\r\n`)
   .join('')
 
-t.test('payload types are the offer’s', async t => {
+t.test('the answer uses the payload types of the offer', async t => {
   const numbers = async (offer: string, id: string) =>
     (await answer(t, offer, id)).sdp.media.map(({ payloads }) => payloads)
   t.same(await numbers(CHROMIUM, 'av'), ['108 109', '111'])
@@ -37,27 +37,33 @@ t.test('payload types are the offer’s', async t => {
   t.same(await numbers(GSTREAMER, 'av'), ['101', '96'])
 })
 
-t.test('ssrc and cname in every accepted section, rtx as a group', async t => {
-  const { sections } = await answer(t, CHROMIUM)
-  t.match(sections[0], /^a=ssrc:11110001 cname:cname-1\r$/m)
-  t.match(sections[0], /^a=ssrc:11110002 cname:cname-1\r$/m)
-  t.match(sections[0], /^a=ssrc-group:FID 11110001 11110002\r$/m)
-  t.match(sections[1], /^a=ssrc:\d+ cname:cname-1\r$/m)
-})
+t.test(
+  'every accepted section has ssrc and cname, and rtx as an FID group',
+  async t => {
+    const { sections } = await answer(t, CHROMIUM)
+    t.match(sections[0], /^a=ssrc:11110001 cname:cname-1\r$/m)
+    t.match(sections[0], /^a=ssrc:11110002 cname:cname-1\r$/m)
+    t.match(sections[0], /^a=ssrc-group:FID 11110001 11110002\r$/m)
+    t.match(sections[1], /^a=ssrc:\d+ cname:cname-1\r$/m)
+  },
+)
 
-t.test('only extensions that are sent, under the offered id', async t => {
-  const { sdp } = await answer(t, CHROMIUM)
-  const twcc =
-    'http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01'
-  for (const { ext } of sdp.media) t.same(ext, [{ value: 4, uri: twcc }])
-})
+t.test(
+  'the answer lists only extensions that are sent, with the offered ids',
+  async t => {
+    const { sdp } = await answer(t, CHROMIUM)
+    const twcc =
+      'http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01'
+    for (const { ext } of sdp.media) t.same(ext, [{ value: 4, uri: twcc }])
+  },
+)
 
 for (const [offered, answered, role] of [
   ['actpass', 'passive', 'client'],
   ['active', 'passive', 'client'],
   ['passive', 'active', 'server'],
 ] as const) {
-  t.test(`to setup:${offered} the answer is ${answered}`, async t => {
+  t.test(`setup:${offered} is answered with ${answered}`, async t => {
     const server = await WhepServer.start(t)
     const offer = CHROMIUM.replaceAll('setup:actpass', `setup:${offered}`)
     const { sdp } = await answerOf(await server.post('av', offer))
@@ -66,15 +72,18 @@ for (const [offered, answered, role] of [
   })
 }
 
-t.test('the transport may stand in the session, or in the tagged', async t => {
-  const bare = without(CHROMIUM, TRANSPORT)
-  await answer(t, bare.replace('t=0 0\r\n', `t=0 0\r\n${TRANSPORT_LINES}`))
-  await answer(t, SESSION + VIDEO + without(AUDIO, TRANSPORT))
-  // Also where what is tagged is rejected.
-  await answer(t, SESSION + VIDEO + without(AUDIO, TRANSPORT), 'audio')
-})
+t.test(
+  'transport attributes are read from session or tagged section',
+  async t => {
+    const bare = without(CHROMIUM, TRANSPORT)
+    await answer(t, bare.replace('t=0 0\r\n', `t=0 0\r\n${TRANSPORT_LINES}`))
+    await answer(t, SESSION + VIDEO + without(AUDIO, TRANSPORT))
+    // Also where what is tagged is rejected.
+    await answer(t, SESSION + VIDEO + without(AUDIO, TRANSPORT), 'audio')
+  },
+)
 
-t.test('the fingerprint is sha-256 in upper case', async t => {
+t.test('the answer has one sha-256 fingerprint in upper case', async t => {
   const { sdp } = await answer(t, CHROMIUM)
   for (const { fingerprint } of sdp.media) {
     t.same(fingerprint, { type: 'sha-256', hash: 'AB:'.repeat(31) + 'AB' })
@@ -87,7 +96,7 @@ for (const [algorithm, bytes] of [
   ['sha-384', 48],
   ['SHA-512', 64],
 ] as const) {
-  t.test(`a fingerprint of ${algorithm} is taken`, async t => {
+  t.test(`an offered ${algorithm} fingerprint is accepted`, async t => {
     const hash = Array<string>(bytes).fill('c0').join(':')
     await answer(t, CHROMIUM.replaceAll(/sha-256 .*/g, `${algorithm} ${hash}`))
   })
@@ -112,7 +121,7 @@ t.test('rejected sections keep their place, mid and formats', async t => {
 })
 
 t.test(
-  'all candidates of the transport, in accepted sections only',
+  'accepted sections carry all candidates, rejected ones none',
   async t => {
     const server = await WhepServer.start(t)
     server.video.candidates = [
@@ -132,20 +141,23 @@ t.test(
   },
 )
 
-t.test('credentials are of ALPHA and DIGIT: GStreamer wants that', async t => {
-  const { sdp } = await answer(t, GSTREAMER)
-  for (const { iceUfrag, icePwd } of sdp.media) {
-    t.match(String(iceUfrag), /^[a-z0-9]{4,}$/i)
-    t.match(String(icePwd), /^[a-z0-9]{22,}$/i)
-  }
-})
+t.test(
+  'ICE credentials contain only ALPHA and DIGIT, for GStreamer',
+  async t => {
+    const { sdp } = await answer(t, GSTREAMER)
+    for (const { iceUfrag, icePwd } of sdp.media) {
+      t.match(String(iceUfrag), /^[a-z0-9]{4,}$/i)
+      t.match(String(icePwd), /^[a-z0-9]{22,}$/i)
+    }
+  },
+)
 
 for (const fmtp of [
   'profile-level-id=640c1f;packetization-mode=1',
   'packetization-mode=1',
   'Packetization-Mode=1; Profile-Level-Id=42E01F',
 ]) {
-  t.test(`H264 with ${fmtp} comes back to the letter`, async t => {
+  t.test(`the answer repeats the offered fmtp ${fmtp}`, async t => {
     const offer = CHROMIUM.replace(/^(a=fmtp:108 ).*$/m, `$1${fmtp}`).replace(
       /^a=(rtpmap|fmtp):(39|102) .*\r\n/gm,
       '',
@@ -155,7 +167,7 @@ for (const fmtp of [
   })
 }
 
-t.test('feedback is what both have', async t => {
+t.test('the answer lists the rtcp-fb that both sides support', async t => {
   const feedback = async (offer: string) =>
     (await answer(t, offer)).sections[0]?.match(
       /(?<=^a=rtcp-fb:108 ).*(?=\r$)/gm,
@@ -180,7 +192,7 @@ for (const [what, offer] of Object.entries({
   'no line end at the end': CHROMIUM.trimEnd(),
   'empty lines at the end': `${CHROMIUM}\r\n\r\n`,
 })) {
-  t.test(`an offer with ${what} gets CRLF`, async t => {
+  t.test(`an offer with ${what} is answered with CRLF`, async t => {
     const { text } = await answer(t, offer)
     t.match(text, /^v=0\r\n/)
     t.match(text, /[^\r\n]\r\n$/)

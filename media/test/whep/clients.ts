@@ -1,4 +1,4 @@
-/** Rows C1 to C16: what players need although no draft says so. */
+/** What players need: rows C1 to C15 of media/whep/REQUIREMENTS.md. */
 import t from 'tap'
 import {
   answerOf,
@@ -13,7 +13,7 @@ const SAME = fragmentOf(CHROMIUM)
 const NEW = { ufrag: 'newU', pwd: 'new-password-of-22-chars' }
 const RESTART = fragmentOf(CHROMIUM, NEW)
 
-t.test('C1: players may read the headers of every response', async t => {
+t.test('every response exposes its headers to pages (C1)', async t => {
   const server = await WhepServer.start(t)
   const post = await server.post('av', CHROMIUM)
   const path = locationOf(post)
@@ -25,7 +25,7 @@ t.test('C1: players may read the headers of every response', async t => {
     await server.request(path),
     await server.request(path, { method: 'OPTIONS' }),
     await server.request(path, { method: 'DELETE' }),
-    await server.post('nobody', CHROMIUM),
+    await server.post('unknown', CHROMIUM),
     await server.post('av', 'hello'),
     await server.request('/nowhere'),
     await server.request('/api/v3/whep/', { method: 'POST' }),
@@ -43,7 +43,7 @@ t.test('C1: players may read the headers of every response', async t => {
   }
 })
 
-t.test('C1: a wrong address is a 404 that a browser gets to see', async t => {
+t.test('a wrong address answers a 404 that pages can read (C1)', async t => {
   const server = await WhepServer.start(t)
   for (const path of ['/api/v3/whep', '/api/v3/whep/', '/api/v3/whep/a/b/c']) {
     const preflight = await server.request(path, { method: 'OPTIONS' })
@@ -55,21 +55,21 @@ t.test('C1: a wrong address is a 404 that a browser gets to see', async t => {
   }
 })
 
-t.test('C2: Location is an absolute path below the base path', async t => {
+t.test('Location is an absolute path below the base path (C2)', async t => {
   const server = await WhepServer.start(t, {
     config: { publicBasePath: '/live' },
   })
   const path = locationOf(await server.post('av', CHROMIUM))
   t.match(path, /^\/live\/api\/v3\/whep\/av\/[\w-]+$/)
   const patched = await server.patch(path, SAME, { 'If-Match': '*' })
-  t.equal(patched.status, 204, 'a proxy need not strip it')
+  t.equal(patched.status, 204, 'the path with the base path is served')
   const stripped = path.replace('/live', '')
   const deleted = await server.request(stripped, { method: 'DELETE' })
-  t.equal(deleted.status, 204, 'but may')
+  t.equal(deleted.status, 204, 'the path without it is served too')
   t.equal(server.av.last.closed, true)
 })
 
-t.test('C2: a stream id is encoded in Location', async t => {
+t.test('a stream id is encoded in Location (C2)', async t => {
   const server = await WhepServer.start(t)
   const { FakeStream } = await import('./fixtures/fake-stream.ts')
   const odd = new FakeStream('cam:1@home', { video: 'h264' })
@@ -80,7 +80,7 @@ t.test('C2: a stream id is encoded in Location', async t => {
   t.equal(odd.last.closed, true)
 })
 
-t.test('C3: PATCH and DELETE need no token', async t => {
+t.test('PATCH and DELETE work without a token (C3)', async t => {
   const server = await WhepServer.start(t, { config: { whepToken: 'secret' } })
   const path = locationOf(
     await server.post('av', CHROMIUM, { Authorization: 'Bearer secret' }),
@@ -91,15 +91,18 @@ t.test('C3: PATCH and DELETE need no token', async t => {
   t.equal(server.av.last.closed, true)
 })
 
-t.test('C4: If-Match * with the same credentials is a trickle', async t => {
-  const server = await WhepServer.start(t)
-  const path = locationOf(await server.post('av', CHROMIUM))
-  const patched = await server.patch(path, SAME, { 'If-Match': '*' })
-  t.equal(patched.status, 204)
-  t.equal(server.av.last.restarts, 0)
-})
+t.test(
+  'PATCH with If-Match * and unchanged credentials is trickle (C4)',
+  async t => {
+    const server = await WhepServer.start(t)
+    const path = locationOf(await server.post('av', CHROMIUM))
+    const patched = await server.patch(path, SAME, { 'If-Match': '*' })
+    t.equal(patched.status, 204)
+    t.equal(server.av.last.restarts, 0)
+  },
+)
 
-t.test('C5: a quoted asterisk means any', async t => {
+t.test('PATCH with If-Match "*" matches any ETag (C5)', async t => {
   const server = await WhepServer.start(t)
   const path = locationOf(await server.post('av', CHROMIUM))
   const patched = await server.patch(path, RESTART, { 'If-Match': '"*"' })
@@ -121,7 +124,7 @@ const SHAPES = {
 }
 
 for (const [what, body] of Object.entries(SHAPES)) {
-  t.test(`C6: a fragment with ${what} is taken`, async t => {
+  t.test(`PATCH of a fragment with ${what} is accepted (C6)`, async t => {
     const server = await WhepServer.start(t)
     const response = await server.post('av', CHROMIUM)
     const path = locationOf(response)
@@ -132,7 +135,7 @@ for (const [what, body] of Object.entries(SHAPES)) {
   })
 }
 
-t.test('C6: many PATCHes with a candidate each', async t => {
+t.test('many PATCHes with one candidate each answer 204 (C6)', async t => {
   const server = await WhepServer.start(t)
   const path = locationOf(await server.post('av', CHROMIUM))
   const statuses = await Promise.all(
@@ -143,7 +146,7 @@ t.test('C6: many PATCHes with a candidate each', async t => {
   t.same([...new Set(statuses)], [204])
 })
 
-t.test('C6: a restart without m= names one candidate only', async t => {
+t.test('an ICE restart without m= answers a single candidate (C6)', async t => {
   const server = await WhepServer.start(t)
   const { candidate } = await import('./fixtures/fake-stream.ts')
   server.av.candidates = [
@@ -157,7 +160,7 @@ t.test('C6: a restart without m= names one candidate only', async t => {
     const response = await server.patch(path, body, { 'If-Match': '*' })
     return (await response.text()).match(/^a=candidate:.*$/gm) ?? []
   }
-  // whip-whep joins several with commas, into SDP that nobody reads.
+  // whip-whep joins several with commas, which is invalid SDP.
   t.match(await candidates(bare), [/udp .* 192\.0\.2\.7 44000 /])
   const other = fragmentOf(CHROMIUM, { ufrag: 'x', pwd: 'y'.repeat(22) })
   t.equal((await candidates(other)).length, 3)
@@ -165,7 +168,7 @@ t.test('C6: a restart without m= names one candidate only', async t => {
   t.match(await candidates(bare), [/udp .* 2001:db8::7 44000 /])
 })
 
-t.test('C7: OPTIONS without Origin names PATCH', async t => {
+t.test('OPTIONS without Origin lists PATCH (C7)', async t => {
   const server = await WhepServer.start(t)
   const response = await server.request('/api/v3/whep/av', {
     method: 'OPTIONS',
@@ -173,7 +176,7 @@ t.test('C7: OPTIONS without Origin names PATCH', async t => {
   t.match(response.headers.get('Access-Control-Allow-Methods'), /PATCH/)
 })
 
-t.test('C8: OPTIONS has no Link but those of ICE servers', async t => {
+t.test('OPTIONS carries Link for ICE servers only (C8)', async t => {
   const server = await WhepServer.start(t, {
     config: { iceServers: [{ url: 'stun:stun.example:3478' }] },
   })
@@ -186,13 +189,13 @@ t.test('C8: OPTIONS has no Link but those of ICE servers', async t => {
   )
 })
 
-t.test('C9: an offer without candidates, on port 9, is taken', async t => {
+t.test('an offer without candidates on port 9 answers 201 (C9)', async t => {
   const server = await WhepServer.start(t)
   t.notMatch(CHROMIUM, /a=candidate/)
   t.equal((await server.post('av', CHROMIUM)).status, 201)
 })
 
-t.test('C10: a data channel is rejected in its place', async t => {
+t.test('a data channel section is rejected in place (C10)', async t => {
   const server = await WhepServer.start(t)
   const offer = CHROMIUM.replace('BUNDLE 0 1', 'BUNDLE 0 1 2') + DATA_CHANNEL
   const { sections } = await answerOf(await server.post('av', offer))
@@ -205,7 +208,7 @@ t.test('C10: a data channel is rejected in its place', async t => {
 })
 
 t.test(
-  'C11: a kind that the stream lacks is rejected, not an error',
+  'an offered kind that the stream lacks is rejected, with 201 (C11)',
   async t => {
     const server = await WhepServer.start(t)
     const response = await server.post('video', CHROMIUM)
@@ -219,27 +222,32 @@ t.test(
   },
 )
 
-t.test('C12, C13: only syntax is 400, and no error has SDP', async t => {
-  const server = await WhepServer.start(t, { caps: { total: 0, perStream: 1 } })
-  await server.post('av', CHROMIUM)
-  server.vp8.live = false
-  const refused = [
-    await server.post('nobody', CHROMIUM),
-    await server.post('vp8', CHROMIUM),
-    await server.post('av', CHROMIUM),
-    await server.post('av', CHROMIUM.replaceAll('H264', 'H265')),
-  ]
-  t.same(
-    refused.map(response => response.status),
-    [404, 409, 503, 406],
-  )
-  for (const response of refused) {
-    t.equal(response.headers.get('Content-Type'), 'application/problem+json')
-    t.notMatch(await response.text(), /v=0/)
-  }
-})
+t.test(
+  'only malformed bodies answer 400, and no error carries SDP (C12, C13)',
+  async t => {
+    const server = await WhepServer.start(t, {
+      caps: { total: 0, perStream: 1 },
+    })
+    await server.post('av', CHROMIUM)
+    server.vp8.live = false
+    const rejected = [
+      await server.post('unknown', CHROMIUM),
+      await server.post('vp8', CHROMIUM),
+      await server.post('av', CHROMIUM),
+      await server.post('av', CHROMIUM.replaceAll('H264', 'H265')),
+    ]
+    t.same(
+      rejected.map(response => response.status),
+      [404, 409, 503, 406],
+    )
+    for (const response of rejected) {
+      t.equal(response.headers.get('Content-Type'), 'application/problem+json')
+      t.notMatch(await response.text(), /v=0/)
+    }
+  },
+)
 
-t.test('C14: of two video sections the first is accepted', async t => {
+t.test('of two video sections only the first is accepted (C14)', async t => {
   const server = await WhepServer.start(t)
   const [session = '', video = '', audio = ''] = CHROMIUM.split(/(?=^m=)/m)
   const second = video.replace('a=mid:0', 'a=mid:2')
@@ -267,13 +275,13 @@ const MUNGED = {
 }
 
 for (const [what, offer] of Object.entries(MUNGED)) {
-  t.test(`C15: an offer with ${what} is taken`, async t => {
+  t.test(`an offer with ${what} answers 201 (C15)`, async t => {
     const server = await WhepServer.start(t)
     t.equal((await server.post('av', offer)).status, 201)
   })
 }
 
-t.test('C15: OBS gets its named mids back', async t => {
+t.test("the answer keeps OBS's named mids (C15)", async t => {
   const server = await WhepServer.start(t)
   const { text, sdp } = await answerOf(await server.post('av', OBS))
   t.equal(sdp.groups?.[0]?.mids, 'audio video')

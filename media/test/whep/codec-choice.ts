@@ -19,7 +19,7 @@ const choose = (offer: string, codec: 'h264' | 'vp8' | 'opus') =>
     NONE,
   )?.offered.payloadType
 
-/** Chromium's offer with H264 of these profiles and modes instead. */
+/** Chromium's offer with these H264 fmtp lines instead of its own. */
 const withH264 = (...fmtps: readonly string[]) =>
   CHROMIUM.replace(/^a=(rtpmap|fmtp):(102|108|39) .*\r\n/gm, '').replace(
     'a=mid:0\r\n',
@@ -35,24 +35,24 @@ const withH264 = (...fmtps: readonly string[]) =>
   )
 const h264 = (...fmtps: readonly string[]) => choose(withH264(...fmtps), 'h264')
 
-t.test('players get what they offer', t => {
+t.test('chooseCodec finds the codec in offers of real players', t => {
   t.equal(choose(CHROMIUM, 'h264'), 108)
   t.equal(choose(CHROMIUM, 'vp8'), 96)
   t.equal(choose(CHROMIUM, 'opus'), 111)
   t.equal(choose(FIREFOX, 'vp8'), 120)
   t.equal(choose(FIREFOX, 'h264'), undefined)
   t.equal(choose(OBS, 'h264'), 96)
-  t.equal(choose(GSTREAMER, 'opus'), 96, 'names are caseless')
+  t.equal(choose(GSTREAMER, 'opus'), 96, 'codec names ignore case')
   t.end()
 })
 
-t.test('H264 of constrained baseline is best, in any order', t => {
+t.test('constrained baseline is preferred in any order', t => {
   const best = 'packetization-mode=1;profile-level-id=42e01f'
   for (const other of ['42001f', '4d001f', '640c1f', '58001f']) {
     const fmtp = `packetization-mode=1;profile-level-id=${other}`
     t.equal(h264(fmtp, best), 108, other)
     t.equal(h264(best, fmtp), 102, other)
-    t.equal(h264(fmtp), 102, `${other} alone is taken`)
+    t.equal(h264(fmtp), 102, `${other} alone is chosen`)
   }
   const main = 'packetization-mode=1;profile-level-id=4d001f'
   const high = 'packetization-mode=1;profile-level-id=640c1f'
@@ -60,27 +60,27 @@ t.test('H264 of constrained baseline is best, in any order', t => {
   t.end()
 })
 
-t.test('H264 without packetization-mode 1 is none', t => {
+t.test('H264 without packetization-mode 1 is not chosen', t => {
   t.equal(h264('packetization-mode=0;profile-level-id=42e01f'), undefined)
   t.equal(h264('profile-level-id=42e01f'), undefined)
   t.equal(h264(''), undefined)
-  t.equal(h264('packetization-mode=1'), 102, 'its profile has a default')
+  t.equal(h264('packetization-mode=1'), 102, 'the profile has a default')
   t.equal(h264('packetization-mode=1;profile-level-id=zz'), undefined)
   t.equal(h264('Packetization-Mode=1; Profile-Level-Id=42E01F'), 102)
   t.end()
 })
 
-t.test('a level that looks like a number stays text', t => {
-  const offer = withH264('packetization-mode=1;profile-level-id=420010')
-  const chosen = chooseCodec(sectionOf(offer, 'video'), 'h264', NONE)
-  t.same(chosen?.offered.parameters, {
-    'packetization-mode': 1,
-    'profile-level-id': '420010',
-  })
+t.test('a profile-level-id of digits is read as hexadecimal text', t => {
+  const high = 'packetization-mode=1;profile-level-id=640010'
+  const baseline = 'packetization-mode=1;profile-level-id=420010'
+  const constrained = 'packetization-mode=1;profile-level-id=424010'
+  t.equal(h264(high), 102)
+  t.equal(h264(high, baseline), 108)
+  t.equal(h264(high, baseline, constrained), 39)
   t.end()
 })
 
-t.test('rtx comes with its apt, unless that number is taken', t => {
+t.test('rtx is chosen by its apt unless its payload type is taken', t => {
   const section = sectionOf(CHROMIUM, 'video')
   const rtx = (taken: ReadonlySet<number>) =>
     chooseCodec(section, 'h264', taken)?.offered.rtxPayloadType
@@ -89,18 +89,18 @@ t.test('rtx comes with its apt, unless that number is taken', t => {
   t.equal(
     chooseCodec(section, 'h264', new Set([108]))?.offered.payloadType,
     39,
-    'and so is a codec',
+    'a codec whose payload type is taken is skipped',
   )
   t.end()
 })
 
-t.test('payload types that look like RTCP are left alone', t => {
+t.test('payload types that look like RTCP are not chosen', t => {
   const offer = CHROMIUM.replaceAll(/\b111\b/g, '72')
   t.equal(choose(offer, 'opus'), undefined)
   t.end()
 })
 
-t.test('feedback is that of the payload type and of all', t => {
+t.test('rtcp-fb entries for the payload type and for * are read', t => {
   const offer = OBS.replace(
     'a=rtcp-fb:96 nack pli',
     'a=rtcp-fb:* nack pli\r\na=rtcp-fb:97 ccm fir',

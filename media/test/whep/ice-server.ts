@@ -17,7 +17,7 @@ const SERVERS = {
 }
 
 for (const [text, server] of Object.entries(SERVERS)) {
-  t.test(`${text} is taken`, t => {
+  t.test(`parseIceServer accepts ${text}`, t => {
     t.same(parseIceServer(text), server)
     t.end()
   })
@@ -29,7 +29,7 @@ for (const text of [
   'turn:turn.example',
   'turn:user@turn.example',
   'turn:user:%zz@turn.example',
-  // No header could carry these: each POST would fail.
+  // A header cannot carry these, so each POST would fail.
   'turn:user:%E2%82%AC@turn.example',
   'turn:a%0D%0Ab:pass@turn.example',
   'stun:user:pass@stun.example',
@@ -37,13 +37,13 @@ for (const text of [
   'stun:host?transport=sctp',
   'stun:host>; rel="x"',
 ]) {
-  t.test(`${text} is refused`, t => {
+  t.test(`parseIceServer rejects ${text}`, t => {
     t.throws(() => parseIceServer(text), { name: 'RangeError' })
     t.end()
   })
 }
 
-t.test('a bad one does not show its password', t => {
+t.test('the error of parseIceServer does not contain the password', t => {
   const read = () => parseIceServer('turn:user:hunter2@turn example')
   t.throws(read, RangeError)
   try {
@@ -54,16 +54,19 @@ t.test('a bad one does not show its password', t => {
   t.end()
 })
 
-t.test('AUTH_SECRET makes credentials that expire', t => {
-  const server = parseIceServer('turn:AUTH_SECRET:s3cret@turn.example')
-  const username = `${1_000 + 24 * 3600}:viewer`
-  const credential = createHmac('sha1', 's3cret')
-    .update(username)
-    .digest('base64')
-  t.same(linkHeaders([server], 1_000_500), [
-    '<turn:turn.example>; rel="ice-server"; ' +
-      `username="${username}"; credential="${credential}"; ` +
-      'credential-type="password"',
-  ])
-  t.end()
-})
+t.test(
+  'user AUTH_SECRET makes linkHeaders write credentials that expire',
+  t => {
+    const server = parseIceServer('turn:AUTH_SECRET:s3cret@turn.example')
+    const username = `${1_000 + 24 * 3600}:viewer`
+    const credential = createHmac('sha1', 's3cret')
+      .update(username)
+      .digest('base64')
+    t.same(linkHeaders([server], 1_000_500), [
+      '<turn:turn.example>; rel="ice-server"; ' +
+        `username="${username}"; credential="${credential}"; ` +
+        'credential-type="password"',
+    ])
+    t.end()
+  },
+)

@@ -1,4 +1,4 @@
-/** WHEP on a real engine whose worker freezes, dies, or runs out of ports. */
+/** WHEP on a real worker that freezes, dies, or has no ports left: row M36. */
 import { cleanup } from 'node-datachannel'
 import t from 'tap'
 import { waitFor } from '../../../shared/test/fixtures/wait-for.ts'
@@ -14,14 +14,14 @@ const VIEWER = {
   audio: { payloadType: 111 },
 } as const
 
-/** The process id of the only worker. */
+/** Process id of the only worker. */
 function workerOf(server: LiveServer): number {
   const [worker] = server.stack.engine.workers
   if (worker === undefined) throw new Error('There is no worker')
   return worker.pid
 }
 
-t.test('M36: a frozen worker is 504, and nothing is left', async t => {
+t.test('a frozen worker answers 504 and leaks nothing (M36)', async t => {
   const server = await LiveServer.start(t, {
     firstPort: 24_340,
     ports: 20,
@@ -30,13 +30,13 @@ t.test('M36: a frozen worker is 504, and nothing is left', async t => {
   const idle = server.portsInUse
   const path = locationOf(await server.post('h264', CHROMIUM))
   const pid = workerOf(server)
-  const thaw = () => process.kill(pid, 'SIGCONT')
-  t.teardown(thaw)
+  const resume = () => process.kill(pid, 'SIGCONT')
+  t.teardown(resume)
   process.kill(pid, 'SIGSTOP')
   const restart = fragmentOf(CHROMIUM, { ufrag: 'newU', pwd: 'n'.repeat(22) })
   const [post, other, patch] = await Promise.all([
     server.post('h264', CHROMIUM),
-    // Another layout: a pipe that is not made either.
+    // Other payload types need a pipe, which is not created either.
     server.post('h264', CHROMIUM.replaceAll(/\b108\b/g, '45')),
     fetch(new URL(path, server.base), {
       method: 'PATCH',
@@ -50,12 +50,12 @@ t.test('M36: a frozen worker is 504, and nothing is left', async t => {
   await assertProblem(t, post, 504, 'worker-timeout')
   await assertProblem(t, patch, 504, 'worker-timeout')
   await assertProblem(t, other, 504, 'worker-timeout')
-  t.equal(server.sessions.slotsTaken, 1, 'the old session goes on')
+  t.equal(server.slotsTaken, 1, 'the first session keeps its slot')
   const timeouts = server.observations.count('ice_failures_total', {
     reason: 'timeout',
   })
-  t.equal(timeouts, 2, 'one for each POST, none for the PATCH')
-  thaw()
+  t.equal(timeouts, 2, 'each POST counts a timeout, the PATCH does not')
+  resume()
   await fetch(new URL(path, server.base), { method: 'DELETE' })
   await server.settles(idle)
   const peer = new Peer(VIEWER)
@@ -65,7 +65,7 @@ t.test('M36: a frozen worker is 504, and nothing is left', async t => {
   await server.settles(idle)
 })
 
-t.test('a dead worker ends its viewers as failed', async t => {
+t.test('the death of a worker ends its viewers and counts failed', async t => {
   const server = await LiveServer.start(t, {
     firstPort: 24_360,
     ports: 20,
@@ -78,7 +78,7 @@ t.test('a dead worker ends its viewers as failed', async t => {
   t.equal(await peer.view(server.endpoint('h264')), 201)
   await peer.plays()
   process.kill(workerOf(server), 'SIGKILL')
-  await waitFor(() => server.sessions.slotsTaken === 0, 'the end')
+  await waitFor(() => server.slotsTaken === 0, 'the end of the session')
   t.equal(
     server.observations.count('ice_failures_total', { reason: 'failed' }),
     1,
@@ -86,34 +86,37 @@ t.test('a dead worker ends its viewers as failed', async t => {
   t.equal(server.observations.count('ice_failures_total'), 1)
   const response = await server.post('h264', CHROMIUM)
   t.ok([201, 409, 503].includes(response.status), String(response.status))
-  t.equal(server.sessions.slotsTaken, response.status === 201 ? 1 : 0)
+  t.equal(server.slotsTaken, response.status === 201 ? 1 : 0)
 })
 
-t.test('an empty port pool is 503, and heals', async t => {
-  const server = await LiveServer.start(t, {
-    firstPort: 24_380,
-    // Eight for the legs, two for viewers.
-    ports: 10,
-    streams: { h264: H264 },
-  })
-  const one = await server.post('h264', CHROMIUM)
-  const two = await server.post('h264', CHROMIUM)
-  t.same([one.status, two.status], [201, 201])
-  const full = await server.post('h264', CHROMIUM)
-  const body = await assertProblem(t, full, 503, 'ports-exhausted')
-  t.equal(body['scope'], 'ports')
-  t.equal(server.observations.count('cap_rejections_total'), 0)
-  t.equal(server.sessions.slotsTaken, 2)
-  await fetch(new URL(locationOf(one), server.base), { method: 'DELETE' })
-  const again = await waitFor(async () => {
-    const response = await server.post('h264', CHROMIUM)
-    return response.status === 201 && response
-  }, 'a port that was given back')
-  const { sdp } = await answerOf(again)
-  t.equal(sdp.media[0]?.candidates?.length, 1)
-})
+t.test(
+  'an empty port pool answers 503 until a port is released (M35)',
+  async t => {
+    const server = await LiveServer.start(t, {
+      firstPort: 24_380,
+      // Eight for the legs, two for viewers.
+      ports: 10,
+      streams: { h264: H264 },
+    })
+    const one = await server.post('h264', CHROMIUM)
+    const two = await server.post('h264', CHROMIUM)
+    t.same([one.status, two.status], [201, 201])
+    const full = await server.post('h264', CHROMIUM)
+    const body = await assertProblem(t, full, 503, 'ports-exhausted')
+    t.equal(body['scope'], 'ports')
+    t.equal(server.observations.count('cap_rejections_total'), 0)
+    t.equal(server.slotsTaken, 2)
+    await fetch(new URL(locationOf(one), server.base), { method: 'DELETE' })
+    const again = await waitFor(async () => {
+      const response = await server.post('h264', CHROMIUM)
+      return response.status === 201 && response
+    }, 'a released port')
+    const { sdp } = await answerOf(again)
+    t.equal(sdp.media[0]?.candidates?.length, 1)
+  },
+)
 
-t.test('DTLS with another certificate than offered fails', async t => {
+t.test('a DTLS certificate that was not offered counts failed', async t => {
   const server = await LiveServer.start(t, {
     firstPort: 24_390,
     ports: 12,
@@ -130,7 +133,7 @@ t.test('DTLS with another certificate than offered fails', async t => {
     }),
   )
   t.equal(status, 201)
-  await waitFor(() => server.sessions.slotsTaken === 0, 'the end')
+  await waitFor(() => server.slotsTaken === 0, 'the end of the session')
   t.equal(
     server.observations.count('ice_failures_total', { reason: 'failed' }),
     1,

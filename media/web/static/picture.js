@@ -2,6 +2,8 @@ import { Pulse } from './pulse.js'
 
 /** Packets that came so lately are still coming. */
 const ARRIVING_MS = 3_000
+/** A picture that stands still for no longer is worth no word. */
+const STILL_MS = 4_000
 /** A rhythm above this is worth a word. */
 const SLOW_MS = 4_000
 
@@ -23,7 +25,7 @@ const SLOW_MS = 4_000
 
 /** How a received picture does. */
 export class Picture {
-  #pulse = new Pulse()
+  #pulse = new Pulse(STILL_MS)
   #packets = 0
   #received = 0
   #decoded = 0
@@ -34,7 +36,7 @@ export class Picture {
 
   /** The connection is back: what came before it says nothing any more. */
   restart() {
-    this.#pulse = new Pulse()
+    this.#pulse = new Pulse(STILL_MS)
     this.#whole = false
     this.#firstPacketMs = undefined
   }

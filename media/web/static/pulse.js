@@ -1,5 +1,3 @@
-/** Whatever the rhythm is, a pause that is no longer says nothing. */
-const SHORTEST_LIMIT_MS = 4_000
 /** What a source is given while its rhythm is not known. */
 const UNKNOWN_LIMIT_MS = 32_000
 /** So many times its rhythm a source may pause, at most `MOST_BEYOND_MS` more. */
@@ -12,10 +10,19 @@ const SLOWEST_MS = 30_000
 
 /** Whether something that comes again and again still does, by its own rhythm. */
 export class Pulse {
+  #leastMs
   /** @type {{ atMs: number, gapMs: number }[]} */
   #gaps = []
   /** @type {number | undefined} */
   #lastMs
+
+  /**
+   * @param {number} leastMs whatever the rhythm is, a pause that is no longer
+   *   says nothing
+   */
+  constructor(leastMs) {
+    this.#leastMs = leastMs
+  }
 
   /** Whether it ever came. */
   get began() {
@@ -53,15 +60,13 @@ export class Pulse {
    */
   isStill(nowMs) {
     if (this.#lastMs === undefined) return false
-    return nowMs - this.#lastMs > limitMs(this.rhythmMs)
+    return nowMs - this.#lastMs > this.#limitMs
   }
-}
 
-/** @param {number | undefined} rhythmMs */
-function limitMs(rhythmMs) {
-  if (rhythmMs === undefined) return UNKNOWN_LIMIT_MS
-  return Math.max(
-    SHORTEST_LIMIT_MS,
-    Math.min(PATIENCE * rhythmMs, rhythmMs + MOST_BEYOND_MS),
-  )
+  get #limitMs() {
+    const { rhythmMs } = this
+    if (rhythmMs === undefined) return UNKNOWN_LIMIT_MS
+    const most = Math.min(PATIENCE * rhythmMs, rhythmMs + MOST_BEYOND_MS)
+    return Math.max(this.#leastMs, most)
+  }
 }

@@ -2,6 +2,8 @@ import { Pulse } from './pulse.js'
 
 /** Of what is played, so much at least must have arrived to be heard. */
 const LEAST_HEARD = 0.05
+/** Sound that is gone for no longer is worth no word: it may come in bursts. */
+const PAUSE_MS = 6_000
 /** Packets that give no sound for so long give none. */
 const SILENT_MS = 5_000
 
@@ -18,7 +20,7 @@ const SILENT_MS = 5_000
 
 /** How received sound does. */
 export class Sound {
-  #pulse = new Pulse()
+  #pulse = new Pulse(PAUSE_MS)
   #packets = 0
   #played = 0
   #concealed = 0
@@ -27,7 +29,7 @@ export class Sound {
 
   /** The connection is back: what came before it says nothing any more. */
   restart() {
-    this.#pulse = new Pulse()
+    this.#pulse = new Pulse(PAUSE_MS)
     this.#firstPacketMs = undefined
   }
 

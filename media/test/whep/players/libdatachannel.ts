@@ -1,4 +1,4 @@
-/** node-datachannel as a player, over real HTTP, worker and FFmpeg. */
+/** libdatachannel as a player, over real HTTP, worker and FFmpeg. */
 import { cleanup } from 'node-datachannel'
 import t from 'tap'
 import { waitFor } from '../../../../shared/test/fixtures/wait-for.ts'
@@ -7,7 +7,7 @@ import { Peer, type PeerOffer } from '../fixtures/peer.ts'
 
 t.teardown(cleanup)
 
-await t.test('libdatachannel plays', async t => {
+await t.test('libdatachannel plays streams', async t => {
   const server = await LiveServer.start(t, {
     firstPort: 24_000,
     streams: { h264: H264, vp8: VP8, mute: { audio: { codec: 'none' } } },
@@ -22,7 +22,7 @@ await t.test('libdatachannel plays', async t => {
         audio: { payloadType: 111 },
       },
     },
-    'payload types of its own': {
+    'other payload types than Chromium': {
       stream: 'h264',
       offer: {
         video: { payloadType: 97, codec: 'H264' },
@@ -48,7 +48,7 @@ await t.test('libdatachannel plays', async t => {
       stream: 'h264',
       offer: { video: { payloadType: 96, codec: 'H264' } },
     },
-    'a mid longer than the MID extension takes': {
+    'a mid that is too long for the MID extension': {
       stream: 'mute',
       offer: {
         video: { payloadType: 96, codec: 'H264', mid: 'the-video-section' },
@@ -56,7 +56,7 @@ await t.test('libdatachannel plays', async t => {
     },
   }
   for (const [what, { stream, offer }] of Object.entries(cases)) {
-    await t.test(what, async t => {
+    await t.test(`libdatachannel plays with ${what}`, async t => {
       const peer = new Peer(offer)
       t.equal(await peer.view(server.endpoint(stream)), 201)
       await peer.plays()
@@ -68,34 +68,40 @@ await t.test('libdatachannel plays', async t => {
     })
   }
 
-  await t.test('a kind that the stream lacks does not hinder', async t => {
-    const peer = new Peer({
-      audio: { payloadType: 111 },
-      video: { payloadType: 96, codec: 'H264' },
-    })
-    t.equal(await peer.view(server.endpoint('mute')), 201)
-    const video = peer.received.get('video')
-    await waitFor(() => (video?.packets ?? 0) > 20, 'video')
-    t.equal(peer.received.get('audio')?.packets, 0)
-    await peer.leave()
-    await server.settles(idle)
-  })
+  await t.test(
+    'libdatachannel plays the video of a stream without audio',
+    async t => {
+      const peer = new Peer({
+        audio: { payloadType: 111 },
+        video: { payloadType: 96, codec: 'H264' },
+      })
+      t.equal(await peer.view(server.endpoint('mute')), 201)
+      const video = peer.received.get('video')
+      await waitFor(() => (video?.packets ?? 0) > 20, 'video')
+      t.equal(peer.received.get('audio')?.packets, 0)
+      await peer.leave()
+      await server.settles(idle)
+    },
+  )
 
-  await t.test('a viewer that falls silent is lost', async t => {
-    const peer = new Peer({ audio: { payloadType: 111 } })
-    t.teardown(() => {
-      peer.close()
-    })
-    t.equal(await peer.viewRelayed(server.endpoint('h264')), 201)
-    await peer.plays()
-    peer.vanish()
-    await server.settles(idle)
-    const labels = { stream_id: 'h264', reason: 'disconnected' }
-    t.equal(server.observations.count('ice_failures_total', labels), 1)
-    t.equal(server.observations.count('ice_failures_total'), 1)
-  })
+  await t.test(
+    'a viewer that vanishes ends and counts disconnected',
+    async t => {
+      const peer = new Peer({ audio: { payloadType: 111 } })
+      t.teardown(() => {
+        peer.close()
+      })
+      t.equal(await peer.viewRelayed(server.endpoint('h264')), 201)
+      await peer.plays()
+      peer.vanish()
+      await server.settles(idle)
+      const labels = { stream_id: 'h264', reason: 'disconnected' }
+      t.equal(server.observations.count('ice_failures_total', labels), 1)
+      t.equal(server.observations.count('ice_failures_total'), 1)
+    },
+  )
 
-  await t.test('VP8 alone for an H264 stream is a mismatch', async t => {
+  await t.test('an offer of VP8 for an H264 stream answers 406', async t => {
     const peer = new Peer({ video: { payloadType: 96, codec: 'VP8' } })
     t.teardown(() => {
       peer.close()

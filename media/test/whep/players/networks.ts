@@ -1,4 +1,4 @@
-/** Viewers that reach the server otherwise than by IPv4 and UDP. */
+/** Viewers that do not use IPv4 and UDP. */
 import { networkInterfaces } from 'node:os'
 import { cleanup } from 'node-datachannel'
 import t from 'tap'
@@ -17,7 +17,7 @@ const VIEWER = {
 const candidatesOf = (answer: string) =>
   answer.split(/^m=/m)[1]?.match(/^a=candidate:.*$/gm) ?? []
 
-await t.test('ICE over TCP', async t => {
+await t.test('Chromium plays over ICE-TCP where UDP is blocked', async t => {
   const browser = await startChromium(t)
   if (browser === undefined) return
   const server = await LiveServer.start(t, {
@@ -32,7 +32,7 @@ await t.test('ICE over TCP', async t => {
   const idle = server.portsInUse
   const { page } = await openPage(t, browser)
   const answers: string[] = []
-  // A network that lets no UDP through.
+  // A network that blocks UDP.
   await page.route('**/api/v3/whep/h264', async route => {
     const response = await route.fetch()
     const answer = await response.text()
@@ -54,33 +54,40 @@ await t.test('ICE over TCP', async t => {
   await server.settles(idle)
 })
 
-await t.test('IPv6, and several addresses', async t => {
-  const hasLoopback6 = Object.values(networkInterfaces())
-    .flatMap(each => each ?? [])
-    .some(({ address }) => address === '::1')
-  if (!hasLoopback6) {
-    t.comment('this machine has no ::1')
-    return
-  }
-  const server = await LiveServer.start(t, {
-    firstPort: 24_460,
-    ports: 20,
-    streams: { h264: H264 },
-    stack: {
-      addresses: {
-        listen: ['127.0.0.1', '::1'],
-        announced: ['127.0.0.1', '::1', '2001:db8::7'],
+await t.test(
+  'libdatachannel plays over IPv6 from a server with several addresses',
+  async t => {
+    const hasLoopback6 = Object.values(networkInterfaces())
+      .flatMap(each => each ?? [])
+      .some(({ address }) => address === '::1')
+    if (!hasLoopback6) {
+      t.comment('this machine has no ::1')
+      return
+    }
+    const server = await LiveServer.start(t, {
+      firstPort: 24_460,
+      ports: 20,
+      streams: { h264: H264 },
+      stack: {
+        addresses: {
+          listen: ['127.0.0.1', '::1'],
+          announced: ['127.0.0.1', '::1', '2001:db8::7'],
+        },
       },
-    },
-  })
-  const idle = server.portsInUse
-  const peer = new Peer(VIEWER, '::1')
-  t.equal(await peer.view(server.endpoint('h264')), 201)
-  const addresses = candidatesOf(peer.answer).map(line => line.split(' ')[4])
-  t.same(addresses, ['127.0.0.1', '::1', '2001:db8::7'])
-  await peer.plays()
-  t.equal(server.sessions.of('h264')[0]?.remoteAddress, '::1')
-  t.equal(server.portsInUse, idle + 2, 'a port for each listen address')
-  await peer.leave()
-  await server.settles(idle)
-})
+    })
+    const idle = server.portsInUse
+    const peer = new Peer(VIEWER, '::1')
+    t.equal(await peer.view(server.endpoint('h264')), 201)
+    const addresses = candidatesOf(peer.answer).map(line => line.split(' ')[4])
+    t.same(addresses, ['127.0.0.1', '::1', '2001:db8::7'])
+    await peer.plays()
+    t.equal(server.sessions.of('h264')[0]?.remoteAddress, '::1')
+    t.equal(
+      server.portsInUse,
+      idle + 2,
+      'a viewer uses one port per listen address',
+    )
+    await peer.leave()
+    await server.settles(idle)
+  },
+)

@@ -144,7 +144,7 @@ await t.test('our player, kept from playing', async t => {
     await page.goto(at('/player/vp8'))
     await says(page, 'failed', 'cannot play the video and audio')
     t.match(errors, [/406/], 'it asked once')
-    t.equal(server.sessions.slotsTaken, 0)
+    t.equal(server.slotsTaken, 0)
   })
 
   await t.test('a network that is gone is said, and had back', async t => {

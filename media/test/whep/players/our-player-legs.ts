@@ -56,5 +56,14 @@ await t.test('our player, where one leg or the other is missing', async t => {
   await says(page, 'still', 'The picture stands still: waiting for the source.')
   t.notMatch((await wordsOf(page)).join('\n'), /Trying again/)
   t.equal(server.sessions.of('sent').length, 2, 'both views went on')
+
+  stream.send('audio')
+  // Without its PPS who joins can decode no key frame.
+  stream.send('video', ['-bsf:v', 'filter_units=remove_types=8'])
+  const { page: black } = await openPage(t, browser)
+  await keepWords(black)
+  await black.goto(url)
+  await says(black, 'degraded', 'the picture arrives, but cannot be decoded')
+  t.notMatch((await wordsOf(black)).join('\n'), /Playing|Trying again/)
   t.same(errors, [])
 })

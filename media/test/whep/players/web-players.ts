@@ -1,6 +1,6 @@
 /**
- * Players that others wrote, as published on npm, in Chromium, from another
- * origin than the server's.
+ * Players of other projects, as published on npm, in Chromium, on a page of
+ * another origin.
  */
 import type { Page } from 'playwright-core'
 import t from 'tap'
@@ -9,7 +9,7 @@ import { openPage, startChromium } from '../fixtures/chromium.ts'
 import { H264, LiveServer } from '../fixtures/live-server.ts'
 import { servePlayers } from '../fixtures/player-page.ts'
 
-/** Video frames decoded by the page's connection `window.pc`, by stats. */
+/** Video frames that `window.pc` has decoded, from its stats. */
 const FRAMES = `(async () => {
   let frames = 0
   for (const report of (await window.pc?.getStats())?.values() ?? []) {
@@ -26,7 +26,7 @@ async function decodesMore(page: Page, more = 15): Promise<void> {
   )
 }
 
-/** Keeps each new connection of the page in `window.pc`. */
+/** Puts each new peer connection of the page into `window.pc`. */
 const KEEP_PEER = `
   const Native = window.RTCPeerConnection
   window.RTCPeerConnection = class extends Native {
@@ -50,14 +50,14 @@ const WHIP_WHEP_VIEW = `(async endpoint => {
   await client.view(pc, endpoint)
 })`
 
-/** The ICE credentials that the connection really uses. */
+/** The ICE ufrag that the connection uses. */
 const LOCAL_UFRAG = `(async () => {
   for (const report of (await pc.getStats()).values()) {
     if (report.type === 'transport') return report.iceLocalUsernameFragment
   }
 })()`
 
-/** The kinds whose RTCP sender reports have come: lip sync needs both. */
+/** The kinds with RTCP sender reports: lip sync needs both. */
 const REPORTED = `(async () => {
   const reports = [...(await pc.getStats()).values()]
   const remote = reports.filter(({ type }) => type === 'remote-outbound-rtp')
@@ -73,7 +73,7 @@ const EYEVINN_VIEW = `(async endpoint => {
   await player.load(new URL(endpoint))
 })`
 
-/** A browser that can decode VP8 alone. */
+/** Makes the page offer VP8 as its only video codec. */
 const VP8_ONLY = `
   const add = RTCPeerConnection.prototype.addTransceiver
   RTCPeerConnection.prototype.addTransceiver = function (kind, init) {
@@ -84,61 +84,68 @@ const VP8_ONLY = `
     return transceiver
   }`
 
-await t.test('players of others', async t => {
+await t.test('players of other projects', async t => {
   const browser = await startChromium(t)
   if (browser === undefined) return
   const origin = await servePlayers(t)
 
   for (const strictEtag of [true, false]) {
     const firstPort = strictEtag ? 24_120 : 24_160
-    await t.test(`whip-whep, strictEtag ${strictEtag}`, async t => {
-      const server = await LiveServer.start(t, {
-        firstPort,
-        ports: 40,
-        streams: { h264: H264 },
-        config: { strictEtag },
-      })
-      const { page } = await openPage(t, browser)
-      await page.addInitScript(KEEP_PEER)
-      await page.goto(origin.href)
-      const endpoint = JSON.stringify(server.endpoint('h264').href)
-      await page.evaluate(`${WHIP_WHEP_VIEW}(${endpoint})`)
-      await decodesMore(page)
-      await waitFor(
-        async () => (await page.evaluate(REPORTED)) === 'audio video',
-        'sender reports of both kinds',
-      )
+    await t.test(
+      `whip-whep plays and restarts ICE with strictEtag ${strictEtag}`,
+      async t => {
+        const server = await LiveServer.start(t, {
+          firstPort,
+          ports: 40,
+          streams: { h264: H264 },
+          config: { strictEtag },
+        })
+        const { page } = await openPage(t, browser)
+        await page.addInitScript(KEEP_PEER)
+        await page.goto(origin.href)
+        const endpoint = JSON.stringify(server.endpoint('h264').href)
+        await page.evaluate(`${WHIP_WHEP_VIEW}(${endpoint})`)
+        await decodesMore(page)
+        await waitFor(
+          async () => (await page.evaluate(REPORTED)) === 'audio video',
+          'sender reports of both kinds',
+        )
 
-      const ufrag = await page.evaluate<string>(LOCAL_UFRAG)
-      await page.evaluate('client.restart()')
-      await waitFor(
-        async () => (await page.evaluate(LOCAL_UFRAG)) !== ufrag,
-        'new ICE credentials in use',
-      )
-      await decodesMore(page)
-      t.equal(server.sessions.of('h264')[0]?.state.at, 'connected')
-      const patches = server.observations.of('whep_requests_total')
-      const codes = patches.flatMap(({ labels }) =>
-        'route' in labels &&
-        'code' in labels &&
-        labels.route.startsWith('PATCH')
-          ? [labels.code]
-          : [],
-      )
-      t.ok(codes.includes('200'), 'the restart')
-      t.ok(codes.includes('204'), 'candidates after it')
-      t.equal(codes.includes('428'), strictEtag)
-      const rejections = await page.evaluate<string[]>('window.rejections')
-      t.same(
-        rejections.filter(text => !text.includes('428')),
-        [],
-      )
-      t.equal(rejections.length > 0, strictEtag, 'strict costs an error only')
+        const ufrag = await page.evaluate<string>(LOCAL_UFRAG)
+        await page.evaluate('client.restart()')
+        await waitFor(
+          async () => (await page.evaluate(LOCAL_UFRAG)) !== ufrag,
+          'new ICE credentials in use',
+        )
+        await decodesMore(page)
+        t.equal(server.sessions.of('h264')[0]?.state.at, 'connected')
+        const patches = server.observations.of('whep_requests_total')
+        const codes = patches.flatMap(({ labels }) =>
+          'route' in labels &&
+          'code' in labels &&
+          labels.route.startsWith('PATCH')
+            ? [labels.code]
+            : [],
+        )
+        t.ok(codes.includes('200'), 'the restart answers 200')
+        t.ok(codes.includes('204'), 'later candidates answer 204')
+        t.equal(codes.includes('428'), strictEtag)
+        const rejections = await page.evaluate<string[]>('window.rejections')
+        t.same(
+          rejections.filter(text => !text.includes('428')),
+          [],
+        )
+        t.equal(
+          rejections.length > 0,
+          strictEtag,
+          'strict ETags only cost whip-whep an error',
+        )
 
-      await page.evaluate('client.stop()')
-      t.equal(server.sessions.slotsTaken, 0)
-      t.equal(server.observations.count('ice_failures_total'), 0)
-    })
+        await page.evaluate('client.stop()')
+        t.equal(server.slotsTaken, 0)
+        t.equal(server.observations.count('ice_failures_total'), 0)
+      },
+    )
   }
 
   await t.test('@eyevinn/webrtc-player', async t => {
@@ -149,34 +156,40 @@ await t.test('players of others', async t => {
     })
     const endpoint = JSON.stringify(server.endpoint('h264').href)
 
-    await t.test('views and stops', async t => {
-      const { page } = await openPage(t, browser)
-      await page.addInitScript(KEEP_PEER)
-      await page.goto(origin.href)
-      await page.evaluate(`${EYEVINN_VIEW}(${endpoint})`)
-      await decodesMore(page)
-      await page.evaluate('player.unload()')
-      t.equal(server.sessions.slotsTaken, 0)
-    })
+    await t.test(
+      'Eyevinn player plays, and unload ends its session',
+      async t => {
+        const { page } = await openPage(t, browser)
+        await page.addInitScript(KEEP_PEER)
+        await page.goto(origin.href)
+        await page.evaluate(`${EYEVINN_VIEW}(${endpoint})`)
+        await decodesMore(page)
+        await page.evaluate('player.unload()')
+        t.equal(server.slotsTaken, 0)
+      },
+    )
 
-    await t.test('leaves without DELETE: DTLS says goodbye', async t => {
-      const { page } = await openPage(t, browser)
-      await page.addInitScript(KEEP_PEER)
-      await page.goto(origin.href)
-      await page.evaluate(`${EYEVINN_VIEW}(${endpoint})`)
-      await decodesMore(page)
-      const deleted = () =>
-        server.observations.count('whep_requests_total', {
-          route: 'DELETE /api/v3/whep/{id}/{r}',
-        })
-      const before = deleted()
-      await page.evaluate('player.stop()')
-      await waitFor(() => server.sessions.slotsTaken === 0, 'the slot')
-      t.equal(deleted(), before)
-      t.equal(server.observations.count('ice_failures_total'), 0)
-    })
+    await t.test(
+      'Eyevinn player stops without DELETE: DTLS ends its session',
+      async t => {
+        const { page } = await openPage(t, browser)
+        await page.addInitScript(KEEP_PEER)
+        await page.goto(origin.href)
+        await page.evaluate(`${EYEVINN_VIEW}(${endpoint})`)
+        await decodesMore(page)
+        const deleted = () =>
+          server.observations.count('whep_requests_total', {
+            route: 'DELETE /api/v3/whep/{id}/{r}',
+          })
+        const before = deleted()
+        await page.evaluate('player.stop()')
+        await waitFor(() => server.slotsTaken === 0, 'a released slot')
+        t.equal(deleted(), before)
+        t.equal(server.observations.count('ice_failures_total'), 0)
+      },
+    )
 
-    await t.test('falls back to audio on 406', async t => {
+    await t.test('Eyevinn player falls back to audio after a 406', async t => {
       const { page } = await openPage(t, browser)
       await page.addInitScript(KEEP_PEER + VP8_ONLY)
       await page.goto(origin.href)
@@ -192,7 +205,7 @@ await t.test('players of others', async t => {
       const labels = { stream_id: 'h264', kind: 'video' }
       t.equal(server.observations.count('codec_mismatches_total', labels), 2)
       await page.evaluate('player.unload()')
-      t.equal(server.sessions.slotsTaken, 0)
+      t.equal(server.slotsTaken, 0)
     })
   })
 })

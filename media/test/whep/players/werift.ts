@@ -10,7 +10,7 @@ import {
 import { waitFor } from '../../../../shared/test/fixtures/wait-for.ts'
 import { H264, LiveServer, VP8 } from '../fixtures/live-server.ts'
 
-/** A werift peer that views a stream, and the packets it got by kind. */
+/** A werift player of a stream, and its received packets by kind. */
 async function view(
   t: Test,
   endpoint: URL,
@@ -20,7 +20,7 @@ async function view(
     codecs: { video: [video], audio: [useOPUS()] },
     iceServers: [],
     iceUseIpv6: false,
-    // Else it gathers for each section, and never closes what BUNDLE leaves.
+    // Otherwise it gathers per section and never closes the unused ones.
     bundlePolicy: 'max-bundle',
     iceAdditionalHostAddresses: ['127.0.0.1'],
   })
@@ -45,7 +45,7 @@ async function view(
   return { packets, location: new URL(location, endpoint) }
 }
 
-await t.test('werift', async t => {
+await t.test('werift plays streams', async t => {
   const server = await LiveServer.start(t, {
     firstPort: 24_240,
     streams: { h264: H264, vp8: VP8 },
@@ -55,7 +55,7 @@ await t.test('werift', async t => {
     ['h264', useH264()],
     ['vp8', useVP8()],
   ] as const) {
-    await t.test(`plays ${stream}`, async t => {
+    await t.test(`werift plays ${stream}`, async t => {
       const { packets, location } = await view(
         t,
         server.endpoint(stream),

@@ -1,0 +1,65 @@
+/** As deploy/test/truenas/degraded.ts, with every case, a few at a time. */
+import { chmod, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import t from 'tap'
+import { requireProgram } from '../../../shared/test/fixtures/program.ts'
+import { DEGRADED_CASES } from '../sources/fixtures/degraded-cases.ts'
+import { DegradedMatrix } from '../truenas/fixtures/degraded-matrix.ts'
+
+const UDP_PORT = 28_400
+const AT_ONCE = 6
+
+t.setTimeout(0)
+
+t.test('each reason is seen, of the right stream', async t => {
+  if (requireProgram(t, 'prometheus') === undefined) return
+  const matrix = await DegradedMatrix.start(t, UDP_PORT)
+  await t.test('and no other', { jobs: AT_ONCE }, t => {
+    for (const [what, one] of Object.entries(DEGRADED_CASES)) {
+      t.test(what, t => matrix.check(t, one))
+    }
+    t.end()
+  })
+  await matrix.healthyWereWell(t)
+})
+
+/**
+ * FFmpeg as it was asked to work before: it fills up to a frame rate, and the
+ * times of the picture leap by an hour.
+ */
+const REPEATING_FFMPEG = `#!/bin/bash
+changed=()
+while [ $# -gt 0 ]; do
+  case "$1" in
+    -vf) changed+=(-vf "setpts='PTS+gt(N,90)*3600/TB'"); shift 2 ;;
+    -fps_mode) changed+=(-r 15 -fps_mode cfr); shift 2 ;;
+    *) changed+=("$1"); shift ;;
+  esac
+done
+exec ffmpeg "\${changed[@]}"
+`
+
+t.test('an FFmpeg that repeats one picture', async t => {
+  if (requireProgram(t, 'prometheus') === undefined) return
+  const binary = join(t.testdir(), 'ffmpeg')
+  await writeFile(binary, REPEATING_FFMPEG)
+  await chmod(binary, 0o755)
+  const matrix = await DegradedMatrix.start(
+    t,
+    UDP_PORT,
+    {
+      CORE_FFMPEG_BINARY: binary,
+    },
+    {},
+  )
+  const options = ['-re', '-f', 'lavfi']
+  await matrix.check(t, {
+    reason: 'standing-picture',
+    says: /video: .*picture/,
+    open: () =>
+      Promise.resolve({
+        inputs: [{ address: 'testsrc2=size=320x180:rate=15', options }],
+        webrtc: { audio: 'none' },
+      }),
+  })
+})

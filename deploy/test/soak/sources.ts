@@ -1,0 +1,31 @@
+/**
+ * The sources that deploy/test/sources/plays.ts leaves out, in an order that
+ * the seed decides, so that they meet in other pairs each time.
+ */
+import t from 'tap'
+import { startChromium } from '../../../media/test/whep/fixtures/chromium.ts'
+import { createRandom } from '../fixtures/chaos/random.ts'
+import { ALL_CASES } from '../sources/fixtures/all-cases.ts'
+import { Product } from '../sources/fixtures/product.ts'
+import { checkSource } from '../sources/fixtures/source-case.ts'
+
+const UDP_PORT = 28_600
+const AT_ONCE = 2
+
+const seed = Number(process.env['SOURCES_SEED'] ?? Date.now() % 100_000)
+
+t.setTimeout(0)
+
+t.test(`sources, seed ${seed}`, { jobs: AT_ONCE }, async t => {
+  const browser = await startChromium(t)
+  if (browser === undefined) return
+  const product = await Product.start(t, UDP_PORT)
+  const random = createRandom(seed)
+  const order = ALL_CASES.filter(([, { quick }]) => quick !== true)
+    .map(one => ({ one, at: random.next() }))
+    .sort((a, b) => a.at - b.at)
+  for (const { one } of order) {
+    const [what, source] = one
+    t.test(what, t => checkSource(t, { product, browser }, source))
+  }
+})

@@ -1,0 +1,68 @@
+/** What the player page says of what a person sees and hears. */
+import t from 'tap'
+import { startChromium } from '../../../media/test/whep/fixtures/chromium.ts'
+import { DEGRADED_CASES } from './fixtures/degraded-cases.ts'
+import { H264 } from './fixtures/ffmpeg.ts'
+import { joinHealthy } from './fixtures/joins.ts'
+import { makeFile } from './fixtures/media-file.ts'
+import { Product } from './fixtures/product.ts'
+import { Viewing } from './fixtures/viewing.ts'
+
+const UDP_PORT = 30_000
+
+t.test('the words of the player', { jobs: 3 }, async t => {
+  const browser = await startChromium(t)
+  if (browser === undefined) return
+  const product = await Product.start(t, UDP_PORT)
+
+  t.test('a healthy stream of 5 frames a second', async t => {
+    const joins = { rate: 5, times: 4, atOnce: 2, stayMs: 4_000 }
+    await joinHealthy(t, { product, browser, ...joins })
+  })
+
+  t.test('a key frame every 13 s: dark, and it says why', async t => {
+    const address = await makeFile(t, {
+      name: 'sparse.mp4',
+      seconds: 200,
+      video: [...H264, '-g', '195', '-sc_threshold', '0'],
+    })
+    await product.add(t, 'sparse', {
+      inputs: [{ address, options: ['-re'] }],
+      webrtc: { video: 'copy' },
+    })
+    await product.live('sparse')
+    // Who comes with a key frame waits for nothing: most do not.
+    const views = await Promise.all(
+      [0, 4_500, 9_000].map(async waitMs => {
+        const viewing = await Viewing.open(t, browser, product.url, 'sparse')
+        await viewing.page.waitForTimeout(waitMs)
+        await viewing.page.reload()
+        await viewing.page
+          .locator('#state', { hasText: 'fault: video' })
+          .waitFor()
+        await viewing.settles({ fps: [12, 18], size: '320x180' })
+        return viewing.said()
+      }),
+    )
+    const said = views.flat()
+    t.ok(
+      said.some(({ words, dark }) => dark && words.includes('next key frame')),
+      'it waits for a key frame',
+    )
+    t.strictSame(
+      said.filter(({ words, dark }) => dark && words === 'Playing.'),
+      [],
+      'black is not playing',
+    )
+  })
+
+  t.test('B-frames under copy are said', async t => {
+    const bad = DEGRADED_CASES['copied B-frames']
+    if (bad === undefined) throw new Error('There is no such case')
+    await product.add(t, 'b-frames', await bad.open(t))
+    await product.live('b-frames')
+    const viewing = await Viewing.open(t, browser, product.url, 'b-frames')
+    await viewing.page.locator('#state', { hasText: 'B-frames' }).waitFor()
+    t.pass('the page says so')
+  })
+})

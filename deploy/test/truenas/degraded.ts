@@ -1,0 +1,22 @@
+/**
+ * Streams that carry RTP and still cannot be seen or heard as they should,
+ * one for each reason, looked for in Prometheus; those that are not quick are
+ * in deploy/test/soak/degraded.ts.
+ */
+import t from 'tap'
+import { requireProgram } from '../../../shared/test/fixtures/program.ts'
+import { DEGRADED_CASES } from '../sources/fixtures/degraded-cases.ts'
+import { DegradedMatrix } from './fixtures/degraded-matrix.ts'
+
+const UDP_PORT = 28_200
+
+t.test('each reason is seen, of the right stream', async t => {
+  if (requireProgram(t, 'prometheus') === undefined) return
+  const matrix = await DegradedMatrix.start(t, UDP_PORT)
+  const quick = Object.entries(DEGRADED_CASES).filter(([, one]) => one.quick)
+  await t.test('and no other', { jobs: quick.length }, t => {
+    for (const [what, one] of quick) t.test(what, t => matrix.check(t, one))
+    t.end()
+  })
+  await matrix.healthyWereWell(t)
+})

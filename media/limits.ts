@@ -1,0 +1,21 @@
+/**
+ * Timeouts of the media process that no setting changes, in one object that
+ * is passed whole: a test replaces single values.
+ */
+export interface MediaLimits {
+  /** Time for a worker process to report that it runs, milliseconds. */
+  readonly workerStartTimeoutMs: number
+  /** Interval of the pings to each worker, milliseconds. */
+  readonly workerPingIntervalMs: number
+  /** A worker that leaves a ping unanswered this long is killed and replaced. */
+  readonly workerUnresponsiveTimeoutMs: number
+  /** How long a port that another program uses stays out of its pool. */
+  readonly portQuarantineMs: number
+}
+
+export const MEDIA_LIMITS: MediaLimits = {
+  workerStartTimeoutMs: 10_000,
+  workerPingIntervalMs: 1_000,
+  workerUnresponsiveTimeoutMs: 20_000,
+  portQuarantineMs: 60_000,
+}

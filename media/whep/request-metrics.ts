@@ -1,0 +1,48 @@
+import type { RouterContext } from '@koa/router'
+import { WHEP_ROUTES, type Report } from '../../shared/catalogue.ts'
+import { UNKNOWN_STREAM, type StreamId } from '../../shared/ids.ts'
+import type { Clock } from '../clock.ts'
+import type { Handler } from '../http/by-method.ts'
+import { toProblem } from '../http/problem.ts'
+
+export interface RequestMetricsOptions {
+  readonly report: Report
+  readonly clock: Clock
+  /** Id of the stream, if it is registered. */
+  readonly streamOf: (ctx: RouterContext) => StreamId | undefined
+}
+
+/**
+ * Wraps the handler of a method so that each response is counted and timed.
+ * If the client disconnects there is no response, so nothing is counted.
+ */
+export function withRequestMetrics(
+  method: keyof typeof WHEP_ROUTES,
+  handle: Handler,
+  { report, clock, streamOf }: RequestMetricsOptions,
+): Handler {
+  const route = WHEP_ROUTES[method]
+  return async ctx => {
+    const startMs = clock.steadyMs()
+    const done = (status: number) => {
+      if (ctx.res.destroyed) return
+      const stream_id = streamOf(ctx) ?? UNKNOWN_STREAM
+      report({
+        family: 'dragonfork_webrtc_whep_requests_total',
+        labels: { route, code: String(status), stream_id },
+      })
+      report({
+        family: 'dragonfork_webrtc_whep_request_duration_seconds',
+        labels: { route, stream_id },
+        value: (clock.steadyMs() - startMs) / 1000,
+      })
+    }
+    try {
+      await handle(ctx)
+    } catch (error) {
+      done(toProblem(error).status)
+      throw error
+    }
+    done(ctx.status)
+  }
+}
