@@ -1,5 +1,5 @@
 import type { RunBounds } from '../ffmpeg/run.ts'
-import type { ProcessConfig } from './config.ts'
+import type { ProcessConfig } from './process-config.ts'
 
 /** Twice the rhythm of the slowest sources that count as alive. */
 const DEFAULT_MS = 60_000

@@ -1,6 +1,5 @@
 /** Sources of each kind, read by real FFmpeg, measured at a socket. */
 import { execFile } from 'node:child_process'
-import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -10,6 +9,7 @@ import { promisify } from 'node:util'
 import t from 'tap'
 
 import { waitFor } from '../../../shared/test/fixtures/wait-for.ts'
+import { freePort } from './fixtures/camera.ts'
 import {
   RecordedRun,
   stepsOf,
@@ -234,11 +234,7 @@ await t.test(
       ...[...TONE, '-itsoffset', '25', ...picture(), '-t', '45'],
       ...['-map', '1', '-map', '0', ...X264, '-pix_fmt', 'yuv420p'],
     )
-    const socket = createSocket('udp4')
-    socket.bind(0, '127.0.0.1')
-    await once(socket, 'listening')
-    const { port } = socket.address()
-    socket.close()
+    const port = await freePort()
     const run = await RecordedRun.start(t, [
       { address: `udp://127.0.0.1:${port}`, options: ['-f', 'mpegts'] },
     ])
