@@ -12,12 +12,13 @@ const MEDIA_IMPORTS = {
   // Two types, until the port that FFmpeg's supervisor needs is declared here.
   ffmpeg: ['process'],
   http: [],
-  ingest: ['engine', 'ffmpeg/progress.ts'],
+  ingest: ['engine', 'ffmpeg/progress.ts', 'ffmpeg/run-arguments.ts'],
   outbox: [],
   process: ['ffmpeg', 'http', 'ingest'],
   router: [
     'engine',
     'ffmpeg/progress.ts',
+    'ffmpeg/run-arguments.ts',
     'ingest',
     'process',
     'whep/stream-port.ts',

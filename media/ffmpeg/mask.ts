@@ -11,7 +11,7 @@ const MASK = '***'
  * scheme://user:password@ as FFmpeg's `av_url_split` takes it: all up to the
  * last `@` before the first of / ? and #.
  */
-const USER_INFO = /(\b[a-z][a-z0-9+.-]*:\/\/[^\s/?#:]*:)[^\s/?#]+(?=@)/gi
+const USER_INFO = /(\b[a-z][a-z0-9+.-]{0,40}:\/\/[^\s/?#:]*:)[^\s/?#]+(?=@)/gi
 const QUERY = new RegExp(`([?&](?:${SECRET_KEYS})=)[^\\s&#'"|\\]]+`, 'gi')
 
 /** Of a list of addresses, these are pieces, but no secrets. */

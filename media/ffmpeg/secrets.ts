@@ -24,7 +24,8 @@ export const SECRET_KEYS =
 const SECRET_OPTIONS =
   /^-(?:headers|cookies|passphrase|password|authorization|auth|key|rtmp_conn|srtp_(?:in|out)_params|hls_enc_key|(?:cenc_)?(?:de|en)cryption_keys?)$/
 
-const SCHEME = /[a-z][a-z0-9+.-]*(?:,[^:]*)?:/i
+// Bounded: a long argument must not take a time that grows with its square.
+const SCHEME = /[a-z][a-z0-9+.-]{0,40}(?:,[^:]{0,400})?:/i
 /** A scheme with what follows, which may be another scheme: `crypto:http:`. */
 const ADDRESS = new RegExp(`(?:${SCHEME.source})+\\/{1,2}`, 'gi')
 /** FFmpeg can do without the slashes. */

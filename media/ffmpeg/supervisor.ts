@@ -1,9 +1,5 @@
 import type { Log } from '../../shared/log.ts'
-import {
-  NO_ARGUMENTS,
-  type RunArguments,
-  type RunEnd,
-} from '../process/stream-port.ts'
+import type { RunEnd } from '../process/stream-port.ts'
 import { resolveBinary } from './binary.ts'
 import { killedWithParent } from './death-signal.ts'
 import { NO_USAGE } from './limits.ts'
@@ -11,6 +7,7 @@ import { maskOf, type Mask } from './mask.ts'
 import { NO_PROGRESS } from './progress.ts'
 import { HEALTHY_MS, reconnectDelayMs } from './reconnect.ts'
 import { RepeatedLines } from './repeated-lines.ts'
+import { NO_ARGUMENTS, type RunArguments } from './run-arguments.ts'
 import { RunLog, type ExitState, type Report } from './run-log.ts'
 import { Run } from './run.ts'
 import type { RunPort, RunSettings, SupervisorParts } from './run-settings.ts'

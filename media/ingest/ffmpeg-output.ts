@@ -43,7 +43,7 @@ export function videoOutput(
   treatment: Treatment,
 ): readonly string[] {
   return [
-    ...picked('video', treatment),
+    ...picked(['-an', '-sn', '-dn'], treatment),
     ...videoCodec(video, treatment),
     ...rtpOutput(output, treatment),
   ]
@@ -56,19 +56,18 @@ export function audioOutput(
   treatment: Treatment,
 ): readonly string[] {
   return [
-    ...picked('audio', treatment),
+    ...picked(['-vn', '-sn', '-dn'], treatment),
     ...audioCodec(audio, treatment),
     ...rtpOutput(output, treatment),
   ]
 }
 
-/** Nothing but the kind, of whichever input. */
+/** FFmpeg picks the stream itself unless told: it may be in any input. */
 function picked(
-  kind: 'video' | 'audio',
+  without: readonly string[],
   { map }: Treatment,
 ): readonly string[] {
-  if (map !== undefined) return ['-map', map]
-  return [kind === 'video' ? '-an' : '-vn', '-sn', '-dn']
+  return map === undefined ? without : ['-map', map]
 }
 
 function videoCodec(

@@ -1,15 +1,18 @@
-import type { StreamMap } from './input-facts.ts'
 import { repairExpression, type Arrival } from './timestamp-repair.ts'
 import type { ManagedVideo } from './webrtc-config.ts'
 
-/** How a run treats what one leg sends. */
+/** How a run treats one leg's frames. */
 export interface Treatment {
-  /** The stream, for `-map`; undefined: FFmpeg picks it. */
-  readonly map: StreamMap | undefined
   readonly arrival: Arrival
   /** Slowed down to real time by a filter. */
   readonly paced: boolean
   readonly deinterlace: boolean
+  /**
+   * The stream to take (`-map`); undefined: FFmpeg picks it. An input whose
+   * only pictures are covers gets `0:V:0`: FFmpeg then ends with the error of
+   * an input that has no video.
+   */
+  readonly map: string | undefined
   /** When the run was prepared, ms since 1970. */
   readonly startedMs: number
 }

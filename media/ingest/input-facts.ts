@@ -5,12 +5,14 @@ export interface InputFacts {
   /** The video stream that FFmpeg picked; undefined: there is none. */
   readonly video?: VideoFacts
   readonly audio?: AudioFacts
-  /** Where there is something of a kind that FFmpeg did not find fit to pick. */
-  readonly unpicked: Partial<Record<'video' | 'audio', StreamMap>>
+  /**
+   * Streams that FFmpeg lists and does not pick, since nothing of them came
+   * while it probed: their ids, such as `0:1`.
+   */
+  readonly late?: LateStreams
 }
 
-/** By `-map`, what FFmpeg is to send of a kind. */
-export type StreamMap = `${number}:${'V' | 'a'}:0`
+export type LateStreams = Readonly<Partial<Record<'video' | 'audio', string>>>
 
 export interface InputFact {
   /** FFmpeg's names of the demuxer, such as `rtsp` or `mov,mp4,m4a`. */
@@ -52,26 +54,19 @@ const STREAM = new RegExp(
 )
 /** `Stream #0:1 -> #1:0 (aac (native) -> opus (libopus))`. */
 const MAPPED = new RegExp(`${LEVEL}  Stream #(\\d+:\\d+) -> #\\d+:\\d+ `)
-/** Of a stream of which nothing has come yet: it has no size, or channels. */
-const UNSEEN = {
-  video: /, none(?:,|$)|^\w+(?: \([^)]*\))*$/,
-  audio: /\b0 channels\b/,
-}
-const NOTHING_PICKED =
-  /\[(?:error|fatal)\] Output file (?:#\d+ )?does not contain any stream/
+const SIZE = /, [1-9]\d*x[1-9]\d*\b/
+const NO_CHANNELS = /, 0 channels\b/
+/** FFmpeg ends: it picked no stream for an output. */
+const NOTHING_PICKED = /\bOutput file(?: #\d+)? does not contain any stream/
 const FIELD_ORDER = /\b(?:top|bottom) (?:coded )?first\b/
 
-type Stream =
-  | {
-      readonly kind: 'video'
-      readonly facts: VideoFacts
-      readonly isSeen: boolean
-    }
-  | {
-      readonly kind: 'audio'
-      readonly facts: AudioFacts
-      readonly isSeen: boolean
-    }
+type Stream = (
+  | { readonly kind: 'video'; readonly facts: VideoFacts }
+  | { readonly kind: 'audio'; readonly facts: AudioFacts }
+) & {
+  /** Whether FFmpeg knows its size, or its channels. */
+  readonly isKnown: boolean
+}
 
 /**
  * Reads FFmpeg's lines, from the start of a run. The words are the same in
@@ -83,12 +78,12 @@ export class InputFactsReader {
   readonly #streams = new Map<string, Stream>()
   #video: VideoFacts | undefined
   #audio: AudioFacts | undefined
-  #unpicked: InputFacts['unpicked'] = {}
+  #late: LateStreams | undefined
 
   /** Takes a line. True: it told something new of what FFmpeg picked. */
   take(line: string): boolean {
+    if (NOTHING_PICKED.test(line)) return this.#takeNothingPicked()
     if (this.#enter(line)) return false
-    if (NOTHING_PICKED.test(line)) return this.#lookForUnseen()
     switch (this.#part) {
       case 'input':
         this.#takeInput(line)
@@ -106,12 +101,11 @@ export class InputFactsReader {
   get facts(): InputFacts | undefined {
     const video = this.#video
     const audio = this.#audio
-    const unpicked = this.#unpicked
-    const isPicked = video !== undefined || audio !== undefined
-    if (!isPicked && Object.keys(unpicked).length === 0) return undefined
+    const late = this.#late
+    if ((video ?? audio ?? late) === undefined) return undefined
     return {
       inputs: this.#inputs,
-      unpicked,
+      ...(late && { late }),
       ...(video && { video }),
       ...(audio && { audio }),
     }
@@ -153,12 +147,12 @@ export class InputFactsReader {
         ? {
             kind: 'video',
             facts: videoFacts(id, text),
-            isSeen: !UNSEEN.video.test(text),
+            isKnown: SIZE.test(text),
           }
         : {
             kind: 'audio',
             facts: { input: inputOf(id), codec: codecOf(text) },
-            isSeen: !UNSEEN.audio.test(text),
+            isKnown: !NO_CHANNELS.test(text),
           },
     )
   }
@@ -172,17 +166,13 @@ export class InputFactsReader {
     return stream !== undefined
   }
 
-  /**
-   * FFmpeg picks nothing of which nothing came while it looked at the input,
-   * such as the picture of a camera whose sound begins before.
-   */
-  #lookForUnseen(): boolean {
-    for (const { kind, facts, isSeen } of this.#streams.values()) {
-      if (isSeen) continue
-      if (kind === 'video') this.#unpicked.video ??= `${facts.input}:V:0`
-      else this.#unpicked.audio ??= `${facts.input}:a:0`
+  #takeNothingPicked(): boolean {
+    const late: Partial<Record<'video' | 'audio', string>> = {}
+    for (const [id, { kind, isKnown }] of this.#streams) {
+      if (!isKnown) late[kind] ??= id
     }
-    return Object.keys(this.#unpicked).length > 0
+    this.#late = late
+    return Object.keys(late).length > 0
   }
 
   /** Of some inputs, only the first decoded picture shows the field order. */

@@ -1,6 +1,6 @@
 import { stat } from 'node:fs/promises'
 
-import type { InputFact, InputFacts } from './input-facts.ts'
+import type { InputFact, InputFacts, LateStreams } from './input-facts.ts'
 import type { Arrival } from './timestamp-repair.ts'
 import type { ManagedWebrtc } from './webrtc-config.ts'
 
@@ -15,14 +15,6 @@ export interface RunInputs {
   readonly inputs: readonly RunInput[]
   /** The process has outputs of its own, which read the same inputs. */
   readonly shared: boolean
-}
-
-/** What a stream adds to the arguments of a run of FFmpeg. */
-export interface RunArguments {
-  /** For each input, to come before its own options. */
-  readonly inputOptions: readonly (readonly string[])[]
-  /** The RTP outputs, to come last. */
-  readonly outputs: readonly string[]
 }
 
 /** An input that was looked for on this machine. */
@@ -47,8 +39,10 @@ export interface InputPlan {
 export interface RunPlan {
   readonly inputs: readonly InputPlan[]
   readonly deinterlace: boolean
-  /** What is to be sent of a kind; absent: what FFmpeg picks. */
-  readonly maps: InputFacts['unpicked']
+  /** All there is of video are pictures such as covers. */
+  readonly noVideo: boolean
+  /** Streams that FFmpeg would not pick by itself. */
+  readonly late: LateStreams
 }
 
 /** Whoever gives one of these decides about the pace. */
@@ -100,7 +94,8 @@ export function planRun(
       planInput(input, pace, facts?.inputs[index]),
     ),
     deinterlace: facts?.video?.interlaced ?? false,
-    maps: mapsOf(facts),
+    noVideo: facts?.video?.attachedPicture ?? false,
+    late: facts?.late ?? {},
   }
 }
 
@@ -108,8 +103,9 @@ export function planRun(
 export function differs(old: RunPlan, next: RunPlan): boolean {
   return (
     next.deinterlace !== old.deinterlace ||
-    next.maps.video !== old.maps.video ||
-    next.maps.audio !== old.maps.audio ||
+    next.noVideo !== old.noVideo ||
+    next.late.video !== old.late.video ||
+    next.late.audio !== old.late.audio ||
     next.inputs.some(
       ({ pace, wallClock }, index) =>
         pace !== old.inputs[index]?.pace ||
@@ -130,17 +126,6 @@ export function inputOptions(
     ...(pace === '-re' ? ['-re'] : []),
     ...(wallClock ? ['-use_wallclock_as_timestamps', '1'] : []),
   ]
-}
-
-/**
- * FFmpeg picks the streams, which may be in any of the inputs. Where all that
- * it finds of video is a cover, it must not take it: by this map it ends with
- * the words of an input that has no video.
- */
-function mapsOf(facts: InputFacts | undefined): InputFacts['unpicked'] {
-  if (!facts) return {}
-  const { video, unpicked } = facts
-  return video?.attachedPicture ? { ...unpicked, video: '0:V:0' } : unpicked
 }
 
 function planInput(

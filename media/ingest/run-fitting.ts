@@ -35,7 +35,12 @@ export class RunFitting {
   #shared = false
   #facts: InputFacts | undefined
   #reader = new InputFactsReader()
-  #plan: RunPlan = { inputs: [], deinterlace: false, maps: {} }
+  #plan: RunPlan = {
+    inputs: [],
+    deinterlace: false,
+    noVideo: false,
+    late: {},
+  }
   /** Those that a run was ended for. Inputs that change get no new ones. */
   readonly #tried = new Set<string>()
   #startedMs = 0
@@ -72,12 +77,12 @@ export class RunFitting {
   }
 
   treatmentOf(kind: MediaKind): Treatment {
-    const { inputs, deinterlace, maps } = this.#plan
+    const { inputs, deinterlace, noVideo, late } = this.#plan
     return {
+      map: late[kind] ?? (noVideo && kind === 'video' ? '0:V:0' : undefined),
       arrival: this.#arrivalOf(kind),
       paced: inputs.some(({ pace }) => pace === 'filter'),
       deinterlace,
-      map: maps[kind],
       startedMs: this.#startedMs,
     }
   }
@@ -118,9 +123,9 @@ export class RunFitting {
     const plan = planRun(this.#inputs, this.#config, this.#facts)
     // Of what was deinterlaced nothing shows any more that it was interlaced.
     const deinterlace = plan.deinterlace || this.#plan.deinterlace
-    // What was named is not missed any more.
-    const maps = { ...this.#plan.maps, ...plan.maps }
-    return { ...plan, deinterlace, maps }
+    // Of what was picked for it nothing shows any more that it came late.
+    const late = { ...this.#plan.late, ...plan.late }
+    return { ...plan, deinterlace, late }
   }
 
   #arrivalOf(kind: MediaKind): Arrival {

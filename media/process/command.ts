@@ -1,8 +1,8 @@
+import type { RunArguments } from '../ffmpeg/run-arguments.ts'
 import { PROGRESS_OPTIONS } from '../ffmpeg/run.ts'
 import type { RunInputs } from '../ingest/input-plan.ts'
 import type { InputConfig, ProcessConfig } from './process-config.ts'
 import { fillPlaceholders } from './placeholders.ts'
-import type { RunArguments } from './stream-port.ts'
 
 /** What of a configuration FFmpeg is started with, placeholders filled. */
 export interface ResolvedConfig {

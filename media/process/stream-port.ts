@@ -4,7 +4,8 @@
  */
 import type { StreamId } from '../../shared/ids.ts'
 import type { Progress } from '../ffmpeg/progress.ts'
-import type { RunArguments, RunInputs } from '../ingest/input-plan.ts'
+import type { RunArguments } from '../ffmpeg/run-arguments.ts'
+import type { RunInputs } from '../ingest/input-plan.ts'
 import type { ExternalWebrtc, ManagedWebrtc } from '../ingest/webrtc-config.ts'
 
 /** How a run of FFmpeg ended. */
@@ -16,11 +17,6 @@ export interface RunEnd {
   /** The last lines of stderr, oldest first: not to be shown, as well. */
   readonly log: readonly string[]
 }
-
-export type { RunArguments }
-
-/** What a process without a stream adds. */
-export const NO_ARGUMENTS: RunArguments = { inputOptions: [], outputs: [] }
 
 export interface StreamPort {
   /**

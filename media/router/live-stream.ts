@@ -6,6 +6,7 @@ import type { Log } from '../../shared/log.ts'
 
 import type { Engine } from '../engine/engine.ts'
 import type { Progress } from '../ffmpeg/progress.ts'
+import type { RunArguments } from '../ffmpeg/run-arguments.ts'
 import { ExternalLegs } from '../ingest/external-legs.ts'
 import { legOrigin } from '../ingest/leg-origin.ts'
 import { planLegs, type LegPlan } from '../ingest/leg-plan.ts'
@@ -13,11 +14,7 @@ import type { LegFailure } from '../ingest/leg-watch.ts'
 import { ManagedLegs } from '../ingest/managed-legs.ts'
 import type { ExternalWebrtc, ManagedWebrtc } from '../ingest/webrtc-config.ts'
 import type { RunInputs } from '../ingest/input-plan.ts'
-import type {
-  RunArguments,
-  RunEnd,
-  StreamPort,
-} from '../process/stream-port.ts'
+import type { RunEnd, StreamPort } from '../process/stream-port.ts'
 import { degradedBy } from './degraded.ts'
 import type { Source } from './source.ts'
 import type { StreamStatus } from './status.ts'

@@ -1,6 +1,7 @@
 /**
- * The sources that deploy/test/sources/plays.ts leaves out, in an order that
- * the seed decides, so that they meet in other pairs each time.
+ * Sources that are what other people's cameras, files and senders are, each
+ * added as an operator adds it and watched in Chromium. The seed decides the
+ * order, so that they run beside others each time.
  */
 import t from 'tap'
 import { startChromium } from '../../../media/test/whep/fixtures/chromium.ts'
@@ -21,9 +22,9 @@ t.test(`sources, seed ${seed}`, { jobs: AT_ONCE }, async t => {
   if (browser === undefined) return
   const product = await Product.start(t, UDP_PORT)
   const random = createRandom(seed)
-  const order = ALL_CASES.filter(([, { quick }]) => quick !== true)
-    .map(one => ({ one, at: random.next() }))
-    .sort((a, b) => a.at - b.at)
+  const order = ALL_CASES.map(one => ({ one, at: random.next() })).toSorted(
+    (a, b) => a.at - b.at,
+  )
   for (const { one } of order) {
     const [what, source] = one
     t.test(what, t => checkSource(t, { product, browser }, source))

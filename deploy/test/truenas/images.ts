@@ -12,7 +12,9 @@ async function importedBy(...folders: readonly string[]): Promise<Set<string>> {
     for (const file of await readdir(ROOT + folder, { recursive: true })) {
       if (!file.endsWith('.ts') || /(^|\/)(test|bench)\//.test(file)) continue
       const source = await readFile(`${ROOT}${folder}/${file}`, 'utf8')
-      for (const [, from = ''] of source.matchAll(/ from '([^.'][^']*)'/g)) {
+      for (const [, from = ''] of source.matchAll(
+        / from '([^.'\n][^'\n]*)'$/gm,
+      )) {
         if (from.startsWith('node:')) continue
         const [scope = '', name = ''] = from.split('/')
         packages.add(from.startsWith('@') ? `${scope}/${name}` : scope)

@@ -207,3 +207,10 @@ function decoded(text: string): string {
     return text
   }
 }
+
+t.test('maskOf() takes a long argument without delay', t => {
+  const long = ['x'.repeat(1024 * 1024), 'a.'.repeat(512 * 1024)]
+  const { args } = maskOf(long)
+  t.same(args, long)
+  t.end()
+})

@@ -74,7 +74,7 @@ await t.test('filters repair the time, and more where it is asked for', t => {
   t.end()
 })
 
-await t.test('a stream may be named', t => {
+await t.test('a cover is not taken for video', t => {
   const [video] = outputs({}, { ...LIVE, map: '0:V:0' })
   t.match(video, /^-map 0:V:0 -c:v libx264 /)
   t.end()

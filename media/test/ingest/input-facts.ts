@@ -33,8 +33,27 @@ t.test('a cover is known for one', t => {
       attachedPicture: true,
     },
     audio: { input: 0, codec: 'mp3' },
-    unpicked: {},
   })
+  t.end()
+})
+
+t.test('a stream that comes late is listed and not picked', t => {
+  const facts = factsOf(`
+[info] Input #0, mpegts, from 'udp://127.0.0.1:29999':
+[info]   Duration: N/A, start: 1.400000, bitrate: 71 kb/s
+[info]   Stream #0:0[0x100]: Video: h264 ([27][0][0][0] / 0x001B), none, 90k tbr, 90k tbn
+[info]   Stream #0:1[0x101]: Audio: aac (LC) ([15][0][0][0] / 0x000F), 44100 Hz, mono, fltp, 71 kb/s
+[error] Output file #0 does not contain any stream`)
+  t.same(facts, { inputs: [{ format: 'mpegts' }], late: { video: '0:0' } })
+  const late = (error: string) =>
+    factsOf(`
+[info] Input #0, mpegts, from 'udp://127.0.0.1:29999':
+[info]   Stream #0:0[0x100]: Video: h264 (High) ([27][0][0][0] / 0x001B), yuv420p(progressive), 320x180, 15 fps
+[info]   Stream #0:1[0x101]: Audio: aac ([15][0][0][0] / 0x000F), 0 channels
+${error}`)?.late
+  const error = 'Output file does not contain any stream'
+  t.same(late(`[out#1/rtp @ 0x55d0c8] [fatal] ${error}`), { audio: '0:1' })
+  t.equal(late(''), undefined)
   t.end()
 })
 
@@ -93,20 +112,6 @@ t.test('what was picked counts, of whichever input', t => {
     pixelFormat: 'yuv422p10le',
   })
   t.same(facts?.audio, { input: 1, codec: 'opus' })
-  t.end()
-})
-
-t.test('what has not come yet is found', t => {
-  const facts = factsOf(`
-[info] Input #0, lavfi, from 'sine':
-[info]   Duration: N/A, start: 0.000000, bitrate: 705 kb/s
-[info]   Stream #0:0: Audio: pcm_s16le, 44100 Hz, mono, s16, 705 kb/s
-[info] Input #1, mpegts, from 'udp://127.0.0.1:24640':
-[info]   Duration: N/A, start: 1.400000, bitrate: N/A
-[info]   Stream #1:0[0x100]: Video: h264 ([27][0][0][0] / 0x001B), none, 90k tbr, 90k tbn
-[info]   Stream #1:1[0x101]: Audio: aac ([15][0][0][0] / 0x000F), 0 channels
-[error] Output file #0 does not contain any stream`)
-  t.same(facts?.unpicked, { video: '1:V:0', audio: '1:a:0' })
   t.end()
 })
 

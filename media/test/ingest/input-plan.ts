@@ -21,7 +21,7 @@ const folder = t.testdir({ 'a.mp4': '', 'cam.sdp': '' })
 async function planned({ facts, webrtc, ...given }: Case) {
   const { address = 'rtsp://127.0.0.1/cam', options = [] } = given
   const inputs = await findInputs([{ address, options }])
-  const dump = facts && { inputs: [facts], unpicked: {} }
+  const dump = facts && { inputs: [facts] }
   const [input] = planRun(inputs, managedConfig(webrtc), dump).inputs
   return input
 }
@@ -127,7 +127,12 @@ t.test('options come only where they are needed', t => {
 })
 
 t.test('differs() sees what needs another run', t => {
-  const plan = { inputs: [LIVE], deinterlace: false, maps: {} }
+  const plan = {
+    inputs: [LIVE],
+    deinterlace: false,
+    noVideo: false,
+    late: {},
+  }
   t.equal(differs(plan, plan), false)
   t.equal(
     differs(plan, { ...plan, inputs: [{ ...LIVE, arrival: 'read' }] }),
@@ -135,6 +140,7 @@ t.test('differs() sees what needs another run', t => {
   )
   t.equal(differs(plan, { ...plan, inputs: [READ] }), true)
   t.equal(differs(plan, { ...plan, deinterlace: true }), true)
-  t.equal(differs(plan, { ...plan, maps: { video: '0:V:0' } }), true)
+  t.equal(differs(plan, { ...plan, noVideo: true }), true)
+  t.equal(differs(plan, { ...plan, late: { video: '0:0' } }), true)
   t.end()
 })

@@ -18,11 +18,7 @@ const facts = (more: Partial<VideoFacts>): VideoFacts => ({
 t.test('VideoWatch reads it of what is copied only', t => {
   const [plan] = planLegs(managedConfig())
   if (plan === undefined) throw new Error('Expected a leg')
-  const input = {
-    inputs: [],
-    unpicked: {},
-    video: facts({ pixelFormat: 'yuv444p' }),
-  }
+  const input = { inputs: [], video: facts({ pixelFormat: 'yuv444p' }) }
   const faults = (origin: LegOrigin) => {
     const options = { plan, origin, keyFrameMs: 10_000, facts: () => input }
     return new VideoWatch(options).faults(0, 3_000)

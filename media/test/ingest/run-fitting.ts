@@ -71,10 +71,10 @@ t.test('what FFmpeg did not find fit to pick is named', async t => {
   ]
   t.equal(heard(fitting, lines), true)
   await fitting.begin(CAMERA, 2)
-  t.equal(fitting.treatmentOf('video').map, '0:V:0')
+  t.equal(fitting.treatmentOf('video').map, '0:0')
   t.equal(heard(fitting, dump('mpegts')), false)
   await fitting.begin(CAMERA, 3)
-  t.equal(fitting.treatmentOf('video').map, '0:V:0')
+  t.equal(fitting.treatmentOf('video').map, '0:0')
 })
 
 t.test('a live picture of another shape needs another run', async t => {

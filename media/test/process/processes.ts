@@ -1,8 +1,9 @@
-import { readdir, readFile, writeFile } from 'node:fs/promises'
+import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 
 import t from 'tap'
 
+import { identify, isAlive } from '../../ffmpeg/identity.ts'
 import { parseProcessConfig } from '../../process/config.ts'
 import { MAX_PROCESSES } from '../../process/processes.ts'
 import { needFfmpeg } from '../fixtures/need-ffmpeg.ts'
@@ -246,7 +247,7 @@ t.test('there is a limit of processes', async t => {
 })
 
 t.test('20 streams start and go at once, and leave nothing', async t => {
-  const { processes, streams, dir } = await processList(t)
+  const { processes, streams, records } = await processList(t)
   const ids = Array.from({ length: 20 }, (_, at) => `camera-${at}`)
   await Promise.all(
     ids.map(id => processes.add({ ...STREAM, id, output: OFF.output })),
@@ -254,11 +255,12 @@ t.test('20 streams start and go at once, and leave nothing', async t => {
   await waitFor(() =>
     processes.list().every(({ runner }) => runner.status().progress.timeS > 0),
   )
-  const runs = await readdir(join(dir, 'runs'))
-  t.equal(runs.filter(name => name.endsWith('.json')).length, 20)
+  const started = records.filter(({ message }) => message === 'FFmpeg started')
+  const children = started.map(({ pid }) => identify(Number(pid)))
+  t.equal(children.filter(child => child !== undefined).length, 20)
   await Promise.all(ids.map(id => processes.remove(id)))
   t.same(processes.list(), [])
-  t.same(await readdir(join(dir, 'runs')), [])
+  t.equal(children.filter(child => child && isAlive(child)).length, 0)
   for (const { calls, ends } of streams.all) {
     t.equal(calls.at(-1), 'remove')
     t.match(ends, [{ asked: true }])

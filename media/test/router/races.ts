@@ -204,9 +204,9 @@ await t.test('the worker dies at any moment of a start', async t => {
     const { stream, prepared } = start(`died-after-${ms}`)
     await atMoment(ms)
     if (worker) process.kill(worker.pid, 'SIGKILL')
-    const error = await prepared
+    const run = await prepared
     t.ok(
-      !(error instanceof Error) || stack.restartsNeeded.includes(stream.id),
+      !(run instanceof Error) || stack.restartsNeeded.includes(stream.id),
       'it starts in the next one, or is to be started again',
     )
     await waitFor(() =>
