@@ -1,4 +1,9 @@
-import { audioFilters, videoFilters, type Treatment } from './filter-chain.ts'
+import {
+  audioFilters,
+  MOST_FPS,
+  videoFilters,
+  type Treatment,
+} from './filter-chain.ts'
 import type { LegPlan } from './leg-plan.ts'
 import type { ManagedAudio, ManagedVideo } from './webrtc-config.ts'
 
@@ -24,6 +29,12 @@ const AUDIO_KBIT = 96
 const KEY_FRAME_S = 0.95
 /** Frames from key frame to key frame, were there none by the clock. */
 const MOST_FRAMES = 100_000
+
+/**
+ * An output of nothing to nowhere. Where all outputs are RTP, FFmpeg 6 and
+ * later send nothing before all have begun, since it describes them in an SDP.
+ */
+export const NO_SDP_OUTPUT = ['-f', 'ffmetadata', 'pipe:1'] as const
 
 /** FFmpeg's arguments for the video leg's output. */
 export function videoOutput(
@@ -105,6 +116,8 @@ function frames(video: ManagedVideo, treatment: Treatment): readonly string[] {
   return [
     ...['-vf', videoFilters(video, treatment)],
     ...['-fps_mode', 'vfr', '-enc_time_base', '1/90000'],
+    // What the encoder takes for the frame rate: some inputs name the clock's.
+    ...['-fpsmax', `${video.fps ?? MOST_FPS}`],
     ...['-g', `${MOST_FRAMES}`],
     ...['-force_key_frames', `expr:isnan(prev_forced_t)+${since}`],
   ]

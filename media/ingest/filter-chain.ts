@@ -18,7 +18,7 @@ export interface Treatment {
 }
 
 /** Where the configuration says nothing. */
-const MOST_FPS = 60
+export const MOST_FPS = 60
 /** Pixels so far from square are a mistake. */
 const MOST_OBLONG = 4
 /** A pause between frames that the pace keeps to, seconds. */

@@ -6,7 +6,7 @@ import type { MediaWorker } from '../engine/media-worker.ts'
 import type { PortPool } from '../engine/port-pool.ts'
 import type { RunArguments } from '../ffmpeg/run-arguments.ts'
 import { failureCauses, type FailureCauses } from './failure-cause.ts'
-import { audioOutput, videoOutput } from './ffmpeg-output.ts'
+import { audioOutput, NO_SDP_OUTPUT, videoOutput } from './ffmpeg-output.ts'
 import type { InputFacts } from './input-facts.ts'
 import type { RunInputs } from './input-plan.ts'
 import { LegInbox } from './leg-inbox.ts'
@@ -112,7 +112,7 @@ export class ManagedLegs implements LegSet {
         ? videoOutput(video, run, treatment)
         : audioOutput(audio, run, treatment)
     })
-    return { inputOptions, outputs }
+    return { inputOptions, outputs: [...outputs, ...NO_SDP_OUTPUT] }
   }
 
   /**

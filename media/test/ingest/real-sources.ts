@@ -9,6 +9,7 @@ import { promisify } from 'node:util'
 import t from 'tap'
 
 import { waitFor } from '../../../shared/test/fixtures/wait-for.ts'
+import { freePort } from './fixtures/camera.ts'
 import {
   RecordedRun,
   stepsOf,
@@ -224,3 +225,26 @@ await t.test('a cover is not sent', async t => {
   t.match(run.log.join('\n'), /matches no streams/)
   t.same(run.frames.video, [])
 })
+
+await t.test(
+  'a picture that begins late does not hold up the sound',
+  async t => {
+    const path = await make(
+      'late.ts',
+      ...[...TONE, '-itsoffset', '25', ...picture(), '-t', '45'],
+      ...['-map', '1', '-map', '0', ...X264, '-pix_fmt', 'yuv420p'],
+    )
+    const port = await freePort()
+    const run = await RecordedRun.start(t, [
+      { address: `udp://127.0.0.1:${port}`, options: ['-f', 'mpegts'] },
+    ])
+    const sender = execFile('ffmpeg', [
+      ...['-loglevel', 'error', '-re', '-i', path, '-map', '0', '-c', 'copy'],
+      ...['-f', 'mpegts', `udp://127.0.0.1:${port}?pkt_size=1316`],
+    ])
+    t.teardown(() => sender.kill('SIGKILL'))
+    await waitFor(() => run.frames.audio.length > 0, 'sound', LIMIT_MS)
+    t.same(run.frames.video, [], 'no picture yet')
+    await waitFor(() => run.frames.video.length > 30, 'pictures', LIMIT_MS)
+  },
+)

@@ -1,0 +1,51 @@
+import t from 'tap'
+
+import { parseProcessConfig } from '../../process/config.ts'
+import { staleBounds } from '../../process/stale-timeout.ts'
+import { RULES } from '../fixtures/process-list.ts'
+
+function bounds(
+  address: string,
+  options: readonly string[] = [],
+  more: object = { webrtc: { enabled: true } },
+) {
+  const input = [{ id: 'in', address, options }]
+  return staleBounds(parseProcessConfig({ id: 'cam', input, ...more }, RULES))
+}
+
+t.test('the FFmpeg of a stream may be stale', t => {
+  const noticed = { staleTimeoutMs: 60_000, waitsForSender: false }
+  t.same(bounds('rtsp://127.0.0.1/cam'), noticed)
+  t.same(bounds('http://127.0.0.1/listen'), noticed)
+  t.end()
+})
+
+t.test('what the configuration says counts', t => {
+  const more = { webrtc: { enabled: true }, stale_timeout_seconds: 5 }
+  t.same(bounds('udp://127.0.0.1:1', [], more), {
+    staleTimeoutMs: 5_000,
+    waitsForSender: false,
+  })
+  t.end()
+})
+
+t.test('a process without a stream is never stale by itself', t => {
+  const more = { output: [{ id: 'out', address: 'out.ts' }] }
+  t.equal(bounds('rtsp://127.0.0.1/cam', [], more).staleTimeoutMs, 0)
+  t.end()
+})
+
+t.test('one that waits for a sender may wait', t => {
+  for (const [address, options] of [
+    ['udp://127.0.0.1:1', []],
+    ['rtp://127.0.0.1:1', []],
+    ['/cameras/door.sdp', []],
+    ['srt://127.0.0.1:1?mode=listener', []],
+    ['http://127.0.0.1:1/?listen=1', []],
+    ['rtmp://127.0.0.1:1/live', ['-listen', '1']],
+    ['rtsp://127.0.0.1:1/live', ['-rtsp_flags', 'listen']],
+  ] as const) {
+    t.equal(bounds(address, options).waitsForSender, true, address)
+  }
+  t.end()
+})
