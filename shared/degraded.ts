@@ -11,14 +11,14 @@ export const DEGRADED_REASONS = [
   'codec',
   /** RTP of another payload type than the leg's arrives. */
   'payload-type',
+  /** FFmpeg sends duplicates of one picture; its speed is off as well. */
+  'standing-picture',
   /** FFmpeg is slower than real time; it makes key frames rare as well. */
   'slow',
   /** Video has no key frames: who joins sees nothing. */
   'no-key-frames',
   /** Timestamps leap or fall back against the clock. */
   'timestamps',
-  /** All pictures are copies of one. */
-  'standing-picture',
   /** FFmpeg is faster than real time. */
   'fast',
   /** H264 with B-frames, which browsers play badly or not at all. */

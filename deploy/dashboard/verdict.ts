@@ -30,10 +30,10 @@ const DEGRADED = {
   'leg-failed': { says: 'A stream lacks picture or sound', color: 'red' },
   codec: { says: 'A copied input is of a wrong codec', color: 'red' },
   'payload-type': { says: 'RTP of a wrong payload type', color: 'red' },
+  'standing-picture': { says: 'The picture of a stream stands', color: 'red' },
   slow: { says: 'A stream is slower than real time', color: 'red' },
   'no-key-frames': { says: 'A stream has no key frames', color: 'red' },
   timestamps: { says: 'Timestamps of a stream run wild', color: 'red' },
-  'standing-picture': { says: 'The picture of a stream stands', color: 'red' },
   fast: { says: 'A stream is faster than real time', color: 'red' },
   'b-frames': { says: 'A stream has B-frames', color: 'red' },
   'pixel-format': {

@@ -1,24 +1,32 @@
 /**
- * Whether all that FFmpeg sends are copies of one frame, as it makes them to
- * fill up to a frame rate where timestamps leap: pure, told its progress.
+ * Tells whether FFmpeg sends duplicates of one frame only, as it does to fill
+ * a constant frame rate where timestamps leap. Pure: fed with its progress.
  */
 import type { Progress } from '../ffmpeg/progress.ts'
 
-/** Progress is reported once a second: this is ten seconds of copies. */
+/** The least time of duplicates only, ms. */
 const STANDS_AFTER_MS = 9_000
+/**
+ * The most frames of one picture: 60 a second for the 30 s that a slow source
+ * may pause, and some. FFmpeg 5.1 reports progress only after it has sent all
+ * duplicates of a frame, so each report has one picture.
+ */
+const MAX_FRAMES_PER_PICTURE = 2_000
 
 export class CopyWatch {
   #frames = 0
   #copies = 0
-  /** Since when there were copies only. */
+  /** Since when there have been duplicates only. */
   #sinceMs: number | undefined
-  #lastMs = 0
+  /** The last progress that counted frames. */
+  #lastMs: number | undefined
 
-  /** A new run of FFmpeg: it counts from 0. */
+  /** A new run of FFmpeg, which counts from 0. */
   begin(): void {
     this.#frames = 0
     this.#copies = 0
     this.#sinceMs = undefined
+    this.#lastMs = undefined
   }
 
   progressed(
@@ -26,20 +34,20 @@ export class CopyWatch {
     nowMs: number,
   ): void {
     const frames = frame - this.#frames
-    const copies = dup - this.#copies
+    const pictures = frames - (dup - this.#copies)
     this.#frames = frame
     this.#copies = dup
     if (frames <= 0) return
-    if (copies < frames) {
+    if (pictures * MAX_FRAMES_PER_PICTURE > frames) {
       this.#sinceMs = undefined
-      return
+    } else {
+      this.#sinceMs ??= this.#lastMs ?? nowMs
     }
-    this.#sinceMs ??= nowMs
     this.#lastMs = nowMs
   }
 
   get stands(): boolean {
-    if (this.#sinceMs === undefined) return false
+    if (this.#sinceMs === undefined || this.#lastMs === undefined) return false
     return this.#lastMs - this.#sinceMs >= STANDS_AFTER_MS
   }
 }
