@@ -22,3 +22,20 @@ export const systemClock: Clock = {
     }
   },
 }
+
+/**
+ * Calls `run` every `ms` milliseconds, once the event loop has read what
+ * arrived before. Node runs timers first: a process that was paused, or got no
+ * CPU, would otherwise take its own pause for the silence of others.
+ */
+export function repeatAfterInput(ms: number, run: () => void): Cancel {
+  let pending: NodeJS.Immediate | undefined
+  const timer = setInterval(() => {
+    pending = setImmediate(run)
+  }, ms)
+  timer.unref()
+  return () => {
+    clearInterval(timer)
+    clearImmediate(pending)
+  }
+}

@@ -3,8 +3,10 @@ import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { setTimeout } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import { request } from 'undici'
+import type { StreamStatus } from '../../media/router/status.ts'
 import { CHROMIUM } from '../../media/test/whep/fixtures/offers.ts'
 import { startChild, type Child, type LogRecord } from './fixtures/child.ts'
 import { scrape, told, valueOf } from './fixtures/scrape.ts'
@@ -50,6 +52,48 @@ async function workerPid(media: Child): Promise<number> {
   await media.logged(started)
   return Number(media.records.findLast(started)?.['pid'])
 }
+
+/** More than CORE_WEBRTC_LEG_TIMEOUT_MS. */
+const PAUSE_MS = 5_000
+
+t.test('a media process that is paused blames no leg for it', async t => {
+  const ids = ['one', 'two', 'three']
+  const stack = await startStack(t, {
+    udpPort: UDP_PORT,
+    processes: ids.map(id => testStream(id)),
+  })
+  const statuses = async () => {
+    const { body } = await request(`${stack.url}/api/v3/webrtc/streams`)
+    return (await body.json()) as readonly StreamStatus[]
+  }
+  const packets = async () =>
+    (await statuses()).flatMap(({ legs }) =>
+      Object.values(legs).map(leg => (leg.state === 'live' ? leg.packets : 0)),
+    )
+  const allAbove = (least: readonly number[]) =>
+    waitFor(async () => {
+      const now = await packets()
+      const isAbove = now.every((count, leg) => count > (least[leg] ?? 0))
+      return now.length === 2 * ids.length && isAbove ? now : undefined
+    }, 'RTP on all legs')
+
+  // Long enough for a rhythm, without which a leg may be silent for longer.
+  const before = await allAbove(Array<number>(2 * ids.length).fill(200))
+  process.kill(stack.media.pid, 'SIGSTOP')
+  // The workers and FFmpeg go on.
+  await setTimeout(PAUSE_MS)
+  process.kill(stack.media.pid, 'SIGCONT')
+  await allAbove(before.map(count => count + 50))
+  for (const { id, degraded } of await statuses()) {
+    t.equal(degraded, false, `${id} is well`)
+    for (const leg of ['video', 'audio']) {
+      const labels = { stream_id: id, leg }
+      const name = 'dragonfork_webrtc_ffmpeg_leg_failures_total'
+      const count = valueOf(await stack.scrape(), name, labels)
+      t.equal(count, 0, `${leg} of ${id} has not failed`)
+    }
+  }
+})
 
 t.test('every bad setting is named at once, with exit code 2', async t => {
   const cases = [

@@ -1,5 +1,6 @@
 import type { Router, RouterRtpCodecCapability, Worker } from 'mediasoup/types'
 import type { Log } from '../../shared/log.ts'
+import { repeatAfterInput, type Cancel } from '../clock.ts'
 import type { MediaLimits } from '../limits.ts'
 
 import {
@@ -21,7 +22,7 @@ const CLOSE_TIMEOUT_MS = 2_000
 export class MediaWorker {
   readonly #worker: Worker
   readonly #options: MediaWorkerOptions
-  readonly #timer: NodeJS.Timeout
+  readonly #stopPinging: Cancel
   /** When the unanswered ping was sent; undefined if there is none. */
   #pingedAt: number | undefined
   #load = 0
@@ -30,13 +31,13 @@ export class MediaWorker {
   constructor(worker: Worker, options: MediaWorkerOptions) {
     this.#worker = worker
     this.#options = options
-    this.#timer = setInterval(() => {
-      this.#ping()
-    }, options.limits.workerPingIntervalMs)
-    this.#timer.unref()
-    worker.observer.on('close', () => {
-      clearInterval(this.#timer)
-    })
+    this.#stopPinging = repeatAfterInput(
+      options.limits.workerPingIntervalMs,
+      () => {
+        this.#ping()
+      },
+    )
+    worker.observer.on('close', this.#stopPinging)
   }
 
   get pid(): number {
@@ -138,7 +139,7 @@ export class MediaWorker {
         this.#pingedAt = undefined
       })
     } else if (ageMs(this.#pingedAt) > limits.workerUnresponsiveTimeoutMs) {
-      clearInterval(this.#timer)
+      this.#stopPinging()
       log.error('worker does not respond, killing it', {
         pid: this.pid,
         silentMs: Math.round(ageMs(this.#pingedAt)),

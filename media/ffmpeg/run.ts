@@ -1,5 +1,5 @@
 import { PROGRESS_FD, startChild, type Child, type ChildExit } from './child.ts'
-import type { Clock } from '../clock.ts'
+import { repeatAfterInput, type Clock } from '../clock.ts'
 import { LimitWatch, NO_USAGE, type Limits, type Usage } from './limits.ts'
 import {
   hasMoved,
@@ -54,7 +54,6 @@ export class Run {
   #usage = NO_USAGE
   #movedMs: number
   #gone = false
-  #sampler: NodeJS.Timeout | undefined
   #killer: { readonly timer: NodeJS.Timeout; readonly atMs: number } | undefined
 
   /** Rejects where the system cannot start it; then `exited` never settles. */
@@ -75,11 +74,17 @@ export class Run {
     })
     const { pid } = this.#child
     this.#meter = pid === undefined ? undefined : new UsageMeter(pid)
-    if (pid !== undefined) this.#sampleLater()
+    const { sampleMs } = options.bounds
+    const stopSampling =
+      pid === undefined
+        ? undefined
+        : repeatAfterInput(sampleMs, () => {
+            this.#sample()
+          })
     this.started = this.#child.started
     this.exited = this.#child.exited.finally(() => {
       this.#gone = true
-      clearTimeout(this.#sampler)
+      stopSampling?.()
       clearTimeout(this.#killer?.timer)
     })
   }
@@ -123,12 +128,6 @@ export class Run {
     this.#options.onProgress(progress)
   }
 
-  #sampleLater(): void {
-    this.#sampler = setTimeout(() => {
-      this.#sample()
-    }, this.#options.bounds.sampleMs)
-  }
-
   #sample(): void {
     const nowMs = this.#options.clock.steadyMs()
     const usage = this.#meter?.sample(nowMs)
@@ -136,7 +135,6 @@ export class Run {
     this.#usage = usage
     const trouble = this.#staleness(nowMs) ?? this.#watch.check(nowMs, usage)
     if (trouble !== undefined) this.#options.onTrouble(trouble)
-    this.#sampleLater()
   }
 
   #staleness(nowMs: number): string | undefined {

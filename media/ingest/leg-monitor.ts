@@ -1,5 +1,6 @@
 import type { MediaKind } from 'mediasoup/types'
 
+import { repeatAfterInput, type Cancel } from '../clock.ts'
 import type { Fault } from './fault.ts'
 import type { InputFacts } from './input-facts.ts'
 import type { LegOrigin } from './leg-origin.ts'
@@ -44,7 +45,7 @@ const SHORTEST_INTERVAL_MS = 50
 export class LegMonitor {
   readonly #options: LegMonitorOptions
   readonly #legs: readonly WatchedLeg[]
-  readonly #timer: NodeJS.Timeout
+  readonly #cancel: Cancel
   #polling = false
 
   constructor(options: LegMonitorOptions) {
@@ -66,11 +67,10 @@ export class LegMonitor {
         video,
       )
     })
-    this.#timer = setInterval(() => {
+    this.#cancel = repeatAfterInput(intervalMs, () => {
       this.#poll()
       this.#look()
-    }, intervalMs)
-    this.#timer.unref()
+    })
   }
 
   /** Counts these legs from now on; earlier ones are forgotten. */
@@ -128,7 +128,7 @@ export class LegMonitor {
   }
 
   close(): void {
-    clearInterval(this.#timer)
+    this.#cancel()
     this.detach()
   }
 
