@@ -9,7 +9,7 @@
  * config.ts has the settings, limits.ts the limits, telemetry.ts the metrics of
  * the exporter itself.
  */
-import type { Log } from '../shared/log.ts'
+import type { Log } from '../shared/runtime/log.ts'
 import type { Clock } from './clock.ts'
 import type { Config } from './config.ts'
 import { IngestServer } from './feed/ingest-server.ts'

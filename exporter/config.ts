@@ -1,5 +1,5 @@
 import { createSecureContext } from 'node:tls'
-import { MAX_STREAMS_PER_SNAPSHOT } from '../shared/limits.ts'
+import { MAX_STREAMS_PER_SNAPSHOT } from '../shared/protocol/limits.ts'
 import {
   isLoopback,
   optional,
@@ -11,7 +11,7 @@ import {
   wholeNumber,
   type SettingsSource,
   type ValuesOf,
-} from '../shared/settings.ts'
+} from '../shared/runtime/settings.ts'
 
 /** Every setting of the exporter; a test compares README's table with it. */
 export const SETTINGS = {

@@ -1,9 +1,12 @@
 /** What both HTTP servers of the exporter need, and any failure to start. */
 import { createHash, timingSafeEqual } from 'node:crypto'
 import type { Server } from 'node:http'
-import { describeBindError, formatAddress } from '../shared/bind-error.ts'
-import type { Log } from '../shared/log.ts'
-import type { Address } from '../shared/settings.ts'
+import {
+  describeBindError,
+  formatAddress,
+} from '../shared/runtime/bind-error.ts'
+import type { Log } from '../shared/runtime/log.ts'
+import type { Address } from '../shared/runtime/settings.ts'
 
 /** Why the process cannot start although its settings are well-formed. */
 export class StartError extends Error {

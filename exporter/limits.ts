@@ -2,11 +2,11 @@ import {
   MAX_FRAMES_PER_SECOND,
   PING_INTERVAL_MS,
   SILENCE_LIMIT_MS,
-} from '../shared/limits.ts'
+} from '../shared/protocol/limits.ts'
 
 /**
  * Limits and timeouts of the exporter, passed on whole. Those that both ends of
- * the link have to agree on are in shared/limits.ts.
+ * the link have to agree on are in shared/protocol/limits.ts.
  */
 export interface Limits {
   /** WebSockets at once, including those that have not sent a hello. */

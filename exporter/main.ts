@@ -5,8 +5,8 @@
  *
  * Exit codes: 0 stopped on request, 1 failed, 2 bad settings.
  */
-import { host } from '../shared/host.ts'
-import { runProgram } from '../shared/program.ts'
+import { host } from '../shared/runtime/host.ts'
+import { runProgram } from '../shared/runtime/program.ts'
 import packageJson from '../package.json' with { type: 'json' }
 import { startApp } from './app.ts'
 import { systemClock } from './clock.ts'

@@ -6,7 +6,7 @@ import {
   Histogram,
   Registry as PromRegistry,
 } from 'prom-client'
-import type { BootId } from '../shared/ids.ts'
+import type { BootId } from '../shared/protocol/ids.ts'
 import type { DegradedSample } from './registry/gauges.ts'
 import type { Ledger } from './registry/ledger.ts'
 import { REJECTIONS } from './registry/rejections.ts'

@@ -1,10 +1,13 @@
 import { randomUUID } from 'node:crypto'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
-import { describeBindError, formatAddress } from '../shared/bind-error.ts'
-import { isBootId, type BootId } from '../shared/ids.ts'
-import type { Log } from '../shared/log.ts'
-import type { Address, SettingsSource } from '../shared/settings.ts'
+import {
+  describeBindError,
+  formatAddress,
+} from '../shared/runtime/bind-error.ts'
+import { isBootId, type BootId } from '../shared/protocol/ids.ts'
+import type { Log } from '../shared/runtime/log.ts'
+import type { Address, SettingsSource } from '../shared/runtime/settings.ts'
 import { SETTINGS, type Config } from './config.ts'
 import { Engine } from './engine/engine.ts'
 import { findWorkerBinary } from './engine/worker-binary.ts'

@@ -13,7 +13,7 @@ import {
   wholeNumber,
   type SettingsSource,
   type ValuesOf,
-} from '../shared/settings.ts'
+} from '../shared/runtime/settings.ts'
 import { parseIceServer } from './whep/ice-server.ts'
 
 const poolPort = wholeNumber(1, 65_535)

@@ -5,8 +5,8 @@
  *
  * Exit codes: 0 ended as asked, 1 could not start or broke, 2 bad settings.
  */
-import { host } from '../shared/host.ts'
-import { runProgram } from '../shared/program.ts'
+import { host } from '../shared/runtime/host.ts'
+import { runProgram } from '../shared/runtime/program.ts'
 import packageJson from '../package.json' with { type: 'json' }
 import { checkApp, startApp } from './app.ts'
 import { readConfig, SETTINGS } from './config.ts'

@@ -8,7 +8,10 @@ import {
   type ValueMap,
   type ValueMappingResult,
 } from '@grafana/grafana-foundation-sdk/dashboard'
-import { DEGRADED_REASONS, type DegradedReason } from '../../shared/degraded.ts'
+import {
+  DEGRADED_REASONS,
+  type DegradedReason,
+} from '../../shared/protocol/degraded.ts'
 import type { Row } from './layout.ts'
 import { instantQuery, stat, table, tableQuery, thresholds } from './panels.ts'
 import type { RunbookLink } from './runbook.ts'

@@ -6,7 +6,7 @@
 import { once } from 'node:events'
 import { get as getHttp, type IncomingMessage } from 'node:http'
 import { get as getHttps } from 'node:https'
-import { parseAddress } from '../../shared/settings.ts'
+import { parseAddress } from '../../shared/runtime/settings.ts'
 
 const TIMEOUT_MS = 3_000
 

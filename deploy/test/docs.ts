@@ -1,7 +1,11 @@
 import { readFile } from 'node:fs/promises'
 import t from 'tap'
-import { CATALOGUE, FAMILY_NAMES, familyOf } from '../../shared/catalogue.ts'
-import type { SettingsTable } from '../../shared/settings.ts'
+import {
+  CATALOGUE,
+  FAMILY_NAMES,
+  familyOf,
+} from '../../shared/protocol/catalogue.ts'
+import type { SettingsTable } from '../../shared/runtime/settings.ts'
 import { SETTINGS as EXPORTER } from '../../exporter/config.ts'
 import { SETTINGS as MEDIA } from '../../media/config.ts'
 

@@ -1,6 +1,6 @@
 import t from 'tap'
 import { request } from 'undici'
-import { FAMILY_NAMES } from '../../shared/catalogue.ts'
+import { FAMILY_NAMES } from '../../shared/protocol/catalogue.ts'
 import { told, type Sample } from './fixtures/scrape.ts'
 import { startStack, testStream } from './fixtures/stack.ts'
 import { waitFor } from '../../shared/test/fixtures/wait-for.ts'

@@ -1,4 +1,4 @@
-import { FAMILY_NAMES, familyOf } from '../../shared/catalogue.ts'
+import { FAMILY_NAMES, familyOf } from '../../shared/protocol/catalogue.ts'
 import type { Check } from './check.ts'
 import { ask, type Patiently } from './http.ts'
 

@@ -1,4 +1,4 @@
-import { WHEP_ROUTES } from '../../shared/catalogue.ts'
+import { WHEP_ROUTES } from '../../shared/protocol/catalogue.ts'
 import type { Check } from './check.ts'
 import { ask, askJson, bearer, type Patiently } from './http.ts'
 import { makeOffer } from './offer.ts'

@@ -14,9 +14,9 @@ import {
   FAMILY_NAMES,
   familyOf,
   isObservedName,
-} from '../../shared/catalogue.ts'
-import { isStreamId } from '../../shared/ids.ts'
-import { createLog } from '../../shared/log.ts'
+} from '../../shared/protocol/catalogue.ts'
+import { isStreamId } from '../../shared/protocol/ids.ts'
+import { createLog } from '../../shared/runtime/log.ts'
 import { systemClock } from '../clock.ts'
 import { closeServer, listen } from '../http-server.ts'
 import { LIMITS } from '../limits.ts'

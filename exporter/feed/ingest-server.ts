@@ -2,7 +2,7 @@
  * The WebSocket that media processes push their metrics to.
  *
  * Owns: the server on EXPORTER_INGEST_ADDRESS and the connections to it.
- * Gets: frames of media processes, as shared/frames.ts has them.
+ * Gets: frames of media processes, as shared/protocol/frames.ts has them.
  * Gives: hellos, batches and snapshots to the metric store, and its answers
  * back. To read it: this file, then media-connection.ts.
  */
@@ -14,11 +14,11 @@ import {
 } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { WebSocketServer } from 'ws'
-import { INGEST_PATH } from '../../shared/frames.ts'
-import { MAX_FRAME_BYTES } from '../../shared/limits.ts'
-import type { Log } from '../../shared/log.ts'
-import { OnceLog } from '../../shared/once-log.ts'
-import type { Address } from '../../shared/settings.ts'
+import { INGEST_PATH } from '../../shared/protocol/frames.ts'
+import { MAX_FRAME_BYTES } from '../../shared/protocol/limits.ts'
+import type { Log } from '../../shared/runtime/log.ts'
+import { OnceLog } from '../../shared/runtime/once-log.ts'
+import type { Address } from '../../shared/runtime/settings.ts'
 import type { Clock } from '../clock.ts'
 import {
   closeServer,

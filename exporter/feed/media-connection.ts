@@ -10,10 +10,10 @@ import {
   type SinkFrame,
   type Snapshot,
   type SourceFrame,
-} from '../../shared/frames.ts'
-import type { BootId, StreamId } from '../../shared/ids.ts'
-import type { Log } from '../../shared/log.ts'
-import type { OnceLog } from '../../shared/once-log.ts'
+} from '../../shared/protocol/frames.ts'
+import type { BootId, StreamId } from '../../shared/protocol/ids.ts'
+import type { Log } from '../../shared/runtime/log.ts'
+import type { OnceLog } from '../../shared/runtime/once-log.ts'
 import type { Clock } from '../clock.ts'
 import type { Limits } from '../limits.ts'
 import type { FrameRejection } from '../registry/rejections.ts'

@@ -1,8 +1,11 @@
-import type { GaugeName } from '../../shared/catalogue.ts'
-import { OTHER_REASON, type ShownReason } from '../../shared/degraded.ts'
-import type { Snapshot, StreamSnapshot } from '../../shared/frames.ts'
-import { OVERFLOW_STREAM } from '../../shared/ids.ts'
-import { MAX_KNOWN_STREAMS } from '../../shared/limits.ts'
+import type { GaugeName } from '../../shared/protocol/catalogue.ts'
+import {
+  OTHER_REASON,
+  type ShownReason,
+} from '../../shared/protocol/degraded.ts'
+import type { Snapshot, StreamSnapshot } from '../../shared/protocol/frames.ts'
+import { OVERFLOW_STREAM } from '../../shared/protocol/ids.ts'
+import { MAX_KNOWN_STREAMS } from '../../shared/protocol/limits.ts'
 import type { Ledger } from './ledger.ts'
 import { labelsText } from './series.ts'
 

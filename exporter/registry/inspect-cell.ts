@@ -3,9 +3,9 @@ import {
   isLabelValue,
   isObservedName,
   type ObservedName,
-} from '../../shared/catalogue.ts'
-import { isHistogramCell, type Cell } from '../../shared/frames.ts'
-import { isStreamId, UNKNOWN_STREAM } from '../../shared/ids.ts'
+} from '../../shared/protocol/catalogue.ts'
+import { isHistogramCell, type Cell } from '../../shared/protocol/frames.ts'
+import { isStreamId, UNKNOWN_STREAM } from '../../shared/protocol/ids.ts'
 import type { CellRejection } from './rejections.ts'
 import type { Values } from './series.ts'
 

@@ -1,10 +1,10 @@
-import { readSourceFrame, type Batch } from '../../shared/frames.ts'
+import { readSourceFrame, type Batch } from '../../shared/protocol/frames.ts'
 import {
   isBootId,
   isStreamId,
   type BootId,
   type StreamId,
-} from '../../shared/ids.ts'
+} from '../../shared/protocol/ids.ts'
 import { isRejection, type Rejection } from './rejections.ts'
 
 /**

@@ -6,8 +6,8 @@ import {
   familyOf,
   isObservedName,
   type ObservedName,
-} from '../../shared/catalogue.ts'
-import { isStreamId } from '../../shared/ids.ts'
+} from '../../shared/protocol/catalogue.ts'
+import { isStreamId } from '../../shared/protocol/ids.ts'
 import {
   bootId,
   count,

@@ -7,18 +7,18 @@ import {
   familyOf,
   isObservedName,
   labelSetsAtZero,
-} from '../../shared/catalogue.ts'
-import type { Batch, Cell } from '../../shared/frames.ts'
+} from '../../shared/protocol/catalogue.ts'
+import type { Batch, Cell } from '../../shared/protocol/frames.ts'
 import {
   OVERFLOW_STREAM,
   UNKNOWN_STREAM,
   type BootId,
-} from '../../shared/ids.ts'
+} from '../../shared/protocol/ids.ts'
 import {
   MAX_KNOWN_STREAMS,
   MAX_SERIES,
   MAX_SERIES_PER_STREAM,
-} from '../../shared/limits.ts'
+} from '../../shared/protocol/limits.ts'
 import { inspectCell, type ValidCell } from './inspect-cell.ts'
 import type { LedgerEntry } from './ledger-entry.ts'
 import { REJECTIONS, type CellRejection, type Rejection } from './rejections.ts'

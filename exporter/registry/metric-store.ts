@@ -23,17 +23,21 @@ import {
   type Family,
   type FamilyName,
   type GaugeName,
-} from '../../shared/catalogue.ts'
+} from '../../shared/protocol/catalogue.ts'
 import {
   ProtocolError,
   type Batch,
   type Snapshot,
-} from '../../shared/frames.ts'
-import { isStreamId, type BootId, type StreamId } from '../../shared/ids.ts'
+} from '../../shared/protocol/frames.ts'
+import {
+  isStreamId,
+  type BootId,
+  type StreamId,
+} from '../../shared/protocol/ids.ts'
 import {
   SERIES_RETENTION_MS,
   SNAPSHOT_MAX_AGE_MS,
-} from '../../shared/limits.ts'
+} from '../../shared/protocol/limits.ts'
 import type { Clock } from '../clock.ts'
 import type { Limits } from '../limits.ts'
 import {

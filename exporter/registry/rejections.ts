@@ -1,4 +1,4 @@
-import { CLOSE_CODES, type CloseReason } from '../../shared/frames.ts'
+import { CLOSE_CODES, type CloseReason } from '../../shared/protocol/frames.ts'
 
 /** Why one cell of a batch is rejected; the rest of the batch counts. */
 const CELL_REJECTIONS = [

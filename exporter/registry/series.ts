@@ -1,4 +1,4 @@
-import { familyOf, type ObservedName } from '../../shared/catalogue.ts'
+import { familyOf, type ObservedName } from '../../shared/protocol/catalogue.ts'
 
 /**
  * The numbers of a series: a counter's total alone, or a histogram's count per

@@ -1,7 +1,7 @@
 import { open, readFile, rename, rm, type FileHandle } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import type { Log } from '../../shared/log.ts'
+import type { Log } from '../../shared/runtime/log.ts'
 import { StartError } from '../http-server.ts'
 import type { Limits } from '../limits.ts'
 import { count, fieldsOf, readEntry, type LedgerEntry } from './ledger-entry.ts'

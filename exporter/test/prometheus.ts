@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import t, { type Test } from 'tap'
-import { FAMILY_NAMES } from '../../shared/catalogue.ts'
+import { FAMILY_NAMES } from '../../shared/protocol/catalogue.ts'
 import { requireProgram, run } from '../../shared/test/fixtures/program.ts'
 import { startPrometheus } from '../../shared/test/fixtures/prometheus.ts'
 import { waitFor } from '../../shared/test/fixtures/wait-for.ts'

@@ -1,6 +1,6 @@
 import { Router } from '@koa/router'
 import Koa, { type Context, type Middleware } from 'koa'
-import type { Log } from '../../shared/log.ts'
+import type { Log } from '../../shared/runtime/log.ts'
 import type { Credentials } from '../config.ts'
 import { isSameSecret } from '../http-server.ts'
 

@@ -2,7 +2,7 @@ import { readFileSync, statSync } from 'node:fs'
 import type { RequestListener, Server } from 'node:http'
 import { createServer } from 'node:https'
 import { createSecureContext } from 'node:tls'
-import type { Log } from '../../shared/log.ts'
+import type { Log } from '../../shared/runtime/log.ts'
 import type { TlsFiles } from '../config.ts'
 
 /**

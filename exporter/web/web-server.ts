@@ -9,8 +9,8 @@
  * page.ts and exposition.ts (the text).
  */
 import { createServer, type Server } from 'node:http'
-import type { Log } from '../../shared/log.ts'
-import type { Address } from '../../shared/settings.ts'
+import type { Log } from '../../shared/runtime/log.ts'
+import type { Address } from '../../shared/runtime/settings.ts'
 import type { Clock } from '../clock.ts'
 import type { Credentials, TlsFiles } from '../config.ts'
 import { closeServer, listen, type BoundAddress } from '../http-server.ts'

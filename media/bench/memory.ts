@@ -6,8 +6,8 @@ import { randomUUID } from 'node:crypto'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 
-import { isBootId } from '../../shared/ids.ts'
-import { createLog } from '../../shared/log.ts'
+import { isBootId } from '../../shared/protocol/ids.ts'
+import { createLog } from '../../shared/runtime/log.ts'
 import { systemClock } from '../clock.ts'
 import { Outbox } from '../outbox/outbox.ts'
 

@@ -5,9 +5,12 @@
 import { randomUUID } from 'node:crypto'
 import { Counter, Histogram, Registry } from 'prom-client'
 
-import { DURATION_BUCKETS, type Observation } from '../../shared/catalogue.ts'
-import { isBootId } from '../../shared/ids.ts'
-import { createLog } from '../../shared/log.ts'
+import {
+  DURATION_BUCKETS,
+  type Observation,
+} from '../../shared/protocol/catalogue.ts'
+import { isBootId } from '../../shared/protocol/ids.ts'
+import { createLog } from '../../shared/runtime/log.ts'
 import { systemClock } from '../clock.ts'
 import { Outbox } from '../outbox/outbox.ts'
 

@@ -5,7 +5,7 @@
  * leased ports, and requests to workers that end at an abort.
  */
 import { setLogEventListeners } from 'mediasoup'
-import type { Log } from '../../shared/log.ts'
+import type { Log } from '../../shared/runtime/log.ts'
 import type { MediaLimits } from '../limits.ts'
 
 import { EngineError } from './engine-error.ts'

@@ -1,5 +1,5 @@
 import type { Router, RouterRtpCodecCapability, Worker } from 'mediasoup/types'
-import type { Log } from '../../shared/log.ts'
+import type { Log } from '../../shared/runtime/log.ts'
 import { repeatAfterInput, type Cancel } from '../clock.ts'
 import type { MediaLimits } from '../limits.ts'
 

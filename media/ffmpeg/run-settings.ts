@@ -1,4 +1,4 @@
-import type { Log } from '../../shared/log.ts'
+import type { Log } from '../../shared/runtime/log.ts'
 import type { Command } from '../process/command.ts'
 import type { StreamPort } from '../process/stream-port.ts'
 import type { Clock } from '../clock.ts'

@@ -1,4 +1,4 @@
-import type { Log } from '../../shared/log.ts'
+import type { Log } from '../../shared/runtime/log.ts'
 import type { RunEnd } from '../process/stream-port.ts'
 import { resolveBinary } from './binary.ts'
 import { killedWithParent } from './death-signal.ts'

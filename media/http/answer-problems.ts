@@ -1,7 +1,7 @@
 import { STATUS_CODES } from 'node:http'
 import type { Duplex } from 'node:stream'
 import type { Middleware } from 'koa'
-import type { Log } from '../../shared/log.ts'
+import type { Log } from '../../shared/runtime/log.ts'
 import { allowAnyOrigin, CORS_HEADERS } from './cors.ts'
 import {
   httpProblem,

@@ -12,8 +12,8 @@ import {
   type ServerResponse,
 } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import type { Log } from '../../shared/log.ts'
-import type { Address } from '../../shared/settings.ts'
+import type { Log } from '../../shared/runtime/log.ts'
+import type { Address } from '../../shared/runtime/settings.ts'
 import { answerUnparsable } from './answer-problems.ts'
 
 /** Time for open requests to finish when the server closes, milliseconds. */

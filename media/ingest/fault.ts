@@ -1,4 +1,4 @@
-import type { DegradedReason } from '../../shared/degraded.ts'
+import type { DegradedReason } from '../../shared/protocol/degraded.ts'
 
 /** Why viewers see or hear less than they should though RTP flows. */
 export interface Fault {

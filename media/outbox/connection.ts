@@ -7,12 +7,12 @@ import {
   ProtocolError,
   type SinkFrame,
   type SourceFrame,
-} from '../../shared/frames.ts'
+} from '../../shared/protocol/frames.ts'
 import {
   MAX_FRAME_BYTES,
   PING_INTERVAL_MS,
   SILENCE_LIMIT_MS,
-} from '../../shared/limits.ts'
+} from '../../shared/protocol/limits.ts'
 import type { Cancel, Clock } from '../clock.ts'
 import {
   reasonOfClose,

@@ -1,5 +1,5 @@
-import { CLOSE_CODES, type CloseReason } from '../../shared/frames.ts'
-import type { LogFields } from '../../shared/log.ts'
+import { CLOSE_CODES, type CloseReason } from '../../shared/protocol/frames.ts'
+import type { LogFields } from '../../shared/runtime/log.ts'
 
 /** Why there is no connection to the exporter, in words for the log. */
 export interface DisconnectReason {

@@ -1,7 +1,10 @@
-import { ProtocolError, type SinkFrame } from '../../shared/frames.ts'
-import { BATCH_INTERVAL_MS, PING_INTERVAL_MS } from '../../shared/limits.ts'
-import type { Log } from '../../shared/log.ts'
-import { OnceLog } from '../../shared/once-log.ts'
+import { ProtocolError, type SinkFrame } from '../../shared/protocol/frames.ts'
+import {
+  BATCH_INTERVAL_MS,
+  PING_INTERVAL_MS,
+} from '../../shared/protocol/limits.ts'
+import type { Log } from '../../shared/runtime/log.ts'
+import { OnceLog } from '../../shared/runtime/once-log.ts'
 import type { Clock } from '../clock.ts'
 import { Connection } from './connection.ts'
 import {

@@ -4,16 +4,19 @@
  * Owns: totals per series, which of them are acknowledged, the WebSocket, the
  * spool file.
  * Gets: observations by `report`, the present state by `view`.
- * Gives: batches and snapshots to the exporter, as shared/frames.ts has them.
+ * Gives: batches and snapshots to the exporter, as shared/protocol/frames.ts has them.
  *
  * Calls go one way: Outbox -> Link -> Snapshots and Spool -> Unacked ->
  * SeriesStore. To read it, start with series-store.ts, then unacked.ts, then
  * link-state.ts and link.ts; the spool is for kill -9 only.
  */
-import type { Report } from '../../shared/catalogue.ts'
-import type { BootId } from '../../shared/ids.ts'
-import { MAX_CELLS, SNAPSHOT_INTERVAL_MS } from '../../shared/limits.ts'
-import type { Log } from '../../shared/log.ts'
+import type { Report } from '../../shared/protocol/catalogue.ts'
+import type { BootId } from '../../shared/protocol/ids.ts'
+import {
+  MAX_CELLS,
+  SNAPSHOT_INTERVAL_MS,
+} from '../../shared/protocol/limits.ts'
+import type { Log } from '../../shared/runtime/log.ts'
 import type { Cancel, Clock } from '../clock.ts'
 import { Link } from './link.ts'
 import { SeriesStore } from './series-store.ts'

@@ -6,10 +6,14 @@ import {
   type LabelName,
   type Observation,
   type ObservedName,
-} from '../../shared/catalogue.ts'
-import type { Cell } from '../../shared/frames.ts'
-import { isStreamId, UNKNOWN_STREAM, type StreamId } from '../../shared/ids.ts'
-import { SERIES_RETENTION_MS } from '../../shared/limits.ts'
+} from '../../shared/protocol/catalogue.ts'
+import type { Cell } from '../../shared/protocol/frames.ts'
+import {
+  isStreamId,
+  UNKNOWN_STREAM,
+  type StreamId,
+} from '../../shared/protocol/ids.ts'
+import { SERIES_RETENTION_MS } from '../../shared/protocol/limits.ts'
 import { SeriesTree } from './series-tree.ts'
 import { createSeries, setTotals, type Series } from './series.ts'
 

@@ -1,4 +1,4 @@
-import type { LabelName } from '../../shared/catalogue.ts'
+import type { LabelName } from '../../shared/protocol/catalogue.ts'
 
 /** One level per label; a leaf has no Map. */
 interface Branch<Leaf> {

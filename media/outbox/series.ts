@@ -1,6 +1,6 @@
-import { familyOf, type ObservedName } from '../../shared/catalogue.ts'
-import { isHistogramCell, type Cell } from '../../shared/frames.ts'
-import { UNKNOWN_STREAM } from '../../shared/ids.ts'
+import { familyOf, type ObservedName } from '../../shared/protocol/catalogue.ts'
+import { isHistogramCell, type Cell } from '../../shared/protocol/frames.ts'
+import { UNKNOWN_STREAM } from '../../shared/protocol/ids.ts'
 
 /** One series with its totals since it was created. */
 export interface Series {

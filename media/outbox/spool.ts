@@ -1,9 +1,12 @@
 import { open, rename, rm } from 'node:fs/promises'
 
-import type { Batch } from '../../shared/frames.ts'
-import { BATCH_INTERVAL_MS, MAX_CELLS_PER_BATCH } from '../../shared/limits.ts'
-import type { Log } from '../../shared/log.ts'
-import { OnceLog } from '../../shared/once-log.ts'
+import type { Batch } from '../../shared/protocol/frames.ts'
+import {
+  BATCH_INTERVAL_MS,
+  MAX_CELLS_PER_BATCH,
+} from '../../shared/protocol/limits.ts'
+import type { Log } from '../../shared/runtime/log.ts'
+import { OnceLog } from '../../shared/runtime/once-log.ts'
 import type { Cancel, Clock } from '../clock.ts'
 import type { Connection } from './connection.ts'
 import { encodeSpooledState } from './spooled-state.ts'

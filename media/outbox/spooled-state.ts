@@ -6,9 +6,9 @@ import {
   readSourceFrame,
   type Batch,
   type Hello,
-} from '../../shared/frames.ts'
-import type { BootId } from '../../shared/ids.ts'
-import type { Log } from '../../shared/log.ts'
+} from '../../shared/protocol/frames.ts'
+import type { BootId } from '../../shared/protocol/ids.ts'
+import type { Log } from '../../shared/runtime/log.ts'
 
 /** Where the numbers of a boot continue. */
 export interface Marks {

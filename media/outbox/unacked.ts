@@ -1,12 +1,12 @@
-import type { Observation } from '../../shared/catalogue.ts'
+import type { Observation } from '../../shared/protocol/catalogue.ts'
 import {
   PROTOCOL,
   type Batch,
   type Cell,
   type Hello,
-} from '../../shared/frames.ts'
-import type { BootId } from '../../shared/ids.ts'
-import { MAX_CELLS_PER_BATCH } from '../../shared/limits.ts'
+} from '../../shared/protocol/frames.ts'
+import type { BootId } from '../../shared/protocol/ids.ts'
+import { MAX_CELLS_PER_BATCH } from '../../shared/protocol/limits.ts'
 import type { SeriesStore } from './series-store.ts'
 import { countOf, toCell, type Series } from './series.ts'
 import type { Marks, SpooledState } from './spooled-state.ts'
@@ -22,7 +22,7 @@ export interface UnackedOptions {
 
 /**
  * What the exporter does not have yet: the sending half of the protocol in
- * shared/frames.ts. It numbers batches, follows their acks, and knows which
+ * shared/protocol/frames.ts. It numbers batches, follows their acks, and knows which
  * series have changed since.
  */
 export class Unacked {

@@ -1,4 +1,4 @@
-import { isStreamId } from '../../shared/ids.ts'
+import { isStreamId } from '../../shared/protocol/ids.ts'
 import { resolveConfig } from './command.ts'
 import type { InputConfig, ProcessConfig } from './process-config.ts'
 import type { Problem } from './fields.ts'

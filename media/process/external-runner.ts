@@ -1,4 +1,4 @@
-import type { Log } from '../../shared/log.ts'
+import type { Log } from '../../shared/runtime/log.ts'
 import type { Clock } from '../clock.ts'
 import { NO_USAGE } from '../ffmpeg/limits.ts'
 import { maskSecrets } from '../ffmpeg/mask.ts'

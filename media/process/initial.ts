@@ -1,6 +1,6 @@
 import { parse } from 'yaml'
 
-import { SettingsError } from '../../shared/settings.ts'
+import { SettingsError } from '../../shared/runtime/settings.ts'
 import { parseProcessConfig, type ConfigRules } from './config.ts'
 import { isJsonObject } from './fields.ts'
 import { mergeJson } from './merge.ts'

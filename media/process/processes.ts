@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util'
 
-import { parseStreamId } from '../../shared/ids.ts'
-import type { Log } from '../../shared/log.ts'
+import { parseStreamId } from '../../shared/protocol/ids.ts'
+import type { Log } from '../../shared/runtime/log.ts'
 import { parseProcessConfig, type ConfigRules } from './config.ts'
 import { isJsonObject } from './fields.ts'
 import { KeyedQueue } from './keyed-queue.ts'

@@ -1,4 +1,4 @@
-import type { Log } from '../../shared/log.ts'
+import type { Log } from '../../shared/runtime/log.ts'
 import type { Clock } from '../clock.ts'
 import type { ReconnectPolicy } from '../ffmpeg/reconnect.ts'
 import { Supervisor } from '../ffmpeg/supervisor.ts'

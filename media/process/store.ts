@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 
-import type { Log } from '../../shared/log.ts'
+import type { Log } from '../../shared/runtime/log.ts'
 import {
   DB_VERSION,
   proveWritable,

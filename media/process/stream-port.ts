@@ -2,7 +2,7 @@
  * What a process with `webrtc.enabled` needs of its stream: the legs that its
  * FFmpeg sends to. `LiveStream` in router/ gives it.
  */
-import type { StreamId } from '../../shared/ids.ts'
+import type { StreamId } from '../../shared/protocol/ids.ts'
 import type { Progress } from '../ffmpeg/progress.ts'
 import type { RunArguments } from '../ffmpeg/run-arguments.ts'
 import type { RunInputs } from '../ingest/input-plan.ts'

@@ -2,7 +2,7 @@ import {
   worstReason,
   DEGRADED_REASONS,
   type DegradedReason,
-} from '../../shared/degraded.ts'
+} from '../../shared/protocol/degraded.ts'
 
 import type { Fault } from '../ingest/fault.ts'
 import type { LegFailure } from '../ingest/leg-watch.ts'

@@ -1,8 +1,8 @@
 import type { MediaKind } from 'mediasoup/types'
-import type { Report } from '../../shared/catalogue.ts'
-import type { DegradedReason } from '../../shared/degraded.ts'
-import type { StreamId } from '../../shared/ids.ts'
-import type { Log } from '../../shared/log.ts'
+import type { Report } from '../../shared/protocol/catalogue.ts'
+import type { DegradedReason } from '../../shared/protocol/degraded.ts'
+import type { StreamId } from '../../shared/protocol/ids.ts'
+import type { Log } from '../../shared/runtime/log.ts'
 
 import type { Engine } from '../engine/engine.ts'
 import type { Progress } from '../ffmpeg/progress.ts'

@@ -1,5 +1,5 @@
 import type { MediaKind } from 'mediasoup/types'
-import type { StreamId } from '../../shared/ids.ts'
+import type { StreamId } from '../../shared/protocol/ids.ts'
 import type { LegFailure } from '../ingest/leg-watch.ts'
 
 /** One leg, as GET /api/v3/webrtc/streams shows it. */

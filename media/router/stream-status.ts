@@ -1,4 +1,4 @@
-import type { StreamId } from '../../shared/ids.ts'
+import type { StreamId } from '../../shared/protocol/ids.ts'
 
 import type { LegPlan } from '../ingest/leg-plan.ts'
 import type { LegView } from '../ingest/leg-monitor.ts'

@@ -1,6 +1,6 @@
-import type { Report } from '../../shared/catalogue.ts'
-import type { StreamId } from '../../shared/ids.ts'
-import type { Log } from '../../shared/log.ts'
+import type { Report } from '../../shared/protocol/catalogue.ts'
+import type { StreamId } from '../../shared/protocol/ids.ts'
+import type { Log } from '../../shared/runtime/log.ts'
 
 import type { Engine } from '../engine/engine.ts'
 import type { ExternalWebrtc, ManagedWebrtc } from '../ingest/webrtc-config.ts'

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import type { Middleware } from 'koa'
-import { isLoopback } from '../../shared/settings.ts'
+import { isLoopback } from '../../shared/runtime/settings.ts'
 import { requireBearer, type BearerToken } from '../http/bearer.ts'
 import { adminProblem } from './admin-problems.ts'
 

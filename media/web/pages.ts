@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { readdirSync, readFileSync } from 'node:fs'
 import { extname } from 'node:path'
 import Router, { type RouterContext } from '@koa/router'
-import { isStreamId } from '../../shared/ids.ts'
+import { isStreamId } from '../../shared/protocol/ids.ts'
 import type { StreamStatus } from '../router/status.ts'
 
 /** Only files of this server: no inline script, no other origin. */

@@ -6,9 +6,9 @@
  */
 import Koa, { type Middleware } from 'koa'
 import Router from '@koa/router'
-import type { Report } from '../../shared/catalogue.ts'
-import type { Log } from '../../shared/log.ts'
-import type { Address } from '../../shared/settings.ts'
+import type { Report } from '../../shared/protocol/catalogue.ts'
+import type { Log } from '../../shared/runtime/log.ts'
+import type { Address } from '../../shared/runtime/settings.ts'
 import type { StreamStatus } from '../router/status.ts'
 import type { ViewerStreams } from '../whep/stream-port.ts'
 import type { Clock } from '../clock.ts'

@@ -5,7 +5,7 @@
  * Gives: responses, metrics, and the sessions for the admin API.
  */
 import Router, { type RouterContext } from '@koa/router'
-import type { Report } from '../../shared/catalogue.ts'
+import type { Report } from '../../shared/protocol/catalogue.ts'
 import type { Clock } from '../clock.ts'
 import {
   checkBearer,

@@ -1,5 +1,5 @@
-import type { Report } from '../../shared/catalogue.ts'
-import type { SessionId, StreamId } from '../../shared/ids.ts'
+import type { Report } from '../../shared/protocol/catalogue.ts'
+import type { SessionId, StreamId } from '../../shared/protocol/ids.ts'
 import type { Clock, Cancel } from '../clock.ts'
 import type { Fragment } from './fragment.ts'
 import {

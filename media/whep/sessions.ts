@@ -1,7 +1,11 @@
 import { randomBytes, randomInt } from 'node:crypto'
-import type { Report } from '../../shared/catalogue.ts'
-import { isSessionId, type SessionId, type StreamId } from '../../shared/ids.ts'
-import type { Log } from '../../shared/log.ts'
+import type { Report } from '../../shared/protocol/catalogue.ts'
+import {
+  isSessionId,
+  type SessionId,
+  type StreamId,
+} from '../../shared/protocol/ids.ts'
+import type { Log } from '../../shared/runtime/log.ts'
 import type { Clock } from '../clock.ts'
 import { writeAnswer } from './answer.ts'
 import { negotiate, type Negotiated } from './negotiation.ts'

@@ -1,4 +1,4 @@
-import type { StreamId } from '../../shared/ids.ts'
+import type { StreamId } from '../../shared/protocol/ids.ts'
 
 /** Maximum numbers of viewers; 0 means no cap. */
 export interface Caps {

@@ -10,7 +10,7 @@ import type {
   RtpHeaderExtensionParameters,
   RtpParameters,
 } from 'mediasoup/types'
-import type { StreamId } from '../../shared/ids.ts'
+import type { StreamId } from '../../shared/protocol/ids.ts'
 
 export type { MediaKind }
 

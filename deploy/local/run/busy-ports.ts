@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { createServer } from 'node:net'
 import { SETTINGS as EXPORTER } from '../../../exporter/config.ts'
 import { SETTINGS as MEDIA } from '../../../media/config.ts'
-import type { Address } from '../../../shared/settings.ts'
+import type { Address } from '../../../shared/runtime/settings.ts'
 import { setting } from '../setup/checkout.mjs'
 
 /** The settings that say where the two listen. */

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { setTimeout as delay } from 'node:timers/promises'
 import t from 'tap'
 
-import { SILENCE_LIMIT_MS } from '../../../shared/limits.ts'
+import { SILENCE_LIMIT_MS } from '../../../shared/protocol/limits.ts'
 import { runChaos } from '../fixtures/chaos/run.ts'
 import { World } from '../fixtures/chaos/world.ts'
 

@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t from 'tap'
-import { FAMILY_NAMES } from '../../../shared/catalogue.ts'
+import { FAMILY_NAMES } from '../../../shared/protocol/catalogue.ts'
 import { generate } from '../../dashboard/generate.ts'
 import { readRunbook } from '../../dashboard/runbook.ts'
 import { readBundle } from './fixtures/bundle.ts'

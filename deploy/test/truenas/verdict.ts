@@ -7,7 +7,7 @@ import { readVerdict } from './fixtures/dashboard.ts'
 import {
   DEGRADED_REASONS,
   type DegradedReason,
-} from '../../../shared/degraded.ts'
+} from '../../../shared/protocol/degraded.ts'
 import { requireProgram, run } from '../../../shared/test/fixtures/program.ts'
 
 /** Values, in promtool's notation, by name and labels. */

@@ -1,11 +1,11 @@
 import fc from 'fast-check'
 import t from 'tap'
-import type { Cell } from '../../../shared/frames.ts'
-import { isBootId, isStreamId } from '../../../shared/ids.ts'
+import type { Cell } from '../../../shared/protocol/frames.ts'
+import { isBootId, isStreamId } from '../../../shared/protocol/ids.ts'
 import {
   MAX_KNOWN_STREAMS,
   MAX_SERIES_PER_STREAM,
-} from '../../../shared/limits.ts'
+} from '../../../shared/protocol/limits.ts'
 import { decodeLedger, encodeLedger } from '../../registry/ledger-json.ts'
 import { applyEntry, createLedger, type Ledger } from '../../registry/ledger.ts'
 import { REJECTIONS, type Rejection } from '../../registry/rejections.ts'

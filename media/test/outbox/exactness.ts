@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
 import t from 'tap'
 
-import { isHistogramCell } from '../../../shared/frames.ts'
+import { isHistogramCell } from '../../../shared/protocol/frames.ts'
 import {
   readSpooledState,
   type SpooledState,

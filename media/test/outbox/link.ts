@@ -1,7 +1,13 @@
 import t from 'tap'
 
-import { CLOSE_CODES, type CloseReason } from '../../../shared/frames.ts'
-import { BATCH_INTERVAL_MS, SILENCE_LIMIT_MS } from '../../../shared/limits.ts'
+import {
+  CLOSE_CODES,
+  type CloseReason,
+} from '../../../shared/protocol/frames.ts'
+import {
+  BATCH_INTERVAL_MS,
+  SILENCE_LIMIT_MS,
+} from '../../../shared/protocol/limits.ts'
 import { FakeClock } from '../fixtures/fake-clock.ts'
 import type { ScriptedExporter } from './fixtures/exporter.ts'
 import {

@@ -7,7 +7,7 @@ import {
   MAX_STREAMS_PER_SNAPSHOT,
   SERIES_RETENTION_MS,
   SNAPSHOT_INTERVAL_MS,
-} from '../../../shared/limits.ts'
+} from '../../../shared/protocol/limits.ts'
 import { FakeClock } from '../fixtures/fake-clock.ts'
 import {
   iceDuration,

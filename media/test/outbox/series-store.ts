@@ -1,12 +1,12 @@
 import t from 'tap'
 
-import { DURATION_BUCKETS } from '../../../shared/catalogue.ts'
+import { DURATION_BUCKETS } from '../../../shared/protocol/catalogue.ts'
 import {
   decodeSourceFrame,
   encodeFrame,
   isHistogramCell,
-} from '../../../shared/frames.ts'
-import { SERIES_RETENTION_MS } from '../../../shared/limits.ts'
+} from '../../../shared/protocol/frames.ts'
+import { SERIES_RETENTION_MS } from '../../../shared/protocol/limits.ts'
 import { iceDuration, legFailure } from './fixtures/outbox.ts'
 import { addUntyped, newUnacked, take } from './fixtures/unacked.ts'
 

@@ -3,8 +3,11 @@ import { readdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 
-import { CLOSE_CODES } from '../../../shared/frames.ts'
-import { BATCH_INTERVAL_MS, MAX_CELLS } from '../../../shared/limits.ts'
+import { CLOSE_CODES } from '../../../shared/protocol/frames.ts'
+import {
+  BATCH_INTERVAL_MS,
+  MAX_CELLS,
+} from '../../../shared/protocol/limits.ts'
 import { readSpooledState } from '../../outbox/spooled-state.ts'
 import { FakeClock } from '../fixtures/fake-clock.ts'
 import {

@@ -1,13 +1,19 @@
 import fc from 'fast-check'
 import t from 'tap'
 
-import { CATALOGUE, type Observation } from '../../../shared/catalogue.ts'
+import {
+  CATALOGUE,
+  type Observation,
+} from '../../../shared/protocol/catalogue.ts'
 import {
   encodeFrame,
   isHistogramCell,
   type Batch,
-} from '../../../shared/frames.ts'
-import { MAX_CELLS_PER_BATCH, MAX_FRAME_BYTES } from '../../../shared/limits.ts'
+} from '../../../shared/protocol/frames.ts'
+import {
+  MAX_CELLS_PER_BATCH,
+  MAX_FRAME_BYTES,
+} from '../../../shared/protocol/limits.ts'
 import { iceDuration, legFailure } from './fixtures/outbox.ts'
 import { addUntyped, newUnacked, take } from './fixtures/unacked.ts'
 

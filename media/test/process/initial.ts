@@ -1,6 +1,6 @@
 import t from 'tap'
 
-import { SettingsError } from '../../../shared/settings.ts'
+import { SettingsError } from '../../../shared/runtime/settings.ts'
 import { readProcessFile } from '../../process/initial.ts'
 import { RULES } from '../fixtures/process-list.ts'
 

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { readCommandLine } from '../command-line.ts'
+import { readCommandLine } from '../../runtime/command-line.ts'
 
 t.test('readCommandLine() knows its four commands', t => {
   t.equal(readCommandLine([]), 'run')

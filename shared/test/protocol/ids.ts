@@ -1,5 +1,10 @@
 import t from 'tap'
-import { isBootId, isSessionId, isStreamId, parseStreamId } from '../ids.ts'
+import {
+  isBootId,
+  isSessionId,
+  isStreamId,
+  parseStreamId,
+} from '../../protocol/ids.ts'
 
 t.test('isStreamId() takes what a path and a label can carry', t => {
   for (const id of ['cam', 'A.b~c:d@e-f_g', 'x'.repeat(128), '0']) {

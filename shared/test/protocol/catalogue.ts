@@ -8,7 +8,7 @@ import {
   isObservedName,
   LABEL_VALUES,
   labelSetsAtZero,
-} from '../catalogue.ts'
+} from '../../protocol/catalogue.ts'
 
 t.test('there are eleven families, named as Prometheus wants them', t => {
   t.equal(FAMILY_NAMES.length, 11)

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import t from 'tap'
-import { CATALOGUE, WHEP_ROUTES } from '../catalogue.ts'
-import { DEGRADED_REASONS } from '../degraded.ts'
+import { CATALOGUE, WHEP_ROUTES } from '../../protocol/catalogue.ts'
+import { DEGRADED_REASONS } from '../../protocol/degraded.ts'
 import {
   decodeSinkFrame,
   decodeSourceFrame,
@@ -11,14 +11,14 @@ import {
   type Batch,
   type Cell,
   type Snapshot,
-} from '../frames.ts'
-import { parseStreamId } from '../ids.ts'
+} from '../../protocol/frames.ts'
+import { parseStreamId } from '../../protocol/ids.ts'
 import {
   MAX_CELLS,
   MAX_CELLS_PER_BATCH,
   MAX_FRAME_BYTES,
   MAX_STREAMS_PER_SNAPSHOT,
-} from '../limits.ts'
+} from '../../protocol/limits.ts'
 
 const BOOT = '11111111-1111-4111-8111-111111111111'
 const HELLO = { kind: 'hello', protocol: 1, core: 'a', boot: BOOT }

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { createLog } from '../log.ts'
+import { createLog } from '../../runtime/log.ts'
 
 function createSubject() {
   const lines: string[] = []

@@ -12,8 +12,8 @@ import {
   urlOf,
   wholeNumber,
   type SettingsSource,
-} from '../settings.ts'
-import { problemsOf } from './fixtures/problems-of.ts'
+} from '../../runtime/settings.ts'
+import { problemsOf } from '../fixtures/problems-of.ts'
 
 const TABLE = {
   port: {
