@@ -5,25 +5,8 @@
  *
  * Exit codes: 0 stopped on request, 1 failed, 2 bad settings.
  */
-import { host } from '../shared/runtime/host.ts'
-import { runProgram } from '../shared/runtime/program.ts'
-import packageJson from '../package.json' with { type: 'json' }
-import { startApp } from './app.ts'
-import { systemClock } from './clock.ts'
-import { readConfig, SETTINGS } from './config.ts'
-import { LIMITS } from './limits.ts'
+import { useCompileCache } from '../shared/runtime/compile-cache.ts'
 
-const { version } = packageJson
-
-process.exitCode = await runProgram(
-  {
-    script: 'exporter/main.ts',
-    version,
-    settings: SETTINGS,
-    readConfig,
-    check: () => undefined,
-    start: (config, log) =>
-      startApp(config, { version, limits: LIMITS, clock: systemClock, log }),
-  },
-  host,
-)
+useCompileCache()
+const { run } = await import('./program.ts')
+process.exitCode = await run()

@@ -3,27 +3,10 @@
  *
  *     node media/main.ts [--help | --version | --check-config]
  *
- * Exit codes: 0 ended as asked, 1 could not start or broke, 2 bad settings.
+ * Exit codes: 0 stopped on request, 1 failed, 2 bad settings.
  */
-import { host } from '../shared/runtime/host.ts'
-import { runProgram } from '../shared/runtime/program.ts'
-import packageJson from '../package.json' with { type: 'json' }
-import { checkApp, startApp } from './app.ts'
-import { readConfig, SETTINGS } from './config.ts'
+import { useCompileCache } from '../shared/runtime/compile-cache.ts'
 
-const { version } = packageJson
-const { source } = host
-
-process.exitCode = await runProgram(
-  {
-    script: 'media/main.ts',
-    version,
-    settings: SETTINGS,
-    readConfig,
-    check: config => {
-      checkApp(config, source)
-    },
-    start: (config, log) => startApp(config, { version, log, source }),
-  },
-  host,
-)
+useCompileCache()
+const { run } = await import('./program.ts')
+process.exitCode = await run()

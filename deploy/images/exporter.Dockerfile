@@ -28,6 +28,8 @@ COPY --from=sources /app ./
 # A named volume takes its owner from here.
 RUN mkdir /data && chown node:node /data
 USER node
+# Fills the compile cache, so that a container starts faster.
+RUN node exporter/main.ts --version
 VOLUME /data
 EXPOSE 9464 9465
 HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=3 \

@@ -53,6 +53,8 @@ COPY --from=sources /app ./
 # A named volume takes its owner from here.
 RUN mkdir /data && chown node:node /data
 USER node
+# Fills the compile cache, so that a container starts faster.
+RUN node media/main.ts --version
 VOLUME /data
 EXPOSE 8080
 HEALTHCHECK --interval=10s --timeout=5s --start-period=1m --retries=3 \
