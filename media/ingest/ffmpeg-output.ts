@@ -80,8 +80,9 @@ function videoCodec(
         ...['-c:v', 'libx264', '-preset', 'veryfast', '-tune', 'zerolatency'],
         // Browsers play no B-frames.
         ...['-profile:v', 'baseline', '-bf', '0', '-sc_threshold', '0'],
-        // The tune takes the nominal frame rate for the real one.
-        ...['-x264-params', 'force-cfr=0'],
+        // The tune takes the nominal frame rate for the real one, and some
+        // inputs give the rate of their clock as that.
+        ...['-x264-params', `force-cfr=0:fps=${video.fps ?? MOST_FPS}`],
         ...frames(video, treatment),
         ...bitrate(video.bitrate_kbit ?? VIDEO_KBIT.h264),
       ]
@@ -116,8 +117,6 @@ function frames(video: ManagedVideo, treatment: Treatment): readonly string[] {
   return [
     ...['-vf', videoFilters(video, treatment)],
     ...['-fps_mode', 'vfr', '-enc_time_base', '1/90000'],
-    // What the encoder takes for the frame rate: some inputs name the clock's.
-    ...['-fpsmax', `${video.fps ?? MOST_FPS}`],
     ...['-g', `${MOST_FRAMES}`],
     ...['-force_key_frames', `expr:isnan(prev_forced_t)+${since}`],
   ]

@@ -33,7 +33,6 @@ while [ $# -gt 0 ]; do
   case "$1" in
     -vf) changed+=(-vf "setpts='PTS+gt(N,90)*3600/TB'"); shift 2 ;;
     -fps_mode) changed+=(-r 15 -fps_mode cfr); shift 2 ;;
-    -fpsmax) shift 2 ;;
     *) changed+=("$1"); shift ;;
   esac
 done
