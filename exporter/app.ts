@@ -19,6 +19,7 @@ import { createLedger, type Ledger } from './registry/ledger.ts'
 import { MetricStore } from './registry/metric-store.ts'
 import { StateFile } from './registry/state-file.ts'
 import { createTelemetry, type Telemetry } from './telemetry.ts'
+import { createSampledWriter } from './web/own-families.ts'
 import { writePage } from './web/page.ts'
 import { WebServer } from './web/web-server.ts'
 
@@ -57,14 +58,15 @@ export async function startApp(
   try {
     const { core, maxStreams } = config
     const telemetry = createTelemetry(version)
+    const { registry: own, processRegistry, setSeries } = telemetry
+    const writeProcess = createSampledWriter(processRegistry, core, clock)
     const opening = Promise.withResolvers<MetricStore>()
     const webServer = new WebServer({
       version,
       core,
       page: async format => {
-        const { registry: own, setSeries } = telemetry
         const store = await opening.promise
-        return writePage({ store, own, setSeries }, format)
+        return writePage({ store, own, writeProcess, setSeries }, format)
       },
       observeScrape: telemetry.observeScrape,
       isReady: () => ready,

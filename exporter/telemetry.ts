@@ -35,8 +35,10 @@ export interface TelemetrySources {
 }
 
 export interface Telemetry {
-  /** The exporter's own families, and Node's process metrics. */
+  /** The exporter's own families. */
   readonly registry: PromRegistry
+  /** Metrics of the operating system's process and of Node. */
+  readonly processRegistry: PromRegistry
   readonly countWriteFailure: () => void
   readonly countRejectedConnection: (reason: ConnectionRejection) => void
   readonly observeScrape: (seconds: number) => void
@@ -190,11 +192,13 @@ export function createTelemetry(version: string): Telemetry {
     rejectedConnections.inc({ reason }, 0)
   }
 
-  collectDefaultMetrics({ register: registry })
-  for (const name of MISNAMED) registry.removeSingleMetric(name)
+  const processRegistry = new PromRegistry()
+  collectDefaultMetrics({ register: processRegistry })
+  for (const name of MISNAMED) processRegistry.removeSingleMetric(name)
 
   return {
     registry,
+    processRegistry,
     countWriteFailure: () => {
       writeFailures.inc()
     },

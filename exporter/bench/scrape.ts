@@ -25,6 +25,7 @@ import { MetricStore } from '../registry/metric-store.ts'
 import { setTotal } from '../registry/series.ts'
 import { createTelemetry } from '../telemetry.ts'
 import { TEXT } from '../web/formats.ts'
+import { createSampledWriter } from '../web/own-families.ts'
 import { writePage } from '../web/page.ts'
 import { WebServer } from '../web/web-server.ts'
 
@@ -140,17 +141,22 @@ function median(values: readonly number[]): number {
   return values.toSorted((a, b) => a - b)[values.length >> 1] ?? NaN
 }
 
-const { registry: own, setSeries } = createTelemetry('bench')
+const { registry: own, processRegistry, setSeries } = createTelemetry('bench')
+const writeProcess = createSampledWriter(processRegistry, 'bench', systemClock)
 
 async function compareScrapes(series: number, rounds: number): Promise<void> {
   const store = createOurs(series)
   const theirs = createTheirs(store)
-  const page = () => writePage({ store, own, setSeries }, TEXT)
+  const page = () => writePage({ store, own, writeProcess, setSeries }, TEXT)
   const servers = {
     memory: await startMemory(await page()),
     exporter: await startWeb(page),
     promClient: await startWeb(async () =>
-      Buffer.from((await theirs.metrics()) + (await own.metrics())),
+      Buffer.from(
+        (await theirs.metrics()) +
+          (await own.metrics()) +
+          (await processRegistry.metrics()),
+      ),
     ),
   }
   const times = {

@@ -8,13 +8,15 @@ export interface PageSources {
   readonly store: MetricStore
   /** The exporter's own metrics. */
   readonly own: PromRegistry
+  /** Writes the metrics of the process. */
+  readonly writeProcess: (format: Format) => Promise<string>
   /** Called with the number of series of the eleven families. */
   readonly setSeries: (count: number) => void
 }
 
 /** Writes the answer to a scrape: the eleven families, then the exporter's. */
 export async function writePage(
-  { store, own, setSeries }: PageSources,
+  { store, own, writeProcess, setSeries }: PageSources,
   format: Format,
 ): Promise<Buffer> {
   const families = store.families()
@@ -28,6 +30,7 @@ export async function writePage(
   for (const family of families) writeFamily(family, format, page.write)
   const { core } = store.ledger
   page.write(await writeOwnFamilies(own, core, format))
+  page.write(await writeProcess(format))
   page.write(format.end)
   return page.finish()
 }
