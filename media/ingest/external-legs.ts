@@ -2,12 +2,12 @@ import type { MediaKind, Router } from 'mediasoup/types'
 
 import type { MediaWorker } from '../engine/media-worker.ts'
 import type { PortPool } from '../engine/port-pool.ts'
-import { LegInbox } from './leg-inbox.ts'
+import { LegInbox } from './legs/rtp-receiver.ts'
 import type { LegSet } from './leg.ts'
 import type { LegPlan } from './leg-plan.ts'
-import { LegTraffic } from './leg-traffic.ts'
-import { RelayedLeg, type Relay } from './relayed-leg.ts'
-import { continuityOf } from './rtp-continuity.ts'
+import { LegTraffic } from './watch/leg-traffic.ts'
+import { RelayedLeg, type Relay } from './legs/relayed-leg.ts'
+import { continuityOf } from './rtp/rtp-rewriter.ts'
 import type { ExternalWebrtc } from './webrtc-config.ts'
 
 export interface ExternalLegsOptions {

@@ -1,7 +1,7 @@
 import { stat } from 'node:fs/promises'
 
-import type { InputFact, InputFacts, LateStreams } from './input-facts.ts'
-import type { Arrival } from './timestamp-repair.ts'
+import type { InputFact, InputFacts, LateStreams } from './run/input-facts.ts'
+import type { Arrival } from './run/timestamp-repair.ts'
 import type { ManagedWebrtc } from './webrtc-config.ts'
 
 /** An input of a process: address and options as FFmpeg gets them. */

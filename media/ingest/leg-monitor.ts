@@ -2,13 +2,13 @@ import type { MediaKind } from 'mediasoup/types'
 
 import { repeatAfterInput, type Cancel } from '../clock.ts'
 import type { Fault } from './fault.ts'
-import type { InputFacts } from './input-facts.ts'
+import type { InputFacts } from './run/input-facts.ts'
 import type { LegOrigin } from './leg-origin.ts'
 import type { LegPlan } from './leg-plan.ts'
 import type { Leg } from './leg.ts'
 import type { LegFailure, LegLimits, LegWatch } from './leg-watch.ts'
-import { VideoWatch } from './video-watch.ts'
-import { WatchedLeg } from './watched-leg.ts'
+import { VideoWatch } from './watch/video-watch.ts'
+import { WatchedLeg } from './watch/watched-leg.ts'
 
 export interface LegMonitorOptions {
   readonly plans: readonly LegPlan[]

@@ -2,7 +2,7 @@
  * Whether one leg carries RTP: pure, told what is seen and what time it is.
  * A failure is reported once an episode; RTP that flows again ends it.
  */
-import { Rhythm } from './rhythm.ts'
+import { Rhythm } from './watch/packet-intervals.ts'
 
 /** Why a leg failed. */
 export type LegFailure =

@@ -1,9 +1,9 @@
 import type { Producer, Router } from 'mediasoup/types'
 
 import type { MediaWorker } from '../engine/media-worker.ts'
-import type { InputFacts } from './input-facts.ts'
+import type { InputFacts } from './run/input-facts.ts'
 import type { LegPlan } from './leg-plan.ts'
-import type { LegTraffic } from './leg-traffic.ts'
+import type { LegTraffic } from './watch/leg-traffic.ts'
 
 /** One kind's way into a worker. */
 export interface Leg {

@@ -1,4 +1,4 @@
-import type { LegOutput, LegPorts } from './ffmpeg-output.ts'
+import type { LegOutput, LegPorts } from './run/ffmpeg-output.ts'
 import type { Leg } from './leg.ts'
 
 /** A leg that our own FFmpeg sends, from fixed ports to fixed ports. */

@@ -1,7 +1,7 @@
 import type { Progress } from '../ffmpeg/progress.ts'
-import { CopyWatch } from './copy-watch.ts'
+import { CopyWatch } from './watch/duplicate-watch.ts'
 import type { Fault } from './fault.ts'
-import { SpeedWatch } from './speed-watch.ts'
+import { SpeedWatch } from './watch/speed-watch.ts'
 
 export interface RunWatchOptions {
   /** Whether FFmpeg encodes the video that it sends. */

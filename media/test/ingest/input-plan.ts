@@ -1,6 +1,6 @@
 import t from 'tap'
 
-import type { InputFacts } from '../../ingest/input-facts.ts'
+import type { InputFacts } from '../../ingest/run/input-facts.ts'
 import {
   differs,
   findInputs,
