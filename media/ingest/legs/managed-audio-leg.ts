@@ -1,9 +1,9 @@
 import type { Router } from 'mediasoup/types'
 
-import type { LegOutput, LegPorts } from '../run/ffmpeg-output.ts'
 import type { LegPlan } from '../leg-plan.ts'
-import type { ManagedLeg } from '../managed-leg.ts'
-import { RelayedLeg, type Relay } from './relayed-leg.ts'
+import type { ManagedLeg } from '../leg.ts'
+import type { LegOutput, LegPorts } from '../run/ffmpeg-output.ts'
+import { RelayedLeg, type RelayState } from './relayed-leg.ts'
 import type { SenderPorts } from './sender-ports.ts'
 
 export interface ManagedAudioLegOptions {
@@ -11,17 +11,17 @@ export interface ManagedAudioLegOptions {
   readonly plan: LegPlan
   /** The same for all legs of a stream. */
   readonly cname: string
-  readonly relay: Relay
+  readonly relay: RelayState
   readonly sender: SenderPorts
   readonly signal: AbortSignal
 }
 
 /**
- * The audio leg that our own FFmpeg sends. Each run of FFmpeg begins at a
- * random RTP timestamp, and where that of audio leaps, Chromium may play broken
- * sound from then on; so its 50 small packets a second pass through this
- * process, to be put right. Video, with far more, goes straight into the
- * worker: a leap costs a browser a freeze, mostly short.
+ * The audio leg that our own FFmpeg sends. Each run of FFmpeg starts at a
+ * random RTP timestamp, and after such a jump Chromium may play broken audio
+ * until it reconnects. So the 50 small packets a second pass through this
+ * process, which rewrites them. Video has far more packets and goes straight
+ * into the worker: there a jump costs a browser a freeze, usually a short one.
  */
 export class ManagedAudioLeg implements ManagedLeg {
   readonly #options: ManagedAudioLegOptions
@@ -49,7 +49,7 @@ export class ManagedAudioLeg implements ManagedLeg {
 
   get ports(): LegPorts {
     const { relay, sender } = this.#options
-    const { rtp, rtcp } = relay.inbox.ports
+    const { rtp, rtcp } = relay.receiver.ports
     return { rtp, rtcp, localRtp: sender.rtp, localRtcp: sender.rtcp }
   }
 
@@ -59,7 +59,7 @@ export class ManagedAudioLeg implements ManagedLeg {
 
   nextRun(): Promise<LegOutput> {
     const { plan, cname, relay } = this.#options
-    relay.continuity.senderGone()
+    relay.rewriter.endSender()
     const output = { plan, cname, ports: this.ports, firstSequence: 1 }
     return Promise.resolve(output)
   }

@@ -8,7 +8,7 @@ import type { PortPool } from '../../engine/port-pool.ts'
 import { LOOPBACK, localRtp } from '../../engine/local-rtp.ts'
 import type { LegOutput, LegPorts } from '../run/ffmpeg-output.ts'
 import { producerParameters, type LegPlan } from '../leg-plan.ts'
-import type { ManagedLeg } from '../managed-leg.ts'
+import type { ManagedLeg } from '../leg.ts'
 import type { SenderPorts } from './sender-ports.ts'
 import { nextSequence, type SequenceRun } from '../rtp/sequence.ts'
 
@@ -49,7 +49,7 @@ export class ManagedVideoLeg implements ManagedLeg {
   }
 
   /**
-   * Takes two ports and listens there for `sender`.
+   * Leases two ports and receives there what `sender` sends.
    * @throws {EngineError}
    */
   static async open(options: ManagedVideoLegOptions): Promise<ManagedVideoLeg> {
@@ -61,14 +61,14 @@ export class ManagedVideoLeg implements ManagedLeg {
         router.createPlainTransport({
           listenInfo: localRtp(rtp),
           rtcpListenInfo: { protocol: 'udp', ip: LOOPBACK, port: rtcp },
-          // Not comedia: it would hear nobody after a restart of FFmpeg.
-          // Not muxed: FFmpeg's first report would claim the RTP port.
+          // No comedia: it would hear nothing after a restart of FFmpeg. No
+          // rtcpMux: FFmpeg's first report would claim the RTP port.
           comedia: false,
           rtcpMux: false,
         }),
       signal,
     })
-    const asked = Promise.all([
+    const connecting = Promise.all([
       transport.made.produce({
         kind: plan.kind,
         rtpParameters: producerParameters(plan, cname),
@@ -82,7 +82,7 @@ export class ManagedVideoLeg implements ManagedLeg {
     try {
       const [producer] = await withAbort(
         `open the ${plan.kind} leg`,
-        asked,
+        connecting,
         signal,
         () => undefined,
       )
@@ -120,7 +120,7 @@ export class ManagedVideoLeg implements ManagedLeg {
   async #counts() {
     try {
       const [stats] = await this.producer.getStats()
-      // There are none before the first packet.
+      // There are no stats before the first packet.
       const { packetCount: received = 0, packetsLost: lost = 0 } = stats ?? {}
       return { received, lost }
     } catch (cause) {

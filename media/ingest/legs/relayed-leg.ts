@@ -1,18 +1,25 @@
+/**
+ * media/ingest/legs is where RTP enters.
+ * Owns: the receiving sockets and transports of single legs, and the ports
+ * that FFmpeg sends from.
+ * Gets: a router, leased ports, packets. Gives: a producer per leg. To read
+ * it: this file, then managed-audio-leg.ts and managed-video-leg.ts.
+ */
 import type { DirectTransport, Producer, Router } from 'mediasoup/types'
 
 import { withAbort } from '../../engine/with-abort.ts'
-import type { LegInbox } from './rtp-receiver.ts'
-import type { Leg } from '../leg.ts'
 import { producerParameters, type LegPlan } from '../leg-plan.ts'
-import type { LegTraffic } from '../watch/leg-traffic.ts'
-import type { RtpContinuity } from '../rtp/rtp-rewriter.ts'
+import type { Leg } from '../leg.ts'
 import { readRtpHeader } from '../rtp/rtp-packet.ts'
+import type { RtpRewriter } from '../rtp/rtp-rewriter.ts'
+import type { LegTraffic } from '../watch/leg-traffic.ts'
+import type { RtpReceiver } from './rtp-receiver.ts'
 
-/** What outlives a leg, so that a new worker goes on where the old one ended. */
-export interface Relay {
-  readonly inbox: LegInbox
-  readonly continuity: RtpContinuity
-  /** Where somebody else sends: what is seen of it. */
+/** What survives a worker restart, so that the stream continues unbroken. */
+export interface RelayState {
+  readonly receiver: RtpReceiver
+  readonly rewriter: RtpRewriter
+  /** Of external senders only. */
   readonly traffic?: LegTraffic
 }
 
@@ -20,21 +27,22 @@ export interface RelayedLegOptions {
   readonly router: Router
   readonly plan: LegPlan
   readonly cname: string
-  readonly relay: Relay
-  /** The only port that RTP is heard from; undefined: any. */
+  readonly relay: RelayState
+  /** The only source port that RTP is accepted from; undefined: any. */
   readonly senderPort?: number
   readonly signal: AbortSignal
 }
 
 /**
- * A leg whose packets pass through this process, since no transport of
- * mediasoup makes one stream of several senders, or of several runs of one.
+ * A leg whose packets pass through this process, because no mediasoup
+ * transport joins the packets of several senders, or of several runs of one,
+ * into one stream.
  */
 export class RelayedLeg implements Leg {
   readonly plan: LegPlan
   readonly producer: Producer
   readonly traffic: LegTraffic | undefined
-  readonly #inbox: LegInbox
+  readonly #receiver: RtpReceiver
   readonly #transport: DirectTransport
   #packets = 0
 
@@ -43,27 +51,27 @@ export class RelayedLeg implements Leg {
     transport: DirectTransport,
     producer: Producer,
   ) {
-    const { inbox, continuity, traffic } = relay
+    const { receiver, rewriter, traffic } = relay
     this.plan = plan
     this.producer = producer
     this.traffic = traffic
-    this.#inbox = inbox
+    this.#receiver = receiver
     this.#transport = transport
-    inbox.readBy({
+    receiver.handlePackets({
       rtp: (packet, { address, port }) => {
         if (senderPort !== undefined && port !== senderPort) return
         const header = readRtpHeader(packet)
         if (header === undefined) return
-        if (traffic?.isOwn(header) === false) return
+        if (traffic?.checkPayloadType(header) === false) return
         const nowMs = performance.now()
-        if (!continuity.rtp(packet, `${address} ${port}`, nowMs)) return
-        traffic?.passed(header, packet, nowMs)
+        if (!rewriter.rtp(packet, `${address} ${port}`, nowMs)) return
+        traffic?.forwarded(header, packet, nowMs)
         this.#packets++
-        // send() throws once its worker is gone.
+        // send() throws once the worker is gone.
         if (!producer.closed) producer.send(packet)
       },
       rtcp: packet => {
-        if (!continuity.rtcp(packet, performance.now())) return
+        if (!rewriter.rtcp(packet, performance.now())) return
         if (!transport.closed) transport.sendRtcp(packet)
       },
     })
@@ -73,18 +81,18 @@ export class RelayedLeg implements Leg {
   static async open(options: RelayedLegOptions): Promise<RelayedLeg> {
     const { router, plan, cname, signal } = options
     const action = `open the ${plan.kind} leg`
-    const asked = router.createDirectTransport()
-    const transport = await withAbort(action, asked, signal, late => {
+    const opening = router.createDirectTransport()
+    const transport = await withAbort(action, opening, signal, late => {
       late.close()
     })
-    const produced = transport.produce({
+    const producing = transport.produce({
       kind: plan.kind,
       rtpParameters: producerParameters(plan, cname),
     })
     try {
       const producer = await withAbort(
         action,
-        produced,
+        producing,
         signal,
         () => undefined,
       )
@@ -100,7 +108,7 @@ export class RelayedLeg implements Leg {
   }
 
   close(): void {
-    this.#inbox.readBy(undefined)
+    this.#receiver.handlePackets(undefined)
     this.#transport.close()
   }
 }

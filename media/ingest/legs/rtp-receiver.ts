@@ -2,69 +2,71 @@ import { createSocket, type RemoteInfo, type Socket } from 'node:dgram'
 import { isIPv6 } from 'node:net'
 
 import { EngineError } from '../../engine/engine-error.ts'
-import type { PortLease } from '../../engine/port-pool.ts'
 import { RECEIVE_BUFFER_BYTES } from '../../engine/local-rtp.ts'
+import type { PortLease } from '../../engine/port-pool.ts'
 
-/** What is done with what arrives. */
-export interface InboxReader {
+export interface PacketHandlers {
   readonly rtp: (packet: Buffer, from: RemoteInfo) => void
   readonly rtcp: (packet: Buffer, from: RemoteInfo) => void
 }
 
-export interface LegInboxOptions {
+export interface RtpReceiverOptions {
+  /** IP address to listen on. */
   readonly listen: string
-  /** Takes a port to listen on, which is given back at the end. */
-  readonly take: (use: keyof InboxReader) => Promise<TakenPort> | TakenPort
+  /** Leases the port to listen on. */
+  readonly lease: (
+    use: keyof PacketHandlers,
+  ) => Promise<LeasedPort> | LeasedPort
 }
 
-export type TakenPort = Omit<PortLease, 'protocol'>
+export type LeasedPort = Omit<PortLease, 'protocol'>
 
-/** The two sockets that a sender sends one leg to. */
-export class LegInbox {
+/** The two UDP sockets that receive one leg. */
+export class RtpReceiver {
   readonly #undo: (() => void)[] = []
   readonly #ports = { rtp: 0, rtcp: 0 }
-  #reader: InboxReader | undefined
+  #handlers: PacketHandlers | undefined
 
   private constructor() {
-    // Made by open() only.
+    // Created by open() only.
   }
 
-  /** @throws {EngineError} `ports` when a port cannot be had */
-  static async open(options: LegInboxOptions): Promise<LegInbox> {
-    const inbox = new LegInbox()
+  /** @throws {EngineError} `ports` if a port cannot be leased or bound */
+  static async open(options: RtpReceiverOptions): Promise<RtpReceiver> {
+    const receiver = new RtpReceiver()
     try {
-      await inbox.#bind('rtp', options)
-      await inbox.#bind('rtcp', options)
-      return inbox
+      await receiver.#bind('rtp', options)
+      await receiver.#bind('rtcp', options)
+      return receiver
     } catch (error) {
-      inbox.close()
+      receiver.close()
       throw error
     }
   }
 
-  get ports(): Readonly<Record<keyof InboxReader, number>> {
+  get ports(): Readonly<Record<keyof PacketHandlers, number>> {
     return this.#ports
   }
 
-  /** From now on this one reads; packets that nobody reads are dropped. */
-  readBy(reader: InboxReader | undefined): void {
-    this.#reader = reader
+  /** Sets the handlers; without handlers packets are dropped. */
+  handlePackets(handlers: PacketHandlers | undefined): void {
+    this.#handlers = handlers
   }
 
   /** Idempotent. */
   close(): void {
-    this.#reader = undefined
+    this.#handlers = undefined
     for (const step of this.#undo.splice(0).reverse()) step()
   }
 
   async #bind(
-    use: keyof InboxReader,
-    { listen, take }: LegInboxOptions,
+    use: keyof PacketHandlers,
+    { listen, lease }: RtpReceiverOptions,
   ): Promise<void> {
-    const taken = await take(use)
-    this.#ports[use] = taken.port
+    const leased = await lease(use)
+    this.#ports[use] = leased.port
     this.#undo.push(() => {
-      taken.release()
+      leased.release()
     })
     const socket = createSocket({
       type: isIPv6(listen) ? 'udp6' : 'udp4',
@@ -74,35 +76,36 @@ export class LegInbox {
       socket.close()
     })
     socket.on('message', (packet, from) => {
-      this.#reader?.[use](packet, from)
+      this.#handlers?.[use](packet, from)
     })
     try {
-      await bound(socket, listen, taken.port)
+      await bind(socket, listen, leased.port)
     } catch (error) {
-      if (isHeld(error)) taken.quarantine()
+      if (isInUse(error)) leased.quarantine()
       throw error
     }
   }
 }
 
-function bound(socket: Socket, address: string, port: number): Promise<void> {
+function bind(socket: Socket, address: string, port: number): Promise<void> {
   return new Promise((resolve, reject) => {
-    const refuse = (cause: Error) => {
+    const fail = (cause: Error) => {
       const message = `Cannot listen on UDP port ${port}: ${cause.message}`
       reject(new EngineError('ports', message, { cause }))
     }
-    socket.once('error', refuse)
+    socket.once('error', fail)
     socket.bind({ port, address, exclusive: true }, () => {
-      socket.off('error', refuse)
-      // A socket that only reads has no error that matters, but must not throw.
+      socket.off('error', fail)
+      // A socket that only receives has no error to handle, but without a
+      // listener Node would throw.
       socket.on('error', () => undefined)
       resolve()
     })
   })
 }
 
-/** Whether another program holds the port. */
-function isHeld(error: unknown): boolean {
+/** Whether another program uses the port. */
+function isInUse(error: unknown): boolean {
   if (!(error instanceof EngineError)) return false
   const { cause } = error
   return (

@@ -1,21 +1,22 @@
 import type { PortLease, PortPool } from '../../engine/port-pool.ts'
 
-/** The ports that FFmpeg sends one leg from. */
+/** The local ports that FFmpeg sends one leg from. */
 export interface SenderPorts {
   readonly rtp: number
   readonly rtcp: number
-  /** False: another program took one; both are given back. */
+  /** Resolves to false, and releases both, if another program uses one. */
   check(): Promise<boolean>
-  /** Gives them back, after FFmpeg is gone. Idempotent. */
+  /** Releases both, after FFmpeg has ended. Idempotent. */
   release(): void
 }
 
 /**
- * Takes two ports for FFmpeg. They stay the same over its restarts: a
- * transport knows its sender by its port, and only that lets viewers stay.
+ * Leases two ports for FFmpeg. They stay the same across its restarts, because
+ * a PlainTransport accepts RTP from one port only: with another port the leg
+ * and its viewers would have to reconnect.
  * @throws {EngineError} `ports`
  */
-export async function takeSenderPorts(pool: PortPool): Promise<SenderPorts> {
+export async function leaseSenderPorts(pool: PortPool): Promise<SenderPorts> {
   const rtp = await pool.leaseProbed()
   let rtcp: PortLease
   try {

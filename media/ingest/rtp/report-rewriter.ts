@@ -1,44 +1,45 @@
 import { ticksBetween } from './rtp-timeline.ts'
 
 const TIMESTAMPS = 2 ** 32
-/** A report that differs by less from what is usual speaks of the packets. */
-const SAME_S = 0.5
-/** As long as nothing is usual. */
-const NEAR_S = 2
+/** A report within this of the usual lead is on the packets' time base. */
+const SAME_LEAD_S = 0.5
+/** The same, before a usual lead is known. */
+const UNKNOWN_LEAD_S = 2
 
 /**
- * Makes a sender's reports speak of the timestamps that its packets have.
- * After a leap those of a camera do; FFmpeg's go on as if there was none.
+ * Keeps the timestamps of a sender's reports (RTCP SR) consistent with those
+ * of its packets. After a jump a camera's reports jump too; FFmpeg's continue
+ * as if there had been none.
  */
-export class ReportClock {
+export class ReportRewriter {
   readonly #clockRate: number
-  /** How far the reports are ahead of the packets, ticks. */
-  #usual: number | undefined
+  /** How far reports are usually ahead of the packets, ticks. */
+  #usualLead: number | undefined
 
   constructor(clockRate: number) {
     this.#clockRate = clockRate
   }
 
   /**
-   * The timestamp for a report.
-   * @param reported its own, shifted as the packets are
-   * @param now what a packet would have now
-   * @param leaps how often the timestamps of the packets have leapt
+   * Returns the timestamp for a report.
+   * @param reported the report's own, with the packets' offset added
+   * @param now the timestamp that a packet would have now
+   * @param jumps how often the timestamps of the packets have jumped
    */
-  correct(reported: number, now: number, leaps: number): number {
-    const ahead = ticksBetween(now, reported)
-    // As long as there was no leap, the sender knows best.
-    if (leaps === 0 || this.#isOfPackets(ahead)) {
-      this.#usual = ahead
+  rewrite(reported: number, now: number, jumps: number): number {
+    const lead = ticksBetween(now, reported)
+    // Without a jump the sender's own timestamp is the most accurate.
+    if (jumps === 0 || this.#isConsistent(lead)) {
+      this.#usualLead = lead
       return reported
     }
-    return (now + (this.#usual ?? 0) + TIMESTAMPS) % TIMESTAMPS
+    return (now + (this.#usualLead ?? 0) + TIMESTAMPS) % TIMESTAMPS
   }
 
-  #isOfPackets(ahead: number): boolean {
-    const usual = this.#usual
+  #isConsistent(lead: number): boolean {
+    const usual = this.#usualLead
     return usual === undefined
-      ? Math.abs(ahead) < NEAR_S * this.#clockRate
-      : Math.abs(ahead - usual) < SAME_S * this.#clockRate
+      ? Math.abs(lead) < UNKNOWN_LEAD_S * this.#clockRate
+      : Math.abs(lead - usual) < SAME_LEAD_S * this.#clockRate
   }
 }

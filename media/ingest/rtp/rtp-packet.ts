@@ -1,10 +1,16 @@
-/** The header of RTP packets (RFC 3550 section 5.1). */
+/**
+ * media/ingest/rtp reads and rewrites RTP packets, and owns no socket or timer.
+ * Gets: packets as senders wrote them. Gives: headers, payloads, and packets
+ * with one SSRC and continuous sequence numbers and timestamps.
+ *
+ * This file: the header (RFC 3550 section 5.1).
+ */
 
 const HEADER_BYTES = 12
 const VERSION = 2
 /**
- * Packet types of RTCP, 200 to 204 and more, as RTP would read them: both may
- * come to one port (RFC 5761 section 4).
+ * RTCP packet types, 200 to 207, read as RTP payload types: both may arrive on
+ * one port (RFC 5761 section 4).
  */
 const RTCP_TYPES = { first: 72, last: 79 } as const
 
@@ -15,7 +21,7 @@ export interface RtpHeader {
   readonly ssrc: number
 }
 
-/** undefined: it is no RTP packet. */
+/** Returns the header; undefined: not an RTP packet. */
 export function readRtpHeader(packet: Buffer): RtpHeader | undefined {
   if (packet.length < HEADER_BYTES) return undefined
   if (packet.readUInt8(0) >> 6 !== VERSION) return undefined
@@ -30,6 +36,7 @@ export function readRtpHeader(packet: Buffer): RtpHeader | undefined {
   }
 }
 
+/** Overwrites the header fields in place. */
 export function writeRtpHeader(
   packet: Buffer,
   { sequence, timestamp, ssrc }: Omit<RtpHeader, 'payloadType'>,
@@ -39,7 +46,7 @@ export function writeRtpHeader(
   packet.writeUInt32BE(ssrc, 8)
 }
 
-/** What follows the header of an RTP packet; padding included. */
+/** Returns the payload of an RTP packet, including any padding. */
 export function rtpPayload(packet: Buffer): Buffer {
   const first = packet.readUInt8(0)
   const at = HEADER_BYTES + 4 * (first & 0x0f)

@@ -1,112 +1,117 @@
 /**
- * Makes one unbroken RTP stream of whatever senders come one after the other:
- * viewers know a fixed SSRC, refuse sequence numbers that go backwards, and
- * lose what they know of time, and so of audio against video, for about 20 s
- * where the timestamps leap; be it from one sender to the next or within one.
+ * Makes one continuous RTP stream of successive senders. Viewers know one
+ * fixed SSRC and reject sequence numbers that go back; where timestamps jump,
+ * within a sender or from one to the next, they lose the sync of audio and
+ * video for about 20 s.
  */
 
 import { codecParameters, type LegPlan } from '../leg-plan.ts'
-import { MOST_REORDERED_MS } from '../watch/frame-order.ts'
 import { readRtpHeader, writeRtpHeader, type RtpHeader } from './rtp-packet.ts'
-import { MOST_LATE, MOST_LOST, sequenceDistance } from './sequence.ts'
-import { ReportClock } from './report-rewriter.ts'
-import { SenderClock } from './timestamp-rewriter.ts'
-import { ticksBetween } from './rtp-timeline.ts'
+import { MAX_DROPOUT, MAX_MISORDER, sequenceDistance } from './sequence.ts'
+import { ReportRewriter } from './report-rewriter.ts'
+import { TimestampRewriter } from './timestamp-rewriter.ts'
+import { MAX_REORDER_MS, ticksBetween } from './rtp-timeline.ts'
 
-/** Who sent a packet: `address port`. */
-export type SenderName = string
+/** Where a packet came from: `address port`. */
+export type SenderAddress = string
 
 interface Sender {
-  readonly name: SenderName
+  readonly address: SenderAddress
   readonly ssrc: number
   /** Added to its sequence numbers. */
-  readonly shift: number
-  readonly clock: SenderClock
-  readonly reports: ReportClock
-  /** Its highest sequence number, before `shift`. */
-  last: number
-  heardMs: number
+  readonly sequenceOffset: number
+  readonly timestamps: TimestampRewriter
+  readonly reports: ReportRewriter
+  /** Its highest sequence number, without the offset. */
+  lastSequence: number
+  lastPacketMs: number
 }
 
-/** The last packet in order, as it was passed on. */
-interface Passed {
+/** The last packet in order, as it was forwarded. */
+interface Forwarded {
   readonly sequence: number
   readonly timestamp: number
   readonly atMs: number
 }
 
-export interface RtpContinuityOptions {
+export interface RtpRewriterOptions {
   readonly ssrc: number
   readonly payloadType: number
   /** Of the timestamps, Hz. */
   readonly clockRate: number
-  /** A step back of up to so much is no leap. */
-  readonly mostBackMs: number
+  /** A step back of up to this is not a jump. */
+  readonly maxBackMs: number
 }
 
 const SEQUENCES = 2 ** 16
 const TIMESTAMPS = 2 ** 32
-/** RFC 3550 section 6.4.1; its timestamp is that far from its start. */
+/** RFC 3550 section 6.4.1; the RTP timestamp is `timestampAt` bytes in. */
 const SENDER_REPORT = { type: 200, timestampAt: 16, bytes: 28 } as const
-/** Another sender may take over after the present one was silent so long. */
-const TAKEOVER_MS = 250
-/** A step that is longer says nothing of how long the next will be. */
-const LONGEST_STEP_S = 1
+/** Another sender takes over once the current one has been silent this long. */
+const TAKEOVER_TIMEOUT_MS = 250
+/** A longer step says nothing about the length of the next one. */
+const MAX_STEP_S = 1
 
-/** What makes one stream of the senders of the leg `plan`. */
-export function continuityOf({
+/** Creates the rewriter of a leg. */
+export function createRewriter({
   kind,
   ssrc,
   payloadType,
   codec,
-}: LegPlan): RtpContinuity {
+}: LegPlan): RtpRewriter {
   const { clockRate } = codecParameters(codec, payloadType)
-  // Frames may come out of order; sound does not.
-  const mostBackMs = kind === 'video' ? MOST_REORDERED_MS : 0
-  return new RtpContinuity({ ssrc, payloadType, clockRate, mostBackMs })
+  // Video frames may be out of order; audio never is.
+  const maxBackMs = kind === 'video' ? MAX_REORDER_MS : 0
+  return new RtpRewriter({ ssrc, payloadType, clockRate, maxBackMs })
 }
 
-export class RtpContinuity {
-  readonly #options: RtpContinuityOptions
+export class RtpRewriter {
+  readonly #options: RtpRewriterOptions
   #sender: Sender | undefined
-  #passed: Passed | undefined
-  /** The last step from one timestamp to the next, where it was short. */
+  #forwarded: Forwarded | undefined
+  /** Ticks between the last two timestamps, if no more than MAX_STEP_S. */
   #step = 0
 
-  constructor(options: RtpContinuityOptions) {
+  constructor(options: RtpRewriterOptions) {
     this.#options = options
   }
 
   /**
-   * Rewrites a packet in place. False: it is to be dropped, since it is no
-   * RTP packet of the leg's payload type, or of a second sender at a time.
+   * Rewrites a packet in place.
+   * @returns false if it must be dropped: it is not an RTP packet of the leg's
+   *   payload type, or comes from a second sender at the same time
    */
-  rtp(packet: Buffer, from: SenderName, nowMs: number): boolean {
+  rtp(packet: Buffer, from: SenderAddress, nowMs: number): boolean {
     const header = readRtpHeader(packet)
     if (header?.payloadType !== this.#options.payloadType) return false
     const sender = this.#senderOf(header, from, nowMs)
     if (sender === undefined) return false
-    sender.heardMs = nowMs
-    const isInOrder = sequenceDistance(sender.last, header.sequence) >= 0
-    const shift = isInOrder
-      ? sender.clock.shiftOf(header.timestamp, nowMs, this.#passed?.timestamp)
-      : sender.clock.lateShiftOf(header.timestamp)
-    const passed = {
-      sequence: (header.sequence + sender.shift) % SEQUENCES,
-      timestamp: (header.timestamp + shift) % TIMESTAMPS,
+    sender.lastPacketMs = nowMs
+    const isInOrder =
+      sequenceDistance(sender.lastSequence, header.sequence) >= 0
+    const offset = isInOrder
+      ? sender.timestamps.offsetOf(
+          header.timestamp,
+          nowMs,
+          this.#forwarded?.timestamp,
+        )
+      : sender.timestamps.lateOffsetOf(header.timestamp)
+    const forwarded = {
+      sequence: (header.sequence + sender.sequenceOffset) % SEQUENCES,
+      timestamp: (header.timestamp + offset) % TIMESTAMPS,
       atMs: nowMs,
     }
     if (isInOrder) {
-      sender.last = header.sequence
-      this.#note(passed)
+      sender.lastSequence = header.sequence
+      this.#setForwarded(forwarded)
     }
-    writeRtpHeader(packet, { ...passed, ssrc: this.#options.ssrc })
+    writeRtpHeader(packet, { ...forwarded, ssrc: this.#options.ssrc })
     return true
   }
 
   /**
-   * Rewrites the reports of the present sender in a compound RTCP packet, in
-   * place. False: it has none.
+   * Rewrites the current sender's reports in a compound RTCP packet, in place.
+   * @returns false if there are none
    */
   rtcp(packet: Buffer, nowMs: number): boolean {
     const sender = this.#sender
@@ -115,98 +120,100 @@ export class RtpContinuity {
     for (let at = 0; at + 8 <= packet.length;) {
       if (packet.readUInt32BE(at + 4) === sender.ssrc) {
         packet.writeUInt32BE(this.#options.ssrc, at + 4)
-        this.#shiftReport(packet.subarray(at), sender, nowMs)
+        this.#rewriteReport(packet.subarray(at), sender, nowMs)
         found = true
       }
-      // RFC 3550 section 6.4.1: in 32-bit words, without the first.
+      // RFC 3550 section 6.4.1: length in 32-bit words, minus one.
       at += (packet.readUInt16BE(at + 2) + 1) * 4
     }
     return found
   }
 
-  /** The sender has ended: the next packet is of another, by any name. */
-  senderGone(): void {
+  /** Ends the sender: the next packet is a new one's, whatever its address. */
+  endSender(): void {
     this.#sender = undefined
   }
 
   #senderOf(
     { sequence, timestamp, ssrc }: RtpHeader,
-    name: SenderName,
+    address: SenderAddress,
     nowMs: number,
   ): Sender | undefined {
-    const present = this.#sender
-    if (present?.name === name && present.ssrc === ssrc) {
-      const ahead = sequenceDistance(present.last, sequence)
-      if (ahead >= -MOST_LATE && ahead <= MOST_LOST) return present
-    } else if (present && nowMs - present.heardMs < TAKEOVER_MS) {
+    const current = this.#sender
+    if (current?.address === address && current.ssrc === ssrc) {
+      const ahead = sequenceDistance(current.lastSequence, sequence)
+      if (ahead >= -MAX_MISORDER && ahead <= MAX_DROPOUT) return current
+    } else if (current && nowMs - current.lastPacketMs < TAKEOVER_TIMEOUT_MS) {
       return undefined
     }
-    const next = this.#next(timestamp, nowMs)
+    const next = this.#firstOf(timestamp, nowMs)
     this.#sender = {
-      name,
+      address,
       ssrc,
-      shift: (next.sequence - sequence + SEQUENCES) % SEQUENCES,
-      clock: new SenderClock({
+      sequenceOffset: (next.sequence - sequence + SEQUENCES) % SEQUENCES,
+      timestamps: new TimestampRewriter({
         ...this.#options,
         timestamp,
-        shift: (next.timestamp - timestamp + TIMESTAMPS) % TIMESTAMPS,
+        offset: (next.timestamp - timestamp + TIMESTAMPS) % TIMESTAMPS,
         nowMs,
         expected: atMs => this.#expected(atMs),
       }),
-      reports: new ReportClock(this.#options.clockRate),
-      last: sequence,
-      heardMs: nowMs,
+      reports: new ReportRewriter(this.#options.clockRate),
+      lastSequence: sequence,
+      lastPacketMs: nowMs,
     }
     return this.#sender
   }
 
-  /** What viewers expect of a new sender's first packet, which has `own`. */
-  #next(own: number, nowMs: number): Omit<Passed, 'atMs'> {
-    const passed = this.#passed
-    if (passed === undefined) return { sequence: 1, timestamp: own }
+  /** What viewers expect of a new sender's first packet, stamped `timestamp`. */
+  #firstOf(timestamp: number, nowMs: number): Omit<Forwarded, 'atMs'> {
+    const forwarded = this.#forwarded
+    if (forwarded === undefined) return { sequence: 1, timestamp }
     return {
-      sequence: (passed.sequence + 1) % SEQUENCES,
-      // At least one on: else it would be the same picture to a decoder.
+      sequence: (forwarded.sequence + 1) % SEQUENCES,
+      // At least one tick on, or a decoder takes it for the same picture.
       timestamp:
-        (passed.timestamp + Math.max(1, this.#since(passed, nowMs))) %
+        (forwarded.timestamp +
+          Math.max(1, this.#ticksSince(forwarded, nowMs))) %
         TIMESTAMPS,
     }
   }
 
-  /** The timestamp that viewers expect now of a sender that leaps. */
+  /** The timestamp that viewers expect now from a sender that jumps. */
   #expected(nowMs: number): number {
-    const passed = this.#passed
-    if (passed === undefined) return 0
-    const ticks = this.#since(passed, nowMs)
-    // In whole steps: packets do not arrive as evenly as they play.
+    const forwarded = this.#forwarded
+    if (forwarded === undefined) return 0
+    const ticks = this.#ticksSince(forwarded, nowMs)
+    // In whole steps, because packets arrive less evenly than they play.
     const step = this.#step
     const whole = step > 0 ? step * Math.max(1, Math.round(ticks / step)) : 0
-    return (passed.timestamp + Math.max(1, whole || ticks)) % TIMESTAMPS
+    return (forwarded.timestamp + Math.max(1, whole || ticks)) % TIMESTAMPS
   }
 
-  /** Ticks of the clock since a packet was passed on. */
-  #since({ atMs }: Passed, nowMs: number): number {
+  /** Clock ticks since a packet was forwarded. */
+  #ticksSince({ atMs }: Forwarded, nowMs: number): number {
     return Math.round(((nowMs - atMs) * this.#options.clockRate) / 1_000)
   }
 
-  #note(passed: Passed): void {
-    if (this.#passed !== undefined) {
-      const step = ticksBetween(this.#passed.timestamp, passed.timestamp)
-      const isShort = step <= LONGEST_STEP_S * this.#options.clockRate
+  #setForwarded(forwarded: Forwarded): void {
+    if (this.#forwarded !== undefined) {
+      const step = ticksBetween(this.#forwarded.timestamp, forwarded.timestamp)
+      const isShort = step <= MAX_STEP_S * this.#options.clockRate
       if (step > 0 && isShort) this.#step = step
     }
-    this.#passed = passed
+    this.#forwarded = forwarded
   }
 
-  #shiftReport(report: Buffer, sender: Sender, nowMs: number): void {
+  #rewriteReport(report: Buffer, sender: Sender, nowMs: number): void {
     const { type, timestampAt, bytes } = SENDER_REPORT
     if (report.length < bytes || report.readUInt8(1) !== type) return
-    const passed = this.#passed
-    if (passed === undefined) return
-    const own = report.readUInt32BE(timestampAt)
-    const shifted = (own + sender.clock.shift) % TIMESTAMPS
-    const now = (passed.timestamp + this.#since(passed, nowMs)) % TIMESTAMPS
-    const timestamp = sender.reports.correct(shifted, now, sender.clock.leaps)
+    const forwarded = this.#forwarded
+    if (forwarded === undefined) return
+    const { offset, jumps } = sender.timestamps
+    const reported = (report.readUInt32BE(timestampAt) + offset) % TIMESTAMPS
+    const now =
+      (forwarded.timestamp + this.#ticksSince(forwarded, nowMs)) % TIMESTAMPS
+    const timestamp = sender.reports.rewrite(reported, now, jumps)
     report.writeUInt32BE(timestamp, timestampAt)
   }
 }

@@ -1,54 +1,57 @@
 /**
- * RTP timestamps against the clock: pure, told what time it is. A timestamp
- * is good where it is not before the last one, and not more ahead of the
- * clock than all before it were. So slow sources, and those that stall and
- * catch up, are good; one that leaps or falls back is not.
+ * RTP timestamps against the wall clock; pure, time is a parameter. A timestamp
+ * fits if it is not older than the last one, and not further ahead of the
+ * clock than earlier ones were, within a tolerance. So slow sources, and those
+ * that stall and catch up, fit; jumps do not.
  */
 
 export interface RtpTimelineOptions {
   /** Of the timestamps, Hz. */
   readonly clockRate: number
-  /** A step back of up to so much is good: frames may be out of order. */
-  readonly mostBackMs: number
+  /** A step back of up to this fits: frames may be out of order. */
+  readonly maxBackMs: number
 }
 
+/** B-frames step back by less; a larger step back is a jump. */
+export const MAX_REORDER_MS = 1_000
+
 const TIMESTAMPS = 2 ** 32
-/** More ahead of the clock than ever before by so much is a leap. */
-const LEAP_MS = 2_000
-/** By so much a millisecond the clocks of the two ends may part. */
+/** Ahead of the clock by this much more than ever before: a jump. */
+const JUMP_MS = 2_000
+/** Clock drift between the two ends, per millisecond. */
 const DRIFT = 1e-3
 
 interface Point {
   readonly timestamp: number
   readonly atMs: number
-  /** How far ahead of the clock it is; only differences tell. */
+  /** How far it is ahead of the clock; only differences matter. */
   readonly aheadMs: number
-  /** The most that any was, drift allowed for. */
-  readonly mostAheadMs: number
+  /** The maximum so far, less the drift. */
+  readonly maxAheadMs: number
 }
 
 export class RtpTimeline {
   readonly #options: RtpTimelineOptions
   #last: Point
 
-  /** @param like whose lag behind the clock this one is to have */
+  /** @param previous a timeline whose lead over the clock this one takes on */
   constructor(
     options: RtpTimelineOptions,
     timestamp: number,
     atMs: number,
-    like?: RtpTimeline,
+    previous?: RtpTimeline,
   ) {
-    const { aheadMs = 0, mostAheadMs = 0 } = like ? like.#last : {}
+    const { aheadMs = 0, maxAheadMs = 0 } = previous ? previous.#last : {}
     this.#options = options
-    this.#last = { timestamp, atMs, aheadMs, mostAheadMs }
+    this.#last = { timestamp, atMs, aheadMs, maxAheadMs }
   }
 
-  /** The last timestamp that it took. */
+  /** The last timestamp that was advanced to. */
   get timestamp(): number {
     return this.#last.timestamp
   }
 
-  /** Milliseconds from the last timestamp to this one; less than 0: back. */
+  /** Milliseconds from the last timestamp to this one; negative: back. */
   stepMs(timestamp: number): number {
     const ticks = ticksBetween(this.#last.timestamp, timestamp)
     return (ticks * 1_000) / this.#options.clockRate
@@ -57,30 +60,30 @@ export class RtpTimeline {
   fits(timestamp: number, nowMs: number): boolean {
     const { aheadMs } = this.#next(timestamp, nowMs)
     return (
-      this.stepMs(timestamp) >= -this.#options.mostBackMs &&
-      aheadMs <= this.#most(nowMs) + LEAP_MS
+      this.stepMs(timestamp) >= -this.#options.maxBackMs &&
+      aheadMs <= this.#maxAheadAt(nowMs) + JUMP_MS
     )
   }
 
-  /** Takes a timestamp that fits as the last. */
-  take(timestamp: number, nowMs: number): void {
+  /** Makes a timestamp that fits the last one. */
+  advance(timestamp: number, nowMs: number): void {
     this.#last = this.#next(timestamp, nowMs)
   }
 
   #next(timestamp: number, atMs: number): Point {
     const { atMs: lastMs, aheadMs: lastAheadMs } = this.#last
     const aheadMs = lastAheadMs + this.stepMs(timestamp) - (atMs - lastMs)
-    const mostAheadMs = Math.max(aheadMs, this.#most(atMs))
-    return { timestamp, atMs, aheadMs, mostAheadMs }
+    const maxAheadMs = Math.max(aheadMs, this.#maxAheadAt(atMs))
+    return { timestamp, atMs, aheadMs, maxAheadMs }
   }
 
-  #most(nowMs: number): number {
-    const { atMs, mostAheadMs } = this.#last
-    return mostAheadMs - DRIFT * (nowMs - atMs)
+  #maxAheadAt(nowMs: number): number {
+    const { atMs, maxAheadMs } = this.#last
+    return maxAheadMs - DRIFT * (nowMs - atMs)
   }
 }
 
-/** How far `to` is after `from`, on the circle of timestamps. */
+/** How far `to` is ahead of `from`, modulo 2^32; negative: behind. */
 export function ticksBetween(from: number, to: number): number {
   const ahead = (to - from + TIMESTAMPS) % TIMESTAMPS
   return ahead < TIMESTAMPS / 2 ? ahead : ahead - TIMESTAMPS

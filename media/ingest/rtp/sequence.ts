@@ -8,33 +8,36 @@ export interface LegCounts {
 export interface SequenceRun {
   /** The sequence number it started with. */
   readonly first: number
-  /** What was counted before it. */
+  /** The worker's counts at its start. */
   readonly before: LegCounts
 }
 
 const MODULUS = 2 ** 16
 
-/** A sequence number so far back is a sender's restart, not a late packet. */
-export const MOST_LATE = 100
-/** RFC 3550 section A.1, MAX_DROPOUT: a leap so far is a restart as well. */
-export const MOST_LOST = 3_000
+/**
+ * RFC 3550 section A.1, MAX_MISORDER: a packet further back is from a
+ * restarted sender, not late.
+ */
+export const MAX_MISORDER = 100
+/** RFC 3550 section A.1, MAX_DROPOUT: a larger gap is a restart too. */
+export const MAX_DROPOUT = 3_000
 
-/** How far `to` is after `from`, on the circle of sequence numbers. */
+/** How far `to` is ahead of `from`, modulo 2^16; negative: behind. */
 export function sequenceDistance(from: number, to: number): number {
   const ahead = (to - from + MODULUS) % MODULUS
   return ahead < MODULUS / 2 ? ahead : ahead - MODULUS
 }
 
 /**
- * Beyond what was counted, for packets that got lost on their way. Less than
- * 3000, which mediasoup takes for a new stream (RFC 3550, MAX_DROPOUT).
+ * Allowance for packets lost after the last count. Below MAX_DROPOUT, beyond
+ * which mediasoup assumes a new stream.
  */
 const MARGIN = 300
 
 /**
- * The sequence number that the next run of FFmpeg must start with. Viewers
- * refuse packets whose number went backwards, as replayed ones, and freeze
- * for minutes; so it only goes forward.
+ * Returns the first sequence number for the next run of FFmpeg. It never goes
+ * back: viewers drop packets with an older number as replayed, and freeze for
+ * minutes.
  */
 export function nextSequence(
   run: SequenceRun | undefined,
@@ -42,7 +45,7 @@ export function nextSequence(
 ): number {
   if (run === undefined) return 1
   const received = now.received - run.before.received
-  // Failed starts must not add up to a leap.
+  // Otherwise failed starts would add up to more than MAX_DROPOUT.
   if (received <= 0) return run.first
   const lost = Math.max(0, now.lost - run.before.lost)
   return (run.first + received + lost + MARGIN) % MODULUS

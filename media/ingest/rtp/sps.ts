@@ -1,27 +1,30 @@
 /**
- * What an H264 sequence parameter set says of the pictures (ITU-T H.264,
- * section 7.3.2.1.1): as far as it tells whether browsers decode them.
+ * Reads the parts of an H264 sequence parameter set (ITU-T H.264, section
+ * 7.3.2.1.1) that decide whether browsers can decode the video.
  */
 
-/** How pictures are stored. */
+/** Sample format of the pictures. */
 export interface PictureFormat {
   /** 0: grey, 1: 4:2:0, 2: 4:2:2, 3: 4:4:4. */
   readonly chroma: number
-  /** The greater of luma's and chroma's. */
+  /** Bit depth, the larger of luma's and chroma's. */
   readonly bits: number
 }
 
-/** Profiles whose parameter sets tell it; all others are 4:2:0, 8 bit. */
+/** Profiles whose SPS has the format; all others are 8-bit 4:2:0. */
 const WITH_FORMAT = new Set([
   100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134, 135,
 ])
 const EIGHT_BIT_420: PictureFormat = { chroma: 1, bits: 8 }
 
-/** @param nal with its header; undefined: it is cut short */
+/**
+ * Returns the format in an SPS; undefined: it is truncated.
+ * @param nal with its header
+ */
 export function readPictureFormat(nal: Buffer): PictureFormat | undefined {
   if (nal.length < 5) return undefined
   if (!WITH_FORMAT.has(nal.readUInt8(1))) return EIGHT_BIT_420
-  // After the header, profile, constraints and level, a byte each.
+  // After the header, profile, constraints and level, one byte each.
   const bits = new BitReader(withoutEmulation(nal.subarray(4)))
   bits.golomb() // seq_parameter_set_id
   const chroma = bits.golomb()
@@ -31,7 +34,7 @@ export function readPictureFormat(nal: Buffer): PictureFormat | undefined {
   return bits.isOver ? undefined : { chroma, bits: 8 + depth }
 }
 
-/** Section 7.4.1: 0 0 3 stands for 0 0. */
+/** Section 7.4.1: removes the emulation prevention byte from 0 0 3. */
 function withoutEmulation(bytes: Buffer): Buffer {
   return Buffer.from(
     bytes.filter(
@@ -48,7 +51,7 @@ class BitReader {
     this.#bytes = bytes
   }
 
-  /** More was read than there was. */
+  /** Whether more bits were read than there are. */
   get isOver(): boolean {
     return this.#at > this.#bytes.length * 8
   }
@@ -60,7 +63,7 @@ class BitReader {
     return (byte >> shift) & 1
   }
 
-  /** Section 9.1: an unsigned Exp-Golomb number. */
+  /** Reads an unsigned Exp-Golomb number (section 9.1). */
   golomb(): number {
     let zeros = 0
     while (this.bit() === 0 && !this.isOver) zeros++
@@ -72,7 +75,7 @@ class BitReader {
 
 const NAL = { sps: 7, stapA: 24 } as const
 
-/** The SPS in the payload of an RTP packet (RFC 6184), where there is one. */
+/** Returns the SPS in an RTP payload (RFC 6184); undefined: there is none. */
 export function spsIn(payload: Buffer): Buffer | undefined {
   switch (typeOf(payload)) {
     case NAL.sps:

@@ -1,103 +1,113 @@
 /**
- * What is added to one sender's timestamps so that they go on without a
- * break. A timestamp that leaps or falls back gets the one that is expected
- * by the clock; two that agree make a new base, one alone does not.
+ * Keeps the timestamps of one sender continuous. A timestamp that jumps is
+ * replaced by the one expected from the clock; two consistent ones establish a
+ * new time base, one alone does not.
  */
 import { RtpTimeline, ticksBetween } from './rtp-timeline.ts'
 
-export interface SenderClockOptions {
+export interface TimestampRewriterOptions {
   /** Of the timestamps, Hz. */
   readonly clockRate: number
-  /** A step back of up to so much is no leap. */
-  readonly mostBackMs: number
-  /** Of the first packet. */
+  /** A step back of up to this is not a jump. */
+  readonly maxBackMs: number
+  /** Timestamp of the first packet. */
   readonly timestamp: number
-  /** Added to it. */
-  readonly shift: number
+  /** Offset of the first packet. */
+  readonly offset: number
   readonly nowMs: number
-  /** The timestamp that viewers expect at that time. */
+  /** Returns the timestamp that viewers expect at that time. */
   readonly expected: (nowMs: number) => number
 }
 
-/** Timestamps that go together. */
-interface Base {
-  shift: number
+/** Timestamps that are consistent with each other share an offset. */
+interface TimeBase {
+  offset: number
   readonly timeline: RtpTimeline
-  /** More than one timestamp was of it. */
-  isSure: boolean
+  /** Two different timestamps fitted it. */
+  isConfirmed: boolean
 }
 
 const TIMESTAMPS = 2 ** 32
-/** Late packets are not further from their base than this. */
-const LATE_MS = 2_000
+/** Late packets are within this of their time base. */
+const MAX_LATE_MS = 2_000
 
-export class SenderClock {
-  readonly #options: SenderClockOptions
-  #base: Base
-  /** The base before, until the present one is sure. */
-  #before: Base | undefined
-  #leaps = 0
+export class TimestampRewriter {
+  readonly #options: TimestampRewriterOptions
+  #base: TimeBase
+  /** The previous base, until the current one is confirmed. */
+  #previous: TimeBase | undefined
+  #jumps = 0
 
-  constructor(options: SenderClockOptions) {
-    const { timestamp, shift, nowMs } = options
+  constructor(options: TimestampRewriterOptions) {
+    const { timestamp, offset, nowMs } = options
     this.#options = options
     const timeline = new RtpTimeline(options, timestamp, nowMs)
-    this.#base = { shift, timeline, isSure: false }
+    this.#base = { offset, timeline, isConfirmed: false }
   }
 
-  /** Added to the last timestamp. */
-  get shift(): number {
-    return this.#base.shift
+  /** The offset of the last packet. */
+  get offset(): number {
+    return this.#base.offset
   }
 
-  /** How often a timestamp did not go with those before. */
-  get leaps(): number {
-    return this.#leaps
+  /** Number of timestamps that did not fit those before. */
+  get jumps(): number {
+    return this.#jumps
   }
 
-  /** What is added to the timestamp of the next packet in order. */
-  shiftOf(timestamp: number, nowMs: number, passed: number | undefined) {
+  /**
+   * Returns the offset for the next packet in order.
+   * @param forwarded timestamp of the last packet that was forwarded
+   */
+  offsetOf(
+    timestamp: number,
+    nowMs: number,
+    forwarded: number | undefined,
+  ): number {
     if (this.#base.timeline.fits(timestamp, nowMs)) {
       if (timestamp !== this.#base.timeline.timestamp) {
-        this.#base.isSure = true
-        this.#before = undefined
+        this.#base.isConfirmed = true
+        this.#previous = undefined
       }
-    } else if (this.#before?.timeline.fits(timestamp, nowMs) === true) {
-      this.#base = this.#before
-      this.#before = undefined
-      this.#keepAfter(passed, timestamp)
+    } else if (this.#previous?.timeline.fits(timestamp, nowMs) === true) {
+      this.#base = this.#previous
+      this.#previous = undefined
+      this.#keepAfter(forwarded, timestamp)
     } else {
-      this.#leap(timestamp, nowMs)
+      this.#jump(timestamp, nowMs)
     }
-    this.#base.timeline.take(timestamp, nowMs)
-    return this.#base.shift
+    this.#base.timeline.advance(timestamp, nowMs)
+    return this.#base.offset
   }
 
-  /** What is added to the timestamp of a packet that comes late. */
-  lateShiftOf(timestamp: number): number {
-    const isNear = ({ timeline }: Base) =>
-      Math.abs(timeline.stepMs(timestamp)) < LATE_MS
-    const bases = [this.#base, ...(this.#before ? [this.#before] : [])]
-    return (bases.find(isNear) ?? this.#base).shift
+  /** Returns the offset for a packet that arrives out of order. */
+  lateOffsetOf(timestamp: number): number {
+    const isNear = ({ timeline }: TimeBase) =>
+      Math.abs(timeline.stepMs(timestamp)) < MAX_LATE_MS
+    const bases = [this.#base, ...(this.#previous ? [this.#previous] : [])]
+    return (bases.find(isNear) ?? this.#base).offset
   }
 
-  #leap(timestamp: number, nowMs: number): void {
+  #jump(timestamp: number, nowMs: number): void {
     const last = this.#base
-    const shift = this.#options.expected(nowMs) - timestamp + TIMESTAMPS
-    this.#leaps++
-    this.#before = last.isSure ? last : this.#before
+    const offset = this.#options.expected(nowMs) - timestamp + TIMESTAMPS
+    this.#jumps++
+    this.#previous = last.isConfirmed ? last : this.#previous
     this.#base = {
-      shift: shift % TIMESTAMPS,
+      offset: offset % TIMESTAMPS,
       timeline: new RtpTimeline(this.#options, timestamp, nowMs, last.timeline),
-      isSure: false,
+      isConfirmed: false,
     }
   }
 
-  /** What stood in for a wild timestamp must not be after the next one. */
-  #keepAfter(passed: number | undefined, timestamp: number): void {
-    if (passed === undefined) return
+  /** The timestamp that replaced an outlier must not be after the next one. */
+  #keepAfter(forwarded: number | undefined, timestamp: number): void {
+    if (forwarded === undefined) return
     const base = this.#base
-    const ahead = ticksBetween(passed, (timestamp + base.shift) % TIMESTAMPS)
-    if (ahead <= 0) base.shift = (base.shift + 1 - ahead) % TIMESTAMPS
+    const ahead = ticksBetween(
+      forwarded,
+      (timestamp + base.offset) % TIMESTAMPS,
+    )
+    if (ahead <= 0) base.offset = (base.offset + 1 - ahead) % TIMESTAMPS
   }
 }

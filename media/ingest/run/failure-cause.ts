@@ -10,29 +10,30 @@ import {
 import type { LegPorts } from './ffmpeg-output.ts'
 import type { LegFailure } from '../leg-watch.ts'
 
-/** What is known of a leg, to find it in FFmpeg's words. */
+/** What identifies a leg in FFmpeg's log. */
 export interface SuspectLeg {
   readonly kind: MediaKind
   readonly ports: LegPorts
-  /** What the input has is sent as it is. */
+  /** Whether FFmpeg copies the stream rather than encoding it. */
   readonly copied?: boolean
 }
 
 /** Why each leg failed. */
 export interface FailureCauses {
   readonly causes: ReadonlyMap<MediaKind, LegFailure>
-  /** In words, where a cause has words of its own. */
+  /** The failure in words, if there is more to say than the cause. */
   readonly details: ReadonlyMap<MediaKind, string>
 }
 
 /**
- * Why FFmpeg ended, as its last lines tell, for each leg, in the order of
- * their outputs. All legs end with the process; the one that was its reason
- * has a cause of its own.
+ * Returns why FFmpeg ended, for each leg, from its last log lines. All legs
+ * end with the process, with the cause `exit`; the leg that made it end has
+ * the real cause.
  *
- * Only errors count, by what in FFmpeg speaks and which output it speaks of:
- * inputs have tags and warnings that read like any failure, and FFmpeg 7.1
- * opens its outputs at the same time, so that one that is well speaks, too.
+ * Only errors count, and only for the component and output that they name:
+ * tags and warnings of inputs can read like any failure, and FFmpeg 7.1 opens
+ * its outputs in parallel, so a healthy one logs lines too.
+ * @param legs in the order of their outputs
  */
 export function failureCauses(
   log: readonly string[],
@@ -46,7 +47,7 @@ export function failureCauses(
   }
 }
 
-/** What is known of the leg that failed, from the words about it. */
+/** What an error says about the leg that failed. */
 interface Clue {
   readonly output?: number | undefined
   readonly kind?: MediaKind | undefined
@@ -59,7 +60,7 @@ interface Findings {
   readonly details?: Kinds<string>
 }
 
-/** What each version of FFmpeg says, at the start of the text of an error. */
+/** How errors start, in all supported versions of FFmpeg. */
 const BIND = 'bind failed: '
 const NO_STREAM =
   /^Output file (?:#(\d+) )?does not contain any stream|^Stream map '.*' matches no streams/s
@@ -68,12 +69,12 @@ const OPEN_ENCODER = 'Error while opening encoder'
 const ENCODE =
   /^(?:Video|Audio) encoding failed|^Error (?:submitting (?:a|video|audio) frame to the encoder|encoding a frame)/
 const FILTER = 'Error initializing bitstream filter'
-/** FFmpeg 5.1, behind what it says of the reason. */
+/** FFmpeg 5.1, after the error with the reason. */
 const STREAM_SETUP = /^Error initializing output stream (\d+):\d+ -- (.*)$/s
 const HEADER = /^Could not write header(?: for output file #(\d+))?/
 const UNFIT_CODEC =
   /^Codec '(.+)' \(\d+\) is not supported by the bitstream filter/
-/** FFmpeg 6.1 and later, behind what it says of the reason. */
+/** FFmpeg 6.1 and later, after the error with the reason. */
 const OPEN_OUTPUT = /^Error (?:opening|parsing options for) output /
 
 const OUTPUT_CONTEXT = /^(?:([va])ost|out)#(\d+)/
@@ -85,8 +86,8 @@ const KIND_OF_COMPONENT: Readonly<Record<string, MediaKind>> = {
   libopus: 'audio',
   opus_metadata: 'audio',
 }
-/** What browsers play, and `copy` sends. */
-const NEEDS = { video: 'h264', audio: 'opus' } as const
+/** The codecs that can be copied, because browsers play them. */
+const COPYABLE = { video: 'h264', audio: 'opus' } as const
 
 class FailedRun {
   readonly #log: readonly LogLine[]
@@ -104,7 +105,7 @@ class FailedRun {
     this.#inputs = inputStreams(this.#log)
   }
 
-  /** Of the first error that tells a reason; undefined: none of ours. */
+  /** From the first error with a reason; undefined: none is about our legs. */
   findings(): Findings | undefined {
     for (const [at, error] of this.#errors.entries()) {
       const found = this.#judge(error, at)
@@ -139,7 +140,7 @@ class FailedRun {
     return this.#blame('encoder', leg)
   }
 
-  /** An input that has the kind is not to blame, whatever was not found. */
+  /** Blames only kinds that no input has, whatever FFmpeg did not find. */
   #judgeNoStream(
     error: LogLine,
     output: string | undefined,
@@ -158,7 +159,7 @@ class FailedRun {
   }
 
   #judgeFilter(error: LogLine, at: number): Findings | undefined {
-    // FFmpeg 5.1 says only in its next error of which output it speaks.
+    // FFmpeg 5.1 names the output only in its next error.
     const [, next] = STREAM_SETUP.exec(this.#errors[at + 1]?.text ?? '') ?? []
     const own = clueIn(error)
     const output = numberOf(next) ?? own.output
@@ -172,7 +173,7 @@ class FailedRun {
   }
 
   #blameCodec({ kind }: SuspectLeg, at: number): Findings {
-    const needed = NEEDS[kind]
+    const needed = COPYABLE[kind]
     const unfit = UNFIT_CODEC.exec(this.#errors[at - 1]?.text ?? '')?.[1]
     const codec =
       unfit ?? this.#inputs?.find(stream => stream.kind === kind)?.codec
@@ -186,19 +187,19 @@ class FailedRun {
   #clue(error: LogLine, at: number): Clue {
     const clue = clueIn(error)
     if (clue.output !== undefined) return clue
-    // FFmpeg 5.1, as it runs.
+    // FFmpeg 5.1, after the start.
     const [, named] = /\b(video|audio)\b/i.exec(error.text) ?? []
     const kind = named?.toLowerCase() === 'video' ? 'video' : 'audio'
     return { kind: named === undefined ? this.#kindBefore(at) : kind }
   }
 
-  /** The kind of what spoke just before, such as an encoder. */
+  /** The kind of the component that logged the error before. */
   #kindBefore(at: number): MediaKind | undefined {
     const { contexts = [] } = this.#errors[at - 1] ?? {}
     return contexts.map(name => KIND_OF_COMPONENT[name]).find(Boolean)
   }
 
-  /** The leg that the clue points to; undefined: an operator's output. */
+  /** The leg that the clue identifies; undefined: an output of the operator. */
   #legOf({ output, kind }: Clue, at: number): SuspectLeg | undefined {
     const named = this.#legNamedAfter(at)
     if (named !== undefined) return named
@@ -208,7 +209,7 @@ class FailedRun {
     return this.#legs.find(leg => leg.kind === kind)
   }
 
-  /** The leg whose address an error that follows names. */
+  /** The leg whose address a later error names. */
   #legNamedAfter(at: number): SuspectLeg | undefined {
     for (const { text } of this.#errors.slice(at + 1)) {
       if (!text.startsWith('rtp://') && !OPEN_OUTPUT.test(text)) continue
@@ -220,7 +221,7 @@ class FailedRun {
   }
 }
 
-/** What a line says itself of the output that it is about. */
+/** Reads a clue from the contexts of a line. */
 function clueIn({ contexts }: LogLine): Clue {
   for (const context of contexts) {
     const [, letter, output] = OUTPUT_CONTEXT.exec(context) ?? []

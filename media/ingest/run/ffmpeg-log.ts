@@ -1,15 +1,15 @@
 import type { MediaKind } from 'mediasoup/types'
 
-/** A line of FFmpeg's log, taken apart. */
+/** A parsed line of FFmpeg's log. */
 export interface LogLine {
-  /** Whether FFmpeg says that something failed. */
+  /** Whether its level is error or worse. */
   readonly isError: boolean
-  /** What speaks, the innermost last: such as `vost#1:0/libx264` or `udp`. */
+  /** What logged it, innermost last, such as `vost#1:0/libx264` or `udp`. */
   readonly contexts: readonly string[]
   readonly text: string
 }
 
-/** FFmpeg's log flag `level` names the level behind the contexts. */
+/** FFmpeg's log flag `level` puts the level after the contexts. */
 const LEVELLED =
   /^((?:\[[^\]]+ @ 0x[0-9a-f]+\] )*)\[(quiet|panic|fatal|error|warning|info|verbose|debug|trace)\] (.*)$/s
 const PLAIN = /^((?:\[[^\]]+ @ 0x[0-9a-f]+\] )*)(.*)$/s
@@ -21,41 +21,41 @@ const ERROR_LEVELS: readonly (string | undefined)[] = [
 ]
 
 /**
- * Takes FFmpeg's lines apart. Where an operator's `-loglevel` leaves out the
- * flag `level`, every line counts as an error but those of the dumps: FFmpeg
- * indents all that it quotes of an input, such as its title.
+ * Parses FFmpeg's log. If the operator's `-loglevel` lacks the flag `level`,
+ * every line counts as an error except indented ones: FFmpeg indents whatever
+ * it quotes from an input, such as its title.
  */
 export function readLog(log: readonly string[]): readonly LogLine[] {
   const isLevelled = log.some(line => LEVELLED.test(line))
   return log.map(line => {
-    const [, said = '', level, levelled] = LEVELLED.exec(line) ?? []
+    const [, prefix = '', level, levelled] = LEVELLED.exec(line) ?? []
     if (levelled !== undefined) {
       const isError = ERROR_LEVELS.includes(level)
-      return { isError, contexts: contextsOf(said), text: levelled }
+      return { isError, contexts: contextsOf(prefix), text: levelled }
     }
     const [, plain = '', text = ''] = PLAIN.exec(line) ?? []
-    // Without a level in a log with levels: the second line of a quotation.
+    // No level in a log with levels: the second line of a quoted value.
     const isError = !isLevelled && !text.startsWith(' ')
     return { isError, contexts: contextsOf(plain), text }
   })
 }
 
-/** An input stream, as FFmpeg dumps it. */
+/** A stream of an input, from FFmpeg's dump. */
 export interface DumpedStream {
   readonly kind: MediaKind
-  /** FFmpeg's name of it, such as `aac`. */
+  /** FFmpeg's name of the codec, such as `aac`. */
   readonly codec: string
 }
 
 const INPUT = /^Input #\d+, /
 const OUTPUT = /^Output #\d+, /
-// By two blanks: metadata are further in.
+// Exactly two spaces: metadata is indented further.
 const STREAM =
   /^ {2}Stream #\d+:\d+(?:\[0x[0-9a-f]+\])?(?:\([^)]*\))?: (Video|Audio): (\w+)(.*)$/s
 
 /**
- * The streams of the inputs; undefined: FFmpeg was not let dump them, or did
- * not come to it. A cover is no video.
+ * Returns the streams of the inputs, without cover art; undefined: FFmpeg did
+ * not dump them, because of its log level or an earlier failure.
  */
 export function inputStreams(
   log: readonly LogLine[],
@@ -78,8 +78,8 @@ const RTP_OUTPUT = /^Output #(\d+), rtp, to 'rtp:\/\/127\.0\.0\.1:(\d+)\?/
 const MAPPED = /^ {2}Stream #\d+:\d+ -> #(\d+):\d+ \(/
 
 /**
- * Which of FFmpeg's outputs is the first of ours, which come behind those of
- * the operator, in the order of `rtpPorts`; undefined: FFmpeg did not say.
+ * Returns the index of the first of our outputs, which follow those of the
+ * operator in the order of `rtpPorts`; undefined: not in the log.
  */
 export function firstOwnOutput(
   log: readonly LogLine[],
@@ -96,6 +96,6 @@ export function firstOwnOutput(
   return last === undefined ? undefined : last - rtpPorts.length + 1
 }
 
-function contextsOf(said: string): readonly string[] {
-  return [...said.matchAll(CONTEXT)].map(([, name = '']) => name)
+function contextsOf(prefix: string): readonly string[] {
+  return [...prefix.matchAll(CONTEXT)].map(([, name = '']) => name)
 }

@@ -1,13 +1,13 @@
 import {
   audioFilters,
-  MOST_FPS,
+  DEFAULT_MAX_FPS,
   videoFilters,
-  type Treatment,
+  type OutputSettings,
 } from './filter-chain.ts'
 import type { LegPlan } from '../leg-plan.ts'
 import type { ManagedAudio, ManagedVideo } from '../webrtc-config.ts'
 
-/** The ports of one leg, ours and those that FFmpeg binds. */
+/** The ports of one leg: where we receive, and those that FFmpeg binds. */
 export interface LegPorts {
   readonly rtp: number
   readonly rtcp: number
@@ -25,64 +25,64 @@ export interface LegOutput {
 
 const VIDEO_KBIT = { h264: 1_500, vp8: 1_000 } as const
 const AUDIO_KBIT = 96
-/** So that there is a key frame in every second, at any frame rate. */
-const KEY_FRAME_S = 0.95
-/** Frames from key frame to key frame, were there none by the clock. */
-const MOST_FRAMES = 100_000
+/** Below 1, so that there is a key frame every second at any frame rate. */
+const KEY_FRAME_INTERVAL_S = 0.95
+/** So long that only -force_key_frames decides. */
+const MAX_GOP_FRAMES = 100_000
 
 /**
- * An output of nothing to nowhere. Where all outputs are RTP, FFmpeg 6 and
- * later send nothing before all have begun, since it describes them in an SDP.
+ * An empty output. If all outputs are RTP, FFmpeg 6 and later describe them in
+ * one SDP, and so send nothing before all of them have started.
  */
 export const NO_SDP_OUTPUT = ['-f', 'ffmetadata', 'pipe:1'] as const
 
-/** FFmpeg's arguments for the video leg's output. */
+/** Returns FFmpeg's arguments for the output of the video leg. */
 export function videoOutput(
   video: ManagedVideo,
   output: LegOutput,
-  treatment: Treatment,
+  settings: OutputSettings,
 ): readonly string[] {
   return [
-    ...picked(['-an', '-sn', '-dn'], treatment),
-    ...videoCodec(video, treatment),
-    ...rtpOutput(output, treatment),
+    ...selection(['-an', '-sn', '-dn'], settings),
+    ...videoCodec(video, settings),
+    ...rtpOutput(output, settings),
   ]
 }
 
-/** FFmpeg's arguments for the audio leg's output. */
+/** Returns FFmpeg's arguments for the output of the audio leg. */
 export function audioOutput(
   audio: ManagedAudio,
   output: LegOutput,
-  treatment: Treatment,
+  settings: OutputSettings,
 ): readonly string[] {
   return [
-    ...picked(['-vn', '-sn', '-dn'], treatment),
-    ...audioCodec(audio, treatment),
-    ...rtpOutput(output, treatment),
+    ...selection(['-vn', '-sn', '-dn'], settings),
+    ...audioCodec(audio, settings),
+    ...rtpOutput(output, settings),
   ]
 }
 
-/** FFmpeg picks the stream itself unless told: it may be in any input. */
-function picked(
+/** Without `map`, FFmpeg selects a stream from any of the inputs. */
+function selection(
   without: readonly string[],
-  { map }: Treatment,
+  { map }: OutputSettings,
 ): readonly string[] {
   return map === undefined ? without : ['-map', map]
 }
 
 function videoCodec(
   video: ManagedVideo,
-  treatment: Treatment,
+  settings: OutputSettings,
 ): readonly string[] {
   switch (video.codec) {
     case 'h264':
       return [
         ...['-c:v', 'libx264', '-preset', 'veryfast', '-tune', 'zerolatency'],
-        // Browsers play no B-frames.
+        // Browsers do not play B-frames.
         ...['-profile:v', 'baseline', '-bf', '0', '-sc_threshold', '0'],
-        // The tune takes the nominal frame rate for the real one.
+        // Undoes what -tune zerolatency does: a constant frame rate.
         ...['-x264-params', 'force-cfr=0'],
-        ...frames(video, treatment),
+        ...frames(video, settings),
         ...bitrate(video.bitrate_kbit ?? VIDEO_KBIT.h264),
       ]
     case 'vp8':
@@ -90,13 +90,13 @@ function videoCodec(
         ...['-c:v', 'libvpx', '-deadline', 'realtime', '-cpu-used', '8'],
         ...['-lag-in-frames', '0', '-auto-alt-ref', '0'],
         ...['-error-resilient', '1'],
-        ...frames(video, treatment),
+        ...frames(video, settings),
         ...bitrate(video.bitrate_kbit ?? VIDEO_KBIT.vp8),
       ]
     case 'copy':
-      // mediasoup takes only an SPS in the stream as a key frame; files and
-      // FLV keep it in their header. (FFmpeg 5.1 ends these filters at the
-      // end of an input that it loops: the leg then falls silent.)
+      // mediasoup detects key frames by the SPS in the stream; files and FLV
+      // have it in their header. (FFmpeg 5.1 closes these filters when it
+      // loops an input: the leg then falls silent.)
       return [
         ...['-c:v', 'copy'],
         ...['-bsf:v', 'h264_mp4toannexb,dump_extra=freq=keyframe'],
@@ -107,18 +107,20 @@ function videoCodec(
 }
 
 /**
- * The frames as they come, none of them twice. A key frame a second, since
- * FFmpeg ignores viewers that ask for one: a viewer who joins waits for the
- * next.
+ * Passes frames through without duplicates, and makes a key frame every
+ * second: FFmpeg ignores key frame requests, so new viewers wait for the next.
  */
-function frames(video: ManagedVideo, treatment: Treatment): readonly string[] {
-  const since = `gte(t,prev_forced_t+${KEY_FRAME_S})`
+function frames(
+  video: ManagedVideo,
+  settings: OutputSettings,
+): readonly string[] {
+  const since = `gte(t,prev_forced_t+${KEY_FRAME_INTERVAL_S})`
   return [
-    ...['-vf', videoFilters(video, treatment)],
+    ...['-vf', videoFilters(video, settings)],
     ...['-fps_mode', 'vfr', '-enc_time_base', '1/90000'],
-    // What the encoder takes for the frame rate: some inputs name the clock's.
-    ...['-fpsmax', `${video.fps ?? MOST_FPS}`],
-    ...['-g', `${MOST_FRAMES}`],
+    // The encoder's nominal frame rate: some inputs report their clock rate.
+    ...['-fpsmax', `${video.fps ?? DEFAULT_MAX_FPS}`],
+    ...['-g', `${MAX_GOP_FRAMES}`],
     ...['-force_key_frames', `expr:isnan(prev_forced_t)+${since}`],
   ]
 }
@@ -131,38 +133,37 @@ function bitrate(kbit: number): readonly string[] {
 
 function audioCodec(
   audio: ManagedAudio,
-  treatment: Treatment,
+  settings: OutputSettings,
 ): readonly string[] {
   if (audio.codec === 'copy') {
-    // Takes nothing but Opus, so that no other codec leaves under its payload
-    // type. It writes a gain into the header, which RTP has not: the packets
-    // stay as they are.
+    // The filter rejects all codecs but Opus, so that no other is sent under
+    // its payload type. It changes the header only, which RTP does not carry.
     return ['-c:a', 'copy', '-bsf:a', 'opus_metadata']
   }
   return [
     ...['-c:a', 'libopus', '-b:a', `${audio.bitrate_kbit ?? AUDIO_KBIT}k`],
     ...['-ac', '2', '-ar', '48000', '-frame_duration', '20'],
-    ...['-af', audioFilters(treatment)],
+    ...['-af', audioFilters(settings)],
   ]
 }
 
 function rtpOutput(
   output: LegOutput,
-  { startedMs }: Treatment,
+  { startedMs }: OutputSettings,
 ): readonly string[] {
   const { plan, ports, cname, firstSequence } = output
   const query = new URLSearchParams({
     rtcpport: `${ports.rtcp}`,
     localrtpport: `${ports.localRtp}`,
     localrtcpport: `${ports.localRtcp}`,
-    // The default plus the SRTP tag is more than an Ethernet frame.
+    // FFmpeg's default plus the SRTP tag exceeds an Ethernet frame.
     pkt_size: '1200',
-    // Else a dead port stays silent for ever.
+    // Reports a closed port as an error, instead of sending into the void.
     connect: '1',
   })
   return [
-    // The same for all legs: else the reports of one that begins later would
-    // say that it belongs to another time.
+    // The same for all legs: otherwise the sender reports of a leg that starts
+    // later would put it on another time base.
     ...['-start_time_realtime', `${startedMs * 1_000}`],
     ...['-f', 'rtp', '-payload_type', `${plan.payloadType}`],
     ...['-ssrc', `${plan.ssrc}`, '-seq', `${firstSequence}`],

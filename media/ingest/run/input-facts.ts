@@ -1,13 +1,13 @@
-/** What FFmpeg says of its inputs before it starts to work on them. */
+/** What FFmpeg reports about its inputs before it starts to process them. */
 export interface InputFacts {
-  /** The inputs, in their order. */
+  /** The inputs, in order. */
   readonly inputs: readonly InputFact[]
-  /** The video stream that FFmpeg picked; undefined: there is none. */
+  /** The video stream that FFmpeg selected; undefined: there is none. */
   readonly video?: VideoFacts
   readonly audio?: AudioFacts
   /**
-   * Streams that FFmpeg lists and does not pick, since nothing of them came
-   * while it probed: their ids, such as `0:1`.
+   * Ids, such as `0:1`, of streams that FFmpeg lists but does not select,
+   * because no packet of them arrived while it probed.
    */
   readonly late?: LateStreams
 }
@@ -17,32 +17,32 @@ export type LateStreams = Readonly<Partial<Record<'video' | 'audio', string>>>
 export interface InputFact {
   /** FFmpeg's names of the demuxer, such as `rtsp` or `mov,mp4,m4a`. */
   readonly format: string
-  /** Seconds; undefined: without end, or not known. */
+  /** Seconds; undefined: endless or unknown. */
   readonly durationS?: number
 }
 
 export interface VideoFacts {
-  /** Which of the inputs it is in. */
+  /** Index of its input. */
   readonly input: number
   /** FFmpeg's name of the codec, such as `h264` or `hevc`. */
   readonly codec: string
-  /** Such as `High 4:2:2`; undefined where FFmpeg names none. */
+  /** Such as `High 4:2:2`; undefined: FFmpeg names none. */
   readonly profile?: string
-  /** Such as `yuv420p10le`; undefined where FFmpeg does not know it. */
+  /** Such as `yuv420p10le`; undefined: FFmpeg does not know it. */
   readonly pixelFormat?: string
   readonly interlaced: boolean
-  /** It is one picture, such as the cover of an album. */
+  /** Whether it is a still picture, such as cover art. */
   readonly attachedPicture: boolean
 }
 
 export interface AudioFacts {
-  /** Which of the inputs it is in. */
+  /** Index of its input. */
   readonly input: number
   /** FFmpeg's name of the codec, such as `aac` or `opus`. */
   readonly codec: string
 }
 
-/** `[info] `, which `-loglevel level+info` puts in front. */
+/** The prefix that `-loglevel level+info` adds. */
 const LEVEL = String.raw`^(?:\[info\] )?`
 const INPUT = new RegExp(`${LEVEL}Input #(\\d+), (.+?), from '`)
 const DURATION = new RegExp(`${LEVEL}  Duration: (\\d+):(\\d+):(\\d+\\.\\d+)`)
@@ -56,20 +56,20 @@ const STREAM = new RegExp(
 const MAPPED = new RegExp(`${LEVEL}  Stream #(\\d+:\\d+) -> #\\d+:\\d+ `)
 const SIZE = /, [1-9]\d*x[1-9]\d*\b/
 const NO_CHANNELS = /, 0 channels\b/
-/** FFmpeg ends: it picked no stream for an output. */
-const NOTHING_PICKED = /\bOutput file(?: #\d+)? does not contain any stream/
+/** FFmpeg exits, because it selected no stream for an output. */
+const NOTHING_SELECTED = /\bOutput file(?: #\d+)? does not contain any stream/
 const FIELD_ORDER = /\b(?:top|bottom) (?:coded )?first\b/
 
 type Stream = (
   | { readonly kind: 'video'; readonly facts: VideoFacts }
   | { readonly kind: 'audio'; readonly facts: AudioFacts }
 ) & {
-  /** Whether FFmpeg knows its size, or its channels. */
+  /** Whether FFmpeg knows its picture size or channels. */
   readonly isKnown: boolean
 }
 
 /**
- * Reads FFmpeg's lines, from the start of a run. The words are the same in
+ * Reads FFmpeg's log from the start of a run. The wording is the same in
  * FFmpeg 5.1, 6.1 and 7.1.
  */
 export class InputFactsReader {
@@ -80,24 +80,27 @@ export class InputFactsReader {
   #audio: AudioFacts | undefined
   #late: LateStreams | undefined
 
-  /** Takes a line. True: it told something new of what FFmpeg picked. */
-  take(line: string): boolean {
-    if (NOTHING_PICKED.test(line)) return this.#takeNothingPicked()
+  /**
+   * Reads a line.
+   * @returns whether it changed what is known of the selected streams
+   */
+  read(line: string): boolean {
+    if (NOTHING_SELECTED.test(line)) return this.#readNothingSelected()
     if (this.#enter(line)) return false
     switch (this.#part) {
       case 'input':
-        this.#takeInput(line)
+        this.#readInput(line)
         return false
       case 'mapping':
-        return this.#takeMapping(line)
+        return this.#readMapping(line)
       case 'output':
-        return this.#takeOutput(line)
+        return this.#readOutput(line)
       case undefined:
         return false
     }
   }
 
-  /** What is known so far; undefined before FFmpeg has picked its streams. */
+  /** What is known so far; undefined before FFmpeg has selected streams. */
   get facts(): InputFacts | undefined {
     const video = this.#video
     const audio = this.#audio
@@ -111,7 +114,7 @@ export class InputFactsReader {
     }
   }
 
-  /** Whether the line begins a part of what FFmpeg says. */
+  /** Whether the line starts a section of the log. */
   #enter(line: string): boolean {
     const format = INPUT.exec(line)?.[2]
     if (format !== undefined) {
@@ -127,7 +130,7 @@ export class InputFactsReader {
     return true
   }
 
-  #takeInput(line: string): void {
+  #readInput(line: string): void {
     const duration = DURATION.exec(line)
     const input = this.#inputs.at(-1)
     if (duration && input) {
@@ -135,7 +138,7 @@ export class InputFactsReader {
         .slice(1)
         .map(Number)
       const durationS = (hours * 60 + minutes) * 60 + seconds
-      // What FLV says of a live stream.
+      // FLV reports 0 for a live stream.
       if (durationS > 0) input.durationS = durationS
     }
     const stream = STREAM.exec(line)
@@ -157,16 +160,16 @@ export class InputFactsReader {
     )
   }
 
-  #takeMapping(line: string): boolean {
+  #readMapping(line: string): boolean {
     const id = MAPPED.exec(line)?.[1]
     const stream = id === undefined ? undefined : this.#streams.get(id)
-    // The legs come after the outputs of the process.
+    // The last mapping counts: legs come after the outputs of the process.
     if (stream?.kind === 'video') this.#video = stream.facts
     if (stream?.kind === 'audio') this.#audio = stream.facts
     return stream !== undefined
   }
 
-  #takeNothingPicked(): boolean {
+  #readNothingSelected(): boolean {
     const late: Partial<Record<'video' | 'audio', string>> = {}
     for (const [id, { kind, isKnown }] of this.#streams) {
       if (!isKnown) late[kind] ??= id
@@ -175,8 +178,8 @@ export class InputFactsReader {
     return Object.keys(late).length > 0
   }
 
-  /** Of some inputs, only the first decoded picture shows the field order. */
-  #takeOutput(line: string): boolean {
+  /** For some inputs only the first decoded picture shows the field order. */
+  #readOutput(line: string): boolean {
     const [, , kind, text = ''] = STREAM.exec(line) ?? []
     if (kind !== 'Video' || !this.#video || this.#video.interlaced) return false
     if (!FIELD_ORDER.test(text)) return false
@@ -208,7 +211,7 @@ function videoFacts(id: string, text: string): VideoFacts {
   }
 }
 
-/** Takes it apart at the commas that are not in brackets. */
+/** Splits at commas outside parentheses. */
 function partsOf(text: string): readonly string[] {
   const parts: string[] = []
   let depth = 0

@@ -1,35 +1,43 @@
+/**
+ * media/ingest/run writes the arguments of FFmpeg's runs and reads its log.
+ * Owns: what is known of a stream's inputs; no process and no socket.
+ * Gets: the inputs and the `webrtc` object of a process, the ports of its legs,
+ * FFmpeg's log lines. Gives: input options, filters and RTP outputs; whether a
+ * run must be restarted; why a run failed (failure-cause.ts). To read it: this
+ * file, then ffmpeg-output.ts and filter-chain.ts.
+ */
 import type { MediaKind } from 'mediasoup/types'
 
-import type { Treatment } from './filter-chain.ts'
-import { InputFactsReader, type InputFacts } from './input-facts.ts'
 import {
-  differs,
   findInputs,
   inputOptions,
+  needsNewRun,
   planRun,
   type FoundInput,
   type RunInputs,
   type RunPlan,
 } from '../input-plan.ts'
-import type { Arrival } from './timestamp-repair.ts'
 import type { ManagedWebrtc } from '../webrtc-config.ts'
+import type { OutputSettings } from './filter-chain.ts'
+import { InputFactsReader, type InputFacts } from './input-facts.ts'
+import type { Arrival } from './timestamp-repair.ts'
 
-/** Of a picture that has another size than the first of a run. */
+/** Logged when the picture size differs from that of the first frame. */
 const RESIZED =
   / filter context - w: (\d+) h: (\d+) .*incoming frame - w: (\d+) h: (\d+) /
-/** So much another shape is not for rounding. */
-const OTHER_SHAPE = 1.02
-/** A source that changes its shape all the time is shown out of shape. */
-const RESHAPE_AFTER_MS = 60_000
+/** A smaller ratio of aspect ratios is rounding. */
+const MIN_SHAPE_CHANGE = 1.02
+/** A source that keeps changing its shape is shown distorted meanwhile. */
+const MIN_RESHAPE_INTERVAL_MS = 60_000
 
-const UNKNOWN: RunInputs = { inputs: [], shared: false }
+const NO_INPUTS: RunInputs = { inputs: [], shared: false }
 
 /**
- * Fits the runs of a stream's FFmpeg to its inputs. What they are is mostly
- * known only from what the first run says of them: no camera likes a second
- * connection. Where that run does not fit, it is to be ended for one that does.
+ * Plans the runs of a stream's FFmpeg. Most of what is known of an input comes
+ * from the log of the first run, because many cameras accept only one
+ * connection. If that run does not fit its inputs, it is restarted.
  */
-export class RunFitting {
+export class RunPlanner {
   readonly #config: ManagedWebrtc
   #inputs: readonly FoundInput[] = []
   #shared = false
@@ -41,7 +49,7 @@ export class RunFitting {
     noVideo: false,
     late: {},
   }
-  /** Those that a run was ended for. Inputs that change get no new ones. */
+  /** Plans that a run was restarted for: each only once. */
   readonly #tried = new Set<string>()
   #startedMs = 0
   #reshapedMs = 0
@@ -50,12 +58,12 @@ export class RunFitting {
     this.#config = config
   }
 
-  /** What the last run that said something has said of its inputs. */
+  /** What the last run that reported anything reported about its inputs. */
   get facts(): InputFacts | undefined {
     return this.#facts
   }
 
-  /** Whether the inputs have an end, at which FFmpeg ends well. */
+  /** Whether all inputs have an end, at which FFmpeg exits normally. */
   get ends(): boolean {
     const { inputs } = this.#plan
     return (
@@ -63,20 +71,20 @@ export class RunFitting {
     )
   }
 
-  /** A run is being prepared: gives the options of its inputs. */
+  /** Plans the next run, and returns the options of each input. */
   async begin(
-    { inputs, shared }: RunInputs = UNKNOWN,
+    { inputs, shared }: RunInputs = NO_INPUTS,
     nowMs: number,
   ): Promise<readonly (readonly string[])[]> {
     this.#inputs = await findInputs(inputs)
     this.#shared = shared
     this.#startedMs = nowMs
     this.#reader = new InputFactsReader()
-    this.#plan = this.#planAgain()
+    this.#plan = this.#nextPlan()
     return this.#plan.inputs.map(input => inputOptions(input, this.#shared))
   }
 
-  treatmentOf(kind: MediaKind): Treatment {
+  outputSettings(kind: MediaKind): OutputSettings {
     const { inputs, deinterlace, noVideo, late } = this.#plan
     return {
       map: late[kind] ?? (noVideo && kind === 'video' ? '0:V:0' : undefined),
@@ -88,15 +96,15 @@ export class RunFitting {
   }
 
   /**
-   * Takes a line of FFmpeg. True: by what it says of its inputs, the run does
-   * not fit, and the next one will.
+   * Reads a line of FFmpeg's log.
+   * @returns whether the run does not fit its inputs, and the next one will
    */
   heard(line: string): boolean {
-    if (this.#isOutOfShape(line)) return true
-    if (!this.#reader.take(line)) return false
+    if (this.#hasNewShape(line)) return true
+    if (!this.#reader.read(line)) return false
     this.#facts = this.#reader.facts
-    const next = this.#planAgain()
-    if (!differs(this.#plan, next)) return false
+    const next = this.#nextPlan()
+    if (!needsNewRun(this.#plan, next)) return false
     const name = JSON.stringify(next)
     if (this.#tried.has(name)) return false
     this.#tried.add(name)
@@ -104,38 +112,40 @@ export class RunFitting {
   }
 
   /**
-   * Pictures of another size are scaled to that of the first, which FFmpeg
-   * keeps to; of another shape, they would be squeezed. (A file would begin
-   * from its start again.)
+   * FFmpeg scales all pictures to the size of the first one, which distorts
+   * those of another shape. Files are excepted: a new run would start them
+   * from the beginning.
    */
-  #isOutOfShape(line: string): boolean {
+  #hasNewShape(line: string): boolean {
     const sizes = RESIZED.exec(line)?.slice(1).map(Number)
     if (sizes === undefined || this.#arrivalOf('video') === 'read') return false
     const [width = 1, height = 1, nextWidth = 1, nextHeight = 1] = sizes
     const shapes = [width / height, nextWidth / nextHeight] as const
-    if (Math.max(...shapes) / Math.min(...shapes) < OTHER_SHAPE) return false
-    if (Date.now() - this.#reshapedMs < RESHAPE_AFTER_MS) return false
+    if (Math.max(...shapes) / Math.min(...shapes) < MIN_SHAPE_CHANGE) {
+      return false
+    }
+    if (Date.now() - this.#reshapedMs < MIN_RESHAPE_INTERVAL_MS) return false
     this.#reshapedMs = Date.now()
     return true
   }
 
-  #planAgain(): RunPlan {
+  #nextPlan(): RunPlan {
     const plan = planRun(this.#inputs, this.#config, this.#facts)
-    // Of what was deinterlaced nothing shows any more that it was interlaced.
+    // FFmpeg reports deinterlaced video as progressive, and a stream that is
+    // selected by `-map` as any other: both facts are kept.
     const deinterlace = plan.deinterlace || this.#plan.deinterlace
-    // Of what was picked for it nothing shows any more that it came late.
     const late = { ...this.#plan.late, ...plan.late }
     return { ...plan, deinterlace, late }
   }
 
   #arrivalOf(kind: MediaKind): Arrival {
     const { inputs } = this.#plan
-    const [only] = inputs
-    const picked = this.#facts?.[kind]?.input
-    const input = picked === undefined ? undefined : inputs[picked]
+    const [first] = inputs
+    const index = this.#facts?.[kind]?.input
+    const input = index === undefined ? undefined : inputs[index]
     if (input !== undefined) return input.arrival
-    return only !== undefined && inputs.every(i => i.arrival === only.arrival)
-      ? only.arrival
+    return first !== undefined && inputs.every(i => i.arrival === first.arrival)
+      ? first.arrival
       : 'live'
   }
 }

@@ -1,30 +1,30 @@
 /**
- * Tells whether FFmpeg sends duplicates of one frame only, as it does to fill
- * a constant frame rate where timestamps leap. Pure: fed with its progress.
+ * Whether FFmpeg sends nothing but duplicates of one frame, as it does to fill
+ * a constant frame rate after a timestamp jump. Pure: fed with its progress.
  */
 import type { Progress } from '../../ffmpeg/progress.ts'
 
-/** The least time of duplicates only, ms. */
-const STANDS_AFTER_MS = 9_000
+/** Duplicates only for this long: the picture is frozen. */
+const FROZEN_AFTER_MS = 9_000
 /**
- * The most frames of one picture: 60 a second for the 30 s that a slow source
- * may pause, and some. FFmpeg 5.1 reports progress only after it has sent all
- * duplicates of a frame, so each report has one picture.
+ * Maximum frames per source picture: 60 a second for the 30 s that a slow
+ * source may pause, plus a margin. FFmpeg 5.1 reports progress only after it
+ * has sent all duplicates of a frame, so each report has one picture.
  */
 const MAX_FRAMES_PER_PICTURE = 2_000
 
-export class CopyWatch {
+export class DuplicateWatch {
   #frames = 0
-  #copies = 0
+  #duplicates = 0
   /** Since when there have been duplicates only. */
   #sinceMs: number | undefined
-  /** The last progress that counted frames. */
+  /** When frames were last added. */
   #lastMs: number | undefined
 
-  /** A new run of FFmpeg, which counts from 0. */
+  /** Resets for a new run of FFmpeg, which counts from 0. */
   begin(): void {
     this.#frames = 0
-    this.#copies = 0
+    this.#duplicates = 0
     this.#sinceMs = undefined
     this.#lastMs = undefined
   }
@@ -34,9 +34,9 @@ export class CopyWatch {
     nowMs: number,
   ): void {
     const frames = frame - this.#frames
-    const pictures = frames - (dup - this.#copies)
+    const pictures = frames - (dup - this.#duplicates)
     this.#frames = frame
-    this.#copies = dup
+    this.#duplicates = dup
     if (frames <= 0) return
     if (pictures * MAX_FRAMES_PER_PICTURE > frames) {
       this.#sinceMs = undefined
@@ -46,8 +46,8 @@ export class CopyWatch {
     this.#lastMs = nowMs
   }
 
-  get stands(): boolean {
+  get isFrozen(): boolean {
     if (this.#sinceMs === undefined || this.#lastMs === undefined) return false
-    return this.#lastMs - this.#sinceMs >= STANDS_AFTER_MS
+    return this.#lastMs - this.#sinceMs >= FROZEN_AFTER_MS
   }
 }

@@ -1,77 +1,77 @@
 /**
- * What the timestamps of a video leg tell of its pictures, as the source sends
- * them: pure, told what time it is. Some packets may be left out.
+ * Detects B-frames and timestamp jumps from the RTP timestamps of a video leg,
+ * before they are rewritten. Pure, time is a parameter; works on a sample of
+ * the packets too.
  */
-import { RtpTimeline } from '../rtp/rtp-timeline.ts'
+import { MAX_REORDER_MS, RtpTimeline } from '../rtp/rtp-timeline.ts'
 
 export interface FrameOrderOptions {
   readonly clockRate: number
-  /** So many leaps within ten seconds are too many. */
-  readonly leaps: number
+  /** Minimum number of jumps within ten seconds that is a fault. */
+  readonly minJumps: number
 }
 
-/** B-frames go back by less; what goes back further has leapt. */
-export const MOST_REORDERED_MS = 1_000
-const KEPT_MS = 10_000
-/** So many steps back within so short a time are B-frames. */
-const STEPS_BACK = 3
-const STEPS_BACK_WITHIN_MS = 4_000
+const WINDOW_MS = 10_000
+/** This many steps back within this time are B-frames. */
+const MIN_STEPS_BACK = 3
+const STEPS_BACK_WINDOW_MS = 4_000
 
 export class FrameOrder {
   readonly #options: FrameOrderOptions
   #timeline: RtpTimeline | undefined
-  /** When there was a step back, and when a leap, of late. */
-  #backMs: readonly number[] = []
-  #leapsMs: readonly number[] = []
+  /** Times of the recent steps back, and of the recent jumps. */
+  #stepsBackMs: readonly number[] = []
+  #jumpsMs: readonly number[] = []
   #hasBFrames = false
 
   constructor(options: FrameOrderOptions) {
     this.#options = options
   }
 
-  /** Another sender: what it sends does not go on where the last ended. */
+  /** A new sender: its timestamps are unrelated to the last one's. */
   begin(): void {
     this.#timeline = undefined
   }
 
-  packet(timestamp: number, nowMs: number): void {
+  observe(timestamp: number, nowMs: number): void {
     const timeline = this.#timeline
     if (timeline?.timestamp === timestamp) return
     if (timeline?.fits(timestamp, nowMs) !== true) {
-      this.#timeline = this.#anew(timestamp, nowMs)
-      if (timeline) this.#leapsMs = lately([...this.#leapsMs, nowMs], nowMs)
+      this.#timeline = this.#newTimeline(timestamp, nowMs)
+      if (timeline) this.#jumpsMs = recent([...this.#jumpsMs, nowMs], nowMs)
       return
     }
     if (timeline.stepMs(timestamp) < 0) {
-      this.#backMs = lately([...this.#backMs, nowMs], nowMs)
+      this.#stepsBackMs = recent([...this.#stepsBackMs, nowMs], nowMs)
     }
-    timeline.take(timestamp, nowMs)
+    timeline.advance(timestamp, nowMs)
   }
 
   hasBFrames(nowMs: number): boolean {
-    const recent = lately(this.#backMs, nowMs)
-    const dense = recent.filter(
-      atMs => atMs >= (recent.at(-1) ?? 0) - STEPS_BACK_WITHIN_MS,
+    const stepsBack = recent(this.#stepsBackMs, nowMs)
+    const dense = stepsBack.filter(
+      atMs => atMs >= (stepsBack.at(-1) ?? 0) - STEPS_BACK_WINDOW_MS,
     )
-    // Once seen, it takes ten seconds without any to be over.
+    // Hysteresis: cleared after ten seconds without a step back.
     this.#hasBFrames =
-      dense.length >= STEPS_BACK || (this.#hasBFrames && recent.length > 0)
+      dense.length >= MIN_STEPS_BACK ||
+      (this.#hasBFrames && stepsBack.length > 0)
     return this.#hasBFrames
   }
 
-  /** How often it leapt of late, where that is too often; else 0. */
-  leaps(nowMs: number): number {
-    const { length } = lately(this.#leapsMs, nowMs)
-    return length >= this.#options.leaps ? length : 0
+  /** Number of jumps in the last ten seconds; 0 if below `minJumps`. */
+  jumps(nowMs: number): number {
+    const { length } = recent(this.#jumpsMs, nowMs)
+    return length >= this.#options.minJumps ? length : 0
   }
 
-  #anew(timestamp: number, nowMs: number): RtpTimeline {
+  #newTimeline(timestamp: number, nowMs: number): RtpTimeline {
     const { clockRate } = this.#options
-    const options = { clockRate, mostBackMs: MOST_REORDERED_MS }
+    const options = { clockRate, maxBackMs: MAX_REORDER_MS }
     return new RtpTimeline(options, timestamp, nowMs)
   }
 }
 
-function lately(times: readonly number[], nowMs: number): readonly number[] {
-  return times.filter(atMs => nowMs - atMs < KEPT_MS)
+function recent(times: readonly number[], nowMs: number): readonly number[] {
+  return times.filter(atMs => nowMs - atMs < WINDOW_MS)
 }

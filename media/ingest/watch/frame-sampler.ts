@@ -1,24 +1,24 @@
 import type { Producer } from 'mediasoup/types'
 
-/** A packet as the worker traces it. */
+/** A packet from mediasoup's trace event. */
 export interface TracedPacket {
   readonly timestamp: number
   readonly isKeyFrame: boolean
 }
 
-/** Each packet costs a message from the worker: so only some are traced. */
+/** Each traced packet costs a message from the worker, so only a sample is. */
 const WINDOW_MS = 2_000
 const EVERY_MS = 8_000
 
 /**
- * Traces packets of a video leg that goes straight into the worker: those of
- * key frames always, all others only for a while now and then.
+ * Traces packets of a video leg that bypasses this process: key frames always,
+ * all packets only during a short window every few seconds.
  */
 export class FrameSampler {
   readonly #producer: Producer
   readonly #samplesAll: boolean
   #isOpen = false
-  /** When the window opened last. */
+  /** When the last window opened. */
   #openedMs = -Infinity
 
   constructor(
@@ -35,12 +35,12 @@ export class FrameSampler {
     })
   }
 
-  /** Traces key frames from now on. */
+  /** Starts to trace key frames. */
   start(): Promise<void> {
     return this.#producer.enableTraceEvent(['keyframe'])
   }
 
-  /** Opens the window and closes it, as is due; to be called often. */
+  /** Opens and closes the window when due; call it several times a second. */
   tick(nowMs: number): void {
     if (!this.#samplesAll || this.#producer.closed) return
     const ageMs = nowMs - this.#openedMs
@@ -55,12 +55,12 @@ export class FrameSampler {
     this.#isOpen = isOpen
     this.#producer
       .enableTraceEvent(isOpen ? ['keyframe', 'rtp'] : ['keyframe'])
-      // Its worker is gone, which its owner is told otherwise.
+      // The worker died; the owner of the leg learns of that elsewhere.
       .catch(() => undefined)
   }
 }
 
-/** mediasoup gives no type for it. */
+/** mediasoup's types leave `info` open. */
 function timestampOf(info: Readonly<Record<string, unknown>>) {
   const packet = info['rtpPacket']
   if (typeof packet !== 'object' || packet === null) return undefined

@@ -1,70 +1,72 @@
 /**
- * Whether key frames come as often as viewers need: who joins waits for one.
- * Pure, told what is seen and what time it is.
+ * Whether key frames come often enough: a new viewer sees nothing before one.
+ * Pure, time is a parameter.
  */
 import type { Fault } from '../fault.ts'
 
 export interface KeyFrameOptions {
-  /** Without any for so long, who joins sees nothing. */
+  /** Without a key frame for this long, new viewers see nothing. */
   readonly missingMs: number
-  /** Whether somebody else decides how far apart they are. */
-  readonly judgesGaps: boolean
-  /** What may be the cause when there are none. */
+  /** Whether the source decides how far apart key frames are. */
+  readonly checksSpacing: boolean
+  /** A possible cause, appended to the message that there are none. */
   readonly hint: string
   readonly advice: string
 }
 
-/** Further apart is too far; a bit more, so that just as far is not. */
+/** Hysteresis; slightly over 5 s, so that a spacing of exactly 5 s is fine. */
 const SPARSE_MS = { from: 5_500, until: 5_000 } as const
-const COUNTED_LATE_MS = 1_000
-/** As long as one may be late, it is not missing. */
-const LATE = 1.5
+/** The first packets are counted up to this long after they arrive. */
+const MAX_COUNT_DELAY_MS = 1_000
+/** A key frame is missing once it is later than this times the last spacing. */
+const LATE_FACTOR = 1.5
 
 export class KeyFrameWatch {
   readonly #options: KeyFrameOptions
   #timestamp: number | undefined
   #lastMs: number | undefined
   #sinceMs = 0
-  /** From the one before to the last; 0: not known. */
-  #gapMs = 0
+  /** Time between the last two key frames; 0: not known. */
+  #spacingMs = 0
   #isSparse = false
 
   constructor(options: KeyFrameOptions) {
     this.#options = options
   }
 
-  /** The leg went live: from here on, they are waited for. */
+  /** The leg went live: key frames are expected from here on. */
   begin(nowMs: number): void {
     const lastMs = this.#lastMs ?? -Infinity
-    // The first packets are counted a bit after they came.
-    this.#sinceMs = nowMs - lastMs < COUNTED_LATE_MS ? lastMs : nowMs
+    this.#sinceMs = nowMs - lastMs < MAX_COUNT_DELAY_MS ? lastMs : nowMs
   }
 
-  /** A packet of a key frame with that RTP timestamp came. */
-  seen(timestamp: number, nowMs: number): void {
+  /** Records a packet of the key frame with this RTP timestamp. */
+  observe(timestamp: number, nowMs: number): void {
     if (timestamp === this.#timestamp) return
     this.#timestamp = timestamp
     const lastMs = this.#lastMs ?? -Infinity
-    // What was not sent in the meantime says nothing.
-    this.#gapMs = lastMs < this.#sinceMs ? 0 : nowMs - lastMs
+    // Time during which nothing was sent is not a spacing.
+    this.#spacingMs = lastMs < this.#sinceMs ? 0 : nowMs - lastMs
     this.#lastMs = nowMs
   }
 
-  /** @param patienceMs how long the leg may send nothing at all */
-  fault(nowMs: number, patienceMs: number): Fault | undefined {
-    const { missingMs, judgesGaps, hint, advice } = this.#options
+  /** @param silenceTimeoutMs how long the leg may send nothing at all */
+  fault(nowMs: number, silenceTimeoutMs: number): Fault | undefined {
+    const { missingMs, checksSpacing, hint, advice } = this.#options
     const ageMs = nowMs - Math.max(this.#lastMs ?? 0, this.#sinceMs)
-    if (ageMs > Math.max(missingMs, patienceMs, LATE * this.#gapMs)) {
+    const lateMs = LATE_FACTOR * this.#spacingMs
+    if (ageMs > Math.max(missingMs, silenceTimeoutMs, lateMs)) {
       const words = `no key frame for ${seconds(ageMs)} s${hint}`
       return { reason: 'no-key-frames', words }
     }
-    const apartMs = Math.max(ageMs, this.#gapMs)
+    const apartMs = Math.max(ageMs, this.#spacingMs)
     const limitMs = this.#isSparse ? SPARSE_MS.until : SPARSE_MS.from
-    this.#isSparse = judgesGaps && apartMs > Math.max(limitMs, patienceMs)
+    this.#isSparse =
+      checksSpacing && apartMs > Math.max(limitMs, silenceTimeoutMs)
     if (!this.#isSparse) return undefined
     const words =
-      `key frames are ${seconds(apartMs)} s apart, and who joins waits for ` +
-      `one; ${advice}`
+      `key frames are ${seconds(apartMs)} s apart, and a new viewer waits ` +
+      `for one; ${advice}`
     return { reason: 'sparse-key-frames', words }
   }
 }

@@ -1,31 +1,28 @@
 import type { Fault } from '../fault.ts'
-import { FrameOrder } from './frame-order.ts'
 import { codecParameters, type LegPlan } from '../leg-plan.ts'
-import { LossWatch } from './loss-watch.ts'
-import { pictureFault, wildFaults } from './picture-faults.ts'
 import { rtpPayload, type RtpHeader } from '../rtp/rtp-packet.ts'
 import { readPictureFormat, spsIn, type PictureFormat } from '../rtp/sps.ts'
+import { FrameOrder } from './frame-order.ts'
+import { LossWatch } from './loss-watch.ts'
+import { formatFaults, timestampFaults } from './picture-faults.ts'
 
-/** RTP of another payload type than the leg's. */
-export interface ForeignRtp {
+/** RTP of a payload type other than the leg's. */
+interface UnexpectedRtp {
   readonly packets: number
-  /** Of the last one. */
+  /** Of the last packet. */
   readonly payloadType: number
 }
 
-/** One leap is put right; this many in ten seconds are a source gone wild. */
-const LEAPS = 3
+/** RtpRewriter repairs jumps, so only this many in ten seconds are a fault. */
+const MIN_JUMPS = 3
 
-/**
- * What is seen of a leg that somebody else sends, as it passes through this
- * process.
- */
+/** Inspects the packets of an external sender as they are forwarded. */
 export class LegTraffic {
   readonly #plan: LegPlan
   readonly #loss = new LossWatch()
-  /** Of H264 video only. */
+  /** H264 only. */
   readonly #order: FrameOrder | undefined
-  #foreign: ForeignRtp = { packets: 0, payloadType: 0 }
+  #unexpected: UnexpectedRtp = { packets: 0, payloadType: 0 }
   #ssrc: number | undefined
   #sps: Buffer | undefined
   #format: PictureFormat | undefined
@@ -35,43 +32,43 @@ export class LegTraffic {
     const { clockRate } = codecParameters(plan.codec, plan.payloadType)
     this.#order =
       plan.codec === 'h264'
-        ? new FrameOrder({ clockRate, leaps: LEAPS })
+        ? new FrameOrder({ clockRate, minJumps: MIN_JUMPS })
         : undefined
   }
 
-  get foreign(): ForeignRtp {
-    return this.#foreign
+  get unexpected(): UnexpectedRtp {
+    return this.#unexpected
   }
 
-  /** Whether the packet is of the leg's payload type; else it is counted. */
-  isOwn({ payloadType }: RtpHeader): boolean {
+  /** Whether the packet has the leg's payload type; counts it if not. */
+  checkPayloadType({ payloadType }: RtpHeader): boolean {
     if (payloadType === this.#plan.payloadType) return true
-    this.#foreign = { packets: this.#foreign.packets + 1, payloadType }
+    this.#unexpected = { packets: this.#unexpected.packets + 1, payloadType }
     return false
   }
 
   /**
-   * Takes note of a packet that is passed on.
+   * Records a packet that is forwarded.
    * @param header as the sender wrote it
    */
-  passed(header: RtpHeader, packet: Buffer, nowMs: number): void {
+  forwarded(header: RtpHeader, packet: Buffer, nowMs: number): void {
     const { ssrc, sequence, timestamp } = header
     if (ssrc !== this.#ssrc) {
       this.#ssrc = ssrc
       this.#loss.begin()
       this.#order?.begin()
     }
-    const isInOrder = this.#loss.packet(sequence, nowMs)
+    const isInOrder = this.#loss.observe(sequence, nowMs)
     if (this.#order === undefined) return
-    if (isInOrder) this.#order.packet(timestamp, nowMs)
+    if (isInOrder) this.#order.observe(timestamp, nowMs)
     this.#readSps(packet)
   }
 
   faults(nowMs: number): readonly Fault[] {
     const share = this.#loss.share(nowMs)
     return [
-      ...(this.#order ? wildFaults(this.#order, 'external', nowMs) : []),
-      ...(this.#format ? pictureFault(this.#format) : []),
+      ...(this.#order ? timestampFaults(this.#order, 'external', nowMs) : []),
+      ...(this.#format ? formatFaults(this.#format) : []),
       ...(share > 0 ? [lossFault(share)] : []),
     ]
   }
@@ -79,7 +76,7 @@ export class LegTraffic {
   #readSps(packet: Buffer): void {
     const sps = spsIn(rtpPayload(packet))
     if (sps === undefined || this.#sps?.equals(sps) === true) return
-    // The packet's memory is its sender's.
+    // A copy: the packet's buffer belongs to the socket.
     this.#sps = Buffer.from(sps)
     this.#format = readPictureFormat(sps) ?? this.#format
   }
@@ -91,6 +88,6 @@ function lossFault(share: number): Fault {
     reason: 'loss',
     words:
       `${percent} % of the packets are lost before they arrive here; ` +
-      'see the network from the sender',
+      'check the network between the sender and this host',
   }
 }

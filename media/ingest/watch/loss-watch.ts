@@ -1,8 +1,8 @@
 /**
- * How much of what a sender sent has got lost before us, from gaps in its
- * sequence numbers: pure, told what time it is. What comes late is not lost.
+ * The share of a sender's packets that is lost on the way to us, from gaps in
+ * the sequence numbers. Pure, time is a parameter. Late packets are not lost.
  */
-import { MOST_LATE, MOST_LOST, sequenceDistance } from '../rtp/sequence.ts'
+import { MAX_DROPOUT, MAX_MISORDER, sequenceDistance } from '../rtp/sequence.ts'
 
 interface Bucket {
   readonly second: number
@@ -10,30 +10,33 @@ interface Bucket {
   received: number
 }
 
-const SPAN_S = 10
-/** Fewer are no share of anything. */
-const LEAST_LOST = 3
-const TOO_MUCH = 0.01
-const LITTLE = 0.005
+const WINDOW_S = 10
+/** Too few lost packets for a meaningful share. */
+const MIN_LOST = 3
+/** Hysteresis. */
+const LOSSY = { above: 0.01, until: 0.005 } as const
 
 export class LossWatch {
   #last: number | undefined
   #buckets: Bucket[] = []
   #isLossy = false
 
-  /** Another sender: what is between the two is not lost. */
+  /** A new sender: the gap between the two is not a loss. */
   begin(): void {
     this.#last = undefined
   }
 
-  /** Takes note of a packet. False: later ones came before it. */
-  packet(sequence: number, nowMs: number): boolean {
+  /**
+   * Counts a packet.
+   * @returns whether it is in order
+   */
+  observe(sequence: number, nowMs: number): boolean {
     const bucket = this.#bucketOf(nowMs)
     bucket.received++
     const ahead =
       this.#last === undefined ? 1 : sequenceDistance(this.#last, sequence)
-    if (ahead > MOST_LOST || ahead < -MOST_LATE) {
-      // The sender began anew.
+    if (ahead > MAX_DROPOUT || ahead < -MAX_MISORDER) {
+      // The sender restarted.
       bucket.expected++
     } else if (ahead <= 0) {
       return false
@@ -44,18 +47,18 @@ export class LossWatch {
     return true
   }
 
-  /** The share that got lost in ten seconds, where it is too much; else 0. */
+  /** The share lost in the last ten seconds, 0 to 1; 0 if it is tolerable. */
   share(nowMs: number): number {
     const now = secondOf(nowMs)
-    // The second that is not over may miss what is only late.
+    // Without the current second, whose packets may merely be late.
     const buckets = this.#buckets.filter(
-      ({ second }) => second < now && second >= now - SPAN_S,
+      ({ second }) => second < now && second >= now - WINDOW_S,
     )
     const expected = sum(buckets.map(bucket => bucket.expected))
     const lost = expected - sum(buckets.map(bucket => bucket.received))
     const share = expected === 0 ? 0 : lost / expected
     this.#isLossy =
-      lost >= LEAST_LOST && share > (this.#isLossy ? LITTLE : TOO_MUCH)
+      lost >= MIN_LOST && share > (this.#isLossy ? LOSSY.until : LOSSY.above)
     return this.#isLossy ? share : 0
   }
 
@@ -65,7 +68,7 @@ export class LossWatch {
     if (last?.second === second) return last
     const bucket = { second, expected: 0, received: 0 }
     this.#buckets.push(bucket)
-    while ((this.#buckets[0]?.second ?? second) < second - SPAN_S) {
+    while ((this.#buckets[0]?.second ?? second) < second - WINDOW_S) {
       this.#buckets.shift()
     }
     return bucket

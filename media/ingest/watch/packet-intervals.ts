@@ -1,79 +1,84 @@
 /**
- * How often packets of a leg arrive, and so how long a silence is nothing:
- * pure, told what time it is. A camera of 25 pictures a second that says
- * nothing for three seconds is dead; a static screen sends one in eight.
+ * Learns how far apart the packets of a leg arrive, and so how long it may be
+ * silent before it has failed. Pure, time is a parameter. A camera at 25
+ * pictures a second that sends nothing for three seconds is dead; a static
+ * screen may send one picture every eight.
  */
 
-export interface RhythmOptions {
-  /** Time between two looks: what came once may be seen in two of them. */
-  readonly lookEveryMs: number
+export interface PacketIntervalsOptions {
+  /** Interval of the polls: one picture may be seen in two of them. */
+  readonly pollIntervalMs: number
 }
 
-/** So many gaps are remembered. */
-const REMEMBERED = 8
-/** With fewer gaps than this, the longest counts; else the second longest. */
-const ENOUGH = 4
-/** Two gaps make a rhythm; until then a leg may take so long. */
-const UNKNOWN_MS = 32_000
-/** A rhythm is not slower than this. */
-const SLOWEST_MS = 30_000
-/** A silence of so many times the rhythm is one. */
-const PATIENCE = 2.5
+const KEPT_INTERVALS = 8
+/** With fewer intervals the longest counts, otherwise the second longest. */
+const ENOUGH_INTERVALS = 4
+/** Timeout until two intervals are known. */
+const UNKNOWN_TIMEOUT_MS = 32_000
+/** Longer intervals count as this long. */
+const MAX_INTERVAL_MS = 30_000
+/** Silence for this many typical intervals is a failure. */
+const TIMEOUT_FACTOR = 2.5
 
-export class Rhythm {
+export class PacketIntervals {
   readonly #shortMs: number
-  readonly #gaps: number[] = []
+  readonly #intervalsMs: number[] = []
   #lastMs: number | undefined
-  /** Of the gap before, which tells whether a short one is the same picture. */
+  /** Whether the last interval was short. */
   #wasShort = false
-  /** Gaps since the leg began, or came back after a silence. */
+  /** Number of intervals since the leg started or recovered. */
   #fresh = 0
 
-  constructor({ lookEveryMs }: RhythmOptions) {
-    this.#shortMs = 1.5 * lookEveryMs
+  constructor({ pollIntervalMs }: PacketIntervalsOptions) {
+    this.#shortMs = 1.5 * pollIntervalMs
   }
 
-  /** Another sender: what it sends has no gap to the last one's. */
+  /** A new sender: the pause between the two is not an interval. */
   begin(): void {
     this.#lastMs = undefined
-    this.#startAfresh()
+    this.#resetFresh()
   }
 
-  /** The leg was given up: its first packets say nothing of the rest. */
-  lost(): void {
-    this.#startAfresh()
+  /** The leg failed: its next packets say little about the rest. */
+  failed(): void {
+    this.#resetFresh()
   }
 
-  /** Packets were seen. */
+  /** Records that a poll found packets. */
   arrived(nowMs: number): void {
     const lastMs = this.#lastMs
     this.#lastMs = nowMs
     if (lastMs === undefined) return
-    const gapMs = nowMs - lastMs
-    const isShort = gapMs <= this.#shortMs
-    // One short gap alone parts the packets of one picture.
+    const intervalMs = nowMs - lastMs
+    const isShort = intervalMs <= this.#shortMs
+    // A single short interval is one picture seen in two polls.
     if (!isShort || this.#wasShort) {
-      this.#gaps.push(Math.min(gapMs, SLOWEST_MS))
-      if (this.#gaps.length > REMEMBERED) this.#gaps.shift()
+      this.#intervalsMs.push(Math.min(intervalMs, MAX_INTERVAL_MS))
+      if (this.#intervalsMs.length > KEPT_INTERVALS) this.#intervalsMs.shift()
       this.#fresh++
     }
     this.#wasShort = isShort
   }
 
-  /** Usual time between two arrivals; 0: not known. */
-  get usualMs(): number {
-    const [longest = 0, second = longest] = this.#gaps.toSorted((a, b) => b - a)
-    // One hiccup among many is not the rhythm.
-    return this.#gaps.length < ENOUGH ? longest : second
+  /**
+   * How long the leg may be silent before it has failed.
+   * @param minMs the lower bound
+   */
+  silenceTimeoutMs(minMs: number): number {
+    const timeoutMs = Math.max(minMs, TIMEOUT_FACTOR * this.#typicalMs())
+    return this.#fresh < 2 ? Math.max(timeoutMs, UNKNOWN_TIMEOUT_MS) : timeoutMs
   }
 
-  /** How long a silence is nothing, where `leastMs` is the least. */
-  patienceMs(leastMs: number): number {
-    const known = Math.max(leastMs, PATIENCE * this.usualMs)
-    return this.#fresh < 2 ? Math.max(known, UNKNOWN_MS) : known
+  /** 0: not known. */
+  #typicalMs(): number {
+    const [longest = 0, second = longest] = this.#intervalsMs.toSorted(
+      (a, b) => b - a,
+    )
+    // A single hiccup among many intervals is ignored.
+    return this.#intervalsMs.length < ENOUGH_INTERVALS ? longest : second
   }
 
-  #startAfresh(): void {
+  #resetFresh(): void {
     this.#wasShort = false
     this.#fresh = 0
   }

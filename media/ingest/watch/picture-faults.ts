@@ -1,15 +1,15 @@
-/** What browsers do not decode, or not well, in words. */
+/** Faults of the pictures that browsers decode badly or not at all. */
 import type { Fault } from '../fault.ts'
-import type { FrameOrder } from './frame-order.ts'
-import type { VideoFacts } from '../run/input-facts.ts'
 import type { LegOrigin } from '../leg-origin.ts'
 import type { PictureFormat } from '../rtp/sps.ts'
+import type { VideoFacts } from '../run/input-facts.ts'
+import type { FrameOrder } from './frame-order.ts'
 
 const CHROMA = ['4:0:0', '4:2:0', '4:2:2', '4:4:4'] as const
 
-/** FFmpeg's names of what browsers decode. */
+/** FFmpeg's names of the pixel formats that browsers decode. */
 const DECODED = /^(yuvj?420p|nv12|nv21|gray)$/
-/** Profiles whose pictures they do not decode, as FFmpeg names them. */
+/** FFmpeg's names of profiles that browsers do not decode. */
 const UNDECODED_PROFILE = /\b10\b|4:2:2|4:4:4|Hi422|Hi444/
 
 const ADVICE = {
@@ -18,47 +18,47 @@ const ADVICE = {
   external: 'change the sender',
 } as const satisfies Record<LegOrigin, string>
 
-/** Faults that the order of the frames shows. */
-export function wildFaults(
+/** Returns the faults found in the timestamps. */
+export function timestampFaults(
   order: FrameOrder,
   origin: LegOrigin,
   nowMs: number,
 ): readonly Fault[] {
-  const leaps = order.leaps(nowMs)
-  const times = leaps === 1 ? 'once' : `${leaps} times`
-  const wild: Fault = {
+  const jumps = order.jumps(nowMs)
+  const times = jumps === 1 ? 'once' : `${jumps} times`
+  const jumped: Fault = {
     reason: 'timestamps',
-    words: `timestamps leapt or fell back ${times} in 10 s; ` + ADVICE[origin],
+    words: `timestamps jumped ${times} in 10 s; ${ADVICE[origin]}`,
   }
   const bFrames: Fault = {
     reason: 'b-frames',
-    words: 'there are B-frames, which browsers do not play; ' + ADVICE[origin],
+    words: `there are B-frames, which browsers do not play; ${ADVICE[origin]}`,
   }
   return [
-    ...(leaps > 0 ? [wild] : []),
+    ...(jumps > 0 ? [jumped] : []),
     ...(order.hasBFrames(nowMs) ? [bFrames] : []),
   ]
 }
 
-/** What a parameter set says. */
-export function pictureFault(format: PictureFormat): readonly Fault[] {
+/** Returns the fault of an external sender's format, from its SPS. */
+export function formatFaults(format: PictureFormat): readonly Fault[] {
   const { chroma, bits } = format
   if (bits <= 8 && chroma <= 1) return []
   const name = `${bits} bit ${CHROMA[chroma] ?? 'pictures'}`
-  return [undecoded(name, ADVICE.external)]
+  return [undecodable(name, ADVICE.external)]
 }
 
-/** What FFmpeg says of an input that is copied. */
-export function inputFault(video: VideoFacts): readonly Fault[] {
+/** Returns the fault of a copied input's format, from FFmpeg's dump. */
+export function inputFaults(video: VideoFacts): readonly Fault[] {
   const { pixelFormat, profile = '' } = video
   const isDecoded =
     pixelFormat === undefined
       ? !UNDECODED_PROFILE.test(profile)
       : DECODED.test(pixelFormat)
-  return isDecoded ? [] : [undecoded(pixelFormat ?? profile, ADVICE.copied)]
+  return isDecoded ? [] : [undecodable(pixelFormat ?? profile, ADVICE.copied)]
 }
 
-function undecoded(name: string, advice: string): Fault {
+function undecodable(name: string, advice: string): Fault {
   return {
     reason: 'pixel-format',
     words:

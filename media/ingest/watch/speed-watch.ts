@@ -1,36 +1,36 @@
 /**
- * Whether FFmpeg keeps up with real time: pure, told its progress. Media time
- * is compared with the clock only from one advance to another, so a source
- * of one picture in eight seconds is as fast as it should be.
+ * Whether FFmpeg runs at real time. Pure: fed with its progress. Media time is
+ * compared with the clock only where media time advances, so a source of one
+ * picture every eight seconds is not slow.
  */
 import type { Progress } from '../../ffmpeg/progress.ts'
 
-/** `slow` and `fast` have the mean speed of late. */
 export interface SpeedFault {
   readonly kind: 'slow' | 'fast'
+  /** Mean of the recent windows, media time over wall time. */
   readonly speed: number
 }
 
-/** From one advance to another, at least so much later. */
+/** From one advance of media time to one at least WINDOW_MS later. */
 interface Window {
   readonly wallMs: number
   readonly speed: number
 }
 
-/** Media time at a moment of the clock. */
 interface Advance {
   readonly atMs: number
   readonly timeS: number
 }
 
 const WINDOW_MS = 1_900
-/** What lasts for so long is a fault, and no hiccup. */
-const LASTS_MS = 9_500
-/** It is over when it was so for this long. */
-const OVER_MS = 5_500
-const LEAST_WINDOWS = 3
-const SLOW = { below: 0.9, over: 0.95 } as const
-const FAST = { above: 1.1, over: 1.05 } as const
+/** A wrong speed for this long is a fault, not a hiccup. */
+const FAULT_AFTER_MS = 9_500
+/** A good speed for this long clears it. */
+const CLEAR_AFTER_MS = 5_500
+const MIN_WINDOWS = 3
+/** Hysteresis. */
+const SLOW = { below: 0.9, until: 0.95 } as const
+const FAST = { above: 1.1, until: 1.05 } as const
 
 export class SpeedWatch {
   #from: Advance | undefined
@@ -38,7 +38,7 @@ export class SpeedWatch {
   #windows: readonly Window[] = []
   #kind: SpeedFault['kind'] | undefined
 
-  /** A new run of FFmpeg: its media time begins anew. */
+  /** Resets for a new run of FFmpeg, whose media time starts at 0. */
   begin(): void {
     this.#from = undefined
     this.#lastS = 0
@@ -51,7 +51,7 @@ export class SpeedWatch {
     this.#lastS = timeS
     if (timeS === lastS) return
     const advance = { atMs: nowMs, timeS }
-    // Media time that fell back is another time: it begins here.
+    // Media time that goes back starts a new measurement.
     if (this.#from === undefined || timeS < lastS) {
       this.#from = advance
       return
@@ -71,25 +71,25 @@ export class SpeedWatch {
   }
 
   #add(window: Window): void {
-    this.#windows = lately([...this.#windows, window], LASTS_MS)
-    const recent = lately(this.#windows, OVER_MS)
+    this.#windows = lastOf([...this.#windows, window], FAULT_AFTER_MS)
+    const recent = lastOf(this.#windows, CLEAR_AFTER_MS)
     switch (this.#kind) {
       case 'slow':
-        if (all(recent, speed => speed >= SLOW.over)) this.#kind = undefined
+        if (all(recent, speed => speed >= SLOW.until)) this.#kind = undefined
         return
       case 'fast':
-        if (all(recent, speed => speed <= FAST.over)) this.#kind = undefined
+        if (all(recent, speed => speed <= FAST.until)) this.#kind = undefined
         return
       case undefined:
-        if (sum(this.#windows, ({ wallMs }) => wallMs) < LASTS_MS) return
+        if (sum(this.#windows, ({ wallMs }) => wallMs) < FAULT_AFTER_MS) return
         if (all(this.#windows, speed => speed < SLOW.below)) this.#kind = 'slow'
         if (all(this.#windows, speed => speed > FAST.above)) this.#kind = 'fast'
     }
   }
 }
 
-/** The last windows that together cover so long a time. */
-function lately(windows: readonly Window[], spanMs: number) {
+/** Returns the last windows that together cover `spanMs`. */
+function lastOf(windows: readonly Window[], spanMs: number) {
   const first = windows.findLastIndex(
     (_, index) => sum(windows.slice(index), ({ wallMs }) => wallMs) >= spanMs,
   )
@@ -101,7 +101,7 @@ function all(
   test: (speed: number) => boolean,
 ): boolean {
   return (
-    windows.length >= LEAST_WINDOWS && windows.every(({ speed }) => test(speed))
+    windows.length >= MIN_WINDOWS && windows.every(({ speed }) => test(speed))
   )
 }
 

@@ -1,27 +1,30 @@
 import type { Producer } from 'mediasoup/types'
 
 import type { Fault } from '../fault.ts'
-import { FrameOrder } from './frame-order.ts'
-import { FrameSampler } from './frame-sampler.ts'
-import type { InputFacts } from '../run/input-facts.ts'
-import { KeyFrameWatch } from './key-frame-watch.ts'
 import type { LegOrigin } from '../leg-origin.ts'
 import { codecParameters, type LegPlan } from '../leg-plan.ts'
-import { inputFault, wildFaults } from './picture-faults.ts'
+import type { InputFacts } from '../run/input-facts.ts'
+import { FrameOrder } from './frame-order.ts'
+import { FrameSampler } from './frame-sampler.ts'
+import { KeyFrameWatch } from './key-frame-watch.ts'
+import { inputFaults, timestampFaults } from './picture-faults.ts'
 
 export interface VideoWatchOptions {
   readonly plan: LegPlan
   readonly origin: LegOrigin
-  /** Without key frame for so long, who joins sees nothing. */
+  /** Without a key frame for this long, new viewers see nothing. */
   readonly keyFrameMs: number
   readonly facts: () => InputFacts | undefined
 }
 
-/** Whether browsers can play what a video leg carries. */
+/** Whether browsers can play a video leg. */
 export class VideoWatch {
   readonly #options: VideoWatchOptions
   readonly #keyFrames: KeyFrameWatch
-  /** Only of what is copied: Node sees all packets of external senders. */
+  /**
+   * Copied video only: our encoder makes no such faults, and LegTraffic sees
+   * all packets of external senders.
+   */
   readonly #order: FrameOrder | undefined
   #sampler: FrameSampler | undefined
 
@@ -31,17 +34,19 @@ export class VideoWatch {
     this.#options = options
     this.#keyFrames = new KeyFrameWatch({
       missingMs: keyFrameMs,
-      judgesGaps: origin !== 'encoded',
+      checksSpacing: origin !== 'encoded',
       hint: plan.codec === 'h264' ? ' (is the SPS sent in the stream?)' : '',
       advice:
-        'let the source send one a second' +
+        'let the source send one per second' +
         (origin === 'copied' ? ', or use h264 in place of copy' : ''),
     })
     this.#order =
-      origin === 'copied' ? new FrameOrder({ clockRate, leaps: 1 }) : undefined
+      origin === 'copied'
+        ? new FrameOrder({ clockRate, minJumps: 1 })
+        : undefined
   }
 
-  /** Watches this producer from now on; an earlier one is forgotten. */
+  /** Watches this producer from now on, in place of an earlier one. */
   attach(producer: Producer): Promise<void> {
     const order = this.#order
     order?.begin()
@@ -51,8 +56,8 @@ export class VideoWatch {
       ({ timestamp, isKeyFrame }) => {
         if (this.#sampler !== sampler) return
         const nowMs = performance.now()
-        if (isKeyFrame) this.#keyFrames.seen(timestamp, nowMs)
-        order?.packet(timestamp, nowMs)
+        if (isKeyFrame) this.#keyFrames.observe(timestamp, nowMs)
+        order?.observe(timestamp, nowMs)
       },
     )
     this.#sampler = sampler
@@ -63,7 +68,7 @@ export class VideoWatch {
     this.#sampler = undefined
   }
 
-  /** Its sender was started: what it sends is not what the last one sent. */
+  /** A new sender: its timestamps are unrelated to the last one's. */
   senderStarted(): void {
     this.#order?.begin()
   }
@@ -73,20 +78,20 @@ export class VideoWatch {
     this.#keyFrames.begin(nowMs)
   }
 
-  /** To be called often while the leg is live. */
+  /** Call it several times a second while the leg is live. */
   tick(nowMs: number): void {
     this.#sampler?.tick(nowMs)
   }
 
-  /** @param patienceMs how long the leg may send nothing at all */
-  faults(nowMs: number, patienceMs: number): readonly Fault[] {
+  /** @param silenceTimeoutMs how long the leg may send nothing at all */
+  faults(nowMs: number, silenceTimeoutMs: number): readonly Fault[] {
     const { origin, facts } = this.#options
-    const keyFrames = this.#keyFrames.fault(nowMs, patienceMs)
+    const keyFrames = this.#keyFrames.fault(nowMs, silenceTimeoutMs)
     const video = origin === 'copied' ? facts()?.video : undefined
     return [
       ...(keyFrames ? [keyFrames] : []),
-      ...(this.#order ? wildFaults(this.#order, origin, nowMs) : []),
-      ...(video ? inputFault(video) : []),
+      ...(this.#order ? timestampFaults(this.#order, origin, nowMs) : []),
+      ...(video ? inputFaults(video) : []),
     ]
   }
 }

@@ -1,18 +1,26 @@
+/**
+ * media/ingest/watch finds out what is wrong with a leg or a run of FFmpeg
+ * while RTP flows.
+ * Owns: counters and a few traced packets; no socket and no process.
+ * Gets: packets, mediasoup's traces, FFmpeg's progress and the time.
+ * Gives: faults (fault.ts) to ../leg-monitor.ts and ../run-watch.ts. To read
+ * it: this file, then video-watch.ts and leg-traffic.ts.
+ */
 import type { Fault } from '../fault.ts'
 import type { Leg } from '../leg.ts'
 import type { LegPlan } from '../leg-plan.ts'
 import { LegWatch, type LegEdge, type LegLimits } from '../leg-watch.ts'
 import type { VideoWatch } from './video-watch.ts'
 
-/** One kind's leg over the lives of its sender and of its worker. */
+/** The leg of one kind, across restarts of its sender and its worker. */
 export class WatchedLeg {
   readonly plan: LegPlan
   readonly watch: LegWatch
   readonly #video: VideoWatch | undefined
-  /** The leg that is counted, and what was counted of it so far. */
+  /** The attached leg, and its counts at the last poll. */
   #leg: Leg | undefined
-  #counted = 0
-  #foreign = 0
+  #packets = 0
+  #unexpected = 0
   #faults: readonly Fault[] = []
 
   constructor(plan: LegPlan, limits: LegLimits, video: VideoWatch | undefined) {
@@ -21,15 +29,15 @@ export class WatchedLeg {
     this.#video = video
   }
 
-  /** What was wrong at the last look, while RTP flows. */
+  /** Faults found by the last check; none unless the leg is live. */
   get faults(): readonly Fault[] {
     return this.watch.state === 'live' ? this.#faults : []
   }
 
-  /** Why it failed, where the cause has words of its own. */
+  /** The failure in words, if there is more to say than the cause. */
   get detail(): string | undefined {
     if (this.watch.cause !== 'payload-type') return this.watch.detail
-    const { payloadType = 0 } = this.#leg?.traffic?.foreign ?? {}
+    const { payloadType = 0 } = this.#leg?.traffic?.unexpected ?? {}
     return (
       `RTP of payload type ${payloadType} arrives, ` +
       `${this.plan.payloadType} is expected`
@@ -37,15 +45,15 @@ export class WatchedLeg {
   }
 
   /**
-   * Counts this leg from now on; an earlier one is forgotten.
-   * @param onFirst called when the first packet came
+   * Counts this leg from now on, in place of an earlier one.
+   * @param onFirst called when the first packet arrives
    */
   async attach(leg: Leg | undefined, onFirst: () => void): Promise<void> {
     this.#leg = leg
-    this.#counted = 0
-    this.#foreign = leg?.traffic?.foreign.packets ?? 0
+    this.#packets = 0
+    this.#unexpected = leg?.traffic?.unexpected.packets ?? 0
     if (leg === undefined) return
-    // The first packet makes a score; later ones tell nothing.
+    // mediasoup emits the first score at the first packet.
     leg.producer.on('score', onFirst)
     await this.#video?.attach(leg.producer)
   }
@@ -60,22 +68,22 @@ export class WatchedLeg {
     this.#video?.senderStarted()
   }
 
-  /** Counts what came since the last call. */
-  async count(otherIsLive: () => boolean): Promise<LegEdge> {
+  /** Counts the packets that have arrived since the last call. */
+  async poll(otherIsLive: () => boolean): Promise<LegEdge> {
     const leg = this.#leg
     const packets = await leg?.packets().catch(() => undefined)
-    // Undefined: the worker died, which its owner is told otherwise.
+    // undefined: the worker died; the owner learns of that elsewhere.
     if (packets === undefined || this.#leg !== leg) return undefined
-    const foreign = leg?.traffic?.foreign.packets ?? 0
-    const observed = {
-      packets: packets - this.#counted,
-      foreign: foreign - this.#foreign,
+    const unexpected = leg?.traffic?.unexpected.packets ?? 0
+    const observation = {
+      packets: packets - this.#packets,
+      unexpected: unexpected - this.#unexpected,
       otherIsLive: otherIsLive(),
     }
-    this.#counted = packets
-    this.#foreign = foreign
+    this.#packets = packets
+    this.#unexpected = unexpected
     const nowMs = performance.now()
-    const edge = this.watch.observe(observed, nowMs)
+    const edge = this.watch.observe(observation, nowMs)
     if (edge === 'live') {
       this.#faults = []
       this.#video?.begin(nowMs)
@@ -83,12 +91,12 @@ export class WatchedLeg {
     return edge
   }
 
-  /** Looks what is wrong with what it carries. */
-  look(nowMs: number): void {
+  /** Updates the faults. */
+  check(nowMs: number): void {
     if (this.watch.state !== 'live') return
     this.#video?.tick(nowMs)
     this.#faults = [
-      ...(this.#video?.faults(nowMs, this.watch.patienceMs) ?? []),
+      ...(this.#video?.faults(nowMs, this.watch.silenceTimeoutMs) ?? []),
       ...(this.#leg?.traffic?.faults(nowMs) ?? []),
     ]
   }

@@ -2,7 +2,7 @@ import t from 'tap'
 
 import type { InputFacts } from '../../ingest/run/input-facts.ts'
 import {
-  differs,
+  needsNewRun,
   findInputs,
   inputOptions,
   planRun,
@@ -126,21 +126,21 @@ t.test('options come only where they are needed', t => {
   t.end()
 })
 
-t.test('differs() sees what needs another run', t => {
+t.test('needsNewRun() sees what needs another run', t => {
   const plan = {
     inputs: [LIVE],
     deinterlace: false,
     noVideo: false,
     late: {},
   }
-  t.equal(differs(plan, plan), false)
+  t.equal(needsNewRun(plan, plan), false)
   t.equal(
-    differs(plan, { ...plan, inputs: [{ ...LIVE, arrival: 'read' }] }),
+    needsNewRun(plan, { ...plan, inputs: [{ ...LIVE, arrival: 'read' }] }),
     false,
   )
-  t.equal(differs(plan, { ...plan, inputs: [READ] }), true)
-  t.equal(differs(plan, { ...plan, deinterlace: true }), true)
-  t.equal(differs(plan, { ...plan, noVideo: true }), true)
-  t.equal(differs(plan, { ...plan, late: { video: '0:0' } }), true)
+  t.equal(needsNewRun(plan, { ...plan, inputs: [READ] }), true)
+  t.equal(needsNewRun(plan, { ...plan, deinterlace: true }), true)
+  t.equal(needsNewRun(plan, { ...plan, noVideo: true }), true)
+  t.equal(needsNewRun(plan, { ...plan, late: { video: '0:0' } }), true)
   t.end()
 })

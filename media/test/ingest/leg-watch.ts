@@ -4,7 +4,7 @@ import { LegWatch } from '../../ingest/leg-watch.ts'
 
 const never = () => false
 
-const LIMITS = { silenceMs: 3_000, startMs: 20_000, observeEveryMs: 500 }
+const LIMITS = { silenceMs: 3_000, startMs: 20_000, pollIntervalMs: 500 }
 
 /** Looks every half second, and sees a packet wherever `hasPacket` says so. */
 function look(
@@ -137,17 +137,17 @@ await t.test('LegWatch gives what sent a picture or two half a minute', t => {
 await t.test('LegWatch tells a wrong payload type at once', t => {
   const watch = new LegWatch(LIMITS)
   watch.senderStarted(0)
-  const foreign = { packets: 0, foreign: 20 }
-  t.equal(watch.observe(foreign, 500), undefined, 'a stray one is none')
+  const unexpected = { packets: 0, unexpected: 20 }
+  t.equal(watch.observe(unexpected, 500), undefined, 'a stray one is none')
   t.equal(watch.observe({ packets: 0 }, 2_500), undefined)
-  t.equal(watch.observe(foreign, 3_000), 'failed')
+  t.equal(watch.observe(unexpected, 3_000), 'failed')
   t.equal(watch.cause, 'payload-type')
-  t.equal(watch.observe(foreign, 9_000), undefined, 'counted once')
+  t.equal(watch.observe(unexpected, 9_000), undefined, 'counted once')
   t.equal(watch.observe({ packets: 0 }, 18_000), undefined)
   t.equal(watch.cause, 'payload-type')
   watch.observe({ packets: 0 }, 19_500)
   t.equal(watch.cause, 'silent', 'when that has ended as well')
-  t.equal(watch.observe({ packets: 1, foreign: 9 }, 20_000), 'live')
+  t.equal(watch.observe({ packets: 1, unexpected: 9 }, 20_000), 'live')
   t.end()
 })
 
@@ -156,7 +156,7 @@ await t.test('LegWatch tells a payload type that changes', t => {
   watch.senderStarted(0)
   look(watch, 500, 10_000)
   const edges = [10_500, 11_000, 11_500, 12_000, 12_500, 13_000].map(nowMs =>
-    watch.observe({ packets: 0, foreign: 5 }, nowMs),
+    watch.observe({ packets: 0, unexpected: 5 }, nowMs),
   )
   t.same(edges.slice(0, 5), Array(5).fill(undefined))
   t.equal(edges[5], 'failed')
@@ -168,7 +168,7 @@ await t.test('LegWatch ignores other payload types beside its own', t => {
   const watch = new LegWatch(LIMITS)
   watch.senderStarted(0)
   for (let nowMs = 500; nowMs < 60_000; nowMs += 500) {
-    const edge = watch.observe({ packets: 5, foreign: 5 }, nowMs)
+    const edge = watch.observe({ packets: 5, unexpected: 5 }, nowMs)
     t.equal(edge, nowMs === 500 ? 'live' : undefined)
   }
   t.end()

@@ -1,6 +1,9 @@
 import t from 'tap'
 
-import { readRtpHeader, writeRtpHeader } from '../../../ingest/rtp/rtp-packet.ts'
+import {
+  readRtpHeader,
+  writeRtpHeader,
+} from '../../../ingest/rtp/rtp-packet.ts'
 
 function packet(second: number): Buffer {
   const bytes = Buffer.alloc(20)
@@ -8,7 +11,7 @@ function packet(second: number): Buffer {
   return bytes
 }
 
-t.test('readRtpHeader() reads what writeRtpHeader() wrote', t => {
+t.test('readRtpHeader() reads the header that writeRtpHeader() wrote', t => {
   const bytes = packet(0x80 | 96)
   const header = { sequence: 65_535, timestamp: 2 ** 32 - 1, ssrc: 2 ** 31 }
   writeRtpHeader(bytes, header)
@@ -16,7 +19,7 @@ t.test('readRtpHeader() reads what writeRtpHeader() wrote', t => {
   t.end()
 })
 
-t.test('readRtpHeader() takes nothing else for RTP', t => {
+t.test('readRtpHeader() rejects RTCP and other packets', t => {
   t.equal(readRtpHeader(packet(96).subarray(0, 11)), undefined, 'too short')
   t.equal(readRtpHeader(Buffer.alloc(20)), undefined, 'another version')
   for (const type of [200, 201, 202, 203, 204, 205, 206, 207]) {

@@ -10,14 +10,14 @@ const ADDRESS =
   'rtp://127.0.0.1:40002?rtcpport=40003&localrtpport=40000' +
   '&localrtcpport=40001&pkt_size=1200&connect=1'
 
-function outputs(webrtc: object, treatment = LIVE) {
+function outputs(webrtc: object, settings = LIVE) {
   const config = managedConfig(webrtc)
   return planLegs(config).map(plan => {
     const output = { plan, ports: PORTS, cname: 'cam', firstSequence: 700 }
     const args =
       plan.kind === 'video'
-        ? videoOutput(config.video, output, treatment)
-        : audioOutput(config.audio, output, treatment)
+        ? videoOutput(config.video, output, settings)
+        : audioOutput(config.audio, output, settings)
     return args.join(' ')
   })
 }

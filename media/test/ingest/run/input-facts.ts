@@ -1,12 +1,15 @@
 import t from 'tap'
 
-import { InputFactsReader, type InputFacts } from '../../../ingest/run/input-facts.ts'
+import {
+  InputFactsReader,
+  type InputFacts,
+} from '../../../ingest/run/input-facts.ts'
 
 /** What FFmpeg said, without the lines that tell nothing. */
 function factsOf(dump: string): InputFacts | undefined {
   const reader = new InputFactsReader()
   for (const line of dump.split('\n')) {
-    if (line.trim() !== '') reader.take(line)
+    if (line.trim() !== '') reader.read(line)
   }
   return reader.facts
 }

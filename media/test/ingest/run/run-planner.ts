@@ -1,6 +1,6 @@
 import t from 'tap'
 
-import { RunFitting } from '../../../ingest/run/run-planner.ts'
+import { RunPlanner } from '../../../ingest/run/run-planner.ts'
 import { managedConfig } from '../../fixtures/media-stack.ts'
 
 const CAMERA = {
@@ -18,22 +18,22 @@ function dump(format: string, more = 'yuv420p, 640x360'): readonly string[] {
   ]
 }
 
-function heard(fitting: RunFitting, lines: readonly string[]): boolean {
+function heard(fitting: RunPlanner, lines: readonly string[]): boolean {
   return lines.filter(line => fitting.heard(line)).length > 0
 }
 
 t.test('a run that fits goes on', async t => {
-  const fitting = new RunFitting(managedConfig())
+  const fitting = new RunPlanner(managedConfig())
   const [options] = await fitting.begin(CAMERA, 1)
   t.same(options, ['-reinit_filter:v', '0'])
   t.equal(heard(fitting, dump('rtsp')), false)
   t.match(fitting.facts, { inputs: [{ format: 'rtsp' }] })
-  t.match(fitting.treatmentOf('video'), { arrival: 'live', startedMs: 1 })
+  t.match(fitting.outputSettings('video'), { arrival: 'live', startedMs: 1 })
   t.equal(fitting.ends, false)
 })
 
 t.test('one that does not fit is ended once, and remembered', async t => {
-  const fitting = new RunFitting(managedConfig())
+  const fitting = new RunPlanner(managedConfig())
   await fitting.begin(CAMERA, 1)
   t.equal(heard(fitting, dump('mpjpeg')), true)
   for (const run of [2, 3]) {
@@ -44,7 +44,7 @@ t.test('one that does not fit is ended once, and remembered', async t => {
 })
 
 t.test('an input that is another at each run gets no run for each', async t => {
-  const fitting = new RunFitting(managedConfig())
+  const fitting = new RunPlanner(managedConfig())
   let ended = 0
   for (let run = 0; run < 20; run++) {
     await fitting.begin(CAMERA, run)
@@ -54,16 +54,16 @@ t.test('an input that is another at each run gets no run for each', async t => {
 })
 
 t.test('what was interlaced is taken for it from then on', async t => {
-  const fitting = new RunFitting(managedConfig())
+  const fitting = new RunPlanner(managedConfig())
   await fitting.begin(CAMERA, 1)
   t.equal(heard(fitting, dump('rtsp', 'yuv420p(tv, top first), 640x360')), true)
   await fitting.begin(CAMERA, 2)
-  t.equal(fitting.treatmentOf('video').deinterlace, true)
+  t.equal(fitting.outputSettings('video').deinterlace, true)
   t.equal(heard(fitting, dump('rtsp', 'yuv420p(progressive), 640x360')), false)
 })
 
 t.test('what FFmpeg did not find fit to pick is named', async t => {
-  const fitting = new RunFitting(managedConfig())
+  const fitting = new RunPlanner(managedConfig())
   await fitting.begin(CAMERA, 1)
   const lines = [
     ...dump('mpegts', 'none').slice(0, 3),
@@ -71,14 +71,14 @@ t.test('what FFmpeg did not find fit to pick is named', async t => {
   ]
   t.equal(heard(fitting, lines), true)
   await fitting.begin(CAMERA, 2)
-  t.equal(fitting.treatmentOf('video').map, '0:0')
+  t.equal(fitting.outputSettings('video').map, '0:0')
   t.equal(heard(fitting, dump('mpegts')), false)
   await fitting.begin(CAMERA, 3)
-  t.equal(fitting.treatmentOf('video').map, '0:0')
+  t.equal(fitting.outputSettings('video').map, '0:0')
 })
 
 t.test('a live picture of another shape needs another run', async t => {
-  const fitting = new RunFitting(managedConfig())
+  const fitting = new RunPlanner(managedConfig())
   await fitting.begin(CAMERA, 1)
   heard(fitting, dump('rtsp'))
   const resized = (width: number, height: number) =>

@@ -21,14 +21,14 @@ const SENT_HZ = { video: 90_000, audio: 8_000 } as const
 
 const HOUR_S = 3_600
 
-const LEAPS: Readonly<Record<string, (second: number) => number>> = {
+const JUMPS: Readonly<Record<string, (second: number) => number>> = {
   'leap an hour ahead': () => HOUR_S,
   'fall back by a quarter of an hour': () => -900,
   'fall back by a second': () => -1,
   'leap every second': second => second * 50,
 }
 
-for (const [name, leapS] of Object.entries(LEAPS)) {
+for (const [name, leapS] of Object.entries(JUMPS)) {
   await t.test(`times that ${name}`, async t => {
     const camera = await startCamera(t)
     const run = await RecordedRun.start(t, [camera.input])

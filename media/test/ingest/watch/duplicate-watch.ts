@@ -1,40 +1,44 @@
 import t from 'tap'
 
-import { CopyWatch } from '../../../ingest/watch/duplicate-watch.ts'
+import { DuplicateWatch } from '../../../ingest/watch/duplicate-watch.ts'
 
-await t.test('CopyWatch tells when all frames are duplicates', t => {
-  const watch = new CopyWatch()
+await t.test('DuplicateWatch reports a frozen picture', t => {
+  const watch = new DuplicateWatch()
   let frame = 0
   let dup = 0
   let nowMs = 0
-  const second = (frames: number, copies: number, seconds = 1) => {
+  const report = (frames: number, duplicates: number, seconds = 1) => {
     frame += frames
-    dup += copies
+    dup += duplicates
     nowMs += seconds * 1_000
     watch.progressed({ frame, dup }, nowMs)
-    return watch.stands
+    return watch.isFrozen
   }
-  t.equal(second(25, 0), false)
-  for (let s = 1; s < 9; s++) t.equal(second(400, 400), false, `${s} s`)
-  t.equal(second(400, 400), true)
-  t.equal(second(0, 0), true, 'one that stalls still stands')
-  t.equal(second(25, 24), false, 'one picture ends it')
-  for (let s = 0; s < 60; s++) t.equal(second(25, 24), false, 'one a second')
-  for (let s = 0; s < 60; s++) t.equal(second(0, 0), false, 'none')
-  for (let s = 0; s < 10; s++) second(25, 25)
-  t.equal(watch.stands, true)
+  t.equal(report(25, 0), false)
+  for (let s = 1; s < 9; s++) t.equal(report(400, 400), false, `${s} s`)
+  t.equal(report(400, 400), true)
+  t.equal(report(0, 0), true, 'a stall does not end it')
+  t.equal(report(25, 24), false, 'one picture ends it')
+  for (let s = 0; s < 60; s++) t.equal(report(25, 24), false, 'one a second')
+  for (let s = 0; s < 60; s++) t.equal(report(0, 0), false, 'no frames at all')
+  for (let s = 0; s < 10; s++) report(25, 25)
+  t.equal(watch.isFrozen, true)
   watch.begin()
-  t.equal(watch.stands, false, 'a new run')
+  t.equal(watch.isFrozen, false, 'a new run')
   frame = 0
   dup = 0
   for (let s = 0; s < 4; s++) {
-    t.equal(second(1_800, 1_799, 30), false, 'a picture every 30 s, filled up')
+    t.equal(
+      report(1_800, 1_799, 30),
+      false,
+      'a picture every 30 s, filled with duplicates',
+    )
   }
   for (let s = 2; s < 12; s += 2) {
-    t.equal(second(6_000, 5_999, 2), s >= 10, `${s} s of FFmpeg 5.1`)
+    t.equal(report(6_000, 5_999, 2), s >= 10, `${s} s of FFmpeg 5.1`)
   }
-  t.equal(second(15, 0), false)
-  t.equal(second(54_009, 54_000, 15), true, 'a leap of an hour, filled at once')
-  t.equal(second(15, 0), false)
+  t.equal(report(15, 0), false)
+  t.equal(report(54_009, 54_000, 15), true, 'an hour of duplicates at once')
+  t.equal(report(15, 0), false)
   t.end()
 })

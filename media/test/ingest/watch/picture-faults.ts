@@ -3,7 +3,10 @@ import t from 'tap'
 import type { VideoFacts } from '../../../ingest/run/input-facts.ts'
 import type { LegOrigin } from '../../../ingest/leg-origin.ts'
 import { planLegs } from '../../../ingest/leg-plan.ts'
-import { inputFault, pictureFault } from '../../../ingest/watch/picture-faults.ts'
+import {
+  inputFaults,
+  formatFaults,
+} from '../../../ingest/watch/picture-faults.ts'
 import { VideoWatch } from '../../../ingest/watch/video-watch.ts'
 import { managedConfig } from '../../fixtures/media-stack.ts'
 
@@ -15,7 +18,7 @@ const facts = (more: Partial<VideoFacts>): VideoFacts => ({
   ...more,
 })
 
-t.test('VideoWatch reads it of what is copied only', t => {
+t.test('VideoWatch reports the pixel format of copied video only', t => {
   const [plan] = planLegs(managedConfig())
   if (plan === undefined) throw new Error('Expected a leg')
   const input = { inputs: [], video: facts({ pixelFormat: 'yuv444p' }) }
@@ -28,13 +31,13 @@ t.test('VideoWatch reads it of what is copied only', t => {
   t.end()
 })
 
-t.test('inputFault() knows what browsers decode', t => {
+t.test('inputFaults() reports formats that browsers do not decode', t => {
   for (const pixelFormat of ['yuv420p', 'yuvj420p', 'nv12']) {
-    t.same(inputFault(facts({ pixelFormat })), [], pixelFormat)
+    t.same(inputFaults(facts({ pixelFormat })), [], pixelFormat)
   }
-  t.same(inputFault(facts({ profile: 'High' })), [], 'as far as is known')
-  t.same(inputFault(facts({})), [])
-  t.same(inputFault(facts({ pixelFormat: 'yuv422p10le' })), [
+  t.same(inputFaults(facts({ profile: 'High' })), [], 'format not known')
+  t.same(inputFaults(facts({})), [])
+  t.same(inputFaults(facts({ pixelFormat: 'yuv422p10le' })), [
     {
       reason: 'pixel-format',
       words:
@@ -43,24 +46,24 @@ t.test('inputFault() knows what browsers decode', t => {
     },
   ])
   for (const pixelFormat of ['yuv420p10le', 'yuv422p', 'yuvj444p', 'gbrp']) {
-    const [fault] = inputFault(facts({ pixelFormat, profile: 'High' }))
+    const [fault] = inputFaults(facts({ pixelFormat, profile: 'High' }))
     t.equal(fault?.reason, 'pixel-format', pixelFormat)
   }
   for (const profile of ['High 10', 'High 4:2:2', 'High 4:4:4 Predictive']) {
-    t.equal(inputFault(facts({ profile }))[0]?.reason, 'pixel-format', profile)
+    t.equal(inputFaults(facts({ profile }))[0]?.reason, 'pixel-format', profile)
   }
   t.end()
 })
 
-t.test('pictureFault() knows what browsers decode', t => {
-  t.same(pictureFault({ chroma: 1, bits: 8 }), [])
-  t.same(pictureFault({ chroma: 0, bits: 8 }), [])
+t.test('formatFaults() reports formats that browsers do not decode', t => {
+  t.same(formatFaults({ chroma: 1, bits: 8 }), [])
+  t.same(formatFaults({ chroma: 0, bits: 8 }), [])
   for (const [chroma, bits, name] of [
     [1, 10, '10 bit 4:2:0'],
     [2, 8, '8 bit 4:2:2'],
     [3, 8, '8 bit 4:4:4'],
   ] as const) {
-    const [fault] = pictureFault({ chroma, bits })
+    const [fault] = formatFaults({ chroma, bits })
     t.equal(fault?.reason, 'pixel-format')
     t.match(fault?.words, `the pictures are ${name}, which browsers do not`)
   }
