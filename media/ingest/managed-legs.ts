@@ -119,7 +119,7 @@ export class ManagedLegs implements LegSet {
    *   of the next run will
    */
   heard(line: string): boolean {
-    return this.#planner.heard(line)
+    return this.#planner.readLine(line)
   }
 
   /** Returns why FFmpeg ended, for each leg, from its last lines. */

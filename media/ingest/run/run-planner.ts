@@ -99,7 +99,7 @@ export class RunPlanner {
    * Reads a line of FFmpeg's log.
    * @returns whether the run does not fit its inputs, and the next one will
    */
-  heard(line: string): boolean {
+  readLine(line: string): boolean {
     if (this.#hasNewShape(line)) return true
     if (!this.#reader.read(line)) return false
     this.#facts = this.#reader.facts

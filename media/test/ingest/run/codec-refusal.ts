@@ -1,4 +1,4 @@
-/** A copy of what browsers cannot play, by a real FFmpeg into a real worker. */
+/** Copies of codecs that browsers cannot play, with FFmpeg and a worker. */
 import { execFileSync } from 'node:child_process'
 import t from 'tap'
 
@@ -24,32 +24,39 @@ const CASES = [
   ['mpeg4', 'video', 'video copy needs h264, the input is mpeg4: use h264'],
 ] as const
 
-await t.test('a copy that browsers cannot play sends nothing', async t => {
-  const sources = await makeSources(await temporaryFolder(t))
-  const stack = await startMediaStack(24_780, { ports: 20 })
-  t.teardown(() => stack.close())
-  for (const [codec, kind, words] of CASES) {
+await t.test(
+  'copy of an unsupported codec fails the leg and sends no RTP',
+  async t => {
+    const sources = await makeSources(await temporaryFolder(t))
+    const stack = await startMediaStack(24_780, { ports: 20 })
+    t.teardown(() => stack.close())
+    for (const [codec, kind, words] of CASES) {
+      const config = managedConfig({ video: 'copy', audio: 'copy' })
+      const stream = stack.streams.add(streamId(codec), config)
+      const ffmpeg = await FfmpegRun.start(stream, [
+        '-re',
+        '-i',
+        sources[codec],
+      ])
+      const { code } = await ffmpeg.ended
+      t.not(code, 0)
+      const { status } = stream
+      t.match(status, { state: 'failed', degraded: true })
+      t.match(status.degraded_reason, words)
+      const leg = status.legs[kind]
+      t.match(leg, { state: 'failed', cause: 'codec', packets: 0 })
+      t.equal(stack.legFailures(codec, kind), 1)
+      await stream.remove()
+    }
     const config = managedConfig({ video: 'copy', audio: 'copy' })
-    const stream = stack.streams.add(streamId(codec), config)
-    const ffmpeg = await FfmpegRun.start(stream, ['-re', '-i', sources[codec]])
-    const { code } = await ffmpeg.ended
-    t.not(code, 0)
-    const { status } = stream
-    t.match(status, { state: 'failed', degraded: true })
-    t.match(status.degraded_reason, words)
-    const leg = status.legs[kind]
-    t.match(leg, { state: 'failed', cause: 'codec', packets: 0 })
-    t.equal(stack.legFailures(codec, kind), 1)
-    await stream.remove()
-  }
-  const config = managedConfig({ video: 'copy', audio: 'copy' })
-  const stream = stack.streams.add(streamId('opus'), config)
-  const ffmpeg = await FfmpegRun.start(stream, ['-re', '-i', sources.opus])
-  t.teardown(() => ffmpeg.stop())
-  await waitFor(() => (stream.status.legs.audio?.packets ?? 0) > 25)
-})
+    const stream = stack.streams.add(streamId('opus'), config)
+    const ffmpeg = await FfmpegRun.start(stream, ['-re', '-i', sources.opus])
+    t.teardown(() => ffmpeg.stop())
+    await waitFor(() => (stream.status.legs.audio?.packets ?? 0) > 25)
+  },
+)
 
-await t.test('what refuses other codecs leaves Opus as it is', async t => {
+await t.test('opus_metadata leaves Opus packets unchanged', async t => {
   const { opus } = await makeSources(await temporaryFolder(t))
   const packets = (...filter: readonly string[]) =>
     execFileSync('ffmpeg', [

@@ -29,15 +29,15 @@ const DUMP = ["[info] Input #0, matroska,webm, from 'cam':", INPUT_VIDEO]
 const OUTPUT_AUDIO =
   "[info] Output #2, rtp, to 'rtp://127.0.0.1:40006?rtcpport=40007':"
 
-// What no recorded log has; those are in failure-logs.ts.
+// Cases without a recorded log; failure-logs.ts has the others.
 const CASES = [
   {
-    what: 'an FFmpeg of which only the encoder is seen',
+    what: 'the encoder if nothing else is logged',
     log: ['[libx264 @ 0x55ea] [error] invalid width x height', OPENING],
     causes: { video: 'encoder', audio: 'exit' },
   },
   {
-    what: 'the video encoder, where the audio of the input has its name',
+    what: 'the video encoder although input tags name the audio encoder',
     log: [
       ...DUMP,
       INPUT_AUDIO,
@@ -49,7 +49,7 @@ const CASES = [
     causes: { video: 'encoder', audio: 'exit' },
   },
   {
-    what: 'nothing for warnings and tags of the input',
+    what: 'no leg for warnings and tags of the input',
     log: [
       ...DUMP,
       '[info]     title           : bind failed: Address already in use',
@@ -61,12 +61,12 @@ const CASES = [
     causes: { video: 'exit', audio: 'exit' },
   },
   {
-    what: 'nothing for what an operator looks for in vain',
+    what: "no leg for an operator's map that matches nothing",
     log: [...DUMP, INPUT_AUDIO, "[fatal] Stream map '0:s' matches no streams."],
     causes: { video: 'exit', audio: 'exit' },
   },
   {
-    what: 'nothing for an input with the kind, whatever FFmpeg says',
+    what: 'no leg for a missing stream that an input does have',
     log: [
       ...DUMP,
       INPUT_AUDIO,
@@ -76,7 +76,7 @@ const CASES = [
     causes: { video: 'exit', audio: 'exit' },
   },
   {
-    what: 'an input without audio, by the tags of which it had some',
+    what: 'the audio leg for an input without audio, despite its tags',
     log: [
       ...DUMP,
       '[info]     title           : Stream #0:1: Audio: aac, 48000 Hz',
@@ -86,7 +86,7 @@ const CASES = [
     causes: { video: 'exit', audio: 'no-such-stream' },
   },
   {
-    what: 'an input whose only picture is a cover',
+    what: 'the video leg for an input with nothing but cover art',
     log: [
       "[info] Input #0, mp3, from 'song.mp3':",
       '[info]   Stream #0:0: Audio: mp3, 44100 Hz, stereo, fltp, 192 kb/s',
@@ -96,7 +96,7 @@ const CASES = [
     causes: { video: 'no-such-stream', audio: 'exit' },
   },
   {
-    what: 'the leg named, where an operator has the inputs not dumped',
+    what: 'the leg that is named if the inputs are not dumped',
     log: [
       '[out#3/rtp @ 0x1] [error] Output file does not contain any stream',
       '[error] Error opening output file rtp://127.0.0.1:40006?rtcpport=40007.',
@@ -104,7 +104,7 @@ const CASES = [
     causes: { video: 'exit', audio: 'no-such-stream' },
   },
   {
-    what: 'a port of an input',
+    what: 'no leg for a port of an input',
     log: [
       '[udp @ 0x55a8] [error] bind failed: Address already in use',
       '[error] Error opening input file rtp://127.0.0.1:40006?localrtpport=1.',
@@ -112,12 +112,12 @@ const CASES = [
     causes: { video: 'exit', audio: 'exit' },
   },
   {
-    what: 'an encoder that fails as it runs (5.1)',
+    what: 'an encoder that fails after the start (5.1)',
     log: ['[error] Error submitting audio frame to the encoder'],
     causes: { video: 'exit', audio: 'encoder' },
   },
   {
-    what: 'an encoder that fails as it runs (7.1)',
+    what: 'an encoder that fails after the start (7.1)',
     log: [
       "[info] Output #1, rtp, to 'rtp://127.0.0.1:40004?rtcpport=40005':",
       '[vost#1:0/libx264 @ 0x1] [error] Error submitting a frame to the encoder',
@@ -125,7 +125,7 @@ const CASES = [
     causes: { video: 'encoder', audio: 'exit' },
   },
   {
-    what: 'an encoder of an operator that fails as it runs',
+    what: "no leg for an operator's encoder that fails after the start",
     log: [
       "[info] Output #1, rtp, to 'rtp://127.0.0.1:40004?rtcpport=40005':",
       '[vost#0:0/libx264 @ 0x1] [error] Error submitting a frame to the encoder',
@@ -133,12 +133,12 @@ const CASES = [
     causes: { video: 'exit', audio: 'exit' },
   },
   {
-    what: 'an output of the operator',
+    what: 'no leg for an output of the operator',
     log: ['[error] Error initializing output stream 0:0 -- '],
     causes: { video: 'exit', audio: 'exit' },
   },
   {
-    what: 'a header that an encoder did not write',
+    what: 'the encoder if the RTP header cannot be written',
     log: [
       ...MAPPING,
       '[out#2/rtp @ 0x1] [error] Could not write header: Invalid argument',
@@ -146,11 +146,15 @@ const CASES = [
     causes: { video: 'exit', audio: 'encoder' },
   },
   {
-    what: 'a bad address',
+    what: 'no leg for a bad address',
     log: ['[error] /nonexistent.mp4: No such file or directory'],
     causes: { video: 'exit', audio: 'exit' },
   },
-  { what: 'nothing', log: [], causes: { video: 'exit', audio: 'exit' } },
+  {
+    what: 'no leg for an empty log',
+    log: [],
+    causes: { video: 'exit', audio: 'exit' },
+  },
 ]
 
 for (const { what, log, causes } of CASES) {
@@ -162,7 +166,7 @@ for (const { what, log, causes } of CASES) {
   })
 }
 
-await t.test('failureCauses() says what a copy needs', t => {
+await t.test('failureCauses() names the codec that a copy needs', t => {
   const copied = LEGS.map(leg => ({ ...leg, copied: true }))
   const why = (...log: readonly string[]) => {
     const { causes, details } = failureCauses(log, copied)
@@ -180,7 +184,7 @@ await t.test('failureCauses() says what a copy needs', t => {
     why('[aost#1:0/copy @ 0x1] [error] Error initializing bitstream filter: '),
     ['exit', 'codec', "audio copy cannot take the input's opus: use opus"],
   )
-  // Opus with more than two channels, which RTP has no words for.
+  // Opus with more than two channels, for which RTP has no format.
   t.same(
     why(
       ...DUMP,

@@ -24,13 +24,13 @@ function outputs(webrtc: object, settings = LIVE) {
 
 const REALTIME = '-start_time_realtime 1764000000123000'
 
-/** The line without its filters, which have a test of their own. */
+/** Removes the filters, which the test of filters covers. */
 function withoutFilters(line = ''): string {
   return line.replace(/-([va])f \S+/, '-$1f ...')
 }
 
-// The lines that were decoded end to end, to the letter.
-await t.test('H264 and Opus are encoded', t => {
+// These exact arguments were played end to end.
+await t.test('videoOutput() and audioOutput() encode H264 and Opus', t => {
   t.same(outputs({}).map(withoutFilters), [
     '-an -sn -dn -c:v libx264 -preset veryfast -tune zerolatency ' +
       '-profile:v baseline -bf 0 -sc_threshold 0 -x264-params force-cfr=0 ' +
@@ -46,7 +46,7 @@ await t.test('H264 and Opus are encoded', t => {
   t.end()
 })
 
-await t.test('bitrate and frame rate are taken from the configuration', t => {
+await t.test('outputs use the configured bitrate and frame rate', t => {
   const [video, audio] = outputs({
     video: { codec: 'vp8', bitrate_kbit: 801, fps: 25 },
     audio: { bitrate_kbit: 64 },
@@ -58,29 +58,35 @@ await t.test('bitrate and frame rate are taken from the configuration', t => {
   t.end()
 })
 
-await t.test('filters repair the time, and more where it is asked for', t => {
-  const [video = '', audio = ''] = outputs({})
-  t.match(video, /-vf settb=1\/90000,setpts='[^']+',select='[^']+',scale=/)
-  t.match(video, /,setsar=1,format=yuv420p -fps_mode /)
-  t.match(audio, /-af asetpts='[^']+',aresample=48000:async=1000 /)
-  const [paced, heard] = outputs(
-    {},
-    { ...LIVE, arrival: 'read', paced: true, deinterlace: true },
-  )
-  t.match(paced, ",realtime=limit=35,select='")
-  t.match(paced, ',setsar=1,bwdif=mode=send_frame:deint=interlaced,format=')
-  t.match(heard, ',arealtime=limit=35,aresample=')
-  t.notMatch(paced, 'RTCTIME-', 'what is read knows no wall clock')
-  t.end()
-})
+await t.test(
+  'filters repair timestamps, and pace and deinterlace if set',
+  t => {
+    const [video = '', audio = ''] = outputs({})
+    t.match(video, /-vf settb=1\/90000,setpts='[^']+',select='[^']+',scale=/)
+    t.match(video, /,setsar=1,format=yuv420p -fps_mode /)
+    t.match(audio, /-af asetpts='[^']+',aresample=48000:async=1000 /)
+    const [pacedVideo, pacedAudio] = outputs(
+      {},
+      { ...LIVE, arrival: 'read', paced: true, deinterlace: true },
+    )
+    t.match(pacedVideo, ",realtime=limit=35,select='")
+    t.match(
+      pacedVideo,
+      ',setsar=1,bwdif=mode=send_frame:deint=interlaced,format=',
+    )
+    t.match(pacedAudio, ',arealtime=limit=35,aresample=')
+    t.notMatch(pacedVideo, 'RTCTIME-', 'no wall clock for arrival `read`')
+    t.end()
+  },
+)
 
-await t.test('a cover is not taken for video', t => {
+await t.test('videoOutput() maps the given stream', t => {
   const [video] = outputs({}, { ...LIVE, map: '0:V:0' })
   t.match(video, /^-map 0:V:0 -c:v libx264 /)
   t.end()
 })
 
-await t.test('copied H264 has its parameter sets in the stream', t => {
+await t.test('copied H264 carries its parameter sets in the stream', t => {
   const [video, audio] = outputs({ video: 'copy', audio: 'copy' })
   t.match(
     video,
@@ -94,7 +100,7 @@ await t.test('copied H264 has its parameter sets in the stream', t => {
   t.end()
 })
 
-await t.test('a kind that the stream lacks has no output', t => {
+await t.test('a leg with codec none has no output', t => {
   t.equal(outputs({ audio: 'none' }).length, 1)
   t.match(outputs({ video: 'none' }), [/^-vn /])
   t.end()

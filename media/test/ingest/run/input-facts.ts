@@ -5,7 +5,7 @@ import {
   type InputFacts,
 } from '../../../ingest/run/input-facts.ts'
 
-/** What FFmpeg said, without the lines that tell nothing. */
+/** Returns the facts in a log. */
 function factsOf(dump: string): InputFacts | undefined {
   const reader = new InputFactsReader()
   for (const line of dump.split('\n')) {
@@ -14,8 +14,8 @@ function factsOf(dump: string): InputFacts | undefined {
   return reader.facts
 }
 
-// FFmpeg 7.1; 5.1 says the same without `mp3float`.
-t.test('a cover is known for one', t => {
+// FFmpeg 7.1; 5.1 logs the same without `mp3float`.
+t.test('InputFactsReader recognizes cover art', t => {
   const facts = factsOf(`
 [info] Input #0, mp3, from '/tmp/m/cover.mp3':
 [info]   Metadata:
@@ -40,7 +40,7 @@ t.test('a cover is known for one', t => {
   t.end()
 })
 
-t.test('a stream that comes late is listed and not picked', t => {
+t.test('InputFactsReader reports a late stream that was not selected', t => {
   const facts = factsOf(`
 [info] Input #0, mpegts, from 'udp://127.0.0.1:29999':
 [info]   Duration: N/A, start: 1.400000, bitrate: 71 kb/s
@@ -60,7 +60,7 @@ ${error}`)?.late
   t.end()
 })
 
-t.test('interlaced video is known by the input, or by the output', t => {
+t.test('InputFactsReader detects interlacing in input or output', t => {
   const input = `
 [info] Input #0, mpegts, from 'inter.ts':
 [info]   Duration: N/A, start: 1.429089, bitrate: 3560 kb/s
@@ -93,7 +93,7 @@ t.test('interlaced video is known by the input, or by the output', t => {
   t.end()
 })
 
-t.test('what was picked counts, of whichever input', t => {
+t.test('InputFactsReader reports the selected streams of several inputs', t => {
   const facts = factsOf(`
 [info] Input #0, rtsp, from 'rtsp://127.0.0.1/cam':
 [info]   Duration: N/A, start: 0.000000, bitrate: N/A
@@ -118,7 +118,7 @@ t.test('what was picked counts, of whichever input', t => {
   t.end()
 })
 
-t.test('profiles and decoders are told apart', t => {
+t.test('InputFactsReader distinguishes profiles from decoders', t => {
   const profile = (codec: string) =>
     factsOf(`
   Stream mapping:
@@ -137,7 +137,7 @@ Stream mapping:
   t.end()
 })
 
-t.test('without a dump nothing is known', t => {
+t.test('InputFactsReader knows nothing without a dump', t => {
   t.equal(
     factsOf('[error] rtsp://127.0.0.1/cam: Connection refused'),
     undefined,

@@ -1,4 +1,4 @@
-/** Sources of each kind, read by real FFmpeg, measured at a socket. */
+/** Each kind of source, read by FFmpeg; its RTP is measured at a socket. */
 import { execFile } from 'node:child_process'
 import { once } from 'node:events'
 import { createServer } from 'node:http'
@@ -37,7 +37,7 @@ async function make(name: string, ...args: readonly string[]): Promise<string> {
   return at(name)
 }
 
-/** Media seconds a second of wall time, after the first second. */
+/** Media time over wall time, after the first second. */
 function speedOf(frames: readonly RecordedFrame[]): number {
   const [first, last] = [frames[15], frames.at(-1)]
   if (!first || !last) throw new Error('Expected frames')
@@ -45,12 +45,12 @@ function speedOf(frames: readonly RecordedFrame[]): number {
   return mediaMs / (last.atMs - first.atMs)
 }
 
-/** From key frame to key frame, seconds. */
+/** Seconds between key frames. */
 function keyFrameSteps(frames: readonly RecordedFrame[]): readonly number[] {
   return stepsOf(frames.filter(f => f.isKeyFrame)).map(step => step / 90_000)
 }
 
-await t.test('a file is played at its own speed, once more too', async t => {
+await t.test('a looped file plays at its own speed', async t => {
   const path = await make(
     'file.mp4',
     ...[...picture(), ...TONE, '-t', '4', ...X264, '-pix_fmt', 'yuv420p'],
@@ -58,15 +58,15 @@ await t.test('a file is played at its own speed, once more too', async t => {
   const options = ['-stream_loop', '-1']
   const run = await RecordedRun.start(t, [{ address: path, options }])
   const { video, audio } = run.frames
-  await waitFor(() => video.length > 150, 'two rounds and a half', LIMIT_MS)
+  await waitFor(() => video.length > 150, 'two and a half loops', LIMIT_MS)
   t.ok(speedOf(video) < 1.2, `speed ${speedOf(video)}`)
   t.ok(stepsOf(video).every(step => step > 0 && step < 45_000))
   t.ok(stepsOf(audio).every(step => step > 0 && step < 24_000))
-  t.equal(run.fits, 0)
+  t.equal(run.restarts, 0)
 })
 
-await t.test('a file with an hour in which there is nothing', async t => {
-  const leap = "setpts='PTS+if(gte(N,30),3600/TB)'"
+await t.test('a file with a gap of an hour plays without a pause', async t => {
+  const jump = "setpts='PTS+if(gte(N,30),3600/TB)'"
   const path = await make(
     'gap.mkv',
     ...[
@@ -74,7 +74,7 @@ await t.test('a file with an hour in which there is nothing', async t => {
       '-frames:v',
       '120',
       '-vf',
-      leap,
+      jump,
       '-fps_mode',
       'passthrough',
     ],
@@ -84,11 +84,11 @@ await t.test('a file with an hour in which there is nothing', async t => {
     audio: 'none',
   })
   const { video } = run.frames
-  await waitFor(() => video.length > 90, 'what comes after it', LIMIT_MS)
+  await waitFor(() => video.length > 90, 'pictures after the gap', LIMIT_MS)
   t.ok(stepsOf(video).every(step => step > 0 && step < 45_000))
 })
 
-await t.test('raw H264 in a file is played at its own speed', async t => {
+await t.test('a raw H264 file plays at its own speed', async t => {
   const path = await make('raw.h264', ...picture('10'), '-t', '20', ...X264)
   const run = await RecordedRun.start(t, [{ address: path, options: [] }], {
     audio: 'none',
@@ -100,23 +100,30 @@ await t.test('raw H264 in a file is played at its own speed', async t => {
 })
 
 for (const fps of [1, 5, 60]) {
-  await t.test(`a key frame a second at ${fps} frames a second`, async t => {
-    const address = `testsrc2=size=160x90:rate=${fps}`
-    const run = await RecordedRun.start(
-      t,
-      [{ address, options: ['-re', '-f', 'lavfi'] }],
-      { audio: 'none' },
-    )
-    const { video } = run.frames
-    await waitFor(() => keyFrameSteps(video).length > 4, 'key frames', LIMIT_MS)
-    for (const step of keyFrameSteps(video)) {
-      t.ok(step > 0.94 && step <= 1, `${step} s`)
-    }
-    t.ok(stepsOf(video).every(step => step === 90_000 / fps))
-  })
+  await t.test(
+    `${fps} frames a second have a key frame every second`,
+    async t => {
+      const address = `testsrc2=size=160x90:rate=${fps}`
+      const run = await RecordedRun.start(
+        t,
+        [{ address, options: ['-re', '-f', 'lavfi'] }],
+        { audio: 'none' },
+      )
+      const { video } = run.frames
+      await waitFor(
+        () => keyFrameSteps(video).length > 4,
+        'key frames',
+        LIMIT_MS,
+      )
+      for (const step of keyFrameSteps(video)) {
+        t.ok(step > 0.94 && step <= 1, `${step} s`)
+      }
+      t.ok(stepsOf(video).every(step => step === 90_000 / fps))
+    },
+  )
 }
 
-await t.test('never more frames a second than the limit', async t => {
+await t.test('video.fps limits the frame rate', async t => {
   const address = 'testsrc2=size=160x90:rate=50'
   const run = await RecordedRun.start(
     t,
@@ -131,7 +138,7 @@ await t.test('never more frames a second than the limit', async t => {
   t.ok(fps > 11 && fps < 12.2, `${fps} frames a second`)
 })
 
-await t.test('pictures by HTTP have the times of their arrival', async t => {
+await t.test('MJPEG by HTTP gets timestamps from its arrival', async t => {
   const jpeg = await readFile(
     await make('a.jpg', ...picture(), '-frames:v', '1'),
   )
@@ -163,10 +170,10 @@ await t.test('pictures by HTTP have the times of their arrival', async t => {
     [{ address: `http://127.0.0.1:${port}/`, options: [] }],
     { audio: 'none' },
   )
-  await waitFor(() => run.fits > 0, 'another run', LIMIT_MS)
+  await waitFor(() => run.restarts > 0, 'a restart', LIMIT_MS)
   const { video } = run.frames
   await waitFor(() => keyFrameSteps(video).length > 4, 'key frames', LIMIT_MS)
-  t.equal(run.fits, 1)
+  t.equal(run.restarts, 1)
   const speed = speedOf(video)
   t.ok(speed > 0.8 && speed < 1.2, `speed ${speed}`)
   const steps = keyFrameSteps(video)
@@ -174,7 +181,7 @@ await t.test('pictures by HTTP have the times of their arrival', async t => {
   t.ok(mean < 1.5, `a key frame every ${mean} s`)
 })
 
-await t.test('what is interlaced is made progressive', async t => {
+await t.test('interlaced video is deinterlaced', async t => {
   const path = await make(
     'interlaced.ts',
     ...[...picture('50', '320x288'), '-t', '10', '-vf', 'interlace'],
@@ -183,36 +190,33 @@ await t.test('what is interlaced is made progressive', async t => {
   const run = await RecordedRun.start(t, [{ address: path, options: [] }], {
     audio: 'none',
   })
-  await waitFor(() => run.fits > 0, 'another run', LIMIT_MS)
+  await waitFor(() => run.restarts > 0, 'a restart', LIMIT_MS)
   await waitFor(() => run.frames.video.length > 30, 'pictures', LIMIT_MS)
-  t.equal(run.fits, 1)
+  t.equal(run.restarts, 1)
   const made = run.log.filter(l => l.includes(' Video: h264, ')).at(-1)
   t.match(made, 'progressive')
 })
 
-await t.test(
-  'odd sizes and oblong pixels are made even and square',
-  async t => {
-    for (const [filter, size] of [
-      ['crop=313:175:0:0:exact=1', '312x174'],
-      ['scale=288:288,setsar=16/9', '512x288'],
-      ['scale=288:144,setsar=1/2', '288x288'],
-    ] as const) {
-      const address = `testsrc2=size=320x180:rate=15,format=yuv444p,${filter}`
-      const run = await RecordedRun.start(
-        t,
-        [{ address, options: ['-re', '-f', 'lavfi'] }],
-        { audio: 'none' },
-      )
-      await waitFor(() => run.frames.video.length > 3, 'pictures', LIMIT_MS)
-      const made = run.log.filter(l => l.includes(' Video: h264, ')).at(-1)
-      t.match(made, `, ${size} [SAR 1:1`, filter)
-      await run.stop()
-    }
-  },
-)
+await t.test('odd sizes become even, and oblong pixels square', async t => {
+  for (const [filter, size] of [
+    ['crop=313:175:0:0:exact=1', '312x174'],
+    ['scale=288:288,setsar=16/9', '512x288'],
+    ['scale=288:144,setsar=1/2', '288x288'],
+  ] as const) {
+    const address = `testsrc2=size=320x180:rate=15,format=yuv444p,${filter}`
+    const run = await RecordedRun.start(
+      t,
+      [{ address, options: ['-re', '-f', 'lavfi'] }],
+      { audio: 'none' },
+    )
+    await waitFor(() => run.frames.video.length > 3, 'pictures', LIMIT_MS)
+    const made = run.log.filter(l => l.includes(' Video: h264, ')).at(-1)
+    t.match(made, `, ${size} [SAR 1:1`, filter)
+    await run.stop()
+  }
+})
 
-await t.test('a cover is not sent', async t => {
+await t.test('cover art is not sent', async t => {
   await make('cover.png', ...picture(), '-frames:v', '1')
   const path = await make(
     'cover.mp3',
@@ -221,30 +225,27 @@ await t.test('a cover is not sent', async t => {
   )
   const run = await RecordedRun.start(t, [{ address: path, options: [] }])
   await waitFor(() => run.code, 'the end', LIMIT_MS)
-  t.equal(run.fits, 1)
+  t.equal(run.restarts, 1)
   t.match(run.log.join('\n'), /matches no streams/)
   t.same(run.frames.video, [])
 })
 
-await t.test(
-  'a picture that begins late does not hold up the sound',
-  async t => {
-    const path = await make(
-      'late.ts',
-      ...[...TONE, '-itsoffset', '25', ...picture(), '-t', '45'],
-      ...['-map', '1', '-map', '0', ...X264, '-pix_fmt', 'yuv420p'],
-    )
-    const port = await freePort()
-    const run = await RecordedRun.start(t, [
-      { address: `udp://127.0.0.1:${port}`, options: ['-f', 'mpegts'] },
-    ])
-    const sender = execFile('ffmpeg', [
-      ...['-loglevel', 'error', '-re', '-i', path, '-map', '0', '-c', 'copy'],
-      ...['-f', 'mpegts', `udp://127.0.0.1:${port}?pkt_size=1316`],
-    ])
-    t.teardown(() => sender.kill('SIGKILL'))
-    await waitFor(() => run.frames.audio.length > 0, 'sound', LIMIT_MS)
-    t.same(run.frames.video, [], 'no picture yet')
-    await waitFor(() => run.frames.video.length > 30, 'pictures', LIMIT_MS)
-  },
-)
+await t.test('video that starts late does not delay audio', async t => {
+  const path = await make(
+    'late.ts',
+    ...[...TONE, '-itsoffset', '25', ...picture(), '-t', '45'],
+    ...['-map', '1', '-map', '0', ...X264, '-pix_fmt', 'yuv420p'],
+  )
+  const port = await freePort()
+  const run = await RecordedRun.start(t, [
+    { address: `udp://127.0.0.1:${port}`, options: ['-f', 'mpegts'] },
+  ])
+  const sender = execFile('ffmpeg', [
+    ...['-loglevel', 'error', '-re', '-i', path, '-map', '0', '-c', 'copy'],
+    ...['-f', 'mpegts', `udp://127.0.0.1:${port}?pkt_size=1316`],
+  ])
+  t.teardown(() => sender.kill('SIGKILL'))
+  await waitFor(() => run.frames.audio.length > 0, 'audio', LIMIT_MS)
+  t.same(run.frames.video, [], 'no video yet')
+  await waitFor(() => run.frames.video.length > 30, 'pictures', LIMIT_MS)
+})
