@@ -144,7 +144,7 @@ export default tseslint.config(
     },
   },
   {
-    files: ['media/*/*.ts'],
+    files: ['media/*/**/*.ts'],
     ignores: ['media/engine/*.ts', 'media/test/**'],
     rules: {
       '@typescript-eslint/no-restricted-imports': [

@@ -2,12 +2,12 @@ import type { MediaKind, Router } from 'mediasoup/types'
 
 import type { MediaWorker } from '../engine/media-worker.ts'
 import type { PortPool } from '../engine/port-pool.ts'
-import { LegInbox } from './leg-inbox.ts'
-import type { LegSet } from './leg.ts'
 import type { LegPlan } from './leg-plan.ts'
-import { LegTraffic } from './leg-traffic.ts'
-import { RelayedLeg, type Relay } from './relayed-leg.ts'
-import { continuityOf } from './rtp-continuity.ts'
+import type { LegSet } from './leg.ts'
+import { RelayedLeg, type RelayState } from './legs/relayed-leg.ts'
+import { RtpReceiver } from './legs/rtp-receiver.ts'
+import { createRewriter } from './rtp/rtp-rewriter.ts'
+import { LegTraffic } from './watch/leg-traffic.ts'
 import type { ExternalWebrtc } from './webrtc-config.ts'
 
 export interface ExternalLegsOptions {
@@ -18,18 +18,17 @@ export interface ExternalLegsOptions {
 }
 
 /**
- * The legs that somebody else sends. The sockets live as long as this; the
- * legs go and come again when their worker dies, and no sender notices.
+ * The legs of external senders. The sockets live as long as this object; legs
+ * are reopened when their worker dies, unnoticed by the senders.
  */
 export class ExternalLegs implements LegSet {
   readonly #options: ExternalLegsOptions
-  readonly #relays = new Map<MediaKind, Relay>()
+  readonly #relays = new Map<MediaKind, RelayState>()
 
   constructor(options: ExternalLegsOptions) {
     this.#options = options
   }
 
-  /** @throws {EngineError} those that were opened are closed */
   async open(
     _worker: MediaWorker,
     router: Router,
@@ -51,28 +50,28 @@ export class ExternalLegs implements LegSet {
 
   /** Closes the sockets. Idempotent. */
   close(): void {
-    for (const { inbox } of this.#relays.values()) inbox.close()
+    for (const { receiver } of this.#relays.values()) receiver.close()
     this.#relays.clear()
   }
 
-  async #relayOf(plan: LegPlan): Promise<Relay> {
+  async #relayOf(plan: LegPlan): Promise<RelayState> {
     const known = this.#relays.get(plan.kind)
     if (known !== undefined) return known
     const { config, udpPorts } = this.#options
-    const given = config[plan.kind]
-    const ports = { rtp: given.port, rtcp: given.rtcp_port }
-    const inbox = await LegInbox.open({
+    const configured = config[plan.kind]
+    const ports = { rtp: configured.port, rtcp: configured.rtcp_port }
+    const receiver = await RtpReceiver.open({
       listen: config.listen,
-      // Those that are not of the pool need not be given back.
-      take: use =>
+      // Ports outside the pool need no release.
+      lease: use =>
         udpPorts.reserve(ports[use]) ?? {
           port: ports[use],
           release: () => undefined,
           quarantine: () => undefined,
         },
     })
-    const continuity = continuityOf(plan)
-    const relay = { inbox, continuity, traffic: new LegTraffic(plan) }
+    const rewriter = createRewriter(plan)
+    const relay = { receiver, rewriter, traffic: new LegTraffic(plan) }
     this.#relays.set(plan.kind, relay)
     return relay
   }

@@ -1,8 +1,8 @@
 import type { DegradedReason } from '../../shared/protocol/degraded.ts'
 
-/** Why viewers see or hear less than they should though RTP flows. */
+/** Why viewers see or hear less than they should although RTP flows. */
 export interface Fault {
   readonly reason: DegradedReason
-  /** What is wrong and what a person can do about it. */
+  /** What is wrong, and what an operator can do about it. */
   readonly words: string
 }

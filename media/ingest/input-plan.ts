@@ -1,7 +1,7 @@
 import { stat } from 'node:fs/promises'
 
-import type { InputFact, InputFacts, LateStreams } from './input-facts.ts'
-import type { Arrival } from './timestamp-repair.ts'
+import type { InputFact, InputFacts, LateStreams } from './run/input-facts.ts'
+import type { Arrival } from './run/timestamp-repair.ts'
 import type { ManagedWebrtc } from './webrtc-config.ts'
 
 /** An input of a process: address and options as FFmpeg gets them. */
@@ -10,52 +10,52 @@ export interface RunInput {
   readonly options: readonly string[]
 }
 
-/** What FFmpeg is going to read. */
+/** The inputs of a run of FFmpeg. */
 export interface RunInputs {
   readonly inputs: readonly RunInput[]
-  /** The process has outputs of its own, which read the same inputs. */
+  /** Whether the process has outputs of its own, from the same inputs. */
   readonly shared: boolean
 }
 
-/** An input that was looked for on this machine. */
+/** An input, and whether it is a file on this machine. */
 export interface FoundInput extends RunInput {
-  /** A regular file, and not one that says where RTP comes from. */
+  /** Whether it is a regular file with media: an SDP file is not. */
   readonly isFile: boolean
 }
 
-/** How one input is to be read. */
+/** How FFmpeg reads one input. */
 export interface InputPlan {
   /**
-   * Slowed down to real time: `-re` as it is read, `filter` in the outputs,
-   * where a leap of its times does not make FFmpeg wait.
+   * What slows it down to real time: the input option `-re`, or a filter of
+   * our outputs, which a timestamp jump does not stall.
    */
   readonly pace: 'none' | '-re' | 'filter'
-  /** Its frames have no times: they get those of their arrival. */
+  /** Whether its frames have no timestamps: the time of arrival is used. */
   readonly wallClock: boolean
   readonly arrival: Arrival
 }
 
-/** How a run reads its inputs and treats what comes of them. */
+/** How a run reads its inputs and processes the frames. */
 export interface RunPlan {
   readonly inputs: readonly InputPlan[]
   readonly deinterlace: boolean
-  /** All there is of video are pictures such as covers. */
+  /** Whether the only video is a still picture such as cover art. */
   readonly noVideo: boolean
-  /** Streams that FFmpeg would not pick by itself. */
+  /** Streams that FFmpeg does not select by itself. */
   readonly late: LateStreams
 }
 
-/** Whoever gives one of these decides about the pace. */
+/** With one of these options the user has set the pace. */
 const PACE_OPTIONS = new Set(['-re', '-readrate'])
-/** Demuxers of what comes as it is made, even where a length is told. */
+/** Demuxers of live sources, even if they report a duration. */
 const LIVE = /^(?:rtsp|rtp|sdp|mpjpeg|alsa|pulse|v4l2|video4linux2|x11grab)\b/
-/** Demuxers of lists of files, which are read as fast as they come. */
+/** Demuxers of playlists, whose segments are read as fast as possible. */
 const LISTS = /^(?:hls|dash)\b/
-/** Demuxers of frames without times. */
+/** Demuxers of formats without timestamps. */
 const TIMELESS =
   /^(?:mpjpeg|mjpeg|mjpeg_2000|h26[1345]|hevc|m4v|mpegvideo|vc1|obu|image2pipe)(?:,|$)/
 
-/** Looks for the inputs on this machine. */
+/** Checks which inputs are files on this machine. */
 export function findInputs(
   inputs: readonly RunInput[],
 ): Promise<readonly FoundInput[]> {
@@ -78,8 +78,9 @@ async function isFile(address: string): Promise<boolean> {
 }
 
 /**
- * Plans how to read the inputs; `facts` are what FFmpeg said of them in an
- * earlier run, undefined before the first.
+ * Plans how to read the inputs.
+ * @param facts what FFmpeg reported about them in an earlier run; undefined
+ *   before the first
  */
 export function planRun(
   inputs: readonly FoundInput[],
@@ -87,7 +88,8 @@ export function planRun(
   facts: InputFacts | undefined,
 ): RunPlan {
   const copies = video.codec === 'copy' || audio.codec === 'copy'
-  // FFmpeg reads several inputs in step: one must not hold up the others.
+  // FFmpeg reads several inputs in step: a filter that paces one of them would
+  // hold up the others. Copied streams have no filters.
   const pace = copies || inputs.length > 1 ? '-re' : 'filter'
   return {
     inputs: inputs.map((input, index) =>
@@ -99,8 +101,8 @@ export function planRun(
   }
 }
 
-/** Whether a run by `old` is to be ended for one by `next`. */
-export function differs(old: RunPlan, next: RunPlan): boolean {
+/** Whether a run by the plan `old` must be restarted by the plan `next`. */
+export function needsNewRun(old: RunPlan, next: RunPlan): boolean {
   return (
     next.deinterlace !== old.deinterlace ||
     next.noVideo !== old.noVideo ||
@@ -114,14 +116,14 @@ export function differs(old: RunPlan, next: RunPlan): boolean {
   )
 }
 
-/** Options of FFmpeg that come before those of the user. */
+/** Returns an input's options, to be put before those of the user. */
 export function inputOptions(
   { pace, wallClock }: InputPlan,
   shared: boolean,
 ): readonly string[] {
   return [
-    // The filters go on where the picture changes its size; the first of them
-    // keeps the time. Outputs of the user's may not bear that.
+    // Keeps the filters, and so the repaired timestamps, when the picture
+    // size changes. Outputs of the user may rely on the default.
     ...(shared ? [] : ['-reinit_filter:v', '0']),
     ...(pace === '-re' ? ['-re'] : []),
     ...(wallClock ? ['-use_wallclock_as_timestamps', '1'] : []),
@@ -146,7 +148,7 @@ function planInput(
   }
 }
 
-/** Whether the input is there as a whole, to be read at any speed. */
+/** Whether the input can be read at any speed, rather than being live. */
 function isRead(isFile: boolean, fact: InputFact | undefined): boolean {
   if (fact && LIVE.test(fact.format)) return false
   if (isFile) return true

@@ -2,46 +2,45 @@ import type { MediaKind } from 'mediasoup/types'
 
 import { repeatAfterInput, type Cancel } from '../clock.ts'
 import type { Fault } from './fault.ts'
-import type { InputFacts } from './input-facts.ts'
 import type { LegOrigin } from './leg-origin.ts'
 import type { LegPlan } from './leg-plan.ts'
 import type { Leg } from './leg.ts'
 import type { LegFailure, LegLimits, LegWatch } from './leg-watch.ts'
-import { VideoWatch } from './video-watch.ts'
-import { WatchedLeg } from './watched-leg.ts'
+import type { InputFacts } from './run/input-facts.ts'
+import { VideoWatch } from './watch/video-watch.ts'
+import { WatchedLeg } from './watch/watched-leg.ts'
 
 export interface LegMonitorOptions {
   readonly plans: readonly LegPlan[]
-  readonly limits: Omit<LegLimits, 'observeEveryMs'> & {
-    /** A live video leg without key frame for so long is degraded. */
+  readonly limits: Omit<LegLimits, 'pollIntervalMs'> & {
+    /** A live video leg without a key frame for this long is degraded. */
     readonly keyFrameMs: number
   }
   readonly origin: (kind: MediaKind) => LegOrigin
-  /** What is known of the inputs. */
   readonly facts: () => InputFacts | undefined
-  /** Called when a leg goes live or fails, once an episode. */
+  /** Called when a leg goes live, and once per failure. */
   readonly onEdge: (kind: MediaKind, edge: 'live' | 'failed') => void
-  /** Called after each look at the legs. */
+  /** Called after each check of the legs. */
   readonly onLook: () => void
 }
 
-/** A leg as it was last seen. */
+/** A leg as of the last check. */
 export interface LegView {
   readonly plan: LegPlan
   readonly state: LegWatch['state']
   readonly cause: LegFailure | undefined
-  /** The cause in words, where it has words of its own. */
+  /** The failure in words, if there is more to say than the cause. */
   readonly detail: string | undefined
   readonly packets: number
   readonly silentMs: number | undefined
-  /** What is wrong though RTP flows. */
+  /** Faults while RTP flows. */
   readonly faults: readonly Fault[]
 }
 
-const LONGEST_INTERVAL_MS = 500
-const SHORTEST_INTERVAL_MS = 50
+const MAX_POLL_INTERVAL_MS = 500
+const MIN_POLL_INTERVAL_MS = 50
 
-/** Counts the packets of a stream's legs, and tells when one falls silent. */
+/** Polls the packet counts of a stream's legs, and reports failures. */
 export class LegMonitor {
   readonly #options: LegMonitorOptions
   readonly #legs: readonly WatchedLeg[]
@@ -52,28 +51,24 @@ export class LegMonitor {
     const { plans, limits, origin, facts } = options
     const { keyFrameMs, silenceMs } = limits
     this.#options = options
-    const intervalMs = Math.max(
-      SHORTEST_INTERVAL_MS,
-      Math.min(LONGEST_INTERVAL_MS, silenceMs / 6),
+    const pollIntervalMs = Math.max(
+      MIN_POLL_INTERVAL_MS,
+      Math.min(MAX_POLL_INTERVAL_MS, silenceMs / 6),
     )
     this.#legs = plans.map(plan => {
       const video =
         plan.kind === 'video'
           ? new VideoWatch({ plan, origin: origin('video'), keyFrameMs, facts })
           : undefined
-      return new WatchedLeg(
-        plan,
-        { ...limits, observeEveryMs: intervalMs },
-        video,
-      )
+      return new WatchedLeg(plan, { ...limits, pollIntervalMs }, video)
     })
-    this.#cancel = repeatAfterInput(intervalMs, () => {
+    this.#cancel = repeatAfterInput(pollIntervalMs, () => {
       this.#poll()
-      this.#look()
+      this.#check()
     })
   }
 
-  /** Counts these legs from now on; earlier ones are forgotten. */
+  /** Polls these legs from now on, in place of earlier ones. */
   async attach(legs: readonly Leg[]): Promise<void> {
     this.detach()
     await Promise.all(
@@ -97,12 +92,12 @@ export class LegMonitor {
     for (const watched of this.#legs) watched.senderStarted(nowMs)
   }
 
-  /** An operator wanted it. */
+  /** Records an intentional stop. */
   senderStopped(): void {
     for (const { watch } of this.#legs) watch.senderStopped()
   }
 
-  /** Nobody wanted it; each leg has its cause, some in words of their own. */
+  /** Records an unexpected end, with the cause of each leg. */
   senderFailed(
     causes: ReadonlyMap<MediaKind, LegFailure>,
     details: ReadonlyMap<MediaKind, string> = new Map(),
@@ -133,26 +128,26 @@ export class LegMonitor {
   }
 
   #poll(): void {
-    // A frozen worker answers late; until then nothing is known.
+    // A frozen worker replies late; until then nothing is known.
     if (this.#polling) return
     this.#polling = true
-    void Promise.all(this.#legs.map(watched => this.#count(watched))).finally(
+    void Promise.all(this.#legs.map(watched => this.#pollLeg(watched))).finally(
       () => {
         this.#polling = false
       },
     )
   }
 
-  async #count(watched: WatchedLeg): Promise<void> {
-    const edge = await watched.count(() =>
+  async #pollLeg(watched: WatchedLeg): Promise<void> {
+    const edge = await watched.poll(() =>
       this.#legs.some(leg => leg !== watched && leg.watch.state === 'live'),
     )
     if (edge !== undefined) this.#options.onEdge(watched.plan.kind, edge)
   }
 
-  #look(): void {
+  #check(): void {
     const nowMs = performance.now()
-    for (const watched of this.#legs) watched.look(nowMs)
+    for (const watched of this.#legs) watched.check(nowMs)
     this.#options.onLook()
   }
 }

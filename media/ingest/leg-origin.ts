@@ -2,7 +2,7 @@ import type { MediaKind } from 'mediasoup/types'
 
 import type { ExternalWebrtc, ManagedWebrtc } from './webrtc-config.ts'
 
-/** Who makes what a leg carries: our encoder, the input or another sender. */
+/** Who encoded a leg: our FFmpeg, the source it copies, or another sender. */
 export type LegOrigin = 'encoded' | 'copied' | 'external'
 
 export function legOrigin(

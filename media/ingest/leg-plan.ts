@@ -6,10 +6,10 @@ import type {
 
 import type { ManagedWebrtc, WebrtcConfig } from './webrtc-config.ts'
 
-/** What a leg carries, after FFmpeg or as an external sender sends it. */
+/** The codec of a leg's RTP. */
 export type LegCodec = 'h264' | 'vp8' | 'opus'
 
-/** What a leg sends to us. */
+/** The RTP stream of one leg. */
 export interface LegPlan {
   readonly kind: MediaKind
   readonly codec: LegCodec
@@ -17,11 +17,11 @@ export interface LegPlan {
   readonly ssrc: number
 }
 
-// An FFmpeg option takes an SSRC as a signed number: less than 2^31.
+// FFmpeg's option -ssrc is a signed integer, so these are below 2^31.
 const SSRC = { video: 2222, audio: 1111 } as const
 const PAYLOAD_TYPE = { h264: 102, vp8: 96, opus: 111 } as const
 
-/** The legs of a stream, video first; a kind that it lacks has none. */
+/** Returns the legs of a stream, video first, without codec `none`. */
 export function planLegs(config: WebrtcConfig): readonly LegPlan[] {
   if (!config.enabled) return []
   const codecs =
@@ -41,16 +41,17 @@ export function planLegs(config: WebrtcConfig): readonly LegPlan[] {
 
 function managedCodecs({ video, audio }: ManagedWebrtc) {
   return {
-    // Only H264 can be copied: it needs no more than bitstream filters.
+    // Only H264 and Opus can be copied: browsers play nothing else that
+    // cameras send.
     video: video.codec === 'copy' ? 'h264' : video.codec,
     audio: audio.codec === 'copy' ? 'opus' : audio.codec,
   } as const
 }
 
 /**
- * The parameters of a leg's producer. Without RTCP feedback: FFmpeg neither
- * sends again nor makes key frames when asked. The same CNAME on both legs
- * is what lets viewers play them in sync.
+ * Returns the parameters of a leg's producer. They have no RTCP feedback:
+ * FFmpeg neither retransmits nor makes key frames on request. Both legs have
+ * the same CNAME, so that viewers play them in sync.
  */
 export function producerParameters(
   plan: LegPlan,
@@ -64,9 +65,9 @@ export function producerParameters(
 }
 
 /**
- * The codec under the given payload type. H264 is always declared as
- * constrained baseline, packetization-mode 1: what every player offers, and
- * decodes whatever profile really comes.
+ * Returns the parameters of a codec. H264 is always declared as constrained
+ * baseline, packetization-mode 1: every player offers it, and players decode
+ * other profiles under that name too.
  */
 export function codecParameters(
   codec: LegCodec,

@@ -1,28 +1,29 @@
 /**
- * Whether one leg carries RTP: pure, told what is seen and what time it is.
- * A failure is reported once an episode; RTP that flows again ends it.
+ * The state of one leg: idle, starting, live or failed. Pure, time is a
+ * parameter. A failure is reported once per episode, which ends when RTP flows
+ * again.
  */
-import { Rhythm } from './rhythm.ts'
+import { PacketIntervals } from './watch/packet-intervals.ts'
 
 /** Why a leg failed. */
 export type LegFailure =
-  /** The process ended and nobody asked for it. */
+  /** The process ended unexpectedly. */
   | 'exit'
-  /** The process runs, but no RTP comes. */
+  /** The process runs, but no RTP arrives. */
   | 'silent'
-  /** A port of the leg could not be taken. */
+  /** A port of the leg could not be bound. */
   | 'bind'
-  /** No media worker made the leg. */
+  /** The media worker could not create the leg. */
   | 'worker'
   | 'encoder'
   /** No input has a stream of this kind. */
   | 'no-such-stream'
-  /** What is copied is of a codec that browsers do not play. */
+  /** The copied codec is one that browsers do not play. */
   | 'codec'
-  /** RTP of another payload type comes. */
+  /** RTP of another payload type arrives. */
   | 'payload-type'
 
-/** All times are in milliseconds of a clock that never goes back. */
+/** All times are milliseconds of a monotonic clock. */
 type LegState =
   | { readonly at: 'idle' }
   | { readonly at: 'starting'; readonly sinceMs: number }
@@ -30,49 +31,49 @@ type LegState =
   | {
       readonly at: 'failed'
       readonly cause: LegFailure
-      /** The cause in words, where it has words of its own. */
+      /** The failure in words, if there is more to say than the cause. */
       readonly detail: string | undefined
     }
 
 export interface LegLimits {
-  /** A live leg without RTP for so long has failed, unless it is slow. */
+  /** A live leg silent for this long has failed, unless packets are rare. */
   readonly silenceMs: number
-  /** A leg that started and got no RTP for so long has failed. */
+  /** A starting leg without RTP for this long has failed. */
   readonly startMs: number
   /** Time between two observations. */
-  readonly observeEveryMs: number
+  readonly pollIntervalMs: number
 }
 
-/** What came since the last observation. */
-export interface Observed {
+/** Packets since the last observation. */
+export interface Observation {
   readonly packets: number
   /** Packets of another payload type. */
-  readonly foreign?: number
+  readonly unexpected?: number
   /** Whether another leg of the same sender is live. */
   readonly otherIsLive?: boolean
 }
 
-/** What changed by an observation. */
+/** The transition that a call caused. */
 export type LegEdge = 'live' | 'failed' | undefined
 
-/** A leg gets so much longer to start where another leg is live already. */
-const PATIENCE_WITH_OTHER = 1.5
-/** Foreign packets that ended so long ago are no cause any more. */
-const FOREIGN_IS_OVER_MS = 10_000
+/** A leg has this much more time to start if another leg is already live. */
+const START_FACTOR_IF_OTHER_LIVE = 1.5
+/** Unexpected packets are no longer the cause this long after the last. */
+const UNEXPECTED_TIMEOUT_MS = 10_000
 
 export class LegWatch {
   readonly #limits: LegLimits
-  readonly #rhythm: Rhythm
+  readonly #intervals: PacketIntervals
   #state: LegState = { at: 'idle' }
-  #sender: 'runs' | 'gone' = 'gone'
+  #senderRuns = false
   #packets = 0
   #lastPacketMs: number | undefined
-  /** Foreign packets since the last of our own. */
-  #foreign: { readonly sinceMs: number; lastMs: number } | undefined
+  /** Unexpected packets since the last expected one. */
+  #unexpected: { readonly sinceMs: number; lastMs: number } | undefined
 
   constructor(limits: LegLimits) {
     this.#limits = limits
-    this.#rhythm = new Rhythm({ lookEveryMs: limits.observeEveryMs })
+    this.#intervals = new PacketIntervals(limits)
   }
 
   get state(): LegState['at'] {
@@ -91,9 +92,9 @@ export class LegWatch {
     return this.#packets
   }
 
-  /** How long a live leg may say nothing. */
-  get patienceMs(): number {
-    return this.#rhythm.patienceMs(this.#limits.silenceMs)
+  /** How long a live leg may be silent. */
+  get silenceTimeoutMs(): number {
+    return this.#intervals.silenceTimeoutMs(this.#limits.silenceMs)
   }
 
   /** Milliseconds since the last RTP packet; undefined before the first. */
@@ -103,89 +104,93 @@ export class LegWatch {
       : nowMs - this.#lastPacketMs
   }
 
-  /** The sender was started: from here on, silence counts. */
+  /** The sender was started: RTP is expected from here on. */
   senderStarted(nowMs: number): void {
-    this.#sender = 'runs'
-    this.#rhythm.begin()
-    this.#foreign = undefined
-    // A leg that failed stays so until RTP flows: no new episode.
+    this.#senderRuns = true
+    this.#intervals.begin()
+    this.#unexpected = undefined
+    // A failed leg stays failed until RTP flows: a retry is no new episode.
     if (this.#state.at !== 'failed') {
       this.#state = { at: 'starting', sinceMs: nowMs }
     }
   }
 
-  /** The sender is gone, by an operator's wish. */
+  /** The sender was stopped intentionally. */
   senderStopped(): void {
-    this.#sender = 'gone'
+    this.#senderRuns = false
     if (this.#state.at !== 'failed') this.#state = { at: 'idle' }
   }
 
-  /** The sender is gone, or cannot be started, because of `cause`. */
+  /** The sender ended unexpectedly, or could not be started. */
   senderFailed(cause: LegFailure, detail?: string): LegEdge {
-    this.#sender = 'gone'
+    this.#senderRuns = false
     return this.#fail(cause, detail)
   }
 
-  observe(observed: Observed, nowMs: number): LegEdge {
-    const { packets, foreign = 0 } = observed
+  observe(observation: Observation, nowMs: number): LegEdge {
+    const { packets, unexpected = 0 } = observation
     this.#packets += packets
     if (packets > 0) {
       this.#lastPacketMs = nowMs
-      this.#foreign = undefined
-    } else if (foreign > 0) {
-      this.#foreign ??= { sinceMs: nowMs, lastMs: nowMs }
-      this.#foreign.lastMs = nowMs
+      this.#unexpected = undefined
+    } else if (unexpected > 0) {
+      this.#unexpected ??= { sinceMs: nowMs, lastMs: nowMs }
+      this.#unexpected.lastMs = nowMs
     }
-    // What is still counted after the end was sent before it.
-    if (this.#sender === 'gone') return undefined
-    if (packets === 0) return this.#observeSilence(observed, nowMs)
-    this.#rhythm.arrived(nowMs)
+    // Packets counted after the sender ended were sent before.
+    if (!this.#senderRuns) return undefined
+    if (packets === 0) return this.#observeSilence(observation, nowMs)
+    this.#intervals.arrived(nowMs)
     if (this.#state.at === 'live') return undefined
     this.#state = { at: 'live' }
     return 'live'
   }
 
-  #observeSilence({ otherIsLive }: Observed, nowMs: number): LegEdge {
+  #observeSilence({ otherIsLive }: Observation, nowMs: number): LegEdge {
     const { silenceMs, startMs } = this.#limits
-    const isForeign = this.#isForeign()
+    const isUnexpected = this.#isUnexpected()
     switch (this.#state.at) {
       case 'starting': {
-        if (isForeign) return this.#fail('payload-type')
-        const limitMs = otherIsLive ? PATIENCE_WITH_OTHER * startMs : startMs
+        if (isUnexpected) return this.#fail('payload-type')
+        const timeoutMs = otherIsLive
+          ? START_FACTOR_IF_OTHER_LIVE * startMs
+          : startMs
         const waitedMs = nowMs - this.#state.sinceMs
-        return waitedMs >= limitMs ? this.#fail('silent') : undefined
+        return waitedMs >= timeoutMs ? this.#fail('silent') : undefined
       }
       case 'live': {
         const silentMs = this.silentMs(nowMs) ?? 0
-        if (isForeign && silentMs >= silenceMs) {
+        if (isUnexpected && silentMs >= silenceMs) {
           return this.#fail('payload-type')
         }
-        return silentMs >= this.patienceMs ? this.#fail('silent') : undefined
+        return silentMs >= this.silenceTimeoutMs
+          ? this.#fail('silent')
+          : undefined
       }
       case 'failed':
-        this.#reconsider(this.#state.cause, nowMs)
+        this.#updateCause(this.#state.cause, nowMs)
         return undefined
       case 'idle':
         return undefined
     }
   }
 
-  /** Whether foreign packets have come for long enough to be no stray ones. */
-  #isForeign(): boolean {
-    if (this.#foreign === undefined) return false
-    const { sinceMs, lastMs } = this.#foreign
+  /** Whether unexpected packets have arrived for too long to be strays. */
+  #isUnexpected(): boolean {
+    if (this.#unexpected === undefined) return false
+    const { sinceMs, lastMs } = this.#unexpected
     return lastMs - sinceMs >= this.#limits.silenceMs / 2
   }
 
-  /** What comes now may tell more of why nothing came. */
-  #reconsider(cause: LegFailure, nowMs: number): void {
-    if (cause === 'silent' && this.#isForeign()) {
+  /** Updates the cause if unexpected packets have started or ended since. */
+  #updateCause(cause: LegFailure, nowMs: number): void {
+    if (cause === 'silent' && this.#isUnexpected()) {
       this.#fail('payload-type')
     } else if (
       cause === 'payload-type' &&
-      nowMs - (this.#foreign?.lastMs ?? 0) > FOREIGN_IS_OVER_MS
+      nowMs - (this.#unexpected?.lastMs ?? 0) > UNEXPECTED_TIMEOUT_MS
     ) {
-      this.#foreign = undefined
+      this.#unexpected = undefined
       this.#fail('silent')
     }
   }
@@ -194,7 +199,7 @@ export class LegWatch {
     const isNew = this.#state.at !== 'failed'
     this.#state = { at: 'failed', cause, detail }
     if (!isNew) return undefined
-    this.#rhythm.lost()
+    this.#intervals.failed()
     return 'failed'
   }
 }

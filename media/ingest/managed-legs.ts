@@ -5,20 +5,19 @@ import { LOOPBACK } from '../engine/local-rtp.ts'
 import type { MediaWorker } from '../engine/media-worker.ts'
 import type { PortPool } from '../engine/port-pool.ts'
 import type { RunArguments } from '../ffmpeg/run-arguments.ts'
-import { failureCauses, type FailureCauses } from './failure-cause.ts'
-import { audioOutput, NO_SDP_OUTPUT, videoOutput } from './ffmpeg-output.ts'
-import type { InputFacts } from './input-facts.ts'
 import type { RunInputs } from './input-plan.ts'
-import { LegInbox } from './leg-inbox.ts'
-import type { LegSet } from './leg.ts'
 import type { LegPlan } from './leg-plan.ts'
-import { ManagedAudioLeg } from './managed-audio-leg.ts'
-import type { ManagedLeg } from './managed-leg.ts'
-import { ManagedVideoLeg } from './managed-video-leg.ts'
-import type { Relay } from './relayed-leg.ts'
-import { continuityOf } from './rtp-continuity.ts'
-import { RunFitting } from './run-fitting.ts'
-import { takeSenderPorts, type SenderPorts } from './sender-ports.ts'
+import type { LegSet, ManagedLeg } from './leg.ts'
+import { ManagedAudioLeg } from './legs/managed-audio-leg.ts'
+import { ManagedVideoLeg } from './legs/managed-video-leg.ts'
+import type { RelayState } from './legs/relayed-leg.ts'
+import { RtpReceiver } from './legs/rtp-receiver.ts'
+import { leaseSenderPorts, type SenderPorts } from './legs/sender-ports.ts'
+import { createRewriter } from './rtp/rtp-rewriter.ts'
+import { failureCauses, type FailureCauses } from './run/failure-cause.ts'
+import { audioOutput, NO_SDP_OUTPUT, videoOutput } from './run/ffmpeg-output.ts'
+import type { InputFacts } from './run/input-facts.ts'
+import { RunPlanner } from './run/run-planner.ts'
 import type { ManagedWebrtc } from './webrtc-config.ts'
 
 export interface ManagedLegsOptions {
@@ -29,30 +28,30 @@ export interface ManagedLegsOptions {
 }
 
 /**
- * The legs that our own FFmpeg sends. FFmpeg's ports, and those that audio is
- * sent to, live as long as this; the legs go and come again when their worker
- * dies.
+ * The legs that our own FFmpeg sends. FFmpeg's ports, and the sockets that
+ * receive audio, live as long as this object; legs are reopened when their
+ * worker dies.
  */
 export class ManagedLegs implements LegSet {
   readonly #options: ManagedLegsOptions
   readonly #senders = new Map<MediaKind, SenderPorts>()
-  readonly #fitting: RunFitting
-  #audioRelay: Relay | undefined
+  readonly #planner: RunPlanner
+  #audioRelay: RelayState | undefined
   #legs: readonly ManagedLeg[] = []
 
   constructor(options: ManagedLegsOptions) {
     this.#options = options
-    this.#fitting = new RunFitting(options.config)
+    this.#planner = new RunPlanner(options.config)
   }
 
-  /** What FFmpeg said of its inputs last; undefined before it did. */
+  /** What FFmpeg last reported about its inputs; undefined before it has. */
   get facts(): InputFacts | undefined {
-    return this.#fitting.facts
+    return this.#planner.facts
   }
 
-  /** Whether the inputs have an end, at which FFmpeg ends well. */
+  /** Whether all inputs have an end, at which FFmpeg exits normally. */
   get inputsEnd(): boolean {
-    return this.#fitting.ends
+    return this.#planner.ends
   }
 
   async open(
@@ -75,9 +74,8 @@ export class ManagedLegs implements LegSet {
   }
 
   /**
-   * Whether FFmpeg, which is gone now, can have its ports again. Where not,
-   * the legs must be closed and opened anew: they know their sender by its
-   * port.
+   * Whether FFmpeg, which has ended, can bind its ports again. If not, the
+   * legs must be reopened, because they recognize their sender by its port.
    */
   async sendersReady(): Promise<boolean> {
     const senders = [...this.#senders]
@@ -89,41 +87,42 @@ export class ManagedLegs implements LegSet {
   }
 
   /**
-   * FFmpeg's arguments for its next run, which reads `inputs`.
-   * @throws {EngineError} when the worker does not answer
+   * Returns FFmpeg's arguments for its next run, which reads `inputs`.
+   * @throws {EngineError} if the worker does not respond
    */
   async nextRun(
     inputs: RunInputs | undefined,
     signal: AbortSignal,
   ): Promise<RunArguments> {
     const { video, audio } = this.#options.config
-    const asked = Promise.all(this.#legs.map(leg => leg.nextRun()))
+    const counting = Promise.all(this.#legs.map(leg => leg.nextRun()))
     const runs = await withAbort(
       'count packets',
-      asked,
+      counting,
       signal,
       () => undefined,
     )
-    const inputOptions = await this.#fitting.begin(inputs, Date.now())
+    const inputOptions = await this.#planner.begin(inputs, Date.now())
     const outputs = runs.flatMap(run => {
       const { kind } = run.plan
-      const treatment = this.#fitting.treatmentOf(kind)
+      const settings = this.#planner.outputSettings(kind)
       return kind === 'video'
-        ? videoOutput(video, run, treatment)
-        : audioOutput(audio, run, treatment)
+        ? videoOutput(video, run, settings)
+        : audioOutput(audio, run, settings)
     })
     return { inputOptions, outputs: [...outputs, ...NO_SDP_OUTPUT] }
   }
 
   /**
-   * Takes a line of FFmpeg. True: its arguments do not fit its inputs, and
-   * those of the next run will.
+   * Reads a line of FFmpeg's log.
+   * @returns true if FFmpeg's arguments turn out not to fit its inputs; those
+   *   of the next run will
    */
   heard(line: string): boolean {
-    return this.#fitting.heard(line)
+    return this.#planner.readLine(line)
   }
 
-  /** Why FFmpeg ended, for each leg, from its last lines. */
+  /** Returns why FFmpeg ended, for each leg, from its last lines. */
   causesOf(log: readonly string[]): FailureCauses {
     const { config } = this.#options
     const suspects = this.#legs.map(({ plan: { kind }, ports }) => ({
@@ -134,11 +133,11 @@ export class ManagedLegs implements LegSet {
     return failureCauses(log, suspects)
   }
 
-  /** Gives back FFmpeg's ports, after it is gone. */
+  /** Releases FFmpeg's ports, after it has ended. Idempotent. */
   close(): void {
     for (const sender of this.#senders.values()) sender.release()
     this.#senders.clear()
-    this.#audioRelay?.inbox.close()
+    this.#audioRelay?.receiver.close()
     this.#audioRelay = undefined
   }
 
@@ -158,13 +157,13 @@ export class ManagedLegs implements LegSet {
     return await ManagedAudioLeg.open({ ...shared, relay })
   }
 
-  async #relayOf(audio: LegPlan): Promise<Relay> {
+  async #relayOf(audio: LegPlan): Promise<RelayState> {
     this.#audioRelay ??= {
-      inbox: await LegInbox.open({
+      receiver: await RtpReceiver.open({
         listen: LOOPBACK,
-        take: () => this.#options.udpPorts.leaseProbed(),
+        lease: () => this.#options.udpPorts.leaseProbed(),
       }),
-      continuity: continuityOf(audio),
+      rewriter: createRewriter(audio),
     }
     return this.#audioRelay
   }
@@ -172,7 +171,7 @@ export class ManagedLegs implements LegSet {
   async #senderOf(kind: MediaKind): Promise<SenderPorts> {
     const known = this.#senders.get(kind)
     if (known !== undefined) return known
-    const sender = await takeSenderPorts(this.#options.udpPorts)
+    const sender = await leaseSenderPorts(this.#options.udpPorts)
     this.#senders.set(kind, sender)
     return sender
   }

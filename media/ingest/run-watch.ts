@@ -1,46 +1,46 @@
 import type { Progress } from '../ffmpeg/progress.ts'
-import { CopyWatch } from './copy-watch.ts'
 import type { Fault } from './fault.ts'
-import { SpeedWatch } from './speed-watch.ts'
+import { DuplicateWatch } from './watch/duplicate-watch.ts'
+import { SpeedWatch } from './watch/speed-watch.ts'
 
 export interface RunWatchOptions {
-  /** Whether FFmpeg encodes the video that it sends. */
+  /** Whether FFmpeg encodes the video rather than copying it. */
   readonly encodesVideo: boolean
 }
 
-/** What FFmpeg's progress tells of a run that goes wrong while RTP flows. */
+/** Finds faults of a run of FFmpeg in its progress reports. */
 export class RunWatch {
   readonly #options: RunWatchOptions
   readonly #speed = new SpeedWatch()
-  readonly #copies = new CopyWatch()
+  readonly #duplicates = new DuplicateWatch()
 
   constructor(options: RunWatchOptions) {
     this.#options = options
   }
 
-  /** FFmpeg was started, or has ended. */
+  /** Resets, because FFmpeg was started or has ended. */
   begin(): void {
     this.#speed.begin()
-    this.#copies.begin()
+    this.#duplicates.begin()
   }
 
   progressed(progress: Progress, nowMs: number): void {
     this.#speed.progressed(progress, nowMs)
-    this.#copies.progressed(progress, nowMs)
+    this.#duplicates.progressed(progress, nowMs)
   }
 
   faults(): readonly Fault[] {
-    return [...this.#standing(), ...this.#wrongSpeed()]
+    return [...this.#frozenPicture(), ...this.#wrongSpeed()]
   }
 
-  #standing(): readonly Fault[] {
-    if (!this.#copies.stands) return []
+  #frozenPicture(): readonly Fault[] {
+    if (!this.#duplicates.isFrozen) return []
     return [
       {
         reason: 'standing-picture',
         words:
-          'the picture stands: FFmpeg sends copies of one frame only; ' +
-          'see its options and the timestamps of the input',
+          'the picture stands still: FFmpeg repeats one frame; check its ' +
+          'options and the timestamps of the input',
       },
     ]
   }
@@ -53,7 +53,7 @@ export class RunWatch {
     if (kind === 'fast') {
       const words =
         `faster than real time (${speed}x): the input is not paced; ` +
-        'give it the option -re'
+        'add the input option -re'
       return [{ reason: kind, words }]
     }
     const hint = this.#options.encodesVideo

@@ -1,6 +1,6 @@
 import { isIP } from 'node:net'
 
-/** The `webrtc` object of a process: upstream's JSON plus what the fork adds. */
+/** The `webrtc` object of a process: upstream's JSON and the fork's additions. */
 
 /** A leg that our own FFmpeg sends. */
 export interface ManagedVideo {
@@ -14,14 +14,15 @@ export interface ManagedAudio {
   readonly bitrate_kbit?: number
 }
 
-/** A leg that somebody else's sender feeds. */
+/** A leg of an external sender. */
 export interface ExternalLeg {
-  /** `none`: the stream lacks this kind. */
+  /** `none`: the stream has no such leg. */
   readonly codec: 'h264' | 'vp8' | 'opus' | 'none'
-  /** UDP port we listen on for RTP; RTCP is read from `rtcp_port`. */
+  /** UDP port that receives RTP. */
   readonly port: number
+  /** UDP port that receives RTCP; by default the next one. */
   readonly rtcp_port: number
-  /** FFmpeg's own choice unless said otherwise: 96 for video, 97 for audio. */
+  /** By default FFmpeg's own: 96 for video, 97 for audio. */
   readonly payload_type: number
 }
 
@@ -35,7 +36,7 @@ export interface ManagedWebrtc {
 export interface ExternalWebrtc {
   readonly enabled: true
   readonly ingest: 'external'
-  /** Address the legs listen on; 127.0.0.1 unless said otherwise. */
+  /** IP address the legs listen on; by default 127.0.0.1. */
   readonly listen: string
   readonly video: ExternalLeg
   readonly audio: ExternalLeg
@@ -52,10 +53,10 @@ const EXTERNAL_AUDIO_CODECS = ['opus', 'none'] as const
 type Fields = Readonly<Record<string, unknown>>
 
 /**
- * Reads the `webrtc` object of a process; absent or null is disabled. What
- * FFmpeg's RTP muxer cannot do is refused here, so that a stream that is
- * registered can be started.
- * @throws {RangeError} naming the field, with what was expected
+ * Reads the `webrtc` object of a process; absent or null is disabled. Rejects
+ * what FFmpeg's RTP muxer cannot do, so that every registered stream can be
+ * started.
+ * @throws {RangeError} naming the field, and the expected and actual value
  */
 export function parseWebrtcConfig(raw: unknown): WebrtcConfig {
   if (raw === undefined || raw === null) return { enabled: false }
@@ -141,7 +142,7 @@ function external(fields: Fields): ExternalWebrtc {
   return { enabled: true, ingest: 'external', listen, video, audio }
 }
 
-/** What FFmpeg's rtp muxer sends where no -payload_type is given. */
+/** The defaults of FFmpeg's RTP muxer. */
 const FFMPEG_PAYLOAD_TYPES = { 'webrtc.video': 96, 'webrtc.audio': 97 } as const
 
 function externalLeg(
@@ -158,7 +159,7 @@ function externalLeg(
     port,
     rtcp_port: wholeNumber(
       `${name}.rtcp_port`,
-      // RFC 3550 section 11: RTCP is on the next higher port.
+      // RFC 3550 section 11: RTCP uses the next higher port.
       leg['rtcp_port'] ?? port + 1,
       1,
       65_535,
@@ -200,32 +201,31 @@ function optionalNumber<Key extends string>(
   prefix: string,
   key: Key,
   fields: Fields,
-  least: number,
-  most: number,
+  min: number,
+  max: number,
 ): Partial<Record<Key, number>> {
   const raw = fields[key]
   if (raw === undefined || raw === null) return {}
-  const value = wholeNumber(`${prefix}${key}`, raw, least, most)
+  const value = wholeNumber(`${prefix}${key}`, raw, min, max)
   return { [key]: value } as Record<Key, number>
 }
 
 function wholeNumber(
   name: string,
   raw: unknown,
-  least: number,
-  most: number,
+  min: number,
+  max: number,
 ): number {
   if (
     typeof raw === 'number' &&
     Number.isInteger(raw) &&
-    raw >= least &&
-    raw <= most
+    raw >= min &&
+    raw <= max
   ) {
     return raw
   }
   throw new RangeError(
-    `${name}: expected a whole number from ${least} to ${most}, got ` +
-      show(raw),
+    `${name}: expected a whole number from ${min} to ${max}, got ` + show(raw),
   )
 }
 

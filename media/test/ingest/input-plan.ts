@@ -1,8 +1,8 @@
 import t from 'tap'
 
-import type { InputFacts } from '../../ingest/input-facts.ts'
+import type { InputFacts } from '../../ingest/run/input-facts.ts'
 import {
-  differs,
+  needsNewRun,
   findInputs,
   inputOptions,
   planRun,
@@ -30,11 +30,11 @@ const LIVE = { pace: 'none', wallClock: false, arrival: 'live' } as const
 const READ = { pace: 'filter', wallClock: false, arrival: 'read' } as const
 
 const CASES: Readonly<Record<string, readonly [Case, object]>> = {
-  'a camera, not known yet': [{}, LIVE],
+  'a camera before its first run': [{}, LIVE],
   'a camera': [{ facts: { format: 'rtsp' } }, LIVE],
-  'a recording by RTSP': [{ facts: { format: 'rtsp', durationS: 60 } }, LIVE],
+  'a recording over RTSP': [{ facts: { format: 'rtsp', durationS: 60 } }, LIVE],
   'a file': [{ address: `${folder}/a.mp4` }, READ],
-  'a file by its URL': [{ address: `file:${folder}/a.mp4` }, READ],
+  'a file URL': [{ address: `file:${folder}/a.mp4` }, READ],
   'a file that is copied': [
     { address: `${folder}/a.mp4`, webrtc: { audio: 'copy' } },
     { ...READ, pace: '-re' },
@@ -47,40 +47,37 @@ const CASES: Readonly<Record<string, readonly [Case, object]>> = {
     { address: `${folder}/a.mp4`, options: ['-readrate', '2'] },
     { ...READ, pace: 'none' },
   ],
-  'a file that says where RTP comes from': [
-    { address: `${folder}/cam.sdp` },
-    LIVE,
-  ],
-  'a file that is not there': [{ address: `${folder}/b.mp4` }, LIVE],
+  'an SDP file': [{ address: `${folder}/cam.sdp` }, LIVE],
+  'a file that does not exist': [{ address: `${folder}/b.mp4` }, LIVE],
   'a folder': [{ address: folder }, LIVE],
   'a device': [{ address: '/dev/null' }, LIVE],
-  'a video by HTTP': [
+  'a video over HTTP': [
     {
       address: 'http://127.0.0.1/a.mp4',
       facts: { format: 'mov,mp4', durationS: 60 },
     },
     READ,
   ],
-  'a list by HTTP': [
+  'a playlist over HTTP': [
     { address: 'http://127.0.0.1/a.m3u8', facts: { format: 'hls' } },
     READ,
   ],
-  'a live stream by HTTP': [
+  'a live stream over HTTP': [
     { address: 'http://127.0.0.1/a.flv', facts: { format: 'flv' } },
     LIVE,
   ],
-  'pictures by HTTP': [
+  'MJPEG over HTTP': [
     { address: 'http://127.0.0.1/', facts: { format: 'mpjpeg' } },
     { ...LIVE, wallClock: true },
   ],
-  'pictures by HTTP, with the option': [
+  'MJPEG over HTTP with the wall clock option': [
     {
       options: ['-use_wallclock_as_timestamps', '1'],
       facts: { format: 'mpjpeg' },
     },
     LIVE,
   ],
-  'raw H264 by TCP': [
+  'raw H264 over TCP': [
     { address: 'tcp://127.0.0.1:1', facts: { format: 'h264' } },
     { ...LIVE, wallClock: true },
   ],
@@ -99,12 +96,12 @@ const CASES: Readonly<Record<string, readonly [Case, object]>> = {
 }
 
 for (const [name, [given, plan]] of Object.entries(CASES)) {
-  t.test(`${name} is read as it should be`, async t => {
+  t.test(`planRun() chooses pace and timestamps for ${name}`, async t => {
     t.same(await planned(given), plan)
   })
 }
 
-t.test('one of several inputs does not hold up the others', async t => {
+t.test('planRun() paces one of several inputs by -re', async t => {
   const inputs = await findInputs([
     { address: `${folder}/a.mp4`, options: [] },
     { address: 'rtsp://127.0.0.1/cam', options: [] },
@@ -116,7 +113,7 @@ t.test('one of several inputs does not hold up the others', async t => {
   )
 })
 
-t.test('options come only where they are needed', t => {
+t.test('inputOptions() returns only the options that are needed', t => {
   t.same(inputOptions(LIVE, true), [])
   t.same(inputOptions(READ, false), ['-reinit_filter:v', '0'])
   t.same(inputOptions({ ...READ, pace: '-re' }, true), ['-re'])
@@ -126,21 +123,21 @@ t.test('options come only where they are needed', t => {
   t.end()
 })
 
-t.test('differs() sees what needs another run', t => {
+t.test('needsNewRun() ignores a change of arrival alone', t => {
   const plan = {
     inputs: [LIVE],
     deinterlace: false,
     noVideo: false,
     late: {},
   }
-  t.equal(differs(plan, plan), false)
+  t.equal(needsNewRun(plan, plan), false)
   t.equal(
-    differs(plan, { ...plan, inputs: [{ ...LIVE, arrival: 'read' }] }),
+    needsNewRun(plan, { ...plan, inputs: [{ ...LIVE, arrival: 'read' }] }),
     false,
   )
-  t.equal(differs(plan, { ...plan, inputs: [READ] }), true)
-  t.equal(differs(plan, { ...plan, deinterlace: true }), true)
-  t.equal(differs(plan, { ...plan, noVideo: true }), true)
-  t.equal(differs(plan, { ...plan, late: { video: '0:0' } }), true)
+  t.equal(needsNewRun(plan, { ...plan, inputs: [READ] }), true)
+  t.equal(needsNewRun(plan, { ...plan, deinterlace: true }), true)
+  t.equal(needsNewRun(plan, { ...plan, noVideo: true }), true)
+  t.equal(needsNewRun(plan, { ...plan, late: { video: '0:0' } }), true)
   t.end()
 })

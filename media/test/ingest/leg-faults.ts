@@ -13,8 +13,8 @@ import {
 import { waitFor } from '../../../shared/test/fixtures/wait-for.ts'
 
 const LEG_TIMEOUT_MS = 1_000
-/** The contract: a fault shows within the leg timeout and a second. */
-const SHOWN_WITHIN_MS = LEG_TIMEOUT_MS + 1_000
+/** A failure is reported within the leg timeout plus a second. */
+const REPORTED_WITHIN_MS = LEG_TIMEOUT_MS + 1_000
 
 async function startStream(t: Test, firstPort: number) {
   const stack = await startMediaStack(firstPort, {
@@ -36,92 +36,107 @@ async function startStream(t: Test, firstPort: number) {
   return { stack, stream, failures, run }
 }
 
-/** Waits until packets have flowed for long enough to know their rhythm. */
+/** Waits until enough packets have arrived to know their usual interval. */
 async function untilSteady(stream: LiveStream): Promise<void> {
   await untilLive(stream)
   const packets = () => stream.status.legs.audio?.packets ?? 0
   const before = packets()
-  await waitFor(() => packets() > before + 100, 'two seconds of sound')
+  await waitFor(() => packets() > before + 100, 'two seconds of audio')
 }
 
-await t.test('FFmpeg ends and nobody asked for it', async t => {
-  const { stream, failures, run } = await startStream(t, 22_200)
-  const ffmpeg = await run()
-  await untilLive(stream)
-  ffmpeg.kill('SIGKILL')
-  await ffmpeg.ended
-  t.same(failures(), { video: 1, audio: 1 })
-  t.match(stream.status, {
-    state: 'failed',
-    degraded: true,
-    legs: { video: { cause: 'exit' }, audio: { cause: 'exit' } },
-  })
-
-  const again = await run()
-  await untilLive(stream)
-  t.match(stream.status, { state: 'live', degraded: false })
-  await again.stop()
-  t.same(failures(), { video: 1, audio: 1 }, 'an asked end counts nothing')
-})
-
-await t.test('FFmpeg that fails again and again', async t => {
-  const { stream, failures, run } = await startStream(t, 22_220)
-  for (let attempt = 0; attempt < 3; attempt++) {
-    const ffmpeg = await run(['-i', '/nonexistent/input.mp4'])
+await t.test(
+  'an unexpected end of FFmpeg fails both legs with cause exit',
+  async t => {
+    const { stream, failures, run } = await startStream(t, 22_200)
+    const ffmpeg = await run()
+    await untilLive(stream)
+    ffmpeg.kill('SIGKILL')
     await ffmpeg.ended
-  }
-  t.same(failures(), { video: 1, audio: 1 }, 'is one episode')
-  await run()
-  await untilLive(stream)
-  t.equal(stream.status.degraded, false, 'that ends when RTP flows')
-})
+    t.same(failures(), { video: 1, audio: 1 })
+    t.match(stream.status, {
+      state: 'failed',
+      degraded: true,
+      legs: { video: { cause: 'exit' }, audio: { cause: 'exit' } },
+    })
 
-await t.test('FFmpeg that falls silent', async t => {
-  const { stream, failures, run } = await startStream(t, 22_240)
-  const ffmpeg = await run()
-  await untilSteady(stream)
-  const frozenAt = performance.now()
-  ffmpeg.kill('SIGSTOP')
-  await waitFor(() => stream.status.state === 'failed')
-  const shownAfterMs = performance.now() - frozenAt
-  t.ok(shownAfterMs < SHOWN_WITHIN_MS, `shows after ${shownAfterMs} ms`)
-  t.match(stream.status.legs, {
-    video: { cause: 'silent' },
-    audio: { cause: 'silent' },
-  })
-  ffmpeg.kill('SIGCONT')
-  await untilSteady(stream)
-  t.same(failures(), { video: 1, audio: 1 }, 'counts once')
+    const again = await run()
+    await untilLive(stream)
+    t.match(stream.status, { state: 'live', degraded: false })
+    await again.stop()
+    t.same(failures(), { video: 1, audio: 1 }, 'a requested end is not counted')
+  },
+)
 
-  ffmpeg.kill('SIGSTOP')
-  await waitFor(() => stream.status.state === 'failed')
-  t.same(failures(), { video: 2, audio: 2 }, 'and once for each episode')
-  ffmpeg.kill('SIGCONT')
-})
+await t.test(
+  'FFmpeg that keeps failing counts one failure per leg',
+  async t => {
+    const { stream, failures, run } = await startStream(t, 22_220)
+    for (let attempt = 0; attempt < 3; attempt++) {
+      const ffmpeg = await run(['-i', '/nonexistent/input.mp4'])
+      await ffmpeg.ended
+    }
+    t.same(failures(), { video: 1, audio: 1 }, 'one episode')
+    await run()
+    await untilLive(stream)
+    t.equal(stream.status.degraded, false, 'the episode ends when RTP flows')
+  },
+)
 
-await t.test('FFmpeg that does not end when an operator asks', async t => {
-  const { stream, failures, run } = await startStream(t, 22_380)
-  const ffmpeg = await run()
-  await untilLive(stream)
-  ffmpeg.kill('SIGSTOP')
-  ffmpeg.ask()
-  await waitFor(() =>
-    Object.values(stream.status.legs).every(
-      ({ silent_ms }) => (silent_ms ?? 0) > 2 * LEG_TIMEOUT_MS,
-    ),
-  )
-  t.match(stream.status, {
-    degraded: false,
-    legs: { video: { state: 'idle' }, audio: { state: 'idle' } },
-  })
-  await ffmpeg.stop()
-  t.same(failures(), { video: 0, audio: 0 })
+await t.test(
+  'FFmpeg that falls silent counts one failure per episode',
+  async t => {
+    const { stream, failures, run } = await startStream(t, 22_240)
+    const ffmpeg = await run()
+    await untilSteady(stream)
+    const frozenAt = performance.now()
+    ffmpeg.kill('SIGSTOP')
+    await waitFor(() => stream.status.state === 'failed')
+    const reportedAfterMs = performance.now() - frozenAt
+    t.ok(
+      reportedAfterMs < REPORTED_WITHIN_MS,
+      `reported after ${reportedAfterMs} ms`,
+    )
+    t.match(stream.status.legs, {
+      video: { cause: 'silent' },
+      audio: { cause: 'silent' },
+    })
+    ffmpeg.kill('SIGCONT')
+    await untilSteady(stream)
+    t.same(failures(), { video: 1, audio: 1 }, 'the first episode')
 
-  await run()
-  await untilLive(stream)
-})
+    ffmpeg.kill('SIGSTOP')
+    await waitFor(() => stream.status.state === 'failed')
+    t.same(failures(), { video: 2, audio: 2 }, 'the second episode')
+    ffmpeg.kill('SIGCONT')
+  },
+)
 
-await t.test('one leg that falls silent', async t => {
+await t.test(
+  'FFmpeg that ignores a requested stop counts no failure',
+  async t => {
+    const { stream, failures, run } = await startStream(t, 22_380)
+    const ffmpeg = await run()
+    await untilLive(stream)
+    ffmpeg.kill('SIGSTOP')
+    ffmpeg.ask()
+    await waitFor(() =>
+      Object.values(stream.status.legs).every(
+        ({ silent_ms }) => (silent_ms ?? 0) > 2 * LEG_TIMEOUT_MS,
+      ),
+    )
+    t.match(stream.status, {
+      degraded: false,
+      legs: { video: { state: 'idle' }, audio: { state: 'idle' } },
+    })
+    await ffmpeg.stop()
+    t.same(failures(), { video: 0, audio: 0 })
+
+    await run()
+    await untilLive(stream)
+  },
+)
+
+await t.test('one silent leg degrades the stream and fails alone', async t => {
   const { stream, failures, run } = await startStream(t, 22_260)
   await run([
     ...['-re', '-f', 'lavfi', '-i', 'testsrc2=size=320x180:rate=15'],
@@ -138,14 +153,8 @@ await t.test('one leg that falls silent', async t => {
   t.same(failures(), { video: 0, audio: 1 })
 })
 
-await t.test('an input that never gives a packet', async t => {
+await t.test('an input without packets fails the legs as silent', async t => {
   const { stream, failures, run } = await startStream(t, 22_280)
-  const nobody = createSocket('udp4')
-  t.teardown(() => {
-    nobody.close()
-  })
-  nobody.bind(0, '127.0.0.1')
-  await once(nobody, 'listening')
   await run(['-i', `udp://127.0.0.1:22299`])
   t.match(stream.status, { state: 'starting' })
   await waitFor(() => stream.status.state === 'failed')
@@ -153,60 +162,69 @@ await t.test('an input that never gives a packet', async t => {
   t.same(failures(), { video: 1, audio: 1 })
 })
 
-await t.test('an input without audio', async t => {
-  const { stream, failures, run } = await startStream(t, 22_300)
-  const ffmpeg = await run(PATTERN_AND_TONE.slice(0, 5))
-  await ffmpeg.ended
-  t.match(stream.status.legs, {
-    video: { cause: 'exit' },
-    audio: { cause: 'no-such-stream' },
-  })
-  t.same(failures(), { video: 1, audio: 1 })
-})
+await t.test(
+  'an input without audio fails the audio leg as no-such-stream',
+  async t => {
+    const { stream, failures, run } = await startStream(t, 22_300)
+    const ffmpeg = await run(PATTERN_AND_TONE.slice(0, 5))
+    await ffmpeg.ended
+    t.match(stream.status.legs, {
+      video: { cause: 'exit' },
+      audio: { cause: 'no-such-stream' },
+    })
+    t.same(failures(), { video: 1, audio: 1 })
+  },
+)
 
-await t.test('a picture that the encoder refuses', async t => {
-  const { stream, run } = await startStream(t, 22_320)
-  // x264 takes at most 16384 pixels in a line.
-  const ffmpeg = await run([
-    ...['-re', '-f', 'lavfi', '-i', 'testsrc2=size=16400x16:rate=15'],
-    ...PATTERN_AND_TONE.slice(5),
-  ])
-  await ffmpeg.ended
-  t.match(stream.status.legs, {
-    video: { cause: 'encoder' },
-    audio: { cause: 'exit' },
-  })
-})
+await t.test(
+  'a picture size that x264 rejects fails the video leg as encoder',
+  async t => {
+    const { stream, run } = await startStream(t, 22_320)
+    // x264 accepts at most 16384 pixels per line.
+    const ffmpeg = await run([
+      ...['-re', '-f', 'lavfi', '-i', 'testsrc2=size=16400x16:rate=15'],
+      ...PATTERN_AND_TONE.slice(5),
+    ])
+    await ffmpeg.ended
+    t.match(stream.status.legs, {
+      video: { cause: 'encoder' },
+      audio: { cause: 'exit' },
+    })
+  },
+)
 
-await t.test('a port of FFmpeg that another program takes', async t => {
-  const { stack, stream, failures, run } = await startStream(t, 22_340)
-  const { outputs } = await stream.prepareRun()
-  const port = Number(/localrtpport=(\d+)/.exec(outputs.join(' '))?.[1])
-  const thief = createSocket('udp4')
-  t.teardown(() => {
-    thief.close()
-  })
-  thief.bind({ port, exclusive: true })
-  await once(thief, 'listening')
+await t.test(
+  'a port of FFmpeg that is in use fails its leg as bind',
+  async t => {
+    const { stack, stream, failures, run } = await startStream(t, 22_340)
+    const { outputs } = await stream.prepareRun()
+    const port = Number(/localrtpport=(\d+)/.exec(outputs.join(' '))?.[1])
+    const other = createSocket('udp4')
+    t.teardown(() => {
+      other.close()
+    })
+    other.bind({ port, exclusive: true })
+    await once(other, 'listening')
 
-  const ffmpeg = FfmpegRun.spawn(stream, [...PATTERN_AND_TONE, ...outputs])
-  await ffmpeg.ended
-  t.match(stream.status.legs, {
-    video: { cause: 'bind' },
-    audio: { cause: 'exit' },
-  })
-  t.same(failures(), { video: 1, audio: 1 })
+    const ffmpeg = FfmpegRun.spawn(stream, [...PATTERN_AND_TONE, ...outputs])
+    await ffmpeg.ended
+    t.match(stream.status.legs, {
+      video: { cause: 'bind' },
+      audio: { cause: 'exit' },
+    })
+    t.same(failures(), { video: 1, audio: 1 })
 
-  await run()
-  await untilLive(stream)
-  t.same(
-    stack.engine.udpPorts.counts(),
-    { inUse: 8, available: 11 },
-    'the next run takes other ports, and that one is out of the pool',
-  )
-})
+    await run()
+    await untilLive(stream)
+    t.same(
+      stack.engine.udpPorts.counts(),
+      { inUse: 8, available: 11 },
+      'the next run has other ports, and the busy one is quarantined',
+    )
+  },
+)
 
-await t.test('a pool without ports for the legs', async t => {
+await t.test('an empty port pool fails the legs as bind', async t => {
   const stack = await startMediaStack(22_360, { ports: 7 })
   t.teardown(() => stack.close())
   const stream = stack.streams.add(streamId('cam'), managedConfig())
@@ -221,7 +239,7 @@ await t.test('a pool without ports for the legs', async t => {
   await waitFor(() => stack.engine.udpPorts.counts().inUse === 0)
 })
 
-await t.test('a worker that does not answer', async t => {
+await t.test('a frozen worker fails the legs as worker', async t => {
   const { stack, stream, failures } = await startStream(t, 22_370)
   const [worker] = stack.engine.workers
   if (worker === undefined) throw new Error('Expected a worker')

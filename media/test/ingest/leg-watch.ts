@@ -4,10 +4,10 @@ import { LegWatch } from '../../ingest/leg-watch.ts'
 
 const never = () => false
 
-const LIMITS = { silenceMs: 3_000, startMs: 20_000, observeEveryMs: 500 }
+const LIMITS = { silenceMs: 3_000, startMs: 20_000, pollIntervalMs: 500 }
 
-/** Looks every half second, and sees a packet wherever `hasPacket` says so. */
-function look(
+/** Observes every half second, with a packet where `hasPacket` says so. */
+function observe(
   watch: LegWatch,
   fromMs: number,
   untilMs: number,
@@ -29,36 +29,36 @@ await t.test('LegWatch goes from idle to starting to live', t => {
   t.equal(watch.state, 'starting')
   t.equal(watch.observe({ packets: 0 }, 4_999), undefined)
   t.equal(watch.observe({ packets: 3 }, 5_000), 'live')
-  t.equal(watch.observe({ packets: 2 }, 5_500), undefined, 'once')
+  t.equal(watch.observe({ packets: 2 }, 5_500), undefined, 'reported once')
   t.equal(watch.packets, 5)
   t.equal(watch.silentMs(6_000), 500)
   t.end()
 })
 
-await t.test('LegWatch tells silence once an episode', t => {
+await t.test('LegWatch reports silence once per episode', t => {
   const watch = new LegWatch(LIMITS)
   watch.senderStarted(0)
-  look(watch, 1_000, 10_000)
-  t.same(look(watch, 10_500, 12_500, never), [])
-  t.same(look(watch, 13_000, 40_000, never), ['failed at 13'])
+  observe(watch, 1_000, 10_000)
+  t.same(observe(watch, 10_500, 12_500, never), [])
+  t.same(observe(watch, 13_000, 40_000, never), ['failed at 13'])
   t.equal(watch.cause, 'silent')
-  t.same(look(watch, 40_500, 50_000), ['live at 40.5'])
+  t.same(observe(watch, 40_500, 50_000), ['live at 40.5'])
   t.equal(watch.cause, undefined)
-  t.same(look(watch, 50_500, 60_000, never), ['failed at 53'])
+  t.same(observe(watch, 50_500, 60_000, never), ['failed at 53'])
   t.end()
 })
 
-await t.test('LegWatch lets a slow start take its time', t => {
+await t.test('LegWatch fails a silent start only after startMs', t => {
   const watch = new LegWatch(LIMITS)
   watch.senderStarted(1_000)
-  t.same(look(watch, 1_500, 20_500, never), [])
+  t.same(observe(watch, 1_500, 20_500, never), [])
   t.equal(watch.state, 'starting')
-  t.same(look(watch, 21_000, 21_000, never), ['failed at 21'])
+  t.same(observe(watch, 21_000, 21_000, never), ['failed at 21'])
   t.equal(watch.cause, 'silent')
   t.end()
 })
 
-await t.test('LegWatch waits longer where another leg is live', t => {
+await t.test('LegWatch gives a start more time if another leg is live', t => {
   const watch = new LegWatch(LIMITS)
   watch.senderStarted(0)
   const nothing = { packets: 0, otherIsLive: true }
@@ -67,96 +67,101 @@ await t.test('LegWatch waits longer where another leg is live', t => {
   t.end()
 })
 
-await t.test('LegWatch begins to wait anew with a new sender', t => {
+await t.test('LegWatch restarts the timeout with a new sender', t => {
   const watch = new LegWatch(LIMITS)
   watch.senderStarted(0)
-  look(watch, 500, 15_000, never)
+  observe(watch, 500, 15_000, never)
   watch.senderStopped()
   watch.senderStarted(15_000)
-  t.same(look(watch, 15_500, 34_500, never), [])
+  t.same(observe(watch, 15_500, 34_500, never), [])
   t.end()
 })
 
-await t.test('LegWatch takes a picture in eight seconds for alive', t => {
+await t.test('LegWatch keeps a leg with a picture every 8 s live', t => {
   const watch = new LegWatch(LIMITS)
   watch.senderStarted(0)
   const minutes = 10 * 60_000
   const picture = (nowMs: number) => nowMs % 8_000 === 0
-  t.same(look(watch, 8_000, minutes, picture), ['live at 8'])
-  t.same(look(watch, minutes + 500, minutes + 60_000, never), ['failed at 620'])
+  t.same(observe(watch, 8_000, minutes, picture), ['live at 8'])
+  t.same(observe(watch, minutes + 500, minutes + 60_000, never), [
+    'failed at 620',
+  ])
   t.end()
 })
 
-await t.test('LegWatch takes one in thirty seconds for alive', t => {
+await t.test('LegWatch keeps a leg with a picture every 30 s live', t => {
   const watch = new LegWatch(LIMITS)
   watch.senderStarted(0)
   const picture = (nowMs: number) => nowMs % 30_000 === 1_000
-  t.same(look(watch, 500, 10 * 60_000, picture), ['live at 1'])
+  t.same(observe(watch, 500, 10 * 60_000, picture), ['live at 1'])
   t.end()
 })
 
-await t.test('LegWatch counts a picture that two looks see once', t => {
+await t.test('LegWatch counts a picture seen in two polls as one', t => {
   const watch = new LegWatch(LIMITS)
   watch.senderStarted(0)
   const picture = (nowMs: number) => nowMs % 8_000 < 1_000
-  t.same(look(watch, 8_000, 10 * 60_000, picture), ['live at 8'])
+  t.same(observe(watch, 8_000, 10 * 60_000, picture), ['live at 8'])
   t.end()
 })
 
-await t.test('LegWatch learns that a stream gets slow, once', t => {
+await t.test('LegWatch fails once when a stream becomes slow', t => {
   const watch = new LegWatch(LIMITS)
   watch.senderStarted(0)
-  look(watch, 500, 60_000)
+  observe(watch, 500, 60_000)
   const picture = (nowMs: number) => nowMs % 8_000 === 0
-  t.same(look(watch, 60_500, 10 * 60_000, picture), [
+  t.same(observe(watch, 60_500, 10 * 60_000, picture), [
     'failed at 63',
     'live at 64',
   ])
   t.end()
 })
 
-await t.test('LegWatch is not misled by a hiccup', t => {
+await t.test('LegWatch ignores a single hiccup', t => {
   const watch = new LegWatch(LIMITS)
   watch.senderStarted(0)
-  look(watch, 500, 10_000)
-  look(watch, 10_500, 12_500, never)
-  look(watch, 13_000, 16_000)
-  t.same(look(watch, 16_500, 30_000, never), ['failed at 19'])
+  observe(watch, 500, 10_000)
+  observe(watch, 10_500, 12_500, never)
+  observe(watch, 13_000, 16_000)
+  t.same(observe(watch, 16_500, 30_000, never), ['failed at 19'])
   t.end()
 })
 
-await t.test('LegWatch gives what sent a picture or two half a minute', t => {
+await t.test('LegWatch waits 32 s before the packet interval is known', t => {
   const watch = new LegWatch(LIMITS)
   watch.senderStarted(0)
-  look(watch, 1_000, 1_500)
-  t.same(look(watch, 2_000, 33_000, never), [])
-  t.same(look(watch, 33_500, 40_000, never), ['failed at 33.5'])
+  observe(watch, 1_000, 1_500)
+  t.same(observe(watch, 2_000, 33_000, never), [])
+  t.same(observe(watch, 33_500, 40_000, never), ['failed at 33.5'])
   t.end()
 })
 
-await t.test('LegWatch tells a wrong payload type at once', t => {
-  const watch = new LegWatch(LIMITS)
-  watch.senderStarted(0)
-  const foreign = { packets: 0, foreign: 20 }
-  t.equal(watch.observe(foreign, 500), undefined, 'a stray one is none')
-  t.equal(watch.observe({ packets: 0 }, 2_500), undefined)
-  t.equal(watch.observe(foreign, 3_000), 'failed')
-  t.equal(watch.cause, 'payload-type')
-  t.equal(watch.observe(foreign, 9_000), undefined, 'counted once')
-  t.equal(watch.observe({ packets: 0 }, 18_000), undefined)
-  t.equal(watch.cause, 'payload-type')
-  watch.observe({ packets: 0 }, 19_500)
-  t.equal(watch.cause, 'silent', 'when that has ended as well')
-  t.equal(watch.observe({ packets: 1, foreign: 9 }, 20_000), 'live')
-  t.end()
-})
+await t.test(
+  'LegWatch reports an unexpected payload type before startMs',
+  t => {
+    const watch = new LegWatch(LIMITS)
+    watch.senderStarted(0)
+    const unexpected = { packets: 0, unexpected: 20 }
+    t.equal(watch.observe(unexpected, 500), undefined, 'a stray packet')
+    t.equal(watch.observe({ packets: 0 }, 2_500), undefined)
+    t.equal(watch.observe(unexpected, 3_000), 'failed')
+    t.equal(watch.cause, 'payload-type')
+    t.equal(watch.observe(unexpected, 9_000), undefined, 'reported once')
+    t.equal(watch.observe({ packets: 0 }, 18_000), undefined)
+    t.equal(watch.cause, 'payload-type')
+    watch.observe({ packets: 0 }, 19_500)
+    t.equal(watch.cause, 'silent', 'ten seconds after the last one')
+    t.equal(watch.observe({ packets: 1, unexpected: 9 }, 20_000), 'live')
+    t.end()
+  },
+)
 
-await t.test('LegWatch tells a payload type that changes', t => {
+await t.test('LegWatch reports a payload type that changes', t => {
   const watch = new LegWatch(LIMITS)
   watch.senderStarted(0)
-  look(watch, 500, 10_000)
+  observe(watch, 500, 10_000)
   const edges = [10_500, 11_000, 11_500, 12_000, 12_500, 13_000].map(nowMs =>
-    watch.observe({ packets: 0, foreign: 5 }, nowMs),
+    watch.observe({ packets: 0, unexpected: 5 }, nowMs),
   )
   t.same(edges.slice(0, 5), Array(5).fill(undefined))
   t.equal(edges[5], 'failed')
@@ -164,22 +169,25 @@ await t.test('LegWatch tells a payload type that changes', t => {
   t.end()
 })
 
-await t.test('LegWatch ignores other payload types beside its own', t => {
-  const watch = new LegWatch(LIMITS)
-  watch.senderStarted(0)
-  for (let nowMs = 500; nowMs < 60_000; nowMs += 500) {
-    const edge = watch.observe({ packets: 5, foreign: 5 }, nowMs)
-    t.equal(edge, nowMs === 500 ? 'live' : undefined)
-  }
-  t.end()
-})
+await t.test(
+  'LegWatch ignores other payload types beside the expected one',
+  t => {
+    const watch = new LegWatch(LIMITS)
+    watch.senderStarted(0)
+    for (let nowMs = 500; nowMs < 60_000; nowMs += 500) {
+      const edge = watch.observe({ packets: 5, unexpected: 5 }, nowMs)
+      t.equal(edge, nowMs === 500 ? 'live' : undefined)
+    }
+    t.end()
+  },
+)
 
-await t.test('LegWatch tells an end that nobody asked for', t => {
+await t.test('LegWatch reports an unexpected end once per episode', t => {
   const watch = new LegWatch(LIMITS)
   watch.senderStarted(0)
   t.equal(watch.senderFailed('encoder'), 'failed')
   watch.senderStarted(100)
-  t.equal(watch.state, 'failed', 'a new start is no new episode')
+  t.equal(watch.state, 'failed', 'a retry is no new episode')
   t.equal(watch.senderFailed('exit'), undefined)
   t.equal(watch.cause, 'exit', 'with the latest cause')
   t.equal(watch.senderFailed('codec', 'audio copy needs opus'), undefined)
@@ -190,13 +198,13 @@ await t.test('LegWatch tells an end that nobody asked for', t => {
   t.end()
 })
 
-await t.test('LegWatch counts a start that could not be made', t => {
+await t.test('LegWatch reports a start that failed', t => {
   const watch = new LegWatch(LIMITS)
   t.equal(watch.senderFailed('bind'), 'failed')
   t.end()
 })
 
-await t.test('LegWatch takes an asked end for no failure', t => {
+await t.test('LegWatch goes idle after a requested stop', t => {
   const watch = new LegWatch(LIMITS)
   watch.senderStarted(0)
   watch.observe({ packets: 1 }, 10)
@@ -208,12 +216,15 @@ await t.test('LegWatch takes an asked end for no failure', t => {
   t.end()
 })
 
-await t.test('LegWatch takes packets counted after the end for old ones', t => {
-  const watch = new LegWatch(LIMITS)
-  watch.senderStarted(0)
-  watch.observe({ packets: 1 }, 10)
-  watch.senderFailed('exit')
-  t.equal(watch.observe({ packets: 5 }, 500), undefined)
-  t.equal(watch.state, 'failed')
-  t.end()
-})
+await t.test(
+  'LegWatch stays failed if packets are counted after the end',
+  t => {
+    const watch = new LegWatch(LIMITS)
+    watch.senderStarted(0)
+    watch.observe({ packets: 1 }, 10)
+    watch.senderFailed('exit')
+    t.equal(watch.observe({ packets: 5 }, 500), undefined)
+    t.equal(watch.state, 'failed')
+    t.end()
+  },
+)

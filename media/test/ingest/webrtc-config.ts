@@ -10,14 +10,14 @@ const EXTERNAL = {
   audio: { codec: 'opus', port: 5_006, rtcp_port: 5_009, payload_type: 111 },
 }
 
-await t.test('parseWebrtcConfig takes nothing for disabled', t => {
+await t.test('parseWebrtcConfig() returns disabled for an absent object', t => {
   for (const raw of [undefined, null, {}, { enabled: false, video: 7 }]) {
     t.same(parseWebrtcConfig(raw), { enabled: false })
   }
   t.end()
 })
 
-await t.test('parseWebrtcConfig fills in defaults', t => {
+await t.test('parseWebrtcConfig() fills in defaults', t => {
   t.same(parseWebrtcConfig({ enabled: true }), {
     ...MANAGED,
     video: { codec: 'h264' },
@@ -34,12 +34,12 @@ await t.test('parseWebrtcConfig fills in defaults', t => {
       video: { codec: 'h264', bitrate_kbit: 800, fps: 25 },
       audio: { codec: 'copy' },
     },
-    'a string is short for its codec',
+    'a string is short for a codec',
   )
   t.end()
 })
 
-await t.test('parseWebrtcConfig reads external legs', t => {
+await t.test('parseWebrtcConfig() reads external legs', t => {
   t.same(parseWebrtcConfig(EXTERNAL), {
     ...EXTERNAL,
     listen: '127.0.0.1',
@@ -48,7 +48,7 @@ await t.test('parseWebrtcConfig reads external legs', t => {
   t.match(
     parseWebrtcConfig({ ...EXTERNAL, audio: undefined, listen: '::1' }),
     { listen: '::1', audio: { codec: 'none' } },
-    'a kind that is left out is none',
+    'an absent leg is none',
   )
   t.match(
     parseWebrtcConfig({
@@ -57,12 +57,12 @@ await t.test('parseWebrtcConfig reads external legs', t => {
       audio: { codec: 'opus', port: 5_006 },
     }),
     { video: { payload_type: 96 }, audio: { payload_type: 97 } },
-    "payload types are FFmpeg's own unless said otherwise",
+    "payload types default to FFmpeg's",
   )
   t.end()
 })
 
-const REFUSED: readonly (readonly [raw: unknown, message: string])[] = [
+const REJECTED: readonly (readonly [raw: unknown, message: string])[] = [
   [7, 'webrtc: expected an object, got 7'],
   [[], 'webrtc: expected an object, got []'],
   [{ enabled: 'yes' }, 'webrtc.enabled: expected true or false, got "yes"'],
@@ -128,8 +128,8 @@ const REFUSED: readonly (readonly [raw: unknown, message: string])[] = [
   ],
 ]
 
-for (const [raw, message] of REFUSED) {
-  await t.test(`parseWebrtcConfig refuses ${JSON.stringify(raw)}`, t => {
+for (const [raw, message] of REJECTED) {
+  await t.test(`parseWebrtcConfig() rejects ${JSON.stringify(raw)}`, t => {
     t.throws(() => parseWebrtcConfig(raw), { name: 'RangeError', message })
     t.end()
   })

@@ -108,7 +108,7 @@ await t.test('timestamps that run wild', async t => {
   )
   const status = await isDegradedBy('timestamps')
   t.match(status, {
-    degraded_reason: /^video: timestamps leapt or fell back \d+ times in 10 s/,
+    degraded_reason: /^video: timestamps jumped \d+ times in 10 s/,
   })
   t.equal(viewer.received.get('video')?.timestampLeaps, 0)
   video.change(shiftTimestamps(() => HOUR))

@@ -42,7 +42,7 @@ const PICTURES = {
   },
   'sparse-key-frames': {
     options: ['-g', '105'],
-    words: /^video: key frames are \d+ s apart, and who joins waits for one/,
+    words: /^video: key frames are \d+ s apart, and a new viewer waits for one/,
   },
 } as const
 

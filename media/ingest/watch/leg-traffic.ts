@@ -1,0 +1,93 @@
+import type { Fault } from '../fault.ts'
+import { codecParameters, type LegPlan } from '../leg-plan.ts'
+import { rtpPayload, type RtpHeader } from '../rtp/rtp-packet.ts'
+import { readPictureFormat, spsIn, type PictureFormat } from '../rtp/sps.ts'
+import { FrameOrder } from './frame-order.ts'
+import { LossWatch } from './loss-watch.ts'
+import { formatFaults, timestampFaults } from './picture-faults.ts'
+
+/** RTP of a payload type other than the leg's. */
+interface UnexpectedRtp {
+  readonly packets: number
+  /** Of the last packet. */
+  readonly payloadType: number
+}
+
+/** RtpRewriter repairs jumps, so only this many in ten seconds are a fault. */
+const MIN_JUMPS = 3
+
+/** Inspects the packets of an external sender as they are forwarded. */
+export class LegTraffic {
+  readonly #plan: LegPlan
+  readonly #loss = new LossWatch()
+  /** H264 only. */
+  readonly #order: FrameOrder | undefined
+  #unexpected: UnexpectedRtp = { packets: 0, payloadType: 0 }
+  #ssrc: number | undefined
+  #sps: Buffer | undefined
+  #format: PictureFormat | undefined
+
+  constructor(plan: LegPlan) {
+    this.#plan = plan
+    const { clockRate } = codecParameters(plan.codec, plan.payloadType)
+    this.#order =
+      plan.codec === 'h264'
+        ? new FrameOrder({ clockRate, minJumps: MIN_JUMPS })
+        : undefined
+  }
+
+  get unexpected(): UnexpectedRtp {
+    return this.#unexpected
+  }
+
+  /** Whether the packet has the leg's payload type; counts it if not. */
+  checkPayloadType({ payloadType }: RtpHeader): boolean {
+    if (payloadType === this.#plan.payloadType) return true
+    this.#unexpected = { packets: this.#unexpected.packets + 1, payloadType }
+    return false
+  }
+
+  /**
+   * Records a packet that is forwarded.
+   * @param header as the sender wrote it
+   */
+  forwarded(header: RtpHeader, packet: Buffer, nowMs: number): void {
+    const { ssrc, sequence, timestamp } = header
+    if (ssrc !== this.#ssrc) {
+      this.#ssrc = ssrc
+      this.#loss.begin()
+      this.#order?.begin()
+    }
+    const isInOrder = this.#loss.observe(sequence, nowMs)
+    if (this.#order === undefined) return
+    if (isInOrder) this.#order.observe(timestamp, nowMs)
+    this.#readSps(packet)
+  }
+
+  faults(nowMs: number): readonly Fault[] {
+    const share = this.#loss.share(nowMs)
+    return [
+      ...(this.#order ? timestampFaults(this.#order, 'external', nowMs) : []),
+      ...(this.#format ? formatFaults(this.#format) : []),
+      ...(share > 0 ? [lossFault(share)] : []),
+    ]
+  }
+
+  #readSps(packet: Buffer): void {
+    const sps = spsIn(rtpPayload(packet))
+    if (sps === undefined || this.#sps?.equals(sps) === true) return
+    // A copy: the packet's buffer belongs to the socket.
+    this.#sps = Buffer.from(sps)
+    this.#format = readPictureFormat(sps) ?? this.#format
+  }
+}
+
+function lossFault(share: number): Fault {
+  const percent = (share * 100).toFixed(1)
+  return {
+    reason: 'loss',
+    words:
+      `${percent} % of the packets are lost before they arrive here; ` +
+      'check the network between the sender and this host',
+  }
+}
