@@ -110,7 +110,10 @@ function leaseAll(demands: readonly PortDemand[]): readonly PortLease[] {
 }
 
 /** Whether the worker reports that this port was in use. */
-function isInUse(lease: PortLease, error: unknown): boolean {
+export function isInUse(
+  lease: Pick<PortLease, 'protocol' | 'port'>,
+  error: unknown,
+): boolean {
   if (!(error instanceof EngineError)) return false
   const reported = IN_USE.exec(error.message)?.groups
   return (

@@ -64,6 +64,12 @@ export class PortPool {
     this.#options.onChange?.()
   }
 
+  /** Whether the port is one of the pool's, free or not. */
+  contains(port: number): boolean {
+    const { min, max } = this.#options
+    return port >= min && port <= max
+  }
+
   counts(): PortCounts {
     return { inUse: this.#leased.size, available: this.#free.size }
   }

@@ -34,12 +34,13 @@ export class ExternalLegs implements LegSet {
     router: Router,
     signal: AbortSignal,
   ): Promise<readonly RelayedLeg[]> {
-    const { plans, cname } = this.#options
+    const { plans, cname, udpPorts } = this.#options
     const legs: RelayedLeg[] = []
     try {
       for (const plan of plans) {
         const relay = await this.#relayOf(plan)
-        legs.push(await RelayedLeg.open({ router, plan, cname, signal, relay }))
+        const shared = { router, udpPorts, plan, cname, signal }
+        legs.push(await RelayedLeg.open({ ...shared, relay }))
       }
       return legs
     } catch (error) {

@@ -149,9 +149,9 @@ export class ManagedLegs implements LegSet {
   ): Promise<ManagedLeg> {
     const { cname, udpPorts } = this.#options
     const sender = await this.#senderOf(plan.kind)
-    const shared = { router, plan, cname, sender, signal }
+    const shared = { router, udpPorts, plan, cname, sender, signal }
     if (plan.kind === 'video') {
-      return await ManagedVideoLeg.open({ ...shared, worker, udpPorts })
+      return await ManagedVideoLeg.open({ ...shared, worker })
     }
     const relay = await this.#relayOf(plan)
     return await ManagedAudioLeg.open({ ...shared, relay })

@@ -1,5 +1,6 @@
 import type { Router } from 'mediasoup/types'
 
+import type { PortPool } from '../../engine/port-pool.ts'
 import type { LegPlan } from '../leg-plan.ts'
 import type { ManagedLeg } from '../leg.ts'
 import type { LegOutput, LegPorts } from '../run/ffmpeg-output.ts'
@@ -8,6 +9,7 @@ import type { SenderPorts } from './sender-ports.ts'
 
 export interface ManagedAudioLegOptions {
   readonly router: Router
+  readonly udpPorts: PortPool
   readonly plan: LegPlan
   /** The same for all legs of a stream. */
   readonly cname: string

@@ -5,8 +5,10 @@
  * Gets: a router, leased ports, packets. Gives: a producer per leg. To read
  * it: this file, then managed-audio-leg.ts and managed-video-leg.ts.
  */
-import type { DirectTransport, Producer, Router } from 'mediasoup/types'
+import type { Producer, Router } from 'mediasoup/types'
 
+import { LocalSender } from '../../engine/local-sender.ts'
+import type { PortPool } from '../../engine/port-pool.ts'
 import { withAbort } from '../../engine/with-abort.ts'
 import { producerParameters, type LegPlan } from '../leg-plan.ts'
 import type { Leg } from '../leg.ts'
@@ -25,6 +27,7 @@ export interface RelayState {
 
 export interface RelayedLegOptions {
   readonly router: Router
+  readonly udpPorts: PortPool
   readonly plan: LegPlan
   readonly cname: string
   readonly relay: RelayState
@@ -43,12 +46,12 @@ export class RelayedLeg implements Leg {
   readonly producer: Producer
   readonly traffic: LegTraffic | undefined
   readonly #receiver: RtpReceiver
-  readonly #transport: DirectTransport
+  readonly #sender: LocalSender
   #packets = 0
 
   private constructor(
     { plan, relay, senderPort }: RelayedLegOptions,
-    transport: DirectTransport,
+    sender: LocalSender,
     producer: Producer,
   ) {
     const { receiver, rewriter, traffic } = relay
@@ -56,7 +59,7 @@ export class RelayedLeg implements Leg {
     this.producer = producer
     this.traffic = traffic
     this.#receiver = receiver
-    this.#transport = transport
+    this.#sender = sender
     receiver.handlePackets({
       rtp: (packet, { address, port }) => {
         if (senderPort !== undefined && port !== senderPort) return
@@ -67,25 +70,21 @@ export class RelayedLeg implements Leg {
         if (!rewriter.rtp(packet, `${address} ${port}`, nowMs)) return
         traffic?.forwarded(header, packet, nowMs)
         this.#packets++
-        // send() throws once the worker is gone.
-        if (!producer.closed) producer.send(packet)
+        sender.send(packet)
       },
       rtcp: packet => {
         if (!rewriter.rtcp(packet, performance.now())) return
-        if (!transport.closed) transport.sendRtcp(packet)
+        sender.send(packet)
       },
     })
   }
 
   /** @throws {EngineError} */
   static async open(options: RelayedLegOptions): Promise<RelayedLeg> {
-    const { router, plan, cname, signal } = options
+    const { router, udpPorts, plan, cname, signal } = options
     const action = `open the ${plan.kind} leg`
-    const opening = router.createDirectTransport()
-    const transport = await withAbort(action, opening, signal, late => {
-      late.close()
-    })
-    const producing = transport.produce({
+    const sender = await LocalSender.open({ router, udpPorts, action, signal })
+    const producing = sender.transport.produce({
       kind: plan.kind,
       rtpParameters: producerParameters(plan, cname),
     })
@@ -96,9 +95,9 @@ export class RelayedLeg implements Leg {
         signal,
         () => undefined,
       )
-      return new RelayedLeg(options, transport, producer)
+      return new RelayedLeg(options, sender, producer)
     } catch (error) {
-      transport.close()
+      sender.close()
       throw error
     }
   }
@@ -109,6 +108,6 @@ export class RelayedLeg implements Leg {
 
   close(): void {
     this.#receiver.handlePackets(undefined)
-    this.#transport.close()
+    this.#sender.close()
   }
 }

@@ -9,6 +9,8 @@ import {
   type AcquiredWorker,
   type EngineOptions,
 } from '../../engine/engine.ts'
+import { LocalSender } from '../../engine/local-sender.ts'
+import { PortPool } from '../../engine/port-pool.ts'
 import { findWorkerBinary } from '../../engine/worker-binary.ts'
 import { MEDIA_LIMITS, type MediaLimits } from '../../limits.ts'
 import { capturedLog } from '../fixtures/captured-log.ts'
@@ -310,5 +312,83 @@ await t.test(
     })
     await t.rejects(start('failing'), { code: 'worker', message: /code:3/ })
     await t.rejects(start('none'), { code: 'worker', message: /ENOENT/ })
+  },
+)
+
+/** An RTP packet of Opus with this sequence number. */
+function rtpPacket(sequence: number): Buffer {
+  const packet = Buffer.alloc(40)
+  packet.set([0x80, 111])
+  packet.writeUInt16BE(sequence, 2)
+  packet.writeUInt32BE(sequence * 960, 4)
+  packet.writeUInt32BE(7_777, 8)
+  return packet
+}
+
+await t.test('LocalSender sends into a worker until it dies', async t => {
+  const { engine } = await startEngine(t)
+  const [worker] = engine.workers
+  if (worker === undefined) throw new Error('There is no worker')
+  const signal = AbortSignal.timeout(30_000)
+  const router = await worker.createRouter([OPUS], signal)
+  const { udpPorts } = engine
+  const before = udpPorts.counts()
+  const open = () =>
+    LocalSender.open({ router, udpPorts, action: 'open a leg', signal })
+
+  const [sender, other] = await Promise.all([open(), open()])
+  t.same(udpPorts.counts(), before, 'no port of the pool is used')
+  const producer = await sender.transport.produce({
+    kind: 'audio',
+    rtpParameters: {
+      codecs: [
+        {
+          mimeType: 'audio/opus',
+          payloadType: 111,
+          clockRate: 48_000,
+          channels: 2,
+        },
+      ],
+      encodings: [{ ssrc: 7_777 }],
+    },
+  })
+  for (let sequence = 1; sequence <= 50; sequence++) {
+    sender.send(rtpPacket(sequence))
+  }
+  await waitFor(
+    async () => (await producer.getStats())[0]?.packetCount === 50,
+    'all packets in the worker',
+  )
+  other.close()
+  other.close()
+  t.equal(other.transport.closed, true)
+  other.send(rtpPacket(51))
+
+  process.kill(worker.pid, 'SIGKILL')
+  await waitFor(() => sender.transport.closed, 'the end of the transport')
+  sender.send(rtpPacket(52))
+  sender.close()
+  await t.rejects(open(), { name: 'EngineError' }, 'nothing opens any more')
+})
+
+await t.test(
+  'LocalSender takes a port of a pool that has them all',
+  async t => {
+    const { engine } = await startEngine(t)
+    const [worker] = engine.workers
+    if (worker === undefined) throw new Error('There is no worker')
+    const signal = AbortSignal.timeout(30_000)
+    const router = await worker.createRouter([OPUS], signal)
+    const udpPorts = new PortPool({
+      protocol: 'udp',
+      min: 1,
+      max: 65_535,
+      probe: () => Promise.resolve(true),
+      quarantineMs: 1,
+    })
+    const action = 'open a leg'
+    const sender = await LocalSender.open({ router, udpPorts, action, signal })
+    t.ok(udpPorts.contains(sender.transport.tuple.localPort))
+    sender.close()
   },
 )
