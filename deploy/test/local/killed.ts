@@ -1,7 +1,7 @@
 /** The set-up is killed in each of its steps, and then started again. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync } from 'node:fs'
+import { chmodSync, existsSync } from 'node:fs'
 import { readdir, readFile } from 'node:fs/promises'
 import { createServer, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -27,7 +27,10 @@ const REAL = process.env['MEDIASOUP_WORKER_BIN'] ?? (await findPlace({})).worker
 
 /** A cache and a folder of programs of its own, first on PATH. */
 function scene(t: Test) {
-  const folder = t.testdir({ bin: {} })
+  // Without a source of libsrtp there is nothing to fetch.
+  const noSource = t.fixture('file', '#!/bin/sh\nexit 100\n')
+  const folder = t.testdir({ bin: { 'apt-get': noSource } })
+  chmodSync(join(folder, 'bin', 'apt-get'), 0o755)
   const bin = join(folder, 'bin')
   const pid = join(folder, 'pid')
   const env = {

@@ -11,10 +11,14 @@ import { recordedContext } from './fixtures/context.ts'
 import { fakeProgram } from './fixtures/fake-program.ts'
 import { fakeWorkerSources } from './fixtures/worker-sources.ts'
 
-/** Programs in the place of Meson and Ninja, and a cache of its own. */
-async function scene(t: Test, ninja: string) {
+/** An apt-get that has no source to give. */
+const NO_SOURCE = 'echo "E: no such source"; exit 100'
+
+/** Programs in the place of apt-get, Meson and Ninja, and a cache of its own. */
+async function scene(t: Test, ninja: string, aptGet = NO_SOURCE) {
   const sources = await fakeWorkerSources(t.testdir({}))
   const bin = join(t.testdirName, 'bin')
+  await fakeProgram(bin, 'apt-get', aptGet)
   await fakeProgram(bin, 'meson', 'echo "$@" >meson-args; mkdir out')
   await fakeProgram(bin, 'ninja', ninja)
   const cache = join(t.testdirName, 'cache')
@@ -105,3 +109,51 @@ t.test('a compiler that got no memory is tried alone', async t => {
   )
   t.equal(await buildWorker(place, context), place.worker)
 })
+
+t.test('libsrtp is built from the source that apt-get has', async t => {
+  const { place, context } = await scene(
+    t,
+    'find subprojects/libsrtp* -type f | sort >out/mediasoup-worker',
+    `case "$*" in
+      *" source "*)
+        grep -h . "$(dirname "$PWD")"/apt/parts/* >sources
+        grep -Eq "^(Types: deb$|deb )" sources && exit 1
+        mkdir -p libsrtp-2.5.0/include libsrtp-2.5.0/crypto/include
+        touch libsrtp-2.5.0/meson.build libsrtp-2.5.0/include/srtp.h
+        touch libsrtp-2.5.0/crypto/include/cipher.h
+        tar -czf libsrtp2_2.5.0.orig.tar.gz libsrtp-2.5.0
+        rm -r libsrtp-2.5.0;;
+    esac`,
+  )
+  t.equal(await buildWorker(place, context), place.worker)
+  t.same((await readFile(place.worker, 'utf8')).trim().split('\n'), [
+    'subprojects/libsrtp2/crypto/include/cipher.h',
+    'subprojects/libsrtp2/include/srtp.h',
+    'subprojects/libsrtp2/meson.build',
+    'subprojects/libsrtp3/include/srtp.h',
+    'subprojects/libsrtp3/libsrtp2/srtp2/cipher.h',
+    'subprojects/libsrtp3/libsrtp2/srtp2/srtp.h',
+    'subprojects/libsrtp3/meson.build',
+    'subprojects/libsrtp3/meson_options.txt',
+  ])
+  t.notMatch(context.said(), /cannot be had/)
+})
+
+for (const [what, aptGet] of Object.entries({
+  'has no source': NO_SOURCE,
+  'gives an archive that is no archive':
+    'case "$*" in *" source "*) echo no >libsrtp2_1.orig.tar.gz;; esac',
+  'gives nothing': 'exit 0',
+})) {
+  t.test(`an apt-get that ${what} leaves libsrtp to the system`, async t => {
+    const { place, context } = await scene(
+      t,
+      'ls subprojects >out/mediasoup-worker',
+      aptGet,
+    )
+    t.equal(await buildWorker(place, context), place.worker)
+    const subprojects = (await readFile(place.worker, 'utf8')).split('\n')
+    t.notOk(subprojects.includes('libsrtp2'))
+    t.match(context.said(), /The source of libsrtp2 cannot be had by apt-get/)
+  })
+}
