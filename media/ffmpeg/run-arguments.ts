@@ -1,10 +1,10 @@
-/** What a stream adds to the arguments of a run of FFmpeg. */
+/** The arguments that a stream adds to a run of FFmpeg. */
 export interface RunArguments {
-  /** For each input, to come before its own options. */
+  /** For each input, options to be put before its own. */
   readonly inputOptions: readonly (readonly string[])[]
-  /** The RTP outputs, to come last. */
+  /** The RTP outputs, to be put last. */
   readonly outputs: readonly string[]
 }
 
-/** What a process without a stream adds. */
+/** The arguments of a process without a stream. */
 export const NO_ARGUMENTS: RunArguments = { inputOptions: [], outputs: [] }
