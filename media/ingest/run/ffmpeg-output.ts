@@ -80,8 +80,9 @@ function videoCodec(
         ...['-c:v', 'libx264', '-preset', 'veryfast', '-tune', 'zerolatency'],
         // Browsers do not play B-frames.
         ...['-profile:v', 'baseline', '-bf', '0', '-sc_threshold', '0'],
-        // Undoes what -tune zerolatency does: a constant frame rate.
-        ...['-x264-params', 'force-cfr=0'],
+        // The tune assumes a constant frame rate: the nominal one, which for
+        // some inputs is their clock rate.
+        ...['-x264-params', `force-cfr=0:fps=${video.fps ?? DEFAULT_MAX_FPS}`],
         ...frames(video, settings),
         ...bitrate(video.bitrate_kbit ?? VIDEO_KBIT.h264),
       ]
@@ -118,8 +119,6 @@ function frames(
   return [
     ...['-vf', videoFilters(video, settings)],
     ...['-fps_mode', 'vfr', '-enc_time_base', '1/90000'],
-    // The encoder's nominal frame rate: some inputs report their clock rate.
-    ...['-fpsmax', `${video.fps ?? DEFAULT_MAX_FPS}`],
     ...['-g', `${MAX_GOP_FRAMES}`],
     ...['-force_key_frames', `expr:isnan(prev_forced_t)+${since}`],
   ]

@@ -33,8 +33,8 @@ function withoutFilters(line = ''): string {
 await t.test('videoOutput() and audioOutput() encode H264 and Opus', t => {
   t.same(outputs({}).map(withoutFilters), [
     '-an -sn -dn -c:v libx264 -preset veryfast -tune zerolatency ' +
-      '-profile:v baseline -bf 0 -sc_threshold 0 -x264-params force-cfr=0 ' +
-      '-vf ... -fps_mode vfr -enc_time_base 1/90000 -fpsmax 60 -g 100000 ' +
+      '-profile:v baseline -bf 0 -sc_threshold 0 -x264-params force-cfr=0:fps=60 ' +
+      '-vf ... -fps_mode vfr -enc_time_base 1/90000 -g 100000 ' +
       '-force_key_frames ' +
       'expr:isnan(prev_forced_t)+gte(t,prev_forced_t+0.95) ' +
       `-b:v 1500k -maxrate 1500k -bufsize 750k ${REALTIME} ` +
