@@ -1,10 +1,10 @@
-/** The arguments that a stream adds to a run of FFmpeg. */
+/** What a stream adds to the arguments of a run of FFmpeg. */
 export interface RunArguments {
-  /** For each input, options to be put before its own. */
+  /** For each input, to come before its own options. */
   readonly inputOptions: readonly (readonly string[])[]
-  /** The RTP outputs, to be put last. */
+  /** The RTP outputs, to come last. */
   readonly outputs: readonly string[]
 }
 
-/** The arguments of a process without a stream. */
+/** What a process without a stream adds. */
 export const NO_ARGUMENTS: RunArguments = { inputOptions: [], outputs: [] }

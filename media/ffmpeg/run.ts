@@ -1,7 +1,7 @@
 /**
  * media/ffmpeg runs FFmpeg processes and keeps them running.
  * Owns: the child processes, their logs, progress and restarts.
- * Gets: a command, limits, and arguments from the stream (run-arguments.ts).
+ * Gets: a command, limits, and arguments that the stream adds for its outputs.
  * Gives: states, reports, progress and log lines, without secrets where people
  * read them. To read it: supervisor.ts, then this file, then child.ts.
  */
