@@ -5,8 +5,8 @@ import { version, workerBin } from 'mediasoup'
 
 import { EngineError } from './engine-error.ts'
 
-/** Paths of the worker, in the order in which they are tried. */
-export function workerBinaryPaths(
+/** Returns the paths of the worker, in the order in which they are tried. */
+function workerBinaryPaths(
   env: Readonly<Record<string, string | undefined>>,
 ): readonly string[] {
   const home = env['XDG_CACHE_HOME'] ?? ''

@@ -3,11 +3,12 @@ import { access, stat } from 'node:fs/promises'
 import { delimiter, isAbsolute, join, resolve } from 'node:path'
 
 /**
- * The absolute path of the program `name`, which may be a path or a name to
- * look up in `searchPath` (the form of PATH). Children get an empty
- * environment, so they have no PATH of their own.
- * @param hint what to do where there is none
- * @throws {Error} that says where it was looked for
+ * Resolves a program to its absolute path. Children get an empty environment,
+ * so they have no PATH of their own.
+ * @param name a path, or a name to look up in `searchPath`
+ * @param searchPath in the form of PATH
+ * @param hint for the error message: what to do if there is no such program
+ * @throws {Error} that names the places searched
  */
 export async function resolveBinary(
   name: string,

@@ -9,13 +9,13 @@ export interface ChildExit {
 }
 
 export interface Child {
-  /** undefined: it could not be started. */
+  /** undefined: it could not be spawned. */
   readonly pid: number | undefined
-  /** Rejects where the system cannot start it; then `exited` never settles. */
+  /** Rejects if it cannot be spawned; then `exited` never settles. */
   readonly started: Promise<void>
-  /** Settles when the child is gone and all that it said was read. */
+  /** Resolves when the child has exited and its output has been read. */
   readonly exited: Promise<ChildExit>
-  /** Signals the child and what it started itself; does nothing after. */
+  /** Signals the child and its own children; a no-op after its exit. */
   signal(name: 'SIGINT' | 'SIGKILL'): void
 }
 
@@ -25,30 +25,30 @@ export interface ChildOptions {
   readonly args: readonly string[]
   /** A line of stderr. */
   readonly onLine: (line: string) => void
-  /** A line that the child wrote to file descriptor PROGRESS_FD. */
+  /** A line of file descriptor PROGRESS_FD. */
   readonly onProgressLine: (line: string) => void
 }
 
-/** Not stdout: a process may have an output that writes there. */
+/** Not stdout, because an output of the process may write there. */
 export const PROGRESS_FD = 3
 
-/** What a child's own children hold open is not waited for any longer. */
-const DRAIN_MS = 1_000
+/** Limit for reading pipes that grandchildren keep open after the exit. */
+const DRAIN_TIMEOUT_MS = 1_000
 
 /**
- * Starts a child without stdin and stdout, in a session of its own, so that a
- * Ctrl-C in our terminal does not reach it before we ask it to stop.
+ * Starts a child without stdin and stdout, in a session of its own: Ctrl-C in
+ * our terminal must not reach it before we stop it.
  */
 export function startChild(options: ChildOptions): Child {
   const child = spawn(options.binary, options.args, {
-    // Secrets of ours are none of a child's business.
+    // Our environment may have secrets.
     env: {},
     detached: true,
     stdio: ['ignore', 'ignore', 'pipe', 'pipe'],
   })
   const started = new Promise<void>((resolve, reject) => {
     child.once('spawn', resolve)
-    // Also told when a signal cannot be sent; then it changes nothing.
+    // Also emitted when a signal cannot be sent; `started` is settled by then.
     child.on('error', reject)
   })
   const exited = readUntilExit(child, options)
@@ -57,7 +57,7 @@ export function startChild(options: ChildOptions): Child {
     started,
     exited,
     signal: name => {
-      // Once it is waited for, its pid may be somebody else's.
+      // After its exit the pid may be reused.
       if (child.exitCode === null && child.signalCode === null) {
         signalGroup(child, name)
       }
@@ -77,7 +77,7 @@ function readUntilExit(
     pipe?.on('data', (chunk: Buffer) => {
       lines.push(chunk)
     })
-    // A broken pipe ends with the child; there is nobody else to tell.
+    // An error on a pipe is of no use: the exit of the child follows.
     pipe?.on('error', () => null)
   }
   return new Promise(resolve => {
@@ -85,7 +85,7 @@ function readUntilExit(
       const drained = setTimeout(() => {
         signalGroup(child, 'SIGKILL')
         for (const { pipe } of splitters) pipe?.destroy()
-      }, DRAIN_MS)
+      }, DRAIN_TIMEOUT_MS)
       child.once('close', () => {
         clearTimeout(drained)
         for (const { lines } of splitters) lines.end()

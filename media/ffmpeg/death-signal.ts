@@ -7,11 +7,10 @@ export interface Command {
 }
 
 /**
- * The command that runs `command` so that the kernel kills it with SIGKILL
- * once this process is gone, even if it is stopped (PR_SET_PDEATHSIG,
- * prctl(2)). util-linux's `setpriv` sets that and then becomes `command`, so
- * the pid is the command's own.
- * @throws {Error} that says where setpriv was looked for
+ * Wraps a command so that the kernel sends it SIGKILL when this process dies,
+ * even if it is stopped (PR_SET_PDEATHSIG, prctl(2)). util-linux's `setpriv`
+ * sets that and then executes the command, which so has the pid of the child.
+ * @throws {Error} if setpriv is not installed
  */
 export async function killedWithParent(
   { binary, args }: Command,

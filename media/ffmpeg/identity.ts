@@ -1,31 +1,31 @@
 import { readKernelBootId, readProcStat } from './proc.ts'
 
 /**
- * Names one process for good, which a pid alone does not: pids are used
- * again, and start over when the kernel or a container does.
+ * Identifies one process uniquely. A pid alone does not: pids are reused, and
+ * start over when the kernel or a container restarts.
  */
 export interface ProcessIdentity {
   readonly pid: number
-  /** Ticks from the kernel's start to the process's. */
+  /** Clock ticks from the kernel's start to the process's. */
   readonly startTicks: number
   /** The boot of the kernel that the ticks count from. */
   readonly kernel: string
 }
 
-/** The identity of the living process `pid`; undefined: there is none. */
+/** Returns the identity of a running process; undefined: there is none. */
 export function identify(pid: number): ProcessIdentity | undefined {
   const stat = readProcStat(pid)
   if (stat === undefined || stat.zombie) return undefined
   return { pid, startTicks: stat.startTicks, kernel: readKernelBootId() }
 }
 
-/** Whether exactly this process still lives. */
+/** Whether exactly this process is still running. */
 export function isAlive(process: ProcessIdentity): boolean {
   const now = identify(process.pid)
   return now?.startTicks === process.startTicks && now.kernel === process.kernel
 }
 
-/** Reads an identity that was written down; undefined: it is none. */
+/** Reads an identity from JSON; undefined: malformed. */
 export function parseIdentity(raw: unknown): ProcessIdentity | undefined {
   if (typeof raw !== 'object' || raw === null) return undefined
   const pid: unknown = 'pid' in raw ? raw.pid : undefined
@@ -35,6 +35,6 @@ export function parseIdentity(raw: unknown): ProcessIdentity | undefined {
   if (typeof startTicks !== 'number' || typeof kernel !== 'string') {
     return undefined
   }
-  // 0 and below are groups to kill(2).
+  // To kill(2), 0 and negative numbers are process groups.
   return pid > 0 ? { pid, startTicks, kernel } : undefined
 }

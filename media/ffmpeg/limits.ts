@@ -1,29 +1,54 @@
-/** What a process may use; 0: as much as it likes. */
-export interface Limits {
-  /** Percent of one core, so that two full cores are 200. */
-  readonly cpuPercent: number
-  readonly memoryBytes: number
-  /** It is ended when it is over a limit for so long. */
-  readonly waitForMs: number
-}
+import { readMemoryBytes, readProcStat } from './proc.ts'
 
+/** CPU and memory that a process uses. */
 export interface Usage {
+  /** Percent of one core: two full cores are 200. */
   readonly cpuPercent: number
   readonly memoryBytes: number
 }
 
 export const NO_USAGE: Usage = { cpuPercent: 0, memoryBytes: 0 }
 
-/** Finds out when a process has been over a limit for too long. */
-export class LimitWatch {
-  readonly #limits: Limits
-  readonly #overSinceMs = new Map<keyof Usage, number>()
+/** Measures a process between calls of `sample`. */
+export class UsageMeter {
+  readonly #pid: number
+  #last: { readonly elapsedMs: number; readonly cpuSeconds: number } | undefined
 
-  constructor(limits: Limits) {
+  constructor(pid: number) {
+    this.#pid = pid
+  }
+
+  /** Returns zero without /proc, and zero CPU on the first call. */
+  sample(elapsedMs: number): Usage {
+    const stat = readProcStat(this.#pid)
+    if (stat === undefined) return NO_USAGE
+    const last = this.#last
+    this.#last = { elapsedMs, cpuSeconds: stat.cpuSeconds }
+    const seconds = (elapsedMs - (last?.elapsedMs ?? elapsedMs)) / 1000
+    const used = stat.cpuSeconds - (last?.cpuSeconds ?? stat.cpuSeconds)
+    return {
+      cpuPercent: seconds > 0 ? (used / seconds) * 100 : 0,
+      memoryBytes: readMemoryBytes(this.#pid) ?? 0,
+    }
+  }
+}
+
+/** The maximum that a process may use; 0: unlimited. */
+export interface UsageLimits extends Usage {
+  /** A process that exceeds a limit for this long is ended. */
+  readonly waitForMs: number
+}
+
+/** Detects that a process has exceeded a limit for too long. */
+export class LimitWatch {
+  readonly #limits: UsageLimits
+  readonly #exceededSinceMs = new Map<keyof Usage, number>()
+
+  constructor(limits: UsageLimits) {
     this.#limits = limits
   }
 
-  /** Takes a sample; gives the reason to end the process, if there is one. */
+  /** Returns the reason to end the process, if there is one. */
   check(elapsedMs: number, usage: Usage): string | undefined {
     return (
       this.#checkOne(elapsedMs, usage, 'cpuPercent', '% CPU') ??
@@ -39,11 +64,11 @@ export class LimitWatch {
   ): string | undefined {
     const limit = this.#limits[what]
     if (limit === 0 || usage[what] <= limit) {
-      this.#overSinceMs.delete(what)
+      this.#exceededSinceMs.delete(what)
       return undefined
     }
-    const since = this.#overSinceMs.get(what) ?? elapsedMs
-    this.#overSinceMs.set(what, since)
+    const since = this.#exceededSinceMs.get(what) ?? elapsedMs
+    this.#exceededSinceMs.set(what, since)
     if (elapsedMs - since < this.#limits.waitForMs) return undefined
     return (
       `Killed because limits are exceeded: ${Math.round(usage[what])}${unit}, ` +

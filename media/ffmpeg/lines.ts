@@ -1,18 +1,17 @@
 import { StringDecoder } from 'node:string_decoder'
 
-/** A longer line is cut there, so that no child can fill our memory. */
-export const MAX_LINE_CHARS = 2_000
+/** Longer lines are truncated, so that no child can fill our memory. */
+const MAX_LINE_CHARS = 2_000
 
-/** Takes bytes and gives lines. */
 export interface LineSplitter {
   push(chunk: Buffer): void
-  /** Gives what is left without a line's end. */
+  /** Emits the last line, which has no line end. */
   end(): void
 }
 
 /**
- * Splits UTF-8 at \r and \n, as FFmpeg ends its lines by either; empty lines
- * are dropped, long ones cut at MAX_LINE_CHARS and marked.
+ * Splits UTF-8 into lines at \r and \n, because FFmpeg uses both. Drops blank
+ * lines; truncates long ones and appends an ellipsis.
  */
 export function splitLines(onLine: (line: string) => void): LineSplitter {
   const decoder = new StringDecoder('utf8')
@@ -27,12 +26,12 @@ export function splitLines(onLine: (line: string) => void): LineSplitter {
     cut = true
   }
   const flush = () => {
-    const whole = line
+    const complete = line
     line = ''
     cut = false
-    if (whole.trim() !== '') onLine(whole)
+    if (complete.trim() !== '') onLine(complete)
   }
-  const take = (text: string) => {
+  const split = (text: string) => {
     const [first = '', ...rest] = text.split(/[\r\n]/)
     append(first)
     for (const piece of rest) {
@@ -42,10 +41,10 @@ export function splitLines(onLine: (line: string) => void): LineSplitter {
   }
   return {
     push: chunk => {
-      take(decoder.write(chunk))
+      split(decoder.write(chunk))
     },
     end: () => {
-      take(decoder.end())
+      split(decoder.end())
       flush()
     },
   }

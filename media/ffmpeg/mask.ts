@@ -8,39 +8,39 @@ import {
 const MASK = '***'
 
 /**
- * scheme://user:password@ as FFmpeg's `av_url_split` takes it: all up to the
- * last `@` before the first of / ? and #.
+ * scheme://user:password@ as FFmpeg's `av_url_split` reads it: up to the last
+ * `@` before the first of / ? and #.
  */
 const USER_INFO = /(\b[a-z][a-z0-9+.-]{0,40}:\/\/[^\s/?#:]*:)[^\s/?#]+(?=@)/gi
 const QUERY = new RegExp(`([?&](?:${SECRET_KEYS})=)[^\\s&#'"|\\]]+`, 'gi')
 
-/** Of a list of addresses, these are pieces, but no secrets. */
+/** Pieces of a list of addresses that are not secrets. */
 const SCHEME =
   /^(?:https?|rtsps?|rtmp[est]*|srt|s?ftp|file|icecast|mms[ht]?|concat)$/
-/** A piece of a secret that is shorter is only found where a host stands. */
-const LEAST_PIECE = 4
-/** A secret that is shorter is only found in its address. */
-const LEAST_VALUE = 3
+/** Shorter pieces of a secret are masked only in the place of a host. */
+const MIN_PIECE_CHARS = 4
+/** Shorter secrets are masked only within their address. */
+const MIN_VALUE_CHARS = 3
 
-/** `text` without the passwords and tokens of the addresses in it. */
+/** Masks the passwords and tokens of addresses in a text. */
 export function maskSecrets(text: string): string {
   if (!text.includes('://') && !text.includes('=')) return text
   return text.replace(USER_INFO, `$1${MASK}`).replace(QUERY, `$1${MASK}`)
 }
 
-/** Takes the secrets of one FFmpeg out of what it, or we, say. */
+/** Masks the secrets of one FFmpeg in its log and in our messages. */
 export interface Mask {
   text(text: string): string
-  /** The arguments that it was made of. */
+  /** The arguments of FFmpeg, masked. */
   readonly args: readonly string[]
 }
 
-/** A mask of all secrets in the arguments of an FFmpeg. */
+/** Creates a mask of all secrets in the arguments of an FFmpeg. */
 export function maskOf(args: readonly string[]): Mask {
-  const secrets = secretsIn(args).map(known)
+  const secrets = secretsIn(args).map(withForms)
   const mask = (text: string) =>
     maskSecrets(
-      cut(
+      replaceRanges(
         text,
         secrets.flatMap(secret => findSecret(text, secret)),
       ),
@@ -53,17 +53,18 @@ export function maskOf(args: readonly string[]): Mask {
   }
 }
 
-/** From and up to, of a text. */
+/** Start and end index in a text. */
 type Range = readonly [number, number]
 
-interface Known extends Secret {
-  /** As it may be written, none of them short. */
+/** A secret in all forms in which a log may have it. */
+interface SecretForms extends Secret {
+  /** Plain and encoded, each at least MIN_VALUE_CHARS long. */
   readonly spellings: readonly string[]
-  /** Between the characters at which FFmpeg takes an address apart. */
+  /** Split at the characters at which FFmpeg splits an address. */
   readonly pieces: readonly string[]
 }
 
-function known(secret: Secret): Known {
+function withForms(secret: Secret): SecretForms {
   const { value } = secret
   const plain = decode(value)
   const encoded = [value.toWellFormed(), plain.toWellFormed()].flatMap(text => [
@@ -72,14 +73,14 @@ function known(secret: Secret): Known {
   ])
   const spellings = [
     ...[value, plain, ...encoded, ...encoded.map(lowerHex)],
-    // As FFmpeg's log writes control characters.
+    // FFmpeg's log replaces control characters.
     value.replaceAll(/(?![\b\t\n\v\f\r])\p{Cc}/gu, '?'),
   ]
   const pieces = [value, plain].flatMap(text => text.split(/[@/?#:&=[\]\s]+/))
   return {
     ...secret,
     spellings: distinct(spellings).filter(
-      ({ length }) => length >= LEAST_VALUE,
+      ({ length }) => length >= MIN_VALUE_CHARS,
     ),
     pieces: distinct(pieces).filter(
       piece => piece !== '' && !SCHEME.test(piece),
@@ -87,48 +88,52 @@ function known(secret: Secret): Known {
   }
 }
 
-function findSecret(text: string, secret: Known): readonly Range[] {
+function findSecret(text: string, secret: SecretForms): readonly Range[] {
   const { value, head, tail, spellings, pieces } = secret
   const whole = spellings.flatMap(spelling => findAll(text, spelling))
-  const long = pieces.filter(({ length }) => length >= LEAST_PIECE)
+  const long = pieces.filter(({ length }) => length >= MIN_PIECE_CHARS)
   const found = [...whole, ...long.flatMap(piece => findAll(text, piece))]
   if (head === undefined || tail === undefined) return found
   return [
     ...found,
-    ...findBeginnings(text, head, value),
-    ...findEnds(text, tail, value),
+    ...findAfterUser(text, head, value),
+    ...findBeforeHost(text, tail, value),
     ...pieces.flatMap(piece => findHosts(text, piece)),
   ]
 }
 
 /**
- * Behind the user: the secret, as much of it as there is. FFmpeg takes the
- * digits there for a port.
+ * Finds the secret, or its beginning, after the user name; or digits there,
+ * which FFmpeg reads as a port.
  */
-function findBeginnings(
+function findAfterUser(
   text: string,
   head: string,
   value: string,
 ): readonly Range[] {
   const user = head.length > 1 ? head : `//${head}`
-  return findAll(text, user).flatMap(([begin, at]): readonly Range[] => {
-    // The end of a word, not the user.
-    if (/[a-z0-9]/i.test(text.charAt(begin - 1))) return []
+  return findAll(text, user).flatMap(([start, at]): readonly Range[] => {
+    // The end of a longer word, not the user name.
+    if (/[a-z0-9]/i.test(text.charAt(start - 1))) return []
     const [port = ''] = /^\d*/.exec(text.slice(at)) ?? []
-    const length = Math.max(sharedStart(text.slice(at), value), port.length)
+    const length = Math.max(commonPrefix(text.slice(at), value), port.length)
     return length === 0 ? [] : [[at, at + length]]
   })
 }
 
-/** Before the host: as much of the secret as there is. */
-function findEnds(text: string, tail: string, value: string): readonly Range[] {
+/** Finds the secret, or its end, before the host. */
+function findBeforeHost(
+  text: string,
+  tail: string,
+  value: string,
+): readonly Range[] {
   return findAll(text, tail).flatMap(([at]): readonly Range[] => {
-    const length = sharedEnd(text.slice(0, at), value)
+    const length = commonSuffix(text.slice(0, at), value)
     return length === 0 ? [] : [[at - length, at]]
   })
 }
 
-/** Where FFmpeg takes the piece for a host, perhaps with a port. */
+/** Finds the piece where FFmpeg reads it as a host, with an optional port. */
 function findHosts(text: string, piece: string): readonly Range[] {
   return ['://', 'hostname '].flatMap(before =>
     findAll(text, before + piece).flatMap(([from, to]): readonly Range[] => {
@@ -140,44 +145,44 @@ function findHosts(text: string, piece: string): readonly Range[] {
   )
 }
 
-function findAll(text: string, wanted: string): readonly Range[] {
+function findAll(text: string, part: string): readonly Range[] {
   const found: Range[] = []
-  let at = text.indexOf(wanted)
+  let at = text.indexOf(part)
   while (at !== -1) {
-    found.push([at, at + wanted.length])
-    at = text.indexOf(wanted, at + 1)
+    found.push([at, at + part.length])
+    at = text.indexOf(part, at + 1)
   }
   return found
 }
 
-function sharedStart(a: string, b: string): number {
+function commonPrefix(a: string, b: string): number {
   let length = 0
   while (length < b.length && a[length] === b[length]) length++
   return length
 }
 
-function sharedEnd(a: string, b: string): number {
+function commonSuffix(a: string, b: string): number {
   let length = 0
   while (length < b.length && a.at(-1 - length) === b.at(-1 - length)) length++
   return length
 }
 
-/** `text` with each of the ranges replaced, those that overlap as one. */
-function cut(text: string, ranges: readonly Range[]): string {
+/** Replaces each range by MASK, and overlapping ranges by one. */
+function replaceRanges(text: string, ranges: readonly Range[]): string {
   let result = ''
-  let shown = 0
-  let hiddenTo: number | undefined
+  let copiedTo = 0
+  let maskedTo: number | undefined
   for (const [from, to] of ranges.toSorted(([a], [b]) => a - b)) {
-    if (hiddenTo === undefined || from > hiddenTo) {
-      result += text.slice(shown, from) + MASK
+    if (maskedTo === undefined || from > maskedTo) {
+      result += text.slice(copiedTo, from) + MASK
     }
-    hiddenTo = Math.max(hiddenTo ?? 0, to)
-    shown = hiddenTo
+    maskedTo = Math.max(maskedTo ?? 0, to)
+    copiedTo = maskedTo
   }
-  return result + text.slice(shown)
+  return result + text.slice(copiedTo)
 }
 
-/** Percent-decodes what can be. */
+/** Percent-decodes the valid sequences. */
 function decode(text: string): string {
   return text.replaceAll(/(?:%[0-9a-f]{2})+/gi, encoded => {
     try {

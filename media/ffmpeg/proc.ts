@@ -1,22 +1,22 @@
 import { readFileSync } from 'node:fs'
 
-/** Ticks a second in /proc: USER_HZ, which is 100 on every Linux we run on. */
+/** USER_HZ, the unit of times in /proc: 100 on every Linux we support. */
 const TICKS_PER_SECOND = 100
 
-/** What /proc knows of a process. */
+/** Fields of /proc/PID/stat. */
 export interface ProcStat {
-  /** Dead, but not yet waited for by its parent. */
+  /** Whether it has exited and is not yet reaped by its parent. */
   readonly zombie: boolean
   /** User and system time used so far, seconds. */
   readonly cpuSeconds: number
-  /** When it started, ticks since the kernel did: with the pid, its name. */
+  /** Clock ticks from the kernel's start to the process's. */
   readonly startTicks: number
 }
 
-/** Reads /proc/<pid>/stat; undefined: there is no such process. */
+/** Reads /proc/PID/stat; undefined: no such process. */
 export function readProcStat(pid: number): ProcStat | undefined {
   const text = readProc(`/proc/${pid}/stat`)
-  // The name, in brackets, may itself hold spaces and brackets.
+  // The name, in parentheses, may contain spaces and parentheses.
   const fields = text?.slice(text.lastIndexOf(')') + 2).split(' ')
   if (fields === undefined || fields.length < 20) return undefined
   const number = (at: number) => Number(fields[at])
@@ -27,28 +27,27 @@ export function readProcStat(pid: number): ProcStat | undefined {
   }
 }
 
-/** Resident memory of a process, bytes; undefined: no such process. */
+/** Reads the resident memory of a process, bytes; undefined: no such process. */
 export function readMemoryBytes(pid: number): number | undefined {
   const text = readProc(`/proc/${pid}/status`)
   const kilobytes = /^VmRSS:\s+(\d+) kB$/m.exec(text ?? '')?.[1]
   return kilobytes === undefined ? undefined : Number(kilobytes) * 1024
 }
 
-/** Names one boot of the kernel: a pid means nothing after the next. */
+/** Reads the kernel's boot id: pids are meaningless after another boot. */
 export function readKernelBootId(): string {
   return readProc('/proc/sys/kernel/random/boot_id')?.trim() ?? ''
 }
 
 /**
- * Reads synchronously: the kernel answers within microseconds, while Node's
- * thread pool takes eight times the CPU, and each FFmpeg is sampled once a
- * second.
+ * Reads synchronously: the kernel responds within microseconds, while Node's
+ * thread pool takes eight times the CPU for it, once a second per FFmpeg.
  */
 function readProc(path: string): string | undefined {
   try {
     return readFileSync(path, 'utf8')
   } catch {
-    // Gone meanwhile, or not ours to read.
+    // The process has exited, or belongs to another user.
     return undefined
   }
 }

@@ -1,11 +1,11 @@
-/** What FFmpeg's `-progress` told last. */
+/** The last block of FFmpeg's `-progress` output. */
 export interface Progress {
-  /** Frames encoded; 0 where there is no video. */
+  /** Frames written; 0 without video. */
   readonly frame: number
   readonly fps: number
   /** Quantizer of the first video output. */
   readonly q: number
-  /** Bytes written; 0 where the format does not count them. */
+  /** Bytes written; 0 if the format does not count them. */
   readonly sizeBytes: number
   /** Media time written, seconds. */
   readonly timeS: number
@@ -28,7 +28,7 @@ export const NO_PROGRESS: Progress = {
   dup: 0,
 }
 
-/** The keys that are read; others, of which there may be any number, are not. */
+/** All other keys are ignored. */
 const KEYS = new Set([
   'frame',
   'fps',
@@ -42,8 +42,8 @@ const KEYS = new Set([
 ])
 
 /**
- * Reads the lines of `-progress` and calls `onProgress` at the end of each
- * block, which is the line `progress=continue` or `progress=end`.
+ * Returns a reader for the lines of `-progress`. It calls `onProgress` at the
+ * end of each block, the line `progress=continue` or `progress=end`.
  */
 export function progressReader(
   onProgress: (progress: Progress) => void,
@@ -60,7 +60,7 @@ export function progressReader(
 }
 
 function readBlock(block: ReadonlyMap<string, string>): Progress {
-  // `N/A`, `405x`, ` 405x`, `1500.2kbits/s`: a number in front, or none.
+  // `N/A`, `405x`, ` 405x`, `1500.2kbits/s`: an optional leading number.
   const number = (key: string) => {
     const value = Number.parseFloat(block.get(key) ?? '')
     return Number.isFinite(value) && value > 0 ? value : 0
@@ -79,8 +79,8 @@ function readBlock(block: ReadonlyMap<string, string>): Progress {
 }
 
 /**
- * Whether anything was written between the two. Frames alone would not do: a
- * process without video has none.
+ * Whether anything was written between the two reports. Frames alone are not
+ * enough, because a process without video has none.
  */
 export function hasMoved(from: Progress, to: Progress): boolean {
   return (

@@ -1,26 +1,29 @@
-/** When a process whose run ended is started again. */
+/** When a process is restarted after its run has ended. */
 export interface ReconnectPolicy {
   readonly enabled: boolean
   /** The fixed delay; with `backoff`, the first one. */
   readonly delayMs: number
   readonly backoff?: {
     readonly maxMs: number
-    /** Part of the delay, 0 to 1, that is taken at random. */
+    /** Share of the delay, 0 to 1, that is random. */
     readonly jitter: number
   }
 }
 
-/** Without it, a delay of 0 would make a process that fails at once a loop. */
-export const MIN_PERIOD_MS = 1_000
+/**
+ * Minimum time between two starts, so that a process that fails at once does
+ * not spin.
+ */
+const MIN_PERIOD_MS = 1_000
 
-/** A run of at least this length forgets the failures before it. */
+/** A run of at least this length resets the back-off. */
 export const HEALTHY_MS = 60_000
 
 /**
- * The delay before the next start, milliseconds.
- * @param failures runs in a row that were not healthy, this one included
- * @param ranMs how long the run that ended took
- * @param random 0 up to but not 1
+ * Returns the delay before the next start, milliseconds.
+ * @param failures number of consecutive unhealthy runs, including the last
+ * @param ranMs duration of the last run
+ * @param random from 0 to below 1
  */
 export function reconnectDelayMs(
   { delayMs, backoff }: ReconnectPolicy,
@@ -28,11 +31,11 @@ export function reconnectDelayMs(
   ranMs: number,
   random: number,
 ): number {
-  const least = Math.max(0, MIN_PERIOD_MS - ranMs)
-  if (backoff === undefined) return Math.max(least, delayMs)
+  const minMs = Math.max(0, MIN_PERIOD_MS - ranMs)
+  if (backoff === undefined) return Math.max(minMs, delayMs)
   const first = Math.max(delayMs, MIN_PERIOD_MS)
-  // 2 ** 1000 is still a number, 2 ** 2000 is not.
+  // Bounded, because 2 ** 1024 is Infinity.
   const doublings = Math.min(Math.max(failures - 1, 0), 50)
   const full = Math.min(first * 2 ** doublings, Math.max(backoff.maxMs, first))
-  return Math.max(least, full * (1 - backoff.jitter * random))
+  return Math.max(minMs, full * (1 - backoff.jitter * random))
 }

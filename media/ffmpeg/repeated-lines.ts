@@ -1,5 +1,5 @@
-/** What FFmpeg says with every frame, once there is a reason to. */
-const WITH_EVERY_FRAME = [
+/** Parts of lines that FFmpeg may log for every frame. */
+const PER_FRAME = [
   'Changing video frame properties on the fly is not supported',
   'Changing audio frame properties on the fly is not supported',
   ' filter context - ',
@@ -7,13 +7,13 @@ const WITH_EVERY_FRAME = [
   'Past duration ',
 ] as const
 
-/** Keeps what is repeated with every frame out of a run's log. */
+/** Keeps lines that FFmpeg repeats for every frame out of a run's log. */
 export class RepeatedLines {
   readonly #seen = new Set<string>()
 
-  /** Whether the line is to be left out: one like it was there before. */
+  /** Whether a line like this one was there before. */
   has(line: string): boolean {
-    const text = WITH_EVERY_FRAME.find(part => line.includes(part))
+    const text = PER_FRAME.find(part => line.includes(part))
     if (text === undefined) return false
     if (this.#seen.has(text)) return true
     this.#seen.add(text)

@@ -6,9 +6,9 @@ export type ExitState = 'finished' | 'failed' | 'killed'
 /** One run in upstream's spelling; times are Unix seconds. */
 export interface RunReport {
   readonly created_at: number
-  /** What FFmpeg said before it made progress. */
+  /** FFmpeg's log up to its first progress. */
   readonly prelude: readonly string[]
-  /** The last lines: Unix seconds as text, line. */
+  /** The last lines: Unix seconds as text, then the line. */
   readonly log: readonly (readonly [string, string])[]
   readonly exited_at?: number
   readonly exit_state?: ExitState
@@ -24,35 +24,35 @@ const PRELUDE_TAIL = 50
 const LOG_LINES = 50
 const HISTORY_RUNS = 3
 
-interface Run {
+interface LoggedRun {
   createdAt: number
   inPrelude: boolean
   readonly head: string[]
   readonly tail: string[]
-  /** Lines between head and tail that were let go. */
+  /** Number of lines dropped between head and tail. */
   skipped: number
   readonly log: (readonly [string, string])[]
   exit?: { readonly at: number; readonly state: ExitState }
 }
 
 /**
- * The last lines of the last runs. Bounded, whatever FFmpeg writes. It is
- * kept as it was said, to be understood, and shown without secrets.
+ * The last lines of the last runs. Bounded, whatever FFmpeg writes. Lines are
+ * stored unmasked, for finding the cause of a failure, and masked when shown.
  */
 export class RunLog {
   readonly #clock: Clock
   readonly #mask: (line: string) => string
-  #run: Run
+  #run: LoggedRun
   #history: RunReport[] = []
 
-  /** @param mask takes the secrets out of a line */
+  /** @param mask masks the secrets in a line */
   constructor(clock: Clock, mask: (line: string) => string) {
     this.#clock = clock
     this.#mask = mask
     this.#run = this.#emptyRun()
   }
 
-  /** A new run begins: the last one becomes history. */
+  /** Starts a new run; the last one becomes history. */
   begin(): void {
     if (this.#run.exit !== undefined) {
       this.#history = [...this.#history, this.#reportOf(this.#run)].slice(
@@ -62,7 +62,6 @@ export class RunLog {
     this.#run = this.#emptyRun()
   }
 
-  /** Takes one line. */
   add(line: string): void {
     const { inPrelude, head, tail, log } = this.#run
     log.push([String(this.#unixSeconds()), line])
@@ -78,7 +77,7 @@ export class RunLog {
     this.#run.skipped++
   }
 
-  /** FFmpeg makes progress: what it says from here on is not prelude. */
+  /** FFmpeg has made progress: later lines are not part of the prelude. */
   endPrelude(): void {
     this.#run.inPrelude = false
   }
@@ -87,14 +86,14 @@ export class RunLog {
     this.#run.exit = { at: this.#unixSeconds(), state }
   }
 
-  /** The last line of this run; '' before the first. */
+  /** The last line of this run, masked; '' before the first. */
   get lastLine(): string {
     return this.#mask(this.#run.log.at(-1)?.[1] ?? '')
   }
 
   /**
-   * What tells best why this run ended, oldest first: all there is of one
-   * that never made progress, else the last lines. With its secrets.
+   * The lines that best explain why this run ended, oldest first, unmasked:
+   * the prelude if it never made progress, otherwise the last lines.
    */
   get lines(): readonly string[] {
     if (this.#run.inPrelude) return preludeOf(this.#run)
@@ -105,7 +104,7 @@ export class RunLog {
     return { ...this.#reportOf(this.#run), history: this.#history }
   }
 
-  #reportOf(run: Run): RunReport {
+  #reportOf(run: LoggedRun): RunReport {
     const { createdAt, log, exit } = run
     return {
       created_at: createdAt,
@@ -115,7 +114,7 @@ export class RunLog {
     }
   }
 
-  #emptyRun(): Run {
+  #emptyRun(): LoggedRun {
     const createdAt = this.#unixSeconds()
     return {
       createdAt,
@@ -132,7 +131,7 @@ export class RunLog {
   }
 }
 
-function preludeOf({ head, tail, skipped }: Run): readonly string[] {
-  const gap = skipped > 0 ? [`… ${skipped} lines left out …`] : []
+function preludeOf({ head, tail, skipped }: LoggedRun): readonly string[] {
+  const gap = skipped > 0 ? [`… ${skipped} lines omitted …`] : []
   return [...head, ...gap, ...tail]
 }

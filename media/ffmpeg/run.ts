@@ -1,24 +1,36 @@
-import { PROGRESS_FD, startChild, type Child, type ChildExit } from './child.ts'
+/**
+ * media/ffmpeg runs FFmpeg processes and keeps them running.
+ * Owns: the child processes, their logs, progress and restarts.
+ * Gets: a command, limits, and arguments that the stream adds for its outputs.
+ * Gives: states, reports, progress and log lines, without secrets where people
+ * read them. To read it: supervisor.ts, then this file, then child.ts.
+ */
 import { repeatAfterInput, type Clock } from '../clock.ts'
-import { LimitWatch, NO_USAGE, type Limits, type Usage } from './limits.ts'
+import { PROGRESS_FD, startChild, type Child, type ChildExit } from './child.ts'
+import {
+  LimitWatch,
+  NO_USAGE,
+  UsageMeter,
+  type Usage,
+  type UsageLimits,
+} from './limits.ts'
 import {
   hasMoved,
   NO_PROGRESS,
   progressReader,
   type Progress,
 } from './progress.ts'
-import { UsageMeter } from './usage-meter.ts'
 
-/** When a run is to be ended though nobody asked for it, and how. */
+/** When a run is ended without a request, and how. */
 export interface RunBounds {
-  /** Without progress for so long it is stale; 0: never. */
+  /** A run without progress for this long is stale; 0: never. */
   readonly staleTimeoutMs: number
-  /** Before its first progress it may wait for ever. */
+  /** Whether it is never stale before its first progress. */
   readonly waitsForSender: boolean
-  readonly limits: Limits
-  /** How often progress and usage are looked at. */
+  readonly limits: UsageLimits
+  /** Interval at which progress and usage are checked. */
   readonly sampleMs: number
-  /** From SIGINT to SIGKILL. */
+  /** Time from SIGINT to SIGKILL. */
   readonly killAfterMs: number
 }
 
@@ -29,15 +41,14 @@ export interface RunOptions {
   readonly bounds: RunBounds
   readonly clock: Clock
   readonly onLine: (line: string) => void
-  /** FFmpeg reported its progress. */
   readonly onProgress: (progress: Progress) => void
-  /** It is stale or over a limit, and should be ended. May come again. */
+  /** Called while the run is stale or exceeds a limit: end it. */
   readonly onTrouble: (reason: string) => void
 }
 
 /**
- * Options by which FFmpeg tells its progress, which the logs would otherwise
- * be full of, and by which it leaves our terminal alone.
+ * Options that make FFmpeg report progress to PROGRESS_FD instead of its log,
+ * and not read from a terminal.
  */
 export const PROGRESS_OPTIONS: readonly string[] = [
   ...['-nostdin', '-nostats', '-stats_period', '1'],
@@ -56,9 +67,9 @@ export class Run {
   #gone = false
   #killer: { readonly timer: NodeJS.Timeout; readonly atMs: number } | undefined
 
-  /** Rejects where the system cannot start it; then `exited` never settles. */
+  /** Rejects if it cannot be spawned; then `exited` never settles. */
   readonly started: Promise<void>
-  /** Settles when FFmpeg is gone and all that it said was read. */
+  /** Resolves when FFmpeg has exited and its output has been read. */
   readonly exited: Promise<ChildExit>
 
   /** Spawns FFmpeg. */
@@ -69,7 +80,7 @@ export class Run {
     this.#child = startChild({
       ...options,
       onProgressLine: progressReader(progress => {
-        this.#take(progress)
+        this.#progressed(progress)
       }),
     })
     const { pid } = this.#child
@@ -89,7 +100,7 @@ export class Run {
     })
   }
 
-  /** undefined: it could not be started. */
+  /** undefined: it could not be spawned. */
   get pid(): number | undefined {
     return this.#child.pid
   }
@@ -103,9 +114,9 @@ export class Run {
   }
 
   /**
-   * Asks FFmpeg to finish its files and exit, and kills it if it does not.
-   * Asked again, it may only be killed earlier.
-   * @param killAfterMs from SIGINT to SIGKILL
+   * Makes FFmpeg finish its files and exit, and kills it if it does not.
+   * Another call can only bring the kill forward.
+   * @param killAfterMs time from SIGINT to SIGKILL
    */
   end(killAfterMs = this.#options.bounds.killAfterMs): void {
     if (this.#gone) return
@@ -114,13 +125,13 @@ export class Run {
     else if (this.#killer.atMs <= killAtMs) return
     clearTimeout(this.#killer?.timer)
     const timer = setTimeout(() => {
-      this.#options.onLine('Killed because it did not end when asked to')
+      this.#options.onLine('Killed because it did not exit after SIGINT')
       this.#child.signal('SIGKILL')
     }, killAfterMs)
     this.#killer = { timer, atMs: killAtMs }
   }
 
-  #take(progress: Progress): void {
+  #progressed(progress: Progress): void {
     if (hasMoved(this.#progress, progress)) {
       this.#movedMs = this.#options.clock.steadyMs()
     }

@@ -3,15 +3,15 @@ import type { Usage } from './limits.ts'
 import type { Progress } from './progress.ts'
 import type { ExitState } from './run-log.ts'
 
-/** Where a process stands, in upstream's words. */
+/** The state of a process, in upstream's words. */
 export type ExecState = ExitState | 'starting' | 'running' | 'finishing'
 
-/** What is to be told of a process. */
+/** The status of a process, for the API. */
 export interface SupervisorStatus {
   readonly exec: ExecState
   /** Seconds since `exec` changed. */
   readonly runtimeS: number
-  /** Seconds until the next start; undefined: none is due. */
+  /** Seconds until the next start; undefined: none is scheduled. */
   readonly reconnectS: number | undefined
   readonly lastLine: string
   readonly progress: Progress
@@ -21,21 +21,21 @@ export interface SupervisorStatus {
 }
 
 /**
- * FFmpeg exits with 255 when a signal asked it to, and dies of SIGINT where
- * that comes before it listens for signals: no failures. FFmpeg 7.1 exits with
- * the number of its error, which is 255 of one that is not permitted.
- * @param toldToEnd by our own signal
+ * Classifies an exit. After a signal FFmpeg exits with 255, or dies of SIGINT
+ * if that arrives before its handler is installed: neither is a failure. But
+ * FFmpeg 7.1 exits with its error number, and EPERM is 255 too.
+ * @param requested whether we sent a signal
  */
 export function exitState(
   { code, signal }: ChildExit,
-  toldToEnd: boolean,
+  requested: boolean,
 ): ExitState {
   if (signal === 'SIGINT' || code === 0) return 'finished'
-  if (code === 255 && toldToEnd) return 'finished'
+  if (code === 255 && requested) return 'finished'
   return signal === null ? 'failed' : 'killed'
 }
 
-/** Whether nothing runs. */
+/** Whether no run is active. */
 export function isExitState(state: ExecState): state is ExitState {
   return state === 'finished' || state === 'failed' || state === 'killed'
 }

@@ -41,8 +41,7 @@ export function planLegs(config: WebrtcConfig): readonly LegPlan[] {
 
 function managedCodecs({ video, audio }: ManagedWebrtc) {
   return {
-    // Only H264 and Opus can be copied: browsers play nothing else that
-    // cameras send.
+    // Copied video is always H264: bitstream filters alone make it playable.
     video: video.codec === 'copy' ? 'h264' : video.codec,
     audio: audio.codec === 'copy' ? 'opus' : audio.codec,
   } as const

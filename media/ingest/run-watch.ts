@@ -59,7 +59,7 @@ export class RunWatch {
     const hint = this.#options.encodesVideo
       ? 'the encoder cannot keep up; lower video.fps or ' +
         'video.bitrate_kbit, send a smaller picture or use copy'
-      : 'the input comes too slowly'
+      : 'the input arrives too slowly'
     const words = `slower than real time (${speed}x): ${hint}`
     return [{ reason: kind, words }]
   }

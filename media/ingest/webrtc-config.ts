@@ -53,10 +53,10 @@ const EXTERNAL_AUDIO_CODECS = ['opus', 'none'] as const
 type Fields = Readonly<Record<string, unknown>>
 
 /**
- * Reads the `webrtc` object of a process; absent or null is disabled. Rejects
- * what FFmpeg's RTP muxer cannot do, so that every registered stream can be
- * started.
- * @throws {RangeError} naming the field, and the expected and actual value
+ * Reads the `webrtc` object of a process; absent or null is disabled. What
+ * FFmpeg's RTP muxer cannot do is refused here, so that a stream that is
+ * registered can be started.
+ * @throws {RangeError} naming the field, with what was expected
  */
 export function parseWebrtcConfig(raw: unknown): WebrtcConfig {
   if (raw === undefined || raw === null) return { enabled: false }
@@ -142,7 +142,7 @@ function external(fields: Fields): ExternalWebrtc {
   return { enabled: true, ingest: 'external', listen, video, audio }
 }
 
-/** The defaults of FFmpeg's RTP muxer. */
+/** What FFmpeg's rtp muxer sends where no -payload_type is given. */
 const FFMPEG_PAYLOAD_TYPES = { 'webrtc.video': 96, 'webrtc.audio': 97 } as const
 
 function externalLeg(
@@ -159,7 +159,7 @@ function externalLeg(
     port,
     rtcp_port: wholeNumber(
       `${name}.rtcp_port`,
-      // RFC 3550 section 11: RTCP uses the next higher port.
+      // RFC 3550 section 11: RTCP is on the next higher port.
       leg['rtcp_port'] ?? port + 1,
       1,
       65_535,
@@ -201,31 +201,32 @@ function optionalNumber<Key extends string>(
   prefix: string,
   key: Key,
   fields: Fields,
-  min: number,
-  max: number,
+  least: number,
+  most: number,
 ): Partial<Record<Key, number>> {
   const raw = fields[key]
   if (raw === undefined || raw === null) return {}
-  const value = wholeNumber(`${prefix}${key}`, raw, min, max)
+  const value = wholeNumber(`${prefix}${key}`, raw, least, most)
   return { [key]: value } as Record<Key, number>
 }
 
 function wholeNumber(
   name: string,
   raw: unknown,
-  min: number,
-  max: number,
+  least: number,
+  most: number,
 ): number {
   if (
     typeof raw === 'number' &&
     Number.isInteger(raw) &&
-    raw >= min &&
-    raw <= max
+    raw >= least &&
+    raw <= most
   ) {
     return raw
   }
   throw new RangeError(
-    `${name}: expected a whole number from ${min} to ${max}, got ` + show(raw),
+    `${name}: expected a whole number from ${least} to ${most}, got ` +
+      show(raw),
   )
 }
 

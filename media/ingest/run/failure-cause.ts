@@ -179,7 +179,7 @@ class FailedRun {
       unfit ?? this.#inputs?.find(stream => stream.kind === kind)?.codec
     const words =
       codec === undefined || codec === needed
-        ? `${kind} copy cannot take the input's ${needed}: use ${needed}`
+        ? `${kind} copy cannot send the input's ${needed}: use ${needed}`
         : `${kind} copy needs ${needed}, the input is ${codec}: use ${needed}`
     return { causes: [[kind, 'codec']], details: [[kind, words]] }
   }

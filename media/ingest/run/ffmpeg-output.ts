@@ -80,8 +80,8 @@ function videoCodec(
         ...['-c:v', 'libx264', '-preset', 'veryfast', '-tune', 'zerolatency'],
         // Browsers do not play B-frames.
         ...['-profile:v', 'baseline', '-bf', '0', '-sc_threshold', '0'],
-        // Undoes what -tune zerolatency does: a constant frame rate. Some inputs
-        // report their clock rate as the frame rate, so it is set here.
+        // The tune assumes a constant frame rate: the nominal one, which for
+        // some inputs is their clock rate.
         ...['-x264-params', `force-cfr=0:fps=${video.fps ?? DEFAULT_MAX_FPS}`],
         ...frames(video, settings),
         ...bitrate(video.bitrate_kbit ?? VIDEO_KBIT.h264),

@@ -21,7 +21,7 @@ export interface OutputSettings {
 export const DEFAULT_MAX_FPS = 60
 /** A sample aspect ratio beyond this is a mistake of the source. */
 const MAX_PIXEL_ASPECT = 4
-/** The longest pause between frames that is paced rather than skipped. */
+/** Longer pauses between frames are skipped rather than paced, seconds. */
 const MAX_PAUSE_S = 35
 
 /**

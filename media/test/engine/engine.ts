@@ -55,7 +55,7 @@ function isRunning(pid: number): boolean {
   }
 }
 
-await t.test('Engine starts its workers, and close ends them', async t => {
+await t.test('Engine starts its workers, and close() ends them', async t => {
   const { engine } = await startEngine(t, { workers: 2 })
   const pids = engine.workers.map(({ pid }) => pid)
   t.equal(pids.filter(isRunning).length, 2)
@@ -75,18 +75,21 @@ await t.test('a port that another program uses is not available', async t => {
   t.same(engine.udpPorts.counts(), { inUse: 0, available: 9 })
 })
 
-await t.test('leastLoaded returns the worker with the lowest load', async t => {
-  const { engine } = await startEngine(t, { workers: 2 })
-  const [one, two] = engine.workers
-  const release = one?.acquire()
-  t.equal(engine.leastLoaded(), two)
-  two?.acquire()
-  two?.acquire()
-  t.equal(engine.leastLoaded(), one)
-  release?.()
-  release?.()
-  t.equal(one?.load, 0, 'release is idempotent')
-})
+await t.test(
+  'leastLoaded() returns the worker with the lowest load',
+  async t => {
+    const { engine } = await startEngine(t, { workers: 2 })
+    const [one, two] = engine.workers
+    const release = one?.acquire()
+    t.equal(engine.leastLoaded(), two)
+    two?.acquire()
+    two?.acquire()
+    t.equal(engine.leastLoaded(), one)
+    release?.()
+    release?.()
+    t.equal(one?.load, 0, 'release is idempotent')
+  },
+)
 
 await t.test('Engine replaces a worker that was killed', async t => {
   const { engine, logged } = await startEngine(t)
@@ -125,7 +128,7 @@ await t.test(
 )
 
 await t.test(
-  'acquire in a workerclose listener waits for the next worker',
+  'acquire() in a workerclose listener waits for the next worker',
   async t => {
     const { engine } = await startEngine(t)
     const worker = engine.leastLoaded()
@@ -145,7 +148,7 @@ await t.test(
 )
 
 await t.test(
-  'acquire rejects when the engine closes or its signal is aborted',
+  'acquire() rejects when the engine closes or its signal is aborted',
   async t => {
     const { engine } = await startEngine(t)
     process.kill(engine.leastLoaded().pid, 'SIGKILL')
@@ -257,7 +260,7 @@ await t.test(
 )
 
 await t.test(
-  'bindWithPorts skips a port that another program uses since the scan',
+  'bindWithPorts() skips a port that another program uses since the scan',
   async t => {
     const { engine } = await startEngine(t)
     const worker = engine.leastLoaded()
@@ -291,7 +294,7 @@ await t.test(
 )
 
 await t.test(
-  'start rejects with the reason if a worker does not start',
+  'start() rejects with the reason if a worker does not start',
   async t => {
     const folder = t.testdir({
       silent: '#!/bin/sh\nexec sleep 60\n',

@@ -59,17 +59,20 @@ await t.test(
   },
 )
 
-await t.test('scan quarantines the ports that other programs use', async t => {
-  const pool = poolOf(t, new Set([1_001, 1_003]))
-  await pool.scan()
-  t.same(pool.counts(), { inUse: 0, available: 2 })
-  t.equal((await pool.leaseProbed()).port, 1_000)
-  t.equal((await pool.leaseProbed()).port, 1_002)
-  await t.rejects(pool.leaseProbed(), { code: 'ports' })
-})
+await t.test(
+  'scan() quarantines the ports that other programs use',
+  async t => {
+    const pool = poolOf(t, new Set([1_001, 1_003]))
+    await pool.scan()
+    t.same(pool.counts(), { inUse: 0, available: 2 })
+    t.equal((await pool.leaseProbed()).port, 1_000)
+    t.equal((await pool.leaseProbed()).port, 1_002)
+    await t.rejects(pool.leaseProbed(), { code: 'ports' })
+  },
+)
 
 await t.test(
-  'leaseProbed quarantines a port that another program uses since the scan',
+  'leaseProbed() quarantines a port that another program uses since the scan',
   async t => {
     const busy = new Set<number>()
     const pool = poolOf(t, busy)
@@ -79,7 +82,7 @@ await t.test(
   },
 )
 
-await t.test('reserve leases the given port if it is in the pool', t => {
+await t.test('reserve() leases the given port if it is in the pool', t => {
   const pool = poolOf(t, new Set())
   t.equal(pool.reserve(999), undefined)
   const lease = pool.reserve(1_002)
@@ -93,7 +96,7 @@ await t.test('reserve leases the given port if it is in the pool', t => {
   t.end()
 })
 
-await t.test('lease skips held ports, reserve leases them', t => {
+await t.test('lease() skips held ports, reserve() leases them', t => {
   const pool = poolOf(t, new Set())
   const endHold = pool.hold([1_000, 1_001])
   const endSecondHold = pool.hold([1_001])

@@ -24,7 +24,7 @@ interface Test {
   teardown(done: () => void | Promise<void>): void
 }
 
-/** A parent whose FFmpeg makes progress; both are gone after the test. */
+/** Starts a parent, and waits until its FFmpeg has made progress. */
 async function startParent(
   t: Test,
   binary: string,
@@ -59,7 +59,7 @@ async function killHard(process: ChildProcess): Promise<void> {
   await exit
 }
 
-t.test('FFmpeg dies with a media process that is killed', async t => {
+t.test('FFmpeg dies when its media process gets SIGKILL', async t => {
   const { parent, child } = await startParent(t, 'ffmpeg', [
     ...TONE,
     ...NOWHERE,
@@ -69,7 +69,7 @@ t.test('FFmpeg dies with a media process that is killed', async t => {
   await waitFor(() => !isAlive(child), 'FFmpeg is gone')
 })
 
-t.test('a stopped FFmpeg dies with its media process', async t => {
+t.test('FFmpeg stopped by SIGSTOP dies with its media process', async t => {
   const { parent, child } = await startParent(t, 'ffmpeg', [
     ...TONE,
     ...NOWHERE,
@@ -79,7 +79,7 @@ t.test('a stopped FFmpeg dies with its media process', async t => {
   await waitFor(() => !isAlive(child), 'FFmpeg is gone')
 })
 
-t.test('an FFmpeg that ignores SIGTERM dies with its parent', async t => {
+t.test('a child that ignores SIGTERM dies with its media process', async t => {
   const program = await fakeProgram(
     await temporaryFolder(t),
     `trap '' TERM INT
@@ -91,9 +91,12 @@ t.test('an FFmpeg that ignores SIGTERM dies with its parent', async t => {
   await waitFor(() => !isAlive(child), 'the program is gone')
 })
 
-t.test('without setpriv the error says what to install', async t => {
-  await t.rejects(
-    killedWithParent({ binary: '/bin/true', args: [] }, t.testdir()),
-    { message: /no executable setpriv in PATH; install util-linux/ },
-  )
-})
+t.test(
+  'killedWithParent() says what to install if setpriv is missing',
+  async t => {
+    await t.rejects(
+      killedWithParent({ binary: '/bin/true', args: [] }, t.testdir()),
+      { message: /no executable setpriv in PATH; install util-linux/ },
+    )
+  },
+)

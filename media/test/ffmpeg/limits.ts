@@ -4,7 +4,7 @@ import { LimitWatch, NO_USAGE } from '../../ffmpeg/limits.ts'
 
 const HALF_A_CORE = { cpuPercent: 50, memoryBytes: 0, waitForMs: 2_000 }
 
-t.test('a process may be over a limit for a while', t => {
+t.test('LimitWatch reports a limit exceeded for longer than waitForMs', t => {
   const watch = new LimitWatch(HALF_A_CORE)
   const usage = { cpuPercent: 51, memoryBytes: 1e12 }
   t.equal(watch.check(0, usage), undefined)
@@ -13,7 +13,7 @@ t.test('a process may be over a limit for a while', t => {
   t.end()
 })
 
-t.test('the while starts again when it was below', t => {
+t.test('LimitWatch restarts the time when usage falls below the limit', t => {
   const watch = new LimitWatch(HALF_A_CORE)
   const usage = { cpuPercent: 51, memoryBytes: 0 }
   t.equal(watch.check(0, usage), undefined)
@@ -23,7 +23,7 @@ t.test('the while starts again when it was below', t => {
   t.end()
 })
 
-t.test('no limit is never exceeded', t => {
+t.test('LimitWatch never reports a limit of 0', t => {
   const watch = new LimitWatch({ cpuPercent: 0, memoryBytes: 0, waitForMs: 0 })
   t.equal(watch.check(0, { cpuPercent: 1e6, memoryBytes: 1e15 }), undefined)
   t.equal(watch.check(0, NO_USAGE), undefined)

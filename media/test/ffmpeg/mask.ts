@@ -4,7 +4,7 @@ import t from 'tap'
 import { maskOf, maskSecrets } from '../../ffmpeg/mask.ts'
 import { splitUrl } from '../fixtures/av-url-split.ts'
 
-t.test('maskSecrets() takes passwords out of addresses', t => {
+t.test('maskSecrets() masks passwords and tokens in addresses', t => {
   for (const [text, masked] of [
     ['rtsp://user:pass@cam/1', 'rtsp://user:***@cam/1'],
     ['rtsp://user:p@ss@cam/1', 'rtsp://user:***@cam/1'],
@@ -31,7 +31,7 @@ t.test('maskSecrets() takes passwords out of addresses', t => {
   t.end()
 })
 
-t.test('maskOf() takes the secrets out of arguments', t => {
+t.test('maskOf() masks the secrets in arguments', t => {
   for (const [args, masked] of [
     [
       ['-headers', 'Authorization: Basic abc', '-i', 'http://u:p@h'],
@@ -77,7 +77,7 @@ t.test('maskOf() takes the secrets out of arguments', t => {
   t.end()
 })
 
-t.test('maskOf() knows a secret wherever FFmpeg says it', t => {
+t.test('maskOf() masks a secret in all forms that FFmpeg logs', t => {
   const cam = maskOf(['-i', 'rtsp://admin:12/se%20cr@t@cam:554/1'])
   for (const [text, masked] of [
     ['Connection to tcp://admin:12?timeout=0 failed', /tcp:\/\/admin:\*\*\*\?/],
@@ -85,7 +85,7 @@ t.test('maskOf() knows a secret wherever FFmpeg says it', t => {
     ['Error: 12/se cr@t', /^Error: \*\*\*$/],
     ['Error: 12%2Fse%20cr%40t', /^Error: \*\*\*$/],
     ['Error: 12%2fse%20cr%40t', /^Error: \*\*\*$/],
-    // FFmpeg cuts what is too long.
+    // FFmpeg truncates long lines.
     ['rtsp://admin:12/se%2', /^rtsp:\/\/admin:\*\*\*$/],
   ] as const) {
     t.match(cam.text(text), masked)
@@ -117,7 +117,7 @@ const BETWEEN = [
   ...['%40', '%2F', '%2f', '%25', '://', '@:', '/@', '..', '\t'],
 ]
 
-/** Passwords of words that are nowhere else, so that a leak is known. */
+/** Passwords of words that occur nowhere else, so that a leak is detected. */
 const passwords = fc
   .array(
     fc.tuple(
@@ -139,7 +139,7 @@ const addresses = fc.record({
   path: fc.constantFrom('', '/cam', ':554/cam?x=1#y', '/a@2x', '?u=a@b'),
 })
 
-t.test('no word of a password is left, as FFmpeg splits an address', t => {
+t.test('maskOf() leaves no word of a password, however FFmpeg splits it', t => {
   fc.assert(
     fc.property(addresses, ({ secret, scheme, wrapper, user, host, path }) => {
       const { password, words } = secret
@@ -147,7 +147,7 @@ t.test('no word of a password is left, as FFmpeg splits an address', t => {
       const address = wrapper + own
       const mask = maskOf(['-re', '-i', address, '-c', 'copy'])
       const split = splitUrl(own)
-      const said = [
+      const lines = [
         `Error opening input file ${address}.`,
         `[in#0 @ 0x1] [error] ${own}: Invalid argument`,
         `Input #0, ${scheme}, from '${address}':`,
@@ -161,12 +161,12 @@ t.test('no word of a password is left, as FFmpeg splits an address', t => {
         encodeURIComponent(password),
         own.slice(0, -path.length - host.length - 2),
       ]
-      for (const text of [...said, ...mask.args]) {
-        const left = mask.text(text)
-        const leaked = words.filter(word => left.includes(word))
-        if (leaked.length > 0) throw new Error(`${address}\n${text}\n${left}`)
+      for (const text of [...lines, ...mask.args]) {
+        const masked = mask.text(text)
+        const leaked = words.filter(word => masked.includes(word))
+        if (leaked.length > 0) throw new Error(`${address}\n${text}\n${masked}`)
       }
-      // A second time, it finds nothing more to take.
+      // Masking is idempotent.
       t.same(
         mask.args,
         mask.args.map(arg => mask.text(arg)),
@@ -177,7 +177,7 @@ t.test('no word of a password is left, as FFmpeg splits an address', t => {
   t.end()
 })
 
-t.test('any password is taken out of its address', t => {
+t.test('maskOf() masks any password in its address', t => {
   fc.assert(
     fc.property(
       fc.string({ unit: 'grapheme', minLength: 1, maxLength: 20 }),
@@ -185,12 +185,12 @@ t.test('any password is taken out of its address', t => {
       (password, scheme) => {
         const address = `${scheme}://admin:${password}@192.0.2.1/cam`
         const { args } = maskOf(['-i', address])
-        const left = args.at(-1)
+        const masked = args.at(-1)
         const expected = `${scheme}://admin:***@192.0.2.1/cam`
-        // Where it is a part of the rest, that is gone as well.
+        // If the rest contains the password, that is masked too.
         return (
-          left === expected ||
-          (left?.startsWith(`${scheme}://admin:***`) ?? false) ||
+          masked === expected ||
+          (masked?.startsWith(`${scheme}://admin:***`) ?? false) ||
           expected.includes(password)
         )
       },
@@ -208,7 +208,7 @@ function decoded(text: string): string {
   }
 }
 
-t.test('maskOf() takes a long argument without delay', t => {
+t.test('maskOf() handles a long argument in linear time', t => {
   const long = ['x'.repeat(1024 * 1024), 'a.'.repeat(512 * 1024)]
   const { args } = maskOf(long)
   t.same(args, long)

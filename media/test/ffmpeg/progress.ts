@@ -14,7 +14,7 @@ function read(text: string): readonly Progress[] {
   return all
 }
 
-/** As FFmpeg 5.1 writes it, H264 and Opus to RTP. */
+/** From FFmpeg 5.1, with H264 and Opus to RTP. */
 const BLOCK = `
 frame=123
 fps=29.97
@@ -30,7 +30,7 @@ speed=1.01x
 progress=continue
 `
 
-t.test('progressReader() reads a block', t => {
+t.test('progressReader() reports the fields of a block', t => {
   t.strictSame(read(BLOCK), [
     {
       frame: 123,
@@ -47,20 +47,20 @@ t.test('progressReader() reads a block', t => {
   t.end()
 })
 
-t.test('progressReader() takes what is not there for nothing', t => {
+t.test('progressReader() reports missing and N/A fields as 0', t => {
   const block = 'total_size=N/A\nbitrate=N/A\nout_time_us=-9\nspeed=N/A\n'
   t.strictSame(read(`${block}progress=end`), [NO_PROGRESS])
   t.end()
 })
 
-t.test('progressReader() starts each block anew, and skips the rest', t => {
+t.test('progressReader() resets after each block and skips other lines', t => {
   const [first, second] = read(`${BLOCK}nonsense\n=\nframe=7\nprogress=end`)
   t.equal(first?.frame, 123)
   t.strictSame(second, { ...NO_PROGRESS, frame: 7 })
   t.end()
 })
 
-t.test('hasMoved() sees frames, time and bytes alike', t => {
+t.test('hasMoved() detects new frames, time or bytes', t => {
   t.notOk(hasMoved(NO_PROGRESS, { ...NO_PROGRESS, speed: 1, fps: 25 }))
   t.ok(hasMoved(NO_PROGRESS, { ...NO_PROGRESS, frame: 1 }))
   t.ok(hasMoved(NO_PROGRESS, { ...NO_PROGRESS, timeS: 0.02 }))

@@ -2,7 +2,7 @@ import t from 'tap'
 
 import { RepeatedLines } from '../../ffmpeg/repeated-lines.ts'
 
-t.test('what FFmpeg says with every frame is there once', t => {
+t.test('RepeatedLines detects per-frame lines after the first', t => {
   const repeated = new RepeatedLines()
   const warning =
     '[graph 0 input from stream 0:0 @ 0x560a072be340] [warning] Changing ' +

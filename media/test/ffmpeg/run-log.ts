@@ -7,7 +7,7 @@ function log(): RunLog {
   return new RunLog(new FakeClock(), line => line.replaceAll('secret', '***'))
 }
 
-t.test('a report has what was said before progress, and what last', t => {
+t.test('report() has the prelude and the last lines', t => {
   const runLog = log()
   runLog.add('Input #0')
   runLog.endPrelude()
@@ -26,7 +26,7 @@ t.test('a report has what was said before progress, and what last', t => {
   t.end()
 })
 
-t.test('a report is bounded, whatever is said', t => {
+t.test('report() is bounded, however many lines there are', t => {
   const runLog = log()
   for (let line = 0; line < 1000; line++) runLog.add(`line ${line}`)
   const { prelude, log: lines } = runLog.report()
@@ -38,13 +38,13 @@ t.test('a report is bounded, whatever is said', t => {
   t.equal(runLog.lines.length, 50)
   t.same(prelude.slice(99, 102), [
     'line 99',
-    '… 850 lines left out …',
+    '… 850 lines omitted …',
     'line 950',
   ])
   t.end()
 })
 
-t.test('the last three runs before are history', t => {
+t.test('report() keeps the three runs before the last as history', t => {
   const runLog = log()
   for (let run = 0; run < 5; run++) {
     runLog.begin()

@@ -14,14 +14,14 @@ import { waitFor } from '../../../shared/test/fixtures/wait-for.ts'
 
 needFfmpeg(t)
 
-const AGAIN = { enabled: true, delayMs: 0 }
+const RECONNECT = { enabled: true, delayMs: 0 }
 
-/** The pid of the FFmpeg that runs, from the log. */
+/** Returns the pid of the running FFmpeg, from the log. */
 function childPid({ records }: Supervised): number {
   return Number(records.findLast(({ pid }) => pid !== undefined)?.['pid'])
 }
 
-t.test('a run without progress is stale, ended, and tried again', async t => {
+t.test('a run without progress is ended as stale and restarted', async t => {
   const folder = await temporaryFolder(t)
   const port = new FakeStream('camera')
   const { supervisor } = supervise(t, {
@@ -29,7 +29,7 @@ t.test('a run without progress is stale, ended, and tried again', async t => {
       folder,
       'printf "frame=5\\nprogress=continue\\n" >&3; exec sleep 1000',
     ),
-    reconnect: AGAIN,
+    reconnect: RECONNECT,
     bounds: { staleTimeoutMs: 300 },
     port,
   })
@@ -42,7 +42,7 @@ t.test('a run without progress is stale, ended, and tried again', async t => {
   })
 })
 
-t.test('a run that repeats the same progress is stale', async t => {
+t.test('a run whose progress does not change is ended as stale', async t => {
   const folder = await temporaryFolder(t)
   const port = new FakeStream('camera')
   const { supervisor } = supervise(t, {
@@ -58,7 +58,7 @@ t.test('a run that repeats the same progress is stale', async t => {
   t.equal(port.ends[0]?.asked, false)
 })
 
-t.test('a run of audio alone makes progress', async t => {
+t.test('an audio-only run is not stale', async t => {
   const port = new FakeStream('camera')
   const { supervisor } = supervise(t, {
     args: [...TONE, ...NOWHERE],
@@ -72,7 +72,7 @@ t.test('a run of audio alone makes progress', async t => {
   t.same(port.ends, [])
 })
 
-t.test('a frozen FFmpeg is stale, deaf, and killed', async t => {
+t.test('a frozen FFmpeg is killed when SIGINT has no effect', async t => {
   const port = new FakeStream('camera')
   const supervised = supervise(t, {
     args: [...TONE, ...NOWHERE],
@@ -88,7 +88,7 @@ t.test('a frozen FFmpeg is stale, deaf, and killed', async t => {
   t.equal(supervisor.status().exec, 'killed')
 })
 
-t.test('a run over its limit of memory is ended', async t => {
+t.test('a run that exceeds its memory limit is ended', async t => {
   const port = new FakeStream('camera')
   const { supervisor } = supervise(t, {
     args: [...TONE, ...NOWHERE],
@@ -108,7 +108,7 @@ t.test('a run over its limit of memory is ended', async t => {
   )
 })
 
-t.test('a run over its limit of CPU time is ended after a while', async t => {
+t.test('a run that exceeds its CPU limit for waitForMs is ended', async t => {
   const folder = await temporaryFolder(t)
   const port = new FakeStream('camera')
   const { supervisor } = supervise(t, {
@@ -129,7 +129,7 @@ t.test('a run over its limit of CPU time is ended after a while', async t => {
   )
 })
 
-t.test('what a child writes to its stdout goes nowhere', async t => {
+t.test("a child's stdout is discarded", async t => {
   const { supervisor } = supervise(t, {
     args: [...TONE, '-f', 's16le', '-'],
   })
@@ -138,7 +138,7 @@ t.test('what a child writes to its stdout goes nowhere', async t => {
   t.equal(supervisor.status().exec, 'running')
 })
 
-t.test('a child that leaves its pipes to others is not waited for', async t => {
+t.test('a run ends although a grandchild keeps its pipes open', async t => {
   const folder = await temporaryFolder(t)
   const port = new FakeStream('camera')
   const { supervisor } = supervise(t, {
@@ -150,7 +150,7 @@ t.test('a child that leaves its pipes to others is not waited for', async t => {
   t.match(port.ends, [{ asked: false, code: 3, log: ['said'] }])
 })
 
-t.test('secrets of addresses are in no log, report or command', async t => {
+t.test('log, report and command show no secrets of addresses', async t => {
   const { supervisor, records } = supervise(t, {
     args: [
       '-i',

@@ -15,7 +15,7 @@ needFfmpeg(t)
 const SOON = { enabled: true, delayMs: 0 }
 
 t.test(
-  'FFmpeg runs, tells its progress, and finishes when stopped',
+  'Supervisor starts FFmpeg, reports its progress, and stops it',
   async t => {
     const port = new FakeStream('camera')
     const { supervisor } = supervise(t, {
@@ -40,7 +40,7 @@ t.test(
   },
 )
 
-t.test('what the stream wants as outputs comes last', async t => {
+t.test("the stream's outputs are the last arguments", async t => {
   const port = new FakeStream('camera')
   port.outputs = ['-map', '0:v', ...NOWHERE]
   const { supervisor } = supervise(t, { args: PICTURE, port })
@@ -54,7 +54,7 @@ t.test('FFmpeg starts with an empty environment', async t => {
   const { supervisor } = supervise(t, {
     binary: await fakeProgram(
       folder,
-      // Only the names that matter: tap adds variables to every child's.
+      // Only these names, because tap adds variables to every child.
       "export -p | grep -E '^export (PATH|HOME|CORE_\\w*)=' >&2; " +
         'echo started >&2; exec sleep 99',
     ),
@@ -68,7 +68,7 @@ t.test('FFmpeg starts with an empty environment', async t => {
 })
 
 t.test(
-  'a clean exit is finished, and starts again after the delay',
+  'after a clean exit FFmpeg is finished, and restarts after the delay',
   async t => {
     const port = new FakeStream('camera')
     const { supervisor } = supervise(t, {
@@ -88,7 +88,7 @@ t.test(
 )
 
 t.test(
-  'without reconnect it stays as it ended, and can be started',
+  'without reconnect FFmpeg stays failed until the next start',
   async t => {
     const port = new FakeStream('camera')
     const { supervisor } = supervise(t, {
@@ -98,7 +98,7 @@ t.test(
     supervisor.start()
     await waitFor(() => supervisor.status().exec === 'failed')
     t.equal(supervisor.status().reconnectS, undefined)
-    // 1 of FFmpeg 5.1, the error's own of FFmpeg 7.1.
+    // FFmpeg 5.1 exits with 1, FFmpeg 7.1 with the error number.
     t.match(port.ends, [{ asked: false, code: /^(1|254)$/, signal: null }])
     t.match(port.ends[0]?.log.at(-1), /: No such file/)
     await waitFor(() => {
@@ -108,10 +108,10 @@ t.test(
   },
 )
 
-t.test('an error of number 255 is no end that was asked for', async t => {
+t.test('exit code 255 without a request is a failure', async t => {
   const folder = await temporaryFolder(t)
   const port = new FakeStream('camera')
-  // FFmpeg 7.1 ends so where the system says EPERM.
+  // The exit code of FFmpeg 7.1 for EPERM.
   const binary = await fakeProgram(folder, 'exit 255')
   const { supervisor } = supervise(t, { binary, port })
   supervisor.start()
@@ -119,7 +119,7 @@ t.test('an error of number 255 is no end that was asked for', async t => {
   t.match(port.ends, [{ asked: false, code: 255, signal: null }])
 })
 
-t.test('the stream hears when nothing is due any more', async t => {
+t.test('senderOver is called when no restart is scheduled', async t => {
   const folder = await temporaryFolder(t)
   const port = new FakeStream('camera')
   const { supervisor } = supervise(t, {
@@ -136,7 +136,7 @@ t.test('the stream hears when nothing is due any more', async t => {
 })
 
 t.test(
-  'it hears nothing of it where a start is due, or a stop came',
+  'senderOver is not called if a restart is scheduled, or after a stop',
   async t => {
     const folder = await temporaryFolder(t)
     const port = new FakeStream('camera')
@@ -152,7 +152,7 @@ t.test(
   },
 )
 
-t.test('death by a signal is killed', async t => {
+t.test('FFmpeg that dies of a signal is killed', async t => {
   const folder = await temporaryFolder(t)
   const port = new FakeStream('camera')
   const { supervisor } = supervise(t, {
@@ -165,7 +165,7 @@ t.test('death by a signal is killed', async t => {
 })
 
 t.test(
-  'a child that ignores SIGINT is killed, with its own children',
+  'a child that ignores SIGINT is killed with its own children',
   async t => {
     const folder = await temporaryFolder(t)
     const port = new FakeStream('camera')
@@ -191,13 +191,13 @@ t.test(
     })
     t.match(
       supervisor.report().log.at(-1)?.[1],
-      /^Killed because it did not end/,
+      /^Killed because it did not exit/,
     )
   },
 )
 
 t.test(
-  'a missing FFmpeg fails the start, is said, and is tried again',
+  'a missing FFmpeg fails the start, is logged, and is retried',
   async t => {
     const port = new FakeStream('camera')
     const { supervisor, records } = supervise(t, {
@@ -221,10 +221,10 @@ t.test(
   },
 )
 
-t.test('a program that the system refuses to spawn has failed', async t => {
+t.test('a program that cannot be spawned has failed', async t => {
   const port = new FakeStream('camera')
   const { supervisor } = supervise(t, {
-    // Linux takes arguments of at most 128 KiB each.
+    // Linux limits each argument to 128 KiB.
     args: ['x'.repeat(256 * 1024)],
     port,
   })
@@ -234,7 +234,7 @@ t.test('a program that the system refuses to spawn has failed', async t => {
   t.match(port.ends, [{ asked: false, code: null, signal: null }])
 })
 
-t.test('a program without its interpreter has failed', async t => {
+t.test('a script whose interpreter is missing has failed', async t => {
   const folder = await temporaryFolder(t)
   const binary = join(folder, 'fake-ffmpeg')
   await writeFile(binary, '#!/no/such/interpreter\n', { mode: 0o755 })
@@ -247,7 +247,7 @@ t.test('a program without its interpreter has failed', async t => {
 })
 
 t.test(
-  'legs that cannot be made fail the start, and are tried again',
+  'legs that cannot be opened fail the start, and are retried',
   async t => {
     const port = new FakeStream('camera')
     port.outputs = new Error('no more ports')
@@ -259,13 +259,13 @@ t.test(
     supervisor.start()
     await waitFor(() => supervisor.status().exec === 'failed')
     t.match(supervisor.status().lastLine, 'no more ports')
-    t.same(port.ends, [], 'the stream has counted them itself')
+    t.same(port.ends, [], 'the stream counts this failure itself')
     port.outputs = []
     await waitFor(() => supervisor.status().exec === 'running')
   },
 )
 
-t.test('a stop while legs are made starts nothing', async t => {
+t.test('a stop while legs are opened starts no FFmpeg', async t => {
   const port = new FakeStream('camera')
   const release = port.hold()
   const { supervisor } = supervise(t, {
@@ -281,7 +281,7 @@ t.test('a stop while legs are made starts nothing', async t => {
   t.same(port.calls, ['prepareRun'])
 })
 
-t.test('a restart while legs are made makes them again', async t => {
+t.test('a restart while legs are opened opens them again', async t => {
   const port = new FakeStream('camera')
   const release = port.hold()
   const { supervisor } = supervise(t, {
@@ -296,7 +296,7 @@ t.test('a restart while legs are made makes them again', async t => {
   t.same(port.calls, ['prepareRun', 'prepareRun', 'runStarted'])
 })
 
-t.test('a restart counts nothing and does not wait', async t => {
+t.test('a restart is a requested end and has no delay', async t => {
   const port = new FakeStream('camera')
   const { supervisor, records } = supervise(t, {
     args: [...TONE, ...NOWHERE],
@@ -314,7 +314,7 @@ t.test('a restart counts nothing and does not wait', async t => {
   )
 })
 
-t.test('a restart brings a start forward that is due', async t => {
+t.test('a restart brings a scheduled start forward', async t => {
   const port = new FakeStream('camera')
   const { supervisor } = supervise(t, {
     args: ['-i', 'no-such-file', ...NOWHERE],
@@ -322,13 +322,13 @@ t.test('a restart brings a start forward that is due', async t => {
     port,
   })
   supervisor.start()
-  const due = await waitFor(() => supervisor.status().reconnectS)
-  t.ok(due > 3500 && due <= 3600)
+  const reconnectS = await waitFor(() => supervisor.status().reconnectS)
+  t.ok(reconnectS > 3500 && reconnectS <= 3600)
   supervisor.restart('an operator')
   await waitFor(() => port.ends.length === 2)
 })
 
-t.test('a stop ends the wait for a start that is due', async t => {
+t.test('a stop cancels a scheduled start', async t => {
   const { supervisor } = supervise(t, {
     args: ['-i', 'no-such-file', ...NOWHERE],
     reconnect: { enabled: true, delayMs: 3_600_000 },
@@ -341,7 +341,7 @@ t.test('a stop ends the wait for a start that is due', async t => {
   t.equal(supervisor.status().exec, 'failed')
 })
 
-t.test('a stop after a stop, or without a start, is done at once', async t => {
+t.test('stop() is idempotent, also without a start', async t => {
   const { supervisor } = supervise(t, { args: [...TONE, ...NOWHERE] })
   await supervisor.stop()
   supervisor.start()
@@ -351,7 +351,7 @@ t.test('a stop after a stop, or without a start, is done at once', async t => {
   t.equal(supervisor.status().exec, 'finished')
 })
 
-t.test('a start asked for as a run ends is not missed', async t => {
+t.test('a start or restart during the end of a run is not missed', async t => {
   const port = new FakeStream('camera')
   const { supervisor } = supervise(t, {
     args: ['-i', 'no-such-file', ...NOWHERE],
@@ -371,7 +371,7 @@ t.test('a start asked for as a run ends is not missed', async t => {
   t.equal(port.ends.length, 6)
 })
 
-t.test('a stream that fails to take note stops no supervision', async t => {
+t.test('an exception in the stream does not end supervision', async t => {
   const port = new FakeStream('camera')
   port.onEnd = () => {
     throw new Error('broken')

@@ -44,97 +44,85 @@ async function untilSteady(stream: LiveStream): Promise<void> {
   await waitFor(() => packets() > before + 100, 'two seconds of audio')
 }
 
-await t.test(
-  'an unexpected end of FFmpeg fails both legs with cause exit',
-  async t => {
-    const { stream, failures, run } = await startStream(t, 22_200)
-    const ffmpeg = await run()
-    await untilLive(stream)
-    ffmpeg.kill('SIGKILL')
+await t.test('an unexpected end of FFmpeg fails both legs as exit', async t => {
+  const { stream, failures, run } = await startStream(t, 22_200)
+  const ffmpeg = await run()
+  await untilLive(stream)
+  ffmpeg.kill('SIGKILL')
+  await ffmpeg.ended
+  t.same(failures(), { video: 1, audio: 1 })
+  t.match(stream.status, {
+    state: 'failed',
+    degraded: true,
+    legs: { video: { cause: 'exit' }, audio: { cause: 'exit' } },
+  })
+
+  const again = await run()
+  await untilLive(stream)
+  t.match(stream.status, { state: 'live', degraded: false })
+  await again.stop()
+  t.same(failures(), { video: 1, audio: 1 }, 'a requested end is not counted')
+})
+
+await t.test('FFmpeg that keeps failing is one failure per leg', async t => {
+  const { stream, failures, run } = await startStream(t, 22_220)
+  for (let attempt = 0; attempt < 3; attempt++) {
+    const ffmpeg = await run(['-i', '/nonexistent/input.mp4'])
     await ffmpeg.ended
-    t.same(failures(), { video: 1, audio: 1 })
-    t.match(stream.status, {
-      state: 'failed',
-      degraded: true,
-      legs: { video: { cause: 'exit' }, audio: { cause: 'exit' } },
-    })
+  }
+  t.same(failures(), { video: 1, audio: 1 }, 'one episode')
+  await run()
+  await untilLive(stream)
+  t.equal(stream.status.degraded, false, 'the episode ends when RTP flows')
+})
 
-    const again = await run()
-    await untilLive(stream)
-    t.match(stream.status, { state: 'live', degraded: false })
-    await again.stop()
-    t.same(failures(), { video: 1, audio: 1 }, 'a requested end is not counted')
-  },
-)
+await t.test('silence of FFmpeg counts once per episode', async t => {
+  const { stream, failures, run } = await startStream(t, 22_240)
+  const ffmpeg = await run()
+  await untilSteady(stream)
+  const frozenAt = performance.now()
+  ffmpeg.kill('SIGSTOP')
+  await waitFor(() => stream.status.state === 'failed')
+  const reportedAfterMs = performance.now() - frozenAt
+  t.ok(
+    reportedAfterMs < REPORTED_WITHIN_MS,
+    `reported after ${reportedAfterMs} ms`,
+  )
+  t.match(stream.status.legs, {
+    video: { cause: 'silent' },
+    audio: { cause: 'silent' },
+  })
+  ffmpeg.kill('SIGCONT')
+  await untilSteady(stream)
+  t.same(failures(), { video: 1, audio: 1 }, 'the first episode')
 
-await t.test(
-  'FFmpeg that keeps failing counts one failure per leg',
-  async t => {
-    const { stream, failures, run } = await startStream(t, 22_220)
-    for (let attempt = 0; attempt < 3; attempt++) {
-      const ffmpeg = await run(['-i', '/nonexistent/input.mp4'])
-      await ffmpeg.ended
-    }
-    t.same(failures(), { video: 1, audio: 1 }, 'one episode')
-    await run()
-    await untilLive(stream)
-    t.equal(stream.status.degraded, false, 'the episode ends when RTP flows')
-  },
-)
+  ffmpeg.kill('SIGSTOP')
+  await waitFor(() => stream.status.state === 'failed')
+  t.same(failures(), { video: 2, audio: 2 }, 'the second episode')
+  ffmpeg.kill('SIGCONT')
+})
 
-await t.test(
-  'FFmpeg that falls silent counts one failure per episode',
-  async t => {
-    const { stream, failures, run } = await startStream(t, 22_240)
-    const ffmpeg = await run()
-    await untilSteady(stream)
-    const frozenAt = performance.now()
-    ffmpeg.kill('SIGSTOP')
-    await waitFor(() => stream.status.state === 'failed')
-    const reportedAfterMs = performance.now() - frozenAt
-    t.ok(
-      reportedAfterMs < REPORTED_WITHIN_MS,
-      `reported after ${reportedAfterMs} ms`,
-    )
-    t.match(stream.status.legs, {
-      video: { cause: 'silent' },
-      audio: { cause: 'silent' },
-    })
-    ffmpeg.kill('SIGCONT')
-    await untilSteady(stream)
-    t.same(failures(), { video: 1, audio: 1 }, 'the first episode')
+await t.test('FFmpeg that ignores a stop counts no failure', async t => {
+  const { stream, failures, run } = await startStream(t, 22_380)
+  const ffmpeg = await run()
+  await untilLive(stream)
+  ffmpeg.kill('SIGSTOP')
+  ffmpeg.ask()
+  await waitFor(() =>
+    Object.values(stream.status.legs).every(
+      ({ silent_ms }) => (silent_ms ?? 0) > 2 * LEG_TIMEOUT_MS,
+    ),
+  )
+  t.match(stream.status, {
+    degraded: false,
+    legs: { video: { state: 'idle' }, audio: { state: 'idle' } },
+  })
+  await ffmpeg.stop()
+  t.same(failures(), { video: 0, audio: 0 })
 
-    ffmpeg.kill('SIGSTOP')
-    await waitFor(() => stream.status.state === 'failed')
-    t.same(failures(), { video: 2, audio: 2 }, 'the second episode')
-    ffmpeg.kill('SIGCONT')
-  },
-)
-
-await t.test(
-  'FFmpeg that ignores a requested stop counts no failure',
-  async t => {
-    const { stream, failures, run } = await startStream(t, 22_380)
-    const ffmpeg = await run()
-    await untilLive(stream)
-    ffmpeg.kill('SIGSTOP')
-    ffmpeg.ask()
-    await waitFor(() =>
-      Object.values(stream.status.legs).every(
-        ({ silent_ms }) => (silent_ms ?? 0) > 2 * LEG_TIMEOUT_MS,
-      ),
-    )
-    t.match(stream.status, {
-      degraded: false,
-      legs: { video: { state: 'idle' }, audio: { state: 'idle' } },
-    })
-    await ffmpeg.stop()
-    t.same(failures(), { video: 0, audio: 0 })
-
-    await run()
-    await untilLive(stream)
-  },
-)
+  await run()
+  await untilLive(stream)
+})
 
 await t.test('one silent leg degrades the stream and fails alone', async t => {
   const { stream, failures, run } = await startStream(t, 22_260)
@@ -162,67 +150,58 @@ await t.test('an input without packets fails the legs as silent', async t => {
   t.same(failures(), { video: 1, audio: 1 })
 })
 
-await t.test(
-  'an input without audio fails the audio leg as no-such-stream',
-  async t => {
-    const { stream, failures, run } = await startStream(t, 22_300)
-    const ffmpeg = await run(PATTERN_AND_TONE.slice(0, 5))
-    await ffmpeg.ended
-    t.match(stream.status.legs, {
-      video: { cause: 'exit' },
-      audio: { cause: 'no-such-stream' },
-    })
-    t.same(failures(), { video: 1, audio: 1 })
-  },
-)
+await t.test('missing audio fails its leg as no-such-stream', async t => {
+  const { stream, failures, run } = await startStream(t, 22_300)
+  const ffmpeg = await run(PATTERN_AND_TONE.slice(0, 5))
+  await ffmpeg.ended
+  t.match(stream.status.legs, {
+    video: { cause: 'exit' },
+    audio: { cause: 'no-such-stream' },
+  })
+  t.same(failures(), { video: 1, audio: 1 })
+})
 
-await t.test(
-  'a picture size that x264 rejects fails the video leg as encoder',
-  async t => {
-    const { stream, run } = await startStream(t, 22_320)
-    // x264 accepts at most 16384 pixels per line.
-    const ffmpeg = await run([
-      ...['-re', '-f', 'lavfi', '-i', 'testsrc2=size=16400x16:rate=15'],
-      ...PATTERN_AND_TONE.slice(5),
-    ])
-    await ffmpeg.ended
-    t.match(stream.status.legs, {
-      video: { cause: 'encoder' },
-      audio: { cause: 'exit' },
-    })
-  },
-)
+await t.test('a picture too wide for x264 fails as encoder', async t => {
+  const { stream, run } = await startStream(t, 22_320)
+  // x264 accepts at most 16384 pixels per line.
+  const ffmpeg = await run([
+    ...['-re', '-f', 'lavfi', '-i', 'testsrc2=size=16400x16:rate=15'],
+    ...PATTERN_AND_TONE.slice(5),
+  ])
+  await ffmpeg.ended
+  t.match(stream.status.legs, {
+    video: { cause: 'encoder' },
+    audio: { cause: 'exit' },
+  })
+})
 
-await t.test(
-  'a port of FFmpeg that is in use fails its leg as bind',
-  async t => {
-    const { stack, stream, failures, run } = await startStream(t, 22_340)
-    const { outputs } = await stream.prepareRun()
-    const port = Number(/localrtpport=(\d+)/.exec(outputs.join(' '))?.[1])
-    const other = createSocket('udp4')
-    t.teardown(() => {
-      other.close()
-    })
-    other.bind({ port, exclusive: true })
-    await once(other, 'listening')
+await t.test('a port in use fails its leg as bind', async t => {
+  const { stack, stream, failures, run } = await startStream(t, 22_340)
+  const { outputs } = await stream.prepareRun()
+  const port = Number(/localrtpport=(\d+)/.exec(outputs.join(' '))?.[1])
+  const other = createSocket('udp4')
+  t.teardown(() => {
+    other.close()
+  })
+  other.bind({ port, exclusive: true })
+  await once(other, 'listening')
 
-    const ffmpeg = FfmpegRun.spawn(stream, [...PATTERN_AND_TONE, ...outputs])
-    await ffmpeg.ended
-    t.match(stream.status.legs, {
-      video: { cause: 'bind' },
-      audio: { cause: 'exit' },
-    })
-    t.same(failures(), { video: 1, audio: 1 })
+  const ffmpeg = FfmpegRun.spawn(stream, [...PATTERN_AND_TONE, ...outputs])
+  await ffmpeg.ended
+  t.match(stream.status.legs, {
+    video: { cause: 'bind' },
+    audio: { cause: 'exit' },
+  })
+  t.same(failures(), { video: 1, audio: 1 })
 
-    await run()
-    await untilLive(stream)
-    t.same(
-      stack.engine.udpPorts.counts(),
-      { inUse: 8, available: 11 },
-      'the next run has other ports, and the busy one is quarantined',
-    )
-  },
-)
+  await run()
+  await untilLive(stream)
+  t.same(
+    stack.engine.udpPorts.counts(),
+    { inUse: 8, available: 11 },
+    'the next run has other ports, and the busy one is quarantined',
+  )
+})
 
 await t.test('an empty port pool fails the legs as bind', async t => {
   const stack = await startMediaStack(22_360, { ports: 7 })

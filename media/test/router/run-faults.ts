@@ -47,7 +47,7 @@ const paced = (speed: number) => [
 const SPEEDS = {
   slow: {
     inputs: paced(0.5),
-    words: /^slower than real time \(0\.\d\dx\): the input comes too slowly/,
+    words: /^slower than real time \(0\.\d\dx\): the input arrives too slowly/,
   },
   fast: {
     inputs: paced(8),

@@ -182,7 +182,7 @@ await t.test('failureCauses() names the codec that a copy needs', t => {
   )
   t.same(
     why('[aost#1:0/copy @ 0x1] [error] Error initializing bitstream filter: '),
-    ['exit', 'codec', "audio copy cannot take the input's opus: use opus"],
+    ['exit', 'codec', "audio copy cannot send the input's opus: use opus"],
   )
   // Opus with more than two channels, for which RTP has no format.
   t.same(
@@ -194,7 +194,7 @@ await t.test('failureCauses() names the codec that a copy needs', t => {
       '[out#1/rtp @ 0x1] [error] Could not write header (incorrect codec ' +
         'parameters ?): Invalid data found when processing input',
     ),
-    ['exit', 'codec', "audio copy cannot take the input's opus: use opus"],
+    ['exit', 'codec', "audio copy cannot send the input's opus: use opus"],
   )
   t.end()
 })
