@@ -3,7 +3,7 @@ import tseslint from 'typescript-eslint'
 
 /**
  * The folders of media/ and what each may import of the others: a folder, or
- * one file of it. A port is declared by its consumer, so router/ imports
+ * one file of it. A port is declared by its consumer, so stream/ imports
  * whep/stream-port.ts, which it implements, and not the other way round. Only
  * app.ts imports outbox/: the other folders get `report` as a parameter.
  */
@@ -15,7 +15,7 @@ const MEDIA_IMPORTS = {
   ingest: ['engine', 'ffmpeg/progress.ts', 'ffmpeg/run-arguments.ts'],
   outbox: [],
   process: ['ffmpeg', 'http', 'ingest'],
-  router: [
+  stream: [
     'engine',
     'ffmpeg/progress.ts',
     'ffmpeg/run-arguments.ts',
@@ -23,7 +23,7 @@ const MEDIA_IMPORTS = {
     'process',
     'whep/stream-port.ts',
   ],
-  web: ['http', 'router', 'whep'],
+  web: ['http', 'stream', 'whep'],
   whep: ['engine', 'http'],
 }
 

@@ -1,6 +1,6 @@
 /**
  * What a process with `webrtc.enabled` needs of its stream: the legs that its
- * FFmpeg sends to. `LiveStream` in router/ gives it.
+ * FFmpeg sends to. `LiveStream` in stream/ gives it.
  */
 import type { StreamId } from '../../shared/protocol/ids.ts'
 import type { Progress } from '../ffmpeg/progress.ts'
@@ -58,7 +58,7 @@ export interface StreamPort {
   remove(): Promise<void>
 }
 
-/** The streams that processes feed. `LiveStreams` in router/ gives it. */
+/** The streams that processes feed. `LiveStreams` in stream/ gives it. */
 export interface StreamRegistry {
   /** Registers a stream, stopped; its id is not registered. */
   add(id: StreamId, webrtc: ManagedWebrtc | ExternalWebrtc): StreamPort

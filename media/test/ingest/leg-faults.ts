@@ -2,7 +2,7 @@ import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import t, { type Test } from 'tap'
 
-import type { LiveStream } from '../../router/live-stream.ts'
+import type { LiveStream } from '../../stream/live-stream.ts'
 import { FfmpegRun, PATTERN_AND_TONE } from '../fixtures/ffmpeg.ts'
 import {
   managedConfig,

@@ -1,7 +1,7 @@
 import type { IceCandidate } from 'mediasoup/types'
 import t from 'tap'
 
-import { allCandidates, endpoints, listenInfo } from '../../router/endpoints.ts'
+import { allCandidates, endpoints, listenInfo } from '../../stream/endpoints.ts'
 
 const HOST = ['192.0.2.1', '192.0.2.2', '2001:db8::1']
 const on = (listen: string[], announced: string[] = [], host = HOST) =>

@@ -3,9 +3,9 @@ import t, { type Test } from 'tap'
 import type { MediaWorker } from '../../engine/media-worker.ts'
 import { startMediaStack } from '../fixtures/media-stack.ts'
 import { waitFor } from '../../../shared/test/fixtures/wait-for.ts'
-import { Feeds } from '../../router/feeds.ts'
-import { codecsOf, type Feed } from '../../router/feed.ts'
-import { ownLayout, routerCodecs, type Layout } from '../../router/layout.ts'
+import { Feeds } from '../../stream/feeds.ts'
+import { codecsOf, type Feed } from '../../stream/feed.ts'
+import { ownLayout, routerCodecs, type Layout } from '../../stream/layout.ts'
 
 const CODECS = { video: 'h264', audio: 'opus' } as const
 const OWN = ownLayout(CODECS)

@@ -2,7 +2,7 @@ import t from 'tap'
 
 import { planLegs, type LegPlan } from '../../ingest/leg-plan.ts'
 import type { LegView } from '../../ingest/leg-monitor.ts'
-import { degradedBy, type RunningView } from '../../router/degraded.ts'
+import { degradedBy, type RunningView } from '../../stream/degraded.ts'
 import { managedConfig } from '../fixtures/media-stack.ts'
 
 const [VIDEO, AUDIO] = legsOf(planLegs(managedConfig()))

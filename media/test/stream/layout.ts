@@ -8,7 +8,7 @@ import {
   routerCodecs,
   serves,
   type Layout,
-} from '../../router/layout.ts'
+} from '../../stream/layout.ts'
 import { wantedMedia } from '../fixtures/viewer.ts'
 
 const H264_OPUS = { video: 'h264', audio: 'opus' } as const
