@@ -1,21 +1,9 @@
 import { stat } from 'node:fs/promises'
 
+import type { RunInput } from '../ffmpeg/run-arguments.ts'
 import type { InputFact, InputFacts, LateStreams } from './input-facts.ts'
 import type { Arrival } from './timestamp-repair.ts'
 import type { ManagedWebrtc } from './webrtc-config.ts'
-
-/** An input of a process: address and options as FFmpeg gets them. */
-export interface RunInput {
-  readonly address: string
-  readonly options: readonly string[]
-}
-
-/** What FFmpeg is going to read. */
-export interface RunInputs {
-  readonly inputs: readonly RunInput[]
-  /** The process has outputs of its own, which read the same inputs. */
-  readonly shared: boolean
-}
 
 /** An input that was looked for on this machine. */
 export interface FoundInput extends RunInput {

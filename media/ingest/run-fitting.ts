@@ -1,5 +1,6 @@
 import type { MediaKind } from 'mediasoup/types'
 
+import type { RunInputs } from '../ffmpeg/run-arguments.ts'
 import type { Treatment } from './filter-chain.ts'
 import { InputFactsReader, type InputFacts } from './input-facts.ts'
 import {
@@ -8,7 +9,6 @@ import {
   inputOptions,
   planRun,
   type FoundInput,
-  type RunInputs,
   type RunPlan,
 } from './input-plan.ts'
 import type { Arrival } from './timestamp-repair.ts'

@@ -1,8 +1,8 @@
 import { EngineError } from '../engine/engine-error.ts'
 import { StreamError } from '../whep/stream-port.ts'
 
-/** Turns what the engine throws into what WHEP knows, with its cause. */
-export function streamError(cause: unknown): StreamError {
+/** Translates an error of the engine, and keeps it as the cause. */
+export function toStreamError(cause: unknown): StreamError {
   if (cause instanceof StreamError) return cause
   if (cause instanceof EngineError) {
     return new StreamError(cause.code, cause.message, { cause })

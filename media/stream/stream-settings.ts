@@ -1,14 +1,13 @@
+import type { MediaLimits } from '../limits.ts'
 import type { Addresses } from './endpoints.ts'
 
-/** What every stream shares. */
+/** Settings that all streams share. */
 export interface StreamSettings {
   readonly addresses: Addresses
   readonly iceConsentTimeoutS: number
+  /** A leg without RTP for this long has failed. */
   readonly legTimeoutMs: number
-  /** How long a leg may take to its first RTP; never less than legTimeoutMs. */
+  /** Time for a leg's first RTP packet; at least `legTimeoutMs`. */
   readonly legStartTimeoutMs: number
-  /** How long a video leg may be without key frame. */
-  readonly keyFrameLimitMs?: number
-  /** How long a payload-type layout without viewers is kept. */
-  readonly feedIdleMs?: number
+  readonly limits: MediaLimits
 }

@@ -1,3 +1,9 @@
+/**
+ * media/stream owns the registered streams: each is one state machine over
+ * its legs, its routers and its viewers.
+ * Gets: workers and ports from engine/, legs from ingest/, what FFmpeg does
+ * from process/. Gives: whep/ a transport per viewer, web/ the status.
+ */
 import type { Report } from '../../shared/protocol/catalogue.ts'
 import type { StreamId } from '../../shared/protocol/ids.ts'
 import type { Log } from '../../shared/runtime/log.ts'
@@ -17,11 +23,6 @@ export interface StreamsOptions {
   readonly log: Log
   /** Called when something that a snapshot or a list shows has changed. */
   readonly onChange: () => void
-  /**
-   * The stream's FFmpeg must be ended and started again at once, which is no
-   * failure.
-   */
-  readonly onRestartNeeded: (id: StreamId, reason: string) => void
 }
 
 /** The registered streams. */
@@ -35,20 +36,17 @@ export class Streams implements ViewerStreams, StreamRegistry {
 
   /**
    * Registers a stream, stopped.
-   * @throws {RangeError} when there is one of that id
+   * @throws {RangeError} if the id is registered already
    */
   add(id: StreamId, config: ManagedWebrtc | ExternalWebrtc): LiveStream {
     if (this.#streams.has(id)) {
       throw new RangeError(`Cannot register stream ${id}: it exists`)
     }
-    const { onChange, onRestartNeeded } = this.#options
+    const { onChange } = this.#options
     const stream = new LiveStream({
       ...this.#options,
       id,
       config,
-      onRestartNeeded: reason => {
-        onRestartNeeded(id, reason)
-      },
       onRemoved: () => {
         this.#streams.delete(id)
         onChange()
@@ -63,7 +61,7 @@ export class Streams implements ViewerStreams, StreamRegistry {
     return this.#streams.get(id)
   }
 
-  /** All of them, in the order they were registered. */
+  /** All streams, in the order of registration. */
   get all(): readonly LiveStream[] {
     return [...this.#streams.values()]
   }
@@ -72,7 +70,7 @@ export class Streams implements ViewerStreams, StreamRegistry {
     return this.all.map(stream => stream.status)
   }
 
-  /** Removes all. Idempotent. */
+  /** Removes all streams. Idempotent. */
   async close(): Promise<void> {
     await Promise.all(this.all.map(stream => stream.remove()))
   }

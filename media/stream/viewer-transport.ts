@@ -9,8 +9,8 @@ import type { BoundTransport } from '../engine/bound-transport.ts'
 import { withAbort } from '../engine/with-abort.ts'
 import type { PortPool } from '../engine/port-pool.ts'
 import { allCandidates, listenInfo, type Endpoint } from './endpoints.ts'
-import type { Feed } from './feed.ts'
-import { streamError } from './stream-error.ts'
+import type { EgressRouter } from './egress-router.ts'
+import { toStreamError } from './stream-error.ts'
 import type {
   ViewerMedia,
   ViewerRequest,
@@ -19,7 +19,7 @@ import type {
 } from '../whep/stream-port.ts'
 
 export interface OpenViewerOptions {
-  readonly feed: Feed
+  readonly egress: EgressRouter
   readonly request: ViewerRequest
   readonly sockets: readonly Endpoint[]
   readonly udpPorts: PortPool
@@ -31,20 +31,20 @@ export interface OpenViewerOptions {
 }
 
 /**
- * Makes a transport in the feed's router that sends what the request asks.
+ * Makes a transport in the egress's router that sends what the request asks.
  * @throws {EngineError}
  */
 export async function openViewerTransport(
   options: OpenViewerOptions,
 ): Promise<ViewerHandle> {
-  const { feed, request, signal } = options
+  const { egress, request, signal } = options
   const transport = await openTransport(options)
   try {
     const [, ...sent] = await withAbort(
       'connect a viewer',
       Promise.all([
         transport.made.connect({ dtlsParameters: request.dtlsParameters }),
-        ...request.media.map(media => consume(transport.made, feed, media)),
+        ...request.media.map(media => consume(transport.made, egress, media)),
       ]),
       signal,
       () => undefined,
@@ -57,7 +57,7 @@ export async function openViewerTransport(
 }
 
 function openTransport({
-  feed,
+  egress,
   sockets,
   udpPorts,
   tcpPorts,
@@ -65,14 +65,14 @@ function openTransport({
   signal,
 }: OpenViewerOptions): Promise<BoundTransport<WebRtcTransport>> {
   const count = sockets.length
-  return feed.worker.bindWithPorts({
+  return egress.worker.bindWithPorts({
     action: 'open a viewer',
     demands: [
       { pool: udpPorts, count },
       ...(tcpPorts ? [{ pool: tcpPorts, count }] : []),
     ],
     make: ports =>
-      feed.router.createWebRtcTransport({
+      egress.router.createWebRtcTransport({
         // mediasoup prefers candidates in the order of these.
         listenInfos: ports.flatMap((port, index) => {
           const socket = sockets[index % count]
@@ -88,13 +88,13 @@ function openTransport({
 
 async function consume(
   transport: WebRtcTransport,
-  feed: Feed,
+  egress: EgressRouter,
   media: ViewerMedia,
 ) {
   const { kind, mid } = media
   const consumer = await transport.consume({
-    producerId: feed.producers.get(kind) ?? '',
-    rtpCapabilities: capabilitiesOf(feed, media),
+    producerId: egress.producers.get(kind) ?? '',
+    rtpCapabilities: capabilitiesOf(egress, media),
     // Also switches NACK on, which works without rtx as well.
     enableRtx: true,
     mid,
@@ -103,12 +103,15 @@ async function consume(
 }
 
 /** What the offer can take, in mediasoup's terms. */
-function capabilitiesOf(feed: Feed, media: ViewerMedia): RtpCapabilities {
+function capabilitiesOf(
+  egress: EgressRouter,
+  media: ViewerMedia,
+): RtpCapabilities {
   const { kind, codec, headerExtensions } = media
-  const main = feed.codecs.find(
+  const main = egress.codecs.find(
     ({ preferredPayloadType }) => preferredPayloadType === codec.payloadType,
   )
-  const rtx = feed.codecs.find(
+  const rtx = egress.codecs.find(
     ({ mimeType, parameters }) =>
       mimeType === 'video/rtx' && parameters?.['apt'] === codec.payloadType,
   )
@@ -150,7 +153,7 @@ export class ViewerHandle implements ViewerTransport {
   constructor(
     transport: BoundTransport<WebRtcTransport>,
     sent: ViewerTransport['sent'],
-    { sockets, feed }: OpenViewerOptions,
+    { sockets, egress }: OpenViewerOptions,
   ) {
     const { made } = transport
     this.sent = sent
@@ -164,10 +167,11 @@ export class ViewerHandle implements ViewerTransport {
     made.on('dtlsstatechange', update)
     made.on('routerclose', () => {
       // Our own shutdown closes workers too, and that is no failure.
-      this.end(feed.worker.died ? 'worker-died' : 'stream-ended')
+      this.end(egress.worker.died ? 'worker-died' : 'stream-ended')
     })
     update()
-    if (made.closed) this.end(feed.worker.died ? 'worker-died' : 'stream-ended')
+    if (made.closed)
+      this.end(egress.worker.died ? 'worker-died' : 'stream-ended')
   }
 
   get iceParameters() {
@@ -205,7 +209,7 @@ export class ViewerHandle implements ViewerTransport {
         () => undefined,
       )
     } catch (error) {
-      throw streamError(error)
+      throw toStreamError(error)
     }
   }
 

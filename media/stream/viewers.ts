@@ -2,91 +2,96 @@ import { withAbort } from '../engine/with-abort.ts'
 import type { Engine } from '../engine/engine.ts'
 import { EngineError } from '../engine/engine-error.ts'
 import type { MediaWorker } from '../engine/media-worker.ts'
-import { endpoints, type Addresses } from './endpoints.ts'
-import { layoutOf } from './layout.ts'
-import type { Source } from './source.ts'
+import type { EgressRouters } from './egress-routers.ts'
+import { endpoints } from './endpoints.ts'
+import { offeredMap } from './payload-type-map.ts'
+import type { StreamSettings } from './stream-settings.ts'
 import type { ViewerRequest } from '../whep/stream-port.ts'
 import { openViewerTransport, type ViewerHandle } from './viewer-transport.ts'
 
 export interface ViewersOptions {
   readonly engine: Engine
-  readonly addresses: Addresses
-  readonly iceConsentTimeoutS: number
+  readonly settings: StreamSettings
+  /** The worker that has the ingest router. */
+  readonly worker: MediaWorker
+  readonly egress: EgressRouters
 }
 
-/** A pipe costs two ports and a hop: not for a difference of one. */
-const WORTH_A_PIPE = 2
+/** Why the viewers of a stream were ended. */
+export type ViewersEnd = 'worker-died' | 'stream-ended'
+
+/** Load difference that is worth a pipe, which costs two ports and a hop. */
+const PIPE_LOAD_DELTA = 2
 
 /** The viewers of one stream. */
 export class Viewers {
   readonly #options: ViewersOptions
   readonly #viewers = new Set<ViewerHandle>()
+  #closed: ViewersEnd | undefined
 
   constructor(options: ViewersOptions) {
     this.#options = options
   }
 
   /**
-   * Opens one that is fed from `source`: in the source's own worker, or, once
-   * that is fuller than another, there.
+   * Opens a viewer in the worker of the ingest router or, if another worker
+   * has clearly less load, in that one.
    * @throws {EngineError}
    */
   async open(
-    source: Source,
     request: ViewerRequest,
     signal: AbortSignal,
   ): Promise<ViewerHandle> {
-    const other = this.#options.engine.leastLoaded()
-    if (source.worker.load < other.load + WORTH_A_PIPE) {
-      return this.#openIn(source.worker, source, request, signal)
+    const { engine, worker } = this.#options
+    const other = engine.leastLoaded()
+    if (worker.load < other.load + PIPE_LOAD_DELTA) {
+      return this.#openIn(worker, request, signal)
     }
     try {
-      return await this.#openIn(other, source, request, signal)
+      return await this.#openIn(other, request, signal)
     } catch (error) {
-      // There may be room for the viewer, but none for the pipe; and the
-      // other worker may have died since. Where the time is up, it is up.
+      // There may be ports for the viewer but none for a pipe, or the other
+      // worker has died. After the deadline there is no time to try again.
       if (!(error instanceof EngineError) || error.code === 'deadline') {
         throw error
       }
-      return this.#openIn(source.worker, source, request, signal)
+      return this.#openIn(worker, request, signal)
     }
   }
 
-  /** Ends all; each hears why. */
-  endAll(why: 'worker-died' | 'stream-ended'): void {
+  /** Ends all viewers, also those that are still being opened. Idempotent. */
+  close(why: ViewersEnd): void {
+    this.#closed = why
     for (const viewer of this.#viewers) viewer.end(why)
   }
 
   async #openIn(
     worker: MediaWorker,
-    source: Source,
     request: ViewerRequest,
     signal: AbortSignal,
   ): Promise<ViewerHandle> {
-    const { engine, addresses, iceConsentTimeoutS } = this.#options
+    const { engine, settings, egress } = this.#options
     const undo = [worker.acquire()]
     const undoAll = () => {
-      for (const step of undo) step()
+      for (const step of undo.splice(0).reverse()) step()
     }
     try {
-      const use = await withAbort(
-        'feed a viewer',
-        source.feeds.use(worker, layoutOf(request.media)),
+      const acquired = await withAbort(
+        'route a viewer',
+        egress.acquire(worker, offeredMap(request.media)),
         signal,
         late => {
-          late.done()
+          late.release()
         },
       )
-      undo.push(() => {
-        use.done()
-      })
+      undo.push(acquired.release)
       const viewer = await openViewerTransport({
-        feed: use.feed,
+        egress: acquired.egress,
         request,
-        sockets: endpoints(addresses),
+        sockets: endpoints(settings.addresses),
         udpPorts: engine.udpPorts,
         tcpPorts: engine.tcpPorts,
-        iceConsentTimeoutS,
+        iceConsentTimeoutS: settings.iceConsentTimeoutS,
         signal,
       })
       this.#viewers.add(viewer)
@@ -94,6 +99,8 @@ export class Viewers {
         this.#viewers.delete(viewer)
         undoAll()
       })
+      // Closed meanwhile: the caller gets an ended viewer.
+      if (this.#closed) viewer.end(this.#closed)
       return viewer
     } catch (error) {
       undoAll()

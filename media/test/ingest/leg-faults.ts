@@ -3,7 +3,11 @@ import { once } from 'node:events'
 import t, { type Test } from 'tap'
 
 import type { LiveStream } from '../../stream/live-stream.ts'
-import { FfmpegRun, PATTERN_AND_TONE } from '../fixtures/ffmpeg.ts'
+import {
+  FfmpegRun,
+  PATTERN_AND_TONE,
+  UNSUPERVISED,
+} from '../fixtures/ffmpeg.ts'
 import {
   managedConfig,
   startMediaStack,
@@ -180,7 +184,7 @@ await t.test('a picture that the encoder refuses', async t => {
 
 await t.test('a port of FFmpeg that another program takes', async t => {
   const { stack, stream, failures, run } = await startStream(t, 22_340)
-  const { outputs } = await stream.prepareRun()
+  const { outputs } = await stream.prepareRun(UNSUPERVISED)
   const port = Number(/localrtpport=(\d+)/.exec(outputs.join(' '))?.[1])
   const thief = createSocket('udp4')
   t.teardown(() => {
@@ -210,7 +214,10 @@ await t.test('a pool without ports for the legs', async t => {
   const stack = await startMediaStack(22_360, { ports: 7 })
   t.teardown(() => stack.close())
   const stream = stack.streams.add(streamId('cam'), managedConfig())
-  await t.rejects(stream.prepareRun(), { name: 'StreamError', code: 'ports' })
+  await t.rejects(stream.prepareRun(UNSUPERVISED), {
+    name: 'StreamError',
+    code: 'ports',
+  })
   t.equal(stack.legFailures('cam', 'video'), 1)
   t.equal(stack.legFailures('cam', 'audio'), 1)
   t.match(stream.status, {
@@ -229,7 +236,7 @@ await t.test('a worker that does not answer', async t => {
   t.teardown(() => {
     process.kill(worker.pid, 'SIGCONT')
   })
-  await t.rejects(stream.prepareRun(), { name: 'StreamError' })
+  await t.rejects(stream.prepareRun(UNSUPERVISED), { name: 'StreamError' })
   t.match(stream.status, {
     state: 'failed',
     degraded_reason: /^video: the media worker failed/,

@@ -97,13 +97,12 @@ t.test('an update that changes nothing restarts nothing', async t => {
   t.same(streams.all[0]?.calls, ['prepareRun', 'runStarted'])
 })
 
-t.test('restartNow() restarts and counts nothing', async t => {
+t.test('a restart that the stream requests counts nothing', async t => {
   const { processes, streams } = await processList(t)
   await processes.add({ ...STREAM, output: OFF.output })
   const [stream] = streams.all
   await waitFor(() => stream?.calls.includes('runStarted'))
-  processes.restartNow('camera', 'the worker died')
-  processes.restartNow('nobody', 'the worker died')
+  stream?.request?.restart('the worker died')
   await waitFor(() => stream?.calls.length === 6)
   t.match(stream?.ends, [{ asked: true }])
 })
@@ -123,7 +122,7 @@ t.test('an external stream has legs, but no FFmpeg', async t => {
     () => processes.get('studio').runner.status().exec === 'running',
   )
   t.same(stream?.calls, ['startExternal'])
-  processes.restartNow('studio', 'the worker died')
+  await processes.command('studio', 'restart')
   t.same(stream?.calls, ['startExternal', 'startExternal'])
   await processes.command('studio', 'stop')
   t.equal(processes.get('studio').runner.status().exec, 'finished')

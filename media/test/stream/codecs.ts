@@ -23,7 +23,7 @@ t.teardown(endViewers)
 const folder = t.testdir()
 const stack = await startMediaStack(22_920, {
   ports: 30,
-  keyFrameLimitMs: 1_500,
+  limits: { keyFrameTimeoutMs: 1_500 },
 })
 t.teardown(() => stack.close())
 

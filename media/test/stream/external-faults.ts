@@ -6,6 +6,7 @@ import {
   streamId,
   untilLive,
 } from '../fixtures/media-stack.ts'
+import { startExternal } from '../fixtures/external-start.ts'
 import { startSender } from '../fixtures/sender.ts'
 import { relayUdp, shiftTimestamps } from '../fixtures/udp-relay.ts'
 import { endViewers, TestViewer } from '../fixtures/viewer.ts'
@@ -45,7 +46,7 @@ t.teardown(() => {
   for (const relay of [video, videoRtcp, audio, audioRtcp]) relay.close()
 })
 
-await stream.startExternal()
+await startExternal(stream)
 const sender = startSender({
   video: { port: video.port, rtcpPort: videoRtcp.port },
   audio: { port: audio.port, rtcpPort: audioRtcp.port },

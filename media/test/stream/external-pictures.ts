@@ -6,6 +6,7 @@ import {
   streamId,
   untilLive,
 } from '../fixtures/media-stack.ts'
+import { startExternal } from '../fixtures/external-start.ts'
 import { startSender } from '../fixtures/sender.ts'
 import { waitFor } from '../../../shared/test/fixtures/wait-for.ts'
 
@@ -28,7 +29,7 @@ const config = parseWebrtcConfig({
 })
 if (!config.enabled) throw new TypeError('Expected an enabled stream')
 const stream = stack.streams.add(streamId('outside'), config)
-await stream.startExternal()
+await startExternal(stream)
 
 const PICTURES = {
   'b-frames': {

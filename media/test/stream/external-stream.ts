@@ -7,6 +7,8 @@ import {
   streamId,
   untilLive,
 } from '../fixtures/media-stack.ts'
+import { UNSUPERVISED } from '../fixtures/ffmpeg.ts'
+import { startExternal } from '../fixtures/external-start.ts'
 import { startSender } from '../fixtures/sender.ts'
 import { waitFor } from '../../../shared/test/fixtures/wait-for.ts'
 import { endViewers, TestViewer } from '../fixtures/viewer.ts'
@@ -41,10 +43,10 @@ await t.test('a stream that somebody else sends', async t => {
   const stream = streams.add(streamId('outside'), externalConfig())
   const ports = () => engine.udpPorts.counts().inUse
 
-  await stream.startExternal()
+  const states = await startExternal(stream)
   t.equal(ports(), 4, 'takes the given ports out of the pool')
   t.equal(stream.live, false)
-  await t.rejects(stream.prepareRun(), { name: 'StreamError' })
+  await t.rejects(stream.prepareRun(UNSUPERVISED), { name: 'StreamError' })
 
   let sender = startSender({ video: VIDEO, audio: AUDIO })
   t.teardown(() => sender.stop())
@@ -98,16 +100,14 @@ await t.test('a stream that somebody else sends', async t => {
 
   await t.test('its worker dies', async t => {
     const [worker] = engine.workers
-    const restarted = new Promise<void>((resolve, reject) => {
-      // What the runner does, at once, when it is told to.
-      stack.onRestartNeeded(() => {
-        stream.startExternal().then(resolve, reject)
-      })
-    })
     if (worker) process.kill(worker.pid, 'SIGKILL')
     await waitFor(() => viewer.transport.state === 'worker-died')
-    t.same(stack.restartsNeeded, ['outside'])
-    await restarted
+    await waitFor(() => states.length === 4)
+    t.same(
+      states,
+      ['starting', 'running', 'starting', 'running'],
+      'it opens its legs again, once',
+    )
     await untilLive(stream)
     const next = await TestViewer.open(stream, CHROMIUM)
     t.teardown(() => {
@@ -131,7 +131,7 @@ await t.test('a stream that somebody else sends', async t => {
     socket.bind(VIDEO.port, '127.0.0.1')
     await once(socket, 'listening')
     const before = engine.udpPorts.counts()
-    await t.rejects(stream.startExternal(), {
+    await t.rejects(startExternal(stream), {
       code: 'ports',
       message: new RegExp(`UDP port ${VIDEO.port}: .*EADDRINUSE`),
     })
@@ -168,10 +168,12 @@ await t.test('a stream that somebody else sends', async t => {
 })
 
 await t.test('a sender that keeps its parameter sets to itself', async t => {
-  const stack = await startMediaStack(FIRST_PORT, { keyFrameLimitMs: 1_500 })
+  const stack = await startMediaStack(FIRST_PORT, {
+    limits: { keyFrameTimeoutMs: 1_500 },
+  })
   t.teardown(() => stack.close())
   const stream = stack.streams.add(streamId('outside'), externalConfig())
-  await stream.startExternal()
+  await startExternal(stream)
   // As many cameras do that tell their SPS and PPS in SDP only.
   const withoutSets = ['-bsf:v', 'filter_units=remove_types=7|8']
   const target = { video: VIDEO, audio: AUDIO }

@@ -2,7 +2,7 @@ import { setImmediate } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 
 import { StreamError, type ViewerTransport } from '../../whep/stream-port.ts'
-import { FfmpegRun } from '../fixtures/ffmpeg.ts'
+import { FfmpegRun, UNSUPERVISED } from '../fixtures/ffmpeg.ts'
 import {
   managedConfig,
   startMediaStack,
@@ -30,7 +30,7 @@ t.setTimeout(120_000)
 const stack = await startMediaStack(22_030, {
   ports: 70,
   workers: 2,
-  feedIdleMs: 50,
+  limits: { egressIdleMs: 50 },
 })
 t.teardown(() => stack.close())
 const { udpPorts } = stack.engine
@@ -138,16 +138,16 @@ await t.test('starts and stops that cross', async t => {
   await ffmpeg.stop()
   await stream.stop()
   const prepared = await Promise.allSettled([
-    stream.prepareRun(),
+    stream.prepareRun(UNSUPERVISED),
     stream.stop(),
-    stream.prepareRun(),
+    stream.prepareRun(UNSUPERVISED),
     stream.stop(),
   ])
   t.equal(prepared[1].status, 'fulfilled')
   await stream.stop()
   await waitFor(() => udpPorts.counts().inUse === 0)
   await stream.remove()
-  await t.rejects(stream.prepareRun(), { code: 'not-live' })
+  await t.rejects(stream.prepareRun(UNSUPERVISED), { code: 'not-live' })
   t.equal(stack.streams.find('cam'), undefined)
 })
 
@@ -171,8 +171,14 @@ async function startStack(t: Test) {
   t.teardown(() => stack.close())
   const start = (id: string) => {
     const stream = stack.streams.add(streamId(id), managedConfig())
-    const prepared = stream.prepareRun().catch((error: unknown) => error)
-    return { stream, prepared }
+    const restarts: string[] = []
+    const prepared = stream
+      .prepareRun({
+        ...UNSUPERVISED,
+        restart: reason => restarts.push(reason),
+      })
+      .catch((error: unknown) => error)
+    return { stream, prepared, restarts }
   }
   return { stack, start }
 }
@@ -201,12 +207,12 @@ await t.test('the worker dies at any moment of a start', async t => {
   const { stack, start } = await startStack(t)
   for (const ms of momentsMs(5)) {
     const [worker] = stack.engine.workers
-    const { stream, prepared } = start(`died-after-${ms}`)
+    const { stream, prepared, restarts } = start(`died-after-${ms}`)
     await atMoment(ms)
     if (worker) process.kill(worker.pid, 'SIGKILL')
     const run = await prepared
     t.ok(
-      !(run instanceof Error) || stack.restartsNeeded.includes(stream.id),
+      !(run instanceof Error) || restarts.length === 1,
       'it starts in the next one, or is to be started again',
     )
     await waitFor(() =>

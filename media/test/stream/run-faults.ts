@@ -4,7 +4,11 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import t, { type Test } from 'tap'
 
-import { FfmpegRun, PATTERN_AND_TONE } from '../fixtures/ffmpeg.ts'
+import {
+  FfmpegRun,
+  PATTERN_AND_TONE,
+  UNSUPERVISED,
+} from '../fixtures/ffmpeg.ts'
 import {
   managedConfig,
   startMediaStack,
@@ -99,7 +103,7 @@ await t.test('a copy whose timestamps leap', async t => {
     managedConfig({ video: 'copy', audio: 'none' }),
   )
   t.teardown(() => stream.remove())
-  const outputs = (await stream.prepareRun()).outputs.join(' ')
+  const outputs = (await stream.prepareRun(UNSUPERVISED)).outputs.join(' ')
   const [, to, from] =
     /rtp:\S+?:(\d+)\?\S*localrtpport=(\d+)/.exec(outputs) ?? []
   const relay = await relayUdp({ to: Number(to), from: Number(from) })

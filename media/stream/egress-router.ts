@@ -10,68 +10,71 @@ import { withAbort } from '../engine/with-abort.ts'
 import type { MediaWorker } from '../engine/media-worker.ts'
 import type { PortPool } from '../engine/port-pool.ts'
 import { LOOPBACK, localRtp } from '../engine/local-rtp.ts'
-import { routerCodecs, type Layout } from './layout.ts'
+import { routerCodecs, type PayloadTypeMap } from './payload-type-map.ts'
 import type { StreamCodecs } from '../whep/stream-port.ts'
 
-/** A router that has a stream under the payload types of one layout. */
-export interface Feed {
+/** A router that sends a stream to viewers under one payload type map. */
+export interface EgressRouter {
   readonly worker: MediaWorker
   readonly router: Router
-  /** The router's: kept, since mediasoup copies all of them at each look. */
+  /** The router's codecs, cached: mediasoup clones all of them on each read. */
   readonly codecs: readonly RtpCodecCapability[]
-  readonly layout: Layout
+  readonly map: PayloadTypeMap
   /** Ids of the producers that viewers consume. */
   readonly producers: ReadonlyMap<MediaKind, string>
-  /** Closes all in it. Idempotent. */
+}
+
+/** An egress router that gets the stream over a pipe from the ingest router. */
+export interface PipedRouter extends EgressRouter {
+  /** Closes the router and its pipe. Idempotent. */
   close(): void
 }
 
 export interface PipeOptions {
-  /** Where the stream comes from. */
-  readonly source: Feed
+  /** The ingest router. */
+  readonly from: EgressRouter
   readonly worker: MediaWorker
-  readonly layout: Layout
+  readonly map: PayloadTypeMap
   readonly codecs: StreamCodecs
   readonly udpPorts: PortPool
   readonly signal: AbortSignal
 }
 
 /**
- * Makes a router in `worker` and pipes the kinds of `layout` into it, over
- * two ports of the pool. (mediasoup's own `pipeToRouter` gives both ends the
- * same port, so it cannot be used with ports of ours.)
+ * Creates a router in `worker` and pipes the kinds of `map` into it, over two
+ * ports of the pool. (mediasoup's own `pipeToRouter` gives both ends the same
+ * port, so it cannot be used with ports of ours.)
  * @throws {EngineError}
  */
-export async function openPipedFeed(options: PipeOptions): Promise<Feed> {
-  const { source, worker, layout, codecs, signal } = options
+export async function openPipedRouter(
+  options: PipeOptions,
+): Promise<PipedRouter> {
+  const { from, worker, map, codecs, signal } = options
   const undo: (() => void)[] = []
   const close = () => {
     for (const step of undo.splice(0).reverse()) step()
   }
   try {
-    const router = await worker.createRouter(
-      routerCodecs(codecs, layout),
-      signal,
-    )
+    const router = await worker.createRouter(routerCodecs(codecs, map), signal)
     undo.push(() => {
       router.close()
     })
-    // One after the other, so that each is undone by itself.
-    const near = await openPipe(source, options)
+    // In sequence, so that each has its undo before the next can fail.
+    const near = await openPipeEnd(from, options)
     undo.push(() => {
       near.close()
     })
-    const far = await openPipe({ worker, router }, options)
+    const far = await openPipeEnd({ worker, router }, options)
     undo.push(() => {
       far.close()
     })
-    const kinds = (['video', 'audio'] as const).filter(kind => layout[kind])
+    const kinds = (['video', 'audio'] as const).filter(kind => map[kind])
     const [, , ...producers] = await withAbort(
       'pipe a stream',
       Promise.all([
-        near.made.connect(localEnd(far.made)),
-        far.made.connect(localEnd(near.made)),
-        ...kinds.map(kind => pipeKind(kind, source, near.made, far.made)),
+        near.made.connect(addressOf(far.made)),
+        far.made.connect(addressOf(near.made)),
+        ...kinds.map(kind => pipeKind(kind, from, near.made, far.made)),
       ]),
       signal,
       () => undefined,
@@ -80,7 +83,7 @@ export async function openPipedFeed(options: PipeOptions): Promise<Feed> {
       worker,
       router,
       codecs: codecsOf(router),
-      layout,
+      map,
       producers: new Map(producers),
       close,
     }
@@ -90,39 +93,37 @@ export async function openPipedFeed(options: PipeOptions): Promise<Feed> {
   }
 }
 
-/** What a router can send, under its payload types. */
+/** The codecs that a router sends, with its payload types. */
 export function codecsOf(router: Router): readonly RtpCodecCapability[] {
   return router.rtpCapabilities.codecs ?? []
 }
 
-function openPipe(
-  end: Pick<Feed, 'worker' | 'router'>,
+function openPipeEnd(
+  { worker, router }: Pick<EgressRouter, 'worker' | 'router'>,
   { udpPorts, signal }: PipeOptions,
 ): Promise<BoundTransport<PipeTransport>> {
-  return end.worker.bindWithPorts({
+  return worker.bindWithPorts({
     action: 'open a pipe',
     demands: [{ pool: udpPorts, count: 1 }],
     make: ([port = 0]) =>
-      end.router.createPipeTransport({
-        listenInfo: localRtp(port),
-      }),
+      router.createPipeTransport({ listenInfo: localRtp(port) }),
     signal,
   })
 }
 
-function localEnd({ tuple }: PipeTransport) {
+function addressOf({ tuple }: PipeTransport) {
   return { ip: LOOPBACK, port: tuple.localPort }
 }
 
 async function pipeKind(
   kind: MediaKind,
-  source: Feed,
+  from: EgressRouter,
   near: PipeTransport,
   far: PipeTransport,
 ): Promise<readonly [MediaKind, string]> {
-  const producerId = source.producers.get(kind) ?? ''
+  const producerId = from.producers.get(kind) ?? ''
   const { rtpParameters } = await near.consume({ producerId })
-  // With an id of its own: in one worker the producer's is taken.
+  // With a new id: within one worker the producer's own is taken.
   const producer = await far.produce({ kind, rtpParameters })
   return [kind, producer.id]
 }

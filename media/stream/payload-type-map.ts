@@ -4,11 +4,11 @@ import { codecParameters } from '../ingest/leg-plan.ts'
 import type { StreamCodecs, ViewerMedia } from '../whep/stream-port.ts'
 
 /**
- * The payload types that a viewer wants. mediasoup sends each viewer the
- * payload types of its router, never the viewer's (mediasoup issue 1126), so
- * there is one router per layout.
+ * The payload type of each codec. mediasoup sends each viewer the payload
+ * types of its router, never the viewer's own (mediasoup issue 1126), so there
+ * is one router per map.
  */
-export interface Layout {
+export interface PayloadTypeMap {
   readonly video?: { readonly payloadType: number; readonly rtx?: number }
   readonly audio?: { readonly payloadType: number }
 }
@@ -20,22 +20,22 @@ const CHROMIUM = {
   opus: { payloadType: 111 },
 } as const
 
-/** Payload types that mediasoup gives to rtx, in the order it takes them. */
+/** Payload types that mediasoup assigns to rtx, in the order it takes them. */
 const RTX_ORDER = [
   ...Array.from({ length: 28 }, (_, index) => 100 + index),
   ...[96, 97, 98, 99],
 ]
 
-/** The layout of the router that the legs feed. */
-export function ownLayout(codecs: StreamCodecs): Layout {
+/** The map of the ingest router: Chromium's. */
+export function ingestMap(codecs: StreamCodecs): PayloadTypeMap {
   return {
     ...(codecs.video && { video: CHROMIUM[codecs.video] }),
     ...(codecs.audio && { audio: CHROMIUM[codecs.audio] }),
   }
 }
 
-/** The layout of an offer; rtx only where a router can have that number. */
-export function layoutOf(media: readonly ViewerMedia[]): Layout {
+/** The map of an offer; without an rtx that mediasoup cannot assign. */
+export function offeredMap(media: readonly ViewerMedia[]): PayloadTypeMap {
   const video = media.find(({ kind }) => kind === 'video')?.codec
   const audio = media.find(({ kind }) => kind === 'audio')?.codec
   const rtx = video?.rtxPayloadType
@@ -50,26 +50,28 @@ export function layoutOf(media: readonly ViewerMedia[]): Layout {
   }
 }
 
-/** Whether a router of layout `has` can serve a viewer that wants `wants`. */
-export function serves(has: Layout, wants: Layout): boolean {
-  const { video, audio } = wants
+/** Whether a router with the map `router` can serve an offer with `offered`. */
+export function canServe(
+  router: PayloadTypeMap,
+  { video, audio }: PayloadTypeMap,
+): boolean {
   return (
-    (audio === undefined || audio.payloadType === has.audio?.payloadType) &&
+    (audio === undefined || audio.payloadType === router.audio?.payloadType) &&
     (video === undefined ||
-      (video.payloadType === has.video?.payloadType &&
-        (video.rtx === undefined || video.rtx === has.video.rtx)))
+      (video.payloadType === router.video?.payloadType &&
+        (video.rtx === undefined || video.rtx === router.video.rtx)))
   )
 }
 
-/** The layout as a key of a map. */
-export function layoutKey({ video, audio }: Layout): string {
+/** A string that is equal for equal maps. */
+export function mapKey({ video, audio }: PayloadTypeMap): string {
   return [video?.payloadType, video?.rtx, audio?.payloadType].join('/')
 }
 
-/** The codecs of a router that has this layout. */
+/** The codecs to create a router with, for it to use these payload types. */
 export function routerCodecs(
   codecs: StreamCodecs,
-  { video, audio }: Layout,
+  { video, audio }: PayloadTypeMap,
 ): RouterRtpCodecCapability[] {
   return [
     ...(audio && codecs.audio
@@ -104,8 +106,8 @@ function codec(
 }
 
 /**
- * A router cannot be told its rtx payload type: it takes the first that is
- * left. So all before the wanted one are given to a codec that nobody uses.
+ * mediasoup offers no way to set the rtx payload type of a router: it takes
+ * the first free one of its list. So an unused codec occupies all before it.
  */
 function rtxPadding(
   rtx: number | undefined,

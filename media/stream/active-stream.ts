@@ -1,0 +1,105 @@
+import type { MediaKind } from 'mediasoup/types'
+
+import type { ExternalLegs } from '../ingest/external-legs.ts'
+import { LegMonitor } from '../ingest/leg-monitor.ts'
+import type { LegOrigin } from '../ingest/leg-origin.ts'
+import type { LegPlan } from '../ingest/leg-plan.ts'
+import type { LegSet } from '../ingest/leg.ts'
+import type { LegFailure } from '../ingest/leg-watch.ts'
+import type { ManagedLegs } from '../ingest/managed-legs.ts'
+import { RunWatch } from '../ingest/run-watch.ts'
+import type { RunningView } from './degraded.ts'
+import type { StreamSettings } from './stream-settings.ts'
+
+export interface ActiveStreamOptions {
+  readonly plans: readonly LegPlan[]
+  readonly legs: ManagedLegs | ExternalLegs
+  readonly settings: StreamSettings
+  readonly origin: (kind: MediaKind) => LegOrigin
+  readonly onLegEdge: (kind: MediaKind, edge: 'live' | 'failed') => void
+  /** Called after each look at the legs, several times a second. */
+  readonly onLook: () => void
+}
+
+const OPEN_TIMEOUT_MS = 5_000
+
+/**
+ * What a stream has from its start to its stop, through all restarts of its
+ * sender and its worker: the ports of its legs, and what is known of them.
+ */
+export class ActiveStream {
+  readonly legs: ManagedLegs | ExternalLegs
+  readonly monitor: LegMonitor
+  readonly runWatch: RunWatch
+  readonly #startedAtMs = Date.now()
+  readonly #stopped = new AbortController()
+
+  constructor(options: ActiveStreamOptions) {
+    const { plans, legs, settings, origin, onLegEdge, onLook } = options
+    const { legTimeoutMs, legStartTimeoutMs, limits } = settings
+    const legSet: LegSet = legs
+    this.legs = legs
+    this.monitor = new LegMonitor({
+      plans,
+      limits: {
+        silenceMs: legTimeoutMs,
+        startMs: Math.max(legStartTimeoutMs, legTimeoutMs),
+        keyFrameMs: limits.keyFrameTimeoutMs,
+      },
+      origin,
+      facts: () => legSet.facts,
+      onEdge: onLegEdge,
+      onLook,
+    })
+    const encodesVideo =
+      plans.some(({ kind }) => kind === 'video') &&
+      origin('video') === 'encoded'
+    this.runWatch = new RunWatch({ encodesVideo })
+  }
+
+  view(): Pick<RunningView, 'startedAtMs' | 'legs' | 'faults'> {
+    return {
+      startedAtMs: this.#startedAtMs,
+      legs: this.monitor.view(),
+      faults: this.runWatch.faults(),
+    }
+  }
+
+  /** Aborts when the worker takes too long, or when the stream is stopped. */
+  openTimeout(): AbortSignal {
+    const timeout = AbortSignal.timeout(OPEN_TIMEOUT_MS)
+    return AbortSignal.any([this.#stopped.signal, timeout])
+  }
+
+  /** The sender runs: from here on, silence counts. */
+  senderStarted(): void {
+    this.runWatch.begin()
+    this.monitor.senderStarted()
+  }
+
+  /** The sender has ended or is about to, which is no failure of a leg. */
+  senderStopped(): void {
+    this.runWatch.begin()
+    this.monitor.senderStopped()
+  }
+
+  /** The sender has failed, or could not be started; each leg by its cause. */
+  senderFailed(
+    causes: ReadonlyMap<MediaKind, LegFailure>,
+    details?: ReadonlyMap<MediaKind, string>,
+  ): void {
+    this.runWatch.begin()
+    this.monitor.senderFailed(causes, details)
+  }
+
+  /**
+   * Stops the monitor and gives back the ports.
+   * @param opening settles when nothing is being opened any more
+   */
+  async close(opening: Promise<void> | undefined): Promise<void> {
+    this.#stopped.abort()
+    this.monitor.close()
+    await opening
+    this.legs.close()
+  }
+}
