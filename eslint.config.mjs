@@ -9,21 +9,20 @@ import tseslint from 'typescript-eslint'
  */
 const MEDIA_IMPORTS = {
   engine: [],
-  // Two types, until the port that FFmpeg's supervisor needs is declared here.
-  ffmpeg: ['process'],
+  ffmpeg: [],
   http: [],
-  ingest: ['engine', 'ffmpeg/progress.ts', 'ffmpeg/run-arguments.ts'],
+  ingest: ['engine', 'ffmpeg/progress.ts', 'ffmpeg/run-port.ts'],
   outbox: [],
-  process: ['ffmpeg', 'http', 'ingest'],
+  process: ['ffmpeg', 'http', 'ingest/webrtc-config.ts'],
   stream: [
     'engine',
     'ffmpeg/progress.ts',
-    'ffmpeg/run-arguments.ts',
+    'ffmpeg/run-port.ts',
     'ingest',
-    'process',
+    'process/stream-port.ts',
     'whep/stream-port.ts',
   ],
-  web: ['http', 'stream', 'whep'],
+  web: ['http', 'stream/status.ts', 'whep'],
   whep: ['engine', 'http'],
 }
 

@@ -6,15 +6,15 @@ import { maskOf, type Mask } from './mask.ts'
 import { NO_PROGRESS } from './progress.ts'
 import { HEALTHY_MS, reconnectDelayMs } from './reconnect.ts'
 import { RepeatedLines } from './repeated-lines.ts'
-import { NO_ARGUMENTS, type RunArguments } from './run-arguments.ts'
+import {
+  NO_ARGUMENTS,
+  type RunArguments,
+  type RunEnd,
+  type RunPort,
+} from './run-port.ts'
 import { RunLog, type ExitState, type Report } from './run-log.ts'
 import { Run } from './run.ts'
-import type {
-  RunEnd,
-  RunPort,
-  RunSettings,
-  SupervisorOptions,
-} from './run-settings.ts'
+import type { RunSettings, SupervisorOptions } from './run-settings.ts'
 import { exitState, isExitState, type SupervisorStatus } from './status.ts'
 
 type State = { readonly sinceMs: number } & (

@@ -1,6 +1,6 @@
 import { stat } from 'node:fs/promises'
 
-import type { RunInput } from '../ffmpeg/run-arguments.ts'
+import type { RunInput } from '../ffmpeg/run-port.ts'
 import type { InputFact, InputFacts, LateStreams } from './input-facts.ts'
 import type { Arrival } from './timestamp-repair.ts'
 import type { ManagedWebrtc } from './webrtc-config.ts'

@@ -1,6 +1,6 @@
 import type { MediaKind } from 'mediasoup/types'
 
-import type { RunInputs } from '../ffmpeg/run-arguments.ts'
+import type { RunInputs } from '../ffmpeg/run-port.ts'
 import type { Treatment } from './filter-chain.ts'
 import { InputFactsReader, type InputFacts } from './input-facts.ts'
 import {

@@ -3,7 +3,7 @@
  * it.
  */
 import type { StreamId } from '../../shared/protocol/ids.ts'
-import type { RunPort } from '../ffmpeg/run-settings.ts'
+import type { RunPort } from '../ffmpeg/run-port.ts'
 import type { ExternalWebrtc, ManagedWebrtc } from '../ingest/webrtc-config.ts'
 
 export interface StreamPort extends RunPort {

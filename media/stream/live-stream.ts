@@ -6,8 +6,7 @@ import type { Log } from '../../shared/runtime/log.ts'
 
 import type { Engine } from '../engine/engine.ts'
 import type { Progress } from '../ffmpeg/progress.ts'
-import type { RunArguments } from '../ffmpeg/run-arguments.ts'
-import type { RunEnd, RunRequest } from '../ffmpeg/run-settings.ts'
+import type { RunArguments, RunEnd, RunRequest } from '../ffmpeg/run-port.ts'
 import { ExternalLegs } from '../ingest/external-legs.ts'
 import { legOrigin } from '../ingest/leg-origin.ts'
 import { planLegs, type LegPlan } from '../ingest/leg-plan.ts'
@@ -302,11 +301,12 @@ export class LiveStream implements ViewerStream, StreamPort {
    * @param failures attempts in a row that have failed before
    */
   async #openExternal(start: ExternalStart, failures: number): Promise<void> {
-    if (start.signal.aborted) return
+    const isStopped = () => start.signal.aborted
+    if (isStopped()) return
     start.onState({ at: 'starting' })
     // An update may start the stream again while it starts.
     while (this.#state.at === 'preparing') await this.#state.done
-    if (start.signal.aborted) return
+    if (isStopped()) return
     const restartSender = () => {
       this.startExternal(start)
     }
@@ -318,7 +318,7 @@ export class LiveStream implements ViewerStream, StreamPort {
     const error = await this.#prepare(restartSender, () =>
       Promise.resolve(undefined),
     ).catch(toStreamError)
-    if (start.signal.aborted) return
+    if (isStopped()) return
     // In any other state it was stopped, or has lost its worker again.
     if (this.#state.at === 'ready') {
       this.#senderStarted(this.#state)
