@@ -46,20 +46,27 @@ function addStream() {
   return stack.streams.add(streamId('studio'), config)
 }
 
+/** Takes the port of the leg; the function gives it back. */
+async function takePort(t: Test): Promise<() => Promise<void>> {
+  const socket = createSocket('udp4')
+  socket.bind(PORT, '127.0.0.1')
+  await once(socket, 'listening')
+  const closed = once(socket, 'close')
+  let isOpen = true
+  const close = async () => {
+    if (isOpen) socket.close()
+    isOpen = false
+    await closed
+  }
+  t.teardown(close)
+  return close
+}
+
 /** An external process with a real stream, and a socket on its port. */
 async function start(t: Test, reconnect = AT_ONCE, isPortTaken = true) {
   const stream = addStream()
   const { runner, records } = runnerOf(stream, reconnect)
-  const thief = createSocket('udp4')
-  const isClosed = once(thief, 'close')
-  const freePort = async () => {
-    thief.close()
-    await isClosed
-  }
-  if (isPortTaken) {
-    thief.bind(PORT, '127.0.0.1')
-    await once(thief, 'listening')
-  }
+  const freePort = isPortTaken ? await takePort(t) : undefined
   const stop = async () => {
     await runner.stop()
     await stream.stop()
@@ -111,7 +118,7 @@ t.test('ExternalRunner retries when a port is taken', async t => {
       reason: new RegExp(`UDP port ${PORT}: .*EADDRINUSE`),
     },
   ])
-  await freePort()
+  await freePort?.()
   await until('running')
   t.match(runner.report().history, [{ exit_state: 'failed' }])
 })
@@ -120,7 +127,7 @@ t.test('ExternalRunner without reconnect waits for a start', async t => {
   const { runner, freePort, until } = await start(t, NEVER)
   await until('failed')
   t.equal(runner.status().reconnectS, undefined)
-  await freePort()
+  await freePort?.()
   runner.start()
   await until('running')
 })
@@ -137,7 +144,7 @@ t.test('ExternalRunner takes a restart while it starts', async t => {
 t.test('ExternalRunner brings a retry forward on restart', async t => {
   const { runner, freePort, until } = await start(t, IN_AN_HOUR)
   await until('failed')
-  await freePort()
+  await freePort?.()
   runner.restart('an operator')
   await until('running')
 })

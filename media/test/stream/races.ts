@@ -2,6 +2,8 @@ import { setImmediate } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 
 import { StreamError, type ViewerTransport } from '../../whep/stream-port.ts'
+import { parseWebrtcConfig } from '../../ingest/webrtc-config.ts'
+import { startExternal } from '../fixtures/external-start.ts'
 import { FfmpegRun, UNSUPERVISED } from '../fixtures/ffmpeg.ts'
 import {
   managedConfig,
@@ -221,5 +223,31 @@ await t.test('the worker dies at any moment of a start', async t => {
     await stream.remove()
   }
   t.equal(stack.reported.length, 0, 'is no failure of a leg')
+  await waitFor(() => stack.engine.udpPorts.counts().inUse === 0)
+})
+
+await t.test('the worker dies at any moment of an external start', async t => {
+  const { stack } = await startStack(t)
+  const config = parseWebrtcConfig({
+    enabled: true,
+    ingest: 'external',
+    audio: { codec: 'opus', port: 22_436, payload_type: 111 },
+  })
+  if (!config.enabled) throw new TypeError('Expected an enabled stream')
+  for (const ms of momentsMs(5)) {
+    const [worker] = stack.engine.workers
+    const stream = stack.streams.add(streamId('studio'), config)
+    const started = startExternal(stream)
+    await atMoment(ms)
+    if (worker) process.kill(worker.pid, 'SIGKILL')
+    await waitFor(() =>
+      stack.engine.workers.some(({ pid }) => pid !== worker?.pid),
+    )
+    const states = await started
+    await waitFor(() => stream.running)
+    t.equal(states.at(-1), 'running', 'it runs in the next worker')
+    await stream.remove()
+  }
+  t.equal(stack.reported.length, 0, 'and no leg has failed')
   await waitFor(() => stack.engine.udpPorts.counts().inUse === 0)
 })
