@@ -1,21 +1,24 @@
 import type { MediaKind } from 'mediasoup/types'
 
-import type { ExternalLegs } from '../ingest/external-legs.ts'
+import type { PortPool } from '../engine/port-pool.ts'
+import { ExternalLegs } from '../ingest/external-legs.ts'
 import { LegMonitor } from '../ingest/leg-monitor.ts'
-import type { LegOrigin } from '../ingest/leg-origin.ts'
+import { legOrigin } from '../ingest/leg-origin.ts'
 import type { LegPlan } from '../ingest/leg-plan.ts'
 import type { LegSet } from '../ingest/leg.ts'
 import type { LegFailure } from '../ingest/leg-watch.ts'
-import type { ManagedLegs } from '../ingest/managed-legs.ts'
+import { ManagedLegs } from '../ingest/managed-legs.ts'
 import { RunWatch } from '../ingest/run-watch.ts'
+import type { ExternalWebrtc, ManagedWebrtc } from '../ingest/webrtc-config.ts'
 import type { RunningView } from './degraded.ts'
 import type { StreamSettings } from './stream-settings.ts'
 
 export interface ActiveStreamOptions {
+  readonly config: ManagedWebrtc | ExternalWebrtc
   readonly plans: readonly LegPlan[]
-  readonly legs: ManagedLegs | ExternalLegs
+  readonly cname: string
+  readonly udpPorts: PortPool
   readonly settings: StreamSettings
-  readonly origin: (kind: MediaKind) => LegOrigin
   readonly onLegEdge: (kind: MediaKind, edge: 'live' | 'failed') => void
   /** Called after each look at the legs, several times a second. */
   readonly onLook: () => void
@@ -31,14 +34,20 @@ export class ActiveStream {
   readonly legs: ManagedLegs | ExternalLegs
   readonly monitor: LegMonitor
   readonly runWatch: RunWatch
+  readonly #plans: readonly LegPlan[]
   readonly #startedAtMs = Date.now()
   readonly #stopped = new AbortController()
 
   constructor(options: ActiveStreamOptions) {
-    const { plans, legs, settings, origin, onLegEdge, onLook } = options
+    const { config, plans, settings, onLegEdge, onLook } = options
     const { legTimeoutMs, legStartTimeoutMs, limits } = settings
-    const legSet: LegSet = legs
+    const legs: LegSet & (ManagedLegs | ExternalLegs) =
+      config.ingest === 'managed'
+        ? new ManagedLegs({ ...options, config })
+        : new ExternalLegs({ ...options, config })
+    const origin = (kind: MediaKind) => legOrigin(config, kind)
     this.legs = legs
+    this.#plans = plans
     this.monitor = new LegMonitor({
       plans,
       limits: {
@@ -47,14 +56,19 @@ export class ActiveStream {
         keyFrameMs: limits.keyFrameTimeoutMs,
       },
       origin,
-      facts: () => legSet.facts,
+      facts: () => legs.facts,
       onEdge: onLegEdge,
       onLook,
     })
-    const encodesVideo =
-      plans.some(({ kind }) => kind === 'video') &&
-      origin('video') === 'encoded'
+    const hasVideo = plans.some(({ kind }) => kind === 'video')
+    const encodesVideo = hasVideo && origin('video') === 'encoded'
     this.runWatch = new RunWatch({ encodesVideo })
+  }
+
+  /** @throws {TypeError} if another program sends */
+  get managedLegs(): ManagedLegs {
+    if (this.legs instanceof ManagedLegs) return this.legs
+    throw new TypeError('Cannot get managed legs: ingest is external')
   }
 
   view(): Pick<RunningView, 'startedAtMs' | 'legs' | 'faults'> {
@@ -69,6 +83,11 @@ export class ActiveStream {
   openTimeout(): AbortSignal {
     const timeout = AbortSignal.timeout(OPEN_TIMEOUT_MS)
     return AbortSignal.any([this.#stopped.signal, timeout])
+  }
+
+  /** The legs could not be opened. */
+  openFailed(cause: LegFailure): void {
+    this.senderFailed(new Map(this.#plans.map(({ kind }) => [kind, cause])))
   }
 
   /** The sender runs: from here on, silence counts. */

@@ -7,26 +7,18 @@ import type { Log } from '../../shared/runtime/log.ts'
 import type { Engine } from '../engine/engine.ts'
 import type { Progress } from '../ffmpeg/progress.ts'
 import type { RunArguments, RunEnd, RunRequest } from '../ffmpeg/run-port.ts'
-import { ExternalLegs } from '../ingest/external-legs.ts'
-import { legOrigin } from '../ingest/leg-origin.ts'
 import { planLegs, type LegPlan } from '../ingest/leg-plan.ts'
-import { ManagedLegs } from '../ingest/managed-legs.ts'
 import type { ExternalWebrtc, ManagedWebrtc } from '../ingest/webrtc-config.ts'
 import type { ExternalStart, StreamPort } from '../process/stream-port.ts'
 import { ActiveStream } from './active-stream.ts'
+import { startExternal } from './external-start.ts'
 import { degradedBy, type RunningView } from './degraded.ts'
 import { streamStatus, type StreamStatus } from './status.ts'
 import { toStreamError } from './stream-error.ts'
-import { openIngest, type StreamIngest } from './stream-ingest.ts'
+import type { StreamIngest } from './stream-ingest.ts'
+import { StreamMachine } from './stream-machine.ts'
 import type { StreamSettings } from './stream-settings.ts'
-import {
-  ingestOf,
-  isStarted,
-  leaveState,
-  startedOf,
-  type Started,
-  type StreamState,
-} from './stream-state.ts'
+import { ingestOf, isStarted, startedOf } from './stream-state.ts'
 import {
   StreamError,
   type StreamCodecs,
@@ -48,19 +40,22 @@ export interface LiveStreamOptions {
   readonly onRemoved: () => void
 }
 
-/** A registered stream: one state machine over its legs and its viewers. */
+/**
+ * A registered stream: what happens to its sender, to its legs and to its
+ * viewers goes through one state machine.
+ */
 export class LiveStream implements ViewerStream, StreamPort {
   readonly id: StreamId
   readonly codecs: StreamCodecs
   readonly #options: LiveStreamOptions
   readonly #plans: readonly LegPlan[]
   readonly #log: Log
+  readonly #machine: StreamMachine
   readonly #releasePorts: () => void
-  #state: StreamState = { at: 'stopped' }
   #loggedReason: DegradedReason | undefined
 
   constructor(options: LiveStreamOptions) {
-    const { id, config, engine, log } = options
+    const { id, config, engine, settings, log, onChange } = options
     this.id = id
     this.#options = options
     this.#plans = planLegs(config)
@@ -68,22 +63,29 @@ export class LiveStream implements ViewerStream, StreamPort {
       this.#plans.map(({ kind, codec }) => [kind, codec]),
     )
     this.#log = log.with({ stream: id })
+    this.#machine = new StreamMachine({
+      ...{ engine, settings, codecs: this.codecs, onChange },
+      newActive: () => this.#newActive(),
+      log: this.#log,
+    })
     this.#releasePorts = engine.udpPorts.hold(
       configuredPorts(config, this.#plans),
     )
   }
 
   get live(): boolean {
-    return isStarted(this.#state) && this.#state.hasRtp
+    const { state } = this.#machine
+    return isStarted(state) && state.hasRtp
   }
 
   get over(): boolean {
-    return this.#state.at === 'over'
+    return this.#machine.state.at === 'over'
   }
 
   /** Whether its sender runs, which makes it an active stream. */
   get running(): boolean {
-    return this.#state.at === 'running' || this.#state.at === 'refitting'
+    const { at } = this.#machine.state
+    return at === 'running' || at === 'refitting'
   }
 
   get status(): StreamStatus {
@@ -97,50 +99,55 @@ export class LiveStream implements ViewerStream, StreamPort {
   }
 
   async prepareRun({ inputs, restart }: RunRequest): Promise<RunArguments> {
-    if (this.#options.config.ingest === 'external') throw ingestIsExternal()
-    return this.#prepare(restart, (active, signal) =>
-      managedLegs(active).nextRun(inputs, signal),
+    if (this.#options.config.ingest === 'external') {
+      throw new StreamError('worker', 'Cannot run FFmpeg: ingest is external')
+    }
+    return this.#machine.prepare(restart, (active, signal) =>
+      active.managedLegs.nextRun(inputs, signal),
     )
   }
 
   runStarted(): void {
-    if (this.#state.at === 'ready') this.#senderStarted(this.#state)
+    const { state } = this.#machine
+    if (state.at !== 'ready') return
+    state.active.senderStarted()
+    this.#machine.enter({ ...state, at: 'running' })
   }
 
   runSaid(line: string): void {
-    const state = this.#state
+    const { state } = this.#machine
     if (!isStarted(state)) return
-    const needsRefit = managedLegs(state.active).heard(line)
+    const needsRefit = state.active.managedLegs.heard(line)
     if (!needsRefit || state.at !== 'running') return
-    this.#enter({ ...state, at: 'refitting' })
+    this.#machine.enter({ ...state, at: 'refitting' })
     state.restartSender('its arguments do not fit its input')
   }
 
   runProgressed(progress: Progress): void {
-    if (!isStarted(this.#state)) return
-    this.#state.active.runWatch.progressed(progress, performance.now())
+    const { state } = this.#machine
+    if (!isStarted(state)) return
+    state.active.runWatch.progressed(progress, performance.now())
   }
 
   runEnding(): void {
     // While refitting, the legs stay as they are until the next run.
-    if (this.#state.at === 'running') this.#state.active.senderStopped()
+    const { state } = this.#machine
+    if (state.at === 'running') state.active.senderStopped()
   }
 
   runEnded(end: RunEnd): void {
-    const state = this.#state
+    const { state } = this.#machine
     switch (state.at) {
       case 'ready':
       case 'running':
       case 'refitting':
-        this.#enter({ ...state, at: 'ready' })
+        this.#machine.enter({ ...state, at: 'ready' })
         if (state.at === 'refitting' && end.asked) {
           state.active.runWatch.begin()
         } else if (end.asked || endedWell(state.active, end)) {
           state.active.senderStopped()
         } else {
-          const { causes, details } = managedLegs(state.active).causesOf(
-            end.log,
-          )
+          const { causes, details } = state.active.managedLegs.causesOf(end.log)
           state.active.senderFailed(causes, details)
         }
         this.#options.onChange()
@@ -158,9 +165,9 @@ export class LiveStream implements ViewerStream, StreamPort {
   }
 
   senderOver(): void {
-    const state = this.#state
+    const { state } = this.#machine
     if (!isStarted(state)) return
-    this.#enter({
+    this.#machine.enter({
       ...startedOf(state),
       at: 'over',
       // The next run has to bring RTP again.
@@ -170,16 +177,18 @@ export class LiveStream implements ViewerStream, StreamPort {
   }
 
   startExternal(start: ExternalStart): void {
-    void this.#openExternal(start, 0)
+    void startExternal(this.#machine, start)
   }
 
   async stop(): Promise<void> {
-    if (isStarted(this.#state)) await this.#end({ at: 'stopped' })
+    if (!isStarted(this.#machine.state)) return
+    this.#loggedReason = undefined
+    await this.#machine.end('stopped')
   }
 
   async remove(): Promise<void> {
     this.#options.onRemoved()
-    await this.#end({ at: 'removed' })
+    await this.#machine.end('removed')
     this.#releasePorts()
   }
 
@@ -190,17 +199,17 @@ export class LiveStream implements ViewerStream, StreamPort {
     const { active, ingest } = this.#playable()
     try {
       const viewer = await ingest.viewers.open(request, signal)
-      if (ingestOf(this.#state) === ingest) return viewer
+      if (ingestOf(this.#machine.state) === ingest) return viewer
     } catch (error) {
       // After a stop, errors here are its side effects.
-      if (this.#isActive(active)) throw toStreamError(error)
+      if (this.#machine.isActive(active)) throw toStreamError(error)
     }
     throw new StreamError('not-live', 'Cannot play the stream: it was stopped')
   }
 
   /** @throws {StreamError} */
   #playable(): { active: ActiveStream; ingest: StreamIngest } {
-    const state = this.#state
+    const { state } = this.#machine
     if (!isStarted(state) || !state.hasRtp) {
       const why = this.over ? 'its FFmpeg has ended' : 'no RTP yet'
       throw new StreamError('not-live', `Cannot play the stream: ${why}`)
@@ -213,204 +222,23 @@ export class LiveStream implements ViewerStream, StreamPort {
     )
   }
 
-  /**
-   * Opens the ingest, unless it is open, and then does `finish`. On failure all
-   * legs count as failed, unless the worker died: then a restart has begun.
-   * @throws {StreamError}
-   */
-  async #prepare<Result>(
-    restartSender: Started['restartSender'],
-    finish: (active: ActiveStream, signal: AbortSignal) => Promise<Result>,
-  ): Promise<Result> {
-    const { promise: done, resolve } = Promise.withResolvers<undefined>()
-    const { active, hasRtp } = this.#startedOrNew()
-    this.#enter({
-      at: 'preparing',
-      ...{ active, hasRtp, restartSender, done },
-      ingest: ingestOf(this.#state),
-    })
-    try {
-      const signal = active.openTimeout()
-      const ingest = await this.#openIngest(done, signal)
-      const result = await finish(active, signal)
-      const started = startedOf(this.#preparation(done))
-      this.#enter({ ...started, at: 'ready', ingest })
-      return result
-    } catch (cause) {
-      const error = toStreamError(cause)
-      this.#preparationFailed(done, error)
-      throw error
-    } finally {
-      resolve(undefined)
-    }
-  }
-
-  async #openIngest(
-    done: Promise<void>,
-    signal: AbortSignal,
-  ): Promise<StreamIngest> {
-    const { engine, settings } = this.#options
-    const { active } = this.#preparation(done)
-    const { legs, monitor } = active
-    if (legs instanceof ManagedLegs && !(await legs.sendersReady())) {
-      // The legs know FFmpeg by ports that it cannot have again.
-      this.#enter({ ...this.#preparation(done), ingest: undefined })
-    }
-    const { ingest } = this.#preparation(done)
-    if (ingest !== undefined) return ingest
-    const opened = await openIngest({
-      ...{ engine, settings, codecs: this.codecs, legs, monitor, signal },
-      onLost: died => {
-        this.#ingestLost(active, died)
-      },
-    })
-    try {
-      this.#enter({ ...this.#preparation(done), ingest: opened })
-      return opened
-    } catch (error) {
-      opened.close()
-      throw error
-    }
-  }
-
-  /**
-   * The state, if it is still this preparation.
-   * @throws {StreamError}
-   */
-  #preparation(done: Promise<void>) {
-    const state = this.#state
-    if (state.at === 'preparing' && state.done === done) return state
-    throw new StreamError('worker', 'Cannot prepare the stream: it was stopped')
-  }
-
-  #preparationFailed(done: Promise<void>, { code }: StreamError): void {
-    const state = this.#state
-    if (state.at !== 'preparing' || state.done !== done) return
-    const { ingest } = state
-    const started = startedOf(state)
-    if (ingest) this.#enter({ ...started, at: 'ready', ingest })
-    else this.#enter({ ...started, at: 'failed', retry: undefined })
-    const cause = code === 'ports' ? 'bind' : 'worker'
-    state.active.senderFailed(
-      new Map(this.#plans.map(({ kind }) => [kind, cause])),
-    )
-  }
-
-  /**
-   * Opens the legs of an external stream. Retries with back-off. Never rejects.
-   * @param failures attempts in a row that have failed before
-   */
-  async #openExternal(start: ExternalStart, failures: number): Promise<void> {
-    const isStopped = () => start.signal.aborted
-    if (isStopped()) return
-    start.onState({ at: 'starting' })
-    // An update may start the stream again while it starts.
-    while (this.#state.at === 'preparing') await this.#state.done
-    if (isStopped()) return
-    const restartSender = () => {
-      this.startExternal(start)
-    }
-    if (this.#state.at === 'running') {
-      this.#enter({ ...this.#state, restartSender })
-      start.onState({ at: 'running' })
-      return
-    }
-    const error = await this.#prepare(restartSender, () =>
-      Promise.resolve(undefined),
-    ).catch(toStreamError)
-    if (isStopped()) return
-    // In any other state it was stopped, or has lost its worker again.
-    if (this.#state.at === 'ready') {
-      this.#senderStarted(this.#state)
-      start.onState({ at: 'running' })
-    } else if (this.#state.at === 'failed' && error) {
-      const retryMs = start.retryDelayMs(failures + 1)
-      const retry =
-        retryMs === undefined
-          ? undefined
-          : setTimeout(() => {
-              void this.#openExternal(start, failures + 1)
-            }, retryMs)
-      this.#enter({ ...this.#state, retry })
-      start.onState({ at: 'failed', error, retryMs })
-    }
-  }
-
-  #senderStarted(state: StreamState & { readonly at: 'ready' }): void {
-    state.active.senderStarted()
-    this.#enter({ ...state, at: 'running' })
-  }
-
-  #ingestLost(active: ActiveStream, died: boolean): void {
-    const state = this.#state
-    if (!isStarted(state) || state.active !== active) return
-    active.senderStopped()
-    const started = startedOf(state)
-    this.#enter(
-      state.at === 'over'
-        ? { ...started, at: 'over', ingest: undefined }
-        : { ...started, at: 'lost' },
-    )
-    // Otherwise our own shutdown has closed the worker.
-    if (!died) return
-    this.#log.warn('stream lost its worker')
-    state.restartSender('its worker died')
-  }
-
-  async #end(next: StreamState & { at: 'stopped' | 'removed' }): Promise<void> {
-    const last = this.#state
-    this.#loggedReason = undefined
-    this.#enter(next)
-    if (!isStarted(last)) return
-    await last.active.close(last.at === 'preparing' ? last.done : undefined)
-  }
-
-  /** The only place where the state changes. */
-  #enter(next: StreamState): void {
-    const last = this.#state
-    this.#state = next
-    leaveState(last, next)
-    this.#options.onChange()
-  }
-
-  #isActive(active: ActiveStream): boolean {
-    return isStarted(this.#state) && this.#state.active === active
-  }
-
-  /** @throws {StreamError} */
-  #startedOrNew(): Pick<Started, 'active' | 'hasRtp'> {
-    const state = this.#state
-    if (isStarted(state)) return state
-    if (state.at === 'stopped') {
-      return { active: this.#newActive(), hasRtp: false }
-    }
-    throw new StreamError('not-live', 'Cannot start the stream: it is removed')
-  }
-
   #newActive(): ActiveStream {
     const { config, engine, settings } = this.#options
-    const plans = this.#plans
-    const shared = { plans, cname: this.id, udpPorts: engine.udpPorts }
     const active: ActiveStream = new ActiveStream({
-      plans,
-      legs:
-        config.ingest === 'managed'
-          ? new ManagedLegs({ ...shared, config })
-          : new ExternalLegs({ ...shared, config }),
-      settings,
-      origin: kind => legOrigin(config, kind),
+      ...{ config, settings, plans: this.#plans, cname: this.id },
+      udpPorts: engine.udpPorts,
       onLegEdge: (kind, edge) => {
-        if (this.#isActive(active)) this.#onLegEdge(kind, edge)
+        if (this.#machine.isActive(active)) this.#onLegEdge(kind, edge)
       },
       onLook: () => {
-        if (this.#isActive(active)) this.#logHealth()
+        if (this.#machine.isActive(active)) this.#logHealth()
       },
     })
     return active
   }
 
   #view(): RunningView | undefined {
-    const state = this.#state
+    const { state } = this.#machine
     if (!isStarted(state)) return undefined
     return {
       ...state.active.view(),
@@ -432,11 +260,11 @@ export class LiveStream implements ViewerStream, StreamPort {
 
   #onLegEdge(leg: MediaKind, edge: 'live' | 'failed'): void {
     const { report, onChange } = this.#options
-    const state = this.#state
+    const { state } = this.#machine
     if (!isStarted(state)) return
     if (edge === 'live') {
       this.#log.info('leg carries RTP', { leg })
-      this.#enter({ ...state, hasRtp: true })
+      this.#machine.enter({ ...state, hasRtp: true })
       return
     }
     const view = state.active.monitor
@@ -463,17 +291,7 @@ function configuredPorts(
   })
 }
 
-/** @throws {StreamError} */
-function managedLegs({ legs }: ActiveStream): ManagedLegs {
-  if (legs instanceof ManagedLegs) return legs
-  throw ingestIsExternal()
-}
-
-function ingestIsExternal(): StreamError {
-  return new StreamError('worker', 'Cannot run FFmpeg: ingest is external')
-}
-
 /** Whether FFmpeg has come to the end of a file, which is no failure. */
-function endedWell(active: ActiveStream, { code }: RunEnd): boolean {
-  return code === 0 && managedLegs(active).inputsEnd
+function endedWell({ managedLegs }: ActiveStream, { code }: RunEnd): boolean {
+  return code === 0 && managedLegs.inputsEnd
 }
