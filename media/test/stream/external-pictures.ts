@@ -14,8 +14,8 @@ const FIRST_PORT = 22_970
 const VIDEO = { port: FIRST_PORT + 12, rtcpPort: FIRST_PORT + 13 }
 const AUDIO = { port: FIRST_PORT + 14, rtcpPort: FIRST_PORT + 15 }
 
-/** Generous: it takes ten seconds, on a machine that has time. */
-const LIMIT_MS = 60_000
+/** It takes ten seconds, and more on a busy machine. */
+const TIMEOUT_MS = 60_000
 
 t.setTimeout(170_000)
 
@@ -48,10 +48,10 @@ const PICTURES = {
 } as const
 
 for (const [reason, { options, words }] of Object.entries(PICTURES)) {
-  await t.test(reason, async t => {
+  await t.test(`video with ${reason} degrades the stream`, async t => {
     const sender = startSender({ video: VIDEO, audio: AUDIO }, options)
     t.teardown(() => sender.stop())
-    await waitFor(() => stream.degradedReason === reason, reason, LIMIT_MS)
+    await waitFor(() => stream.degradedReason === reason, reason, TIMEOUT_MS)
     t.match(stream.status, {
       state: 'live',
       degraded_reason: words,
@@ -60,7 +60,7 @@ for (const [reason, { options, words }] of Object.entries(PICTURES)) {
   })
 }
 
-await t.test('none of them', async t => {
+await t.test('playable video does not degrade the stream', async t => {
   const sender = startSender({ video: VIDEO, audio: AUDIO })
   t.teardown(() => sender.stop())
   await untilLive(stream)

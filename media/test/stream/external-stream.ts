@@ -36,7 +36,7 @@ function externalConfig() {
   return config
 }
 
-await t.test('a stream that somebody else sends', async t => {
+await t.test('an external stream plays', async t => {
   const stack = await startMediaStack(FIRST_PORT, { legTimeoutMs: 500 })
   t.teardown(() => stack.close())
   const { engine, streams } = stack
@@ -44,7 +44,7 @@ await t.test('a stream that somebody else sends', async t => {
   const ports = () => engine.udpPorts.counts().inUse
 
   const states = await startExternal(stream)
-  t.equal(ports(), 4, 'takes the given ports out of the pool')
+  t.equal(ports(), 4, 'it takes the configured ports from the pool')
   t.equal(stream.live, false)
   await t.rejects(stream.prepareRun(UNSUPERVISED), { name: 'StreamError' })
 
@@ -58,7 +58,7 @@ await t.test('a stream that somebody else sends', async t => {
   t.equal(ports(), 5)
   await Promise.all([viewer.plays('video'), viewer.plays('audio')])
 
-  await t.test('a second sender at the same time is not heard', async t => {
+  await t.test('packets of a second sender are ignored', async t => {
     const socket = createSocket('udp4')
     t.teardown(() => {
       socket.close()
@@ -73,57 +73,71 @@ await t.test('a stream that somebody else sends', async t => {
     }
     await viewer.plays('audio', 50)
     const { packets = 0 } = stream.status.legs.audio ?? {}
-    t.ok(packets - before < 1_000, `counts ${packets - before} packets`)
+    t.ok(packets - before < 1_000, `${packets - before} packets were counted`)
   })
 
-  await t.test('the sender comes again, on other ports and SSRCs', async t => {
-    await sender.stop()
-    await waitFor(() => stream.status.state === 'failed')
-    t.equal(stack.legFailures('outside', 'video'), 1)
-    t.equal(stack.legFailures('outside', 'audio'), 1)
-    t.match(stream.status, {
-      degraded: true,
-      legs: { video: { cause: 'silent' } },
-    })
+  await t.test(
+    'viewers outlive a restart of the sender on other ports and SSRCs',
+    async t => {
+      await sender.stop()
+      await waitFor(() => stream.status.state === 'failed')
+      t.equal(stack.legFailures('outside', 'video'), 1)
+      t.equal(stack.legFailures('outside', 'audio'), 1)
+      t.match(stream.status, {
+        degraded: true,
+        legs: { video: { cause: 'sileased' } },
+      })
 
-    sender = startSender({ video: VIDEO, audio: AUDIO })
-    await untilLive(stream)
-    await Promise.all([viewer.plays('video', 60), viewer.plays('audio', 60)])
-    t.equal(viewer.transport.state, 'connected', 'viewers stay')
-    t.ok(
-      (viewer.received.get('audio')?.sequenceGaps ?? 1) < 3,
-      'and see unbroken sequence numbers',
-    )
-    t.equal(stack.legFailures('outside', 'video'), 1, 'counted once')
-    t.equal(stream.status.degraded, false)
-  })
+      sender = startSender({ video: VIDEO, audio: AUDIO })
+      await untilLive(stream)
+      await Promise.all([viewer.plays('video', 60), viewer.plays('audio', 60)])
+      t.equal(viewer.transport.state, 'connected', 'the viewer stays connected')
+      t.ok(
+        (viewer.received.get('audio')?.sequenceGaps ?? 1) < 3,
+        'sequence numbers continue',
+      )
+      t.equal(
+        stack.legFailures('outside', 'video'),
+        1,
+        'the failure is counted once',
+      )
+      t.equal(stream.status.degraded, false)
+    },
+  )
 
-  await t.test('its worker dies', async t => {
-    const [worker] = engine.workers
-    if (worker) process.kill(worker.pid, 'SIGKILL')
-    await waitFor(() => viewer.transport.state === 'worker-died')
-    await waitFor(() => states.length === 4)
-    t.same(
-      states,
-      ['starting', 'running', 'starting', 'running'],
-      'it opens its legs again, once',
-    )
-    await untilLive(stream)
-    const next = await TestViewer.open(stream, CHROMIUM)
-    t.teardown(() => {
-      next.close()
-    })
-    await next.plays('video')
-    t.equal(stack.legFailures('outside', 'video'), 1, 'is no leg failure')
-  })
+  await t.test(
+    'the death of its worker opens its legs in the next one',
+    async t => {
+      const [worker] = engine.workers
+      if (worker) process.kill(worker.pid, 'SIGKILL')
+      await waitFor(() => viewer.transport.state === 'worker-died')
+      await waitFor(() => states.length === 4)
+      t.same(
+        states,
+        ['starting', 'running', 'starting', 'running'],
+        'it starts again, once',
+      )
+      await untilLive(stream)
+      const next = await TestViewer.open(stream, CHROMIUM)
+      t.teardown(() => {
+        next.close()
+      })
+      await next.plays('video')
+      t.equal(
+        stack.legFailures('outside', 'video'),
+        1,
+        'no leg failure is counted',
+      )
+    },
+  )
 
-  await t.test('stop', async t => {
+  await t.test('stop() gives all ports back', async t => {
     await stream.stop()
     await waitFor(() => ports() === 0)
     t.match(stream.status, { state: 'stopped', degraded: false })
   })
 
-  await t.test('a port that another program holds', async t => {
+  await t.test('a port that another program uses fails the start', async t => {
     const socket = createSocket('udp4')
     t.teardown(() => {
       socket.close()
@@ -143,38 +157,42 @@ await t.test('a stream that somebody else sends', async t => {
     t.same(
       engine.udpPorts.counts(),
       { inUse: 0, available: before.available - 1 },
-      'it is not called available',
+      'the port does not count as available',
     )
   })
 
-  await t.test('nobody else gets its ports', async t => {
+  await t.test('the ports of a registered stream are reserved', async t => {
     const { udpPorts } = engine
-    const lendAll = () => {
-      const lent: number[] = []
+    const leaseAll = () => {
+      const leased: number[] = []
       for (;;) {
         try {
-          lent.push(udpPorts.lease().port)
+          leased.push(udpPorts.lease().port)
         } catch {
-          return lent
+          return leased
         }
       }
     }
-    const isIts = (port: number) => port >= VIDEO.port && port < VIDEO.port + 4
-    t.notOk(lendAll().some(isIts))
+    const isReserved = (port: number) =>
+      port >= VIDEO.port && port < VIDEO.port + 4
+    t.notOk(leaseAll().some(isReserved))
     await stream.remove()
-    const left = lendAll()
-    t.ok(left.length > 0 && left.every(isIts), 'until it is removed')
+    const left = leaseAll()
+    t.ok(
+      left.length > 0 && left.every(isReserved),
+      'they return to the pool when it is removed',
+    )
   })
 })
 
-await t.test('a sender that keeps its parameter sets to itself', async t => {
+await t.test('video without parameter sets is degraded', async t => {
   const stack = await startMediaStack(FIRST_PORT, {
     limits: { keyFrameTimeoutMs: 1_500 },
   })
   t.teardown(() => stack.close())
   const stream = stack.streams.add(streamId('outside'), externalConfig())
   await startExternal(stream)
-  // As many cameras do that tell their SPS and PPS in SDP only.
+  // Many cameras send SPS and PPS in the SDP only.
   const withoutSets = ['-bsf:v', 'filter_units=remove_types=7|8']
   const target = { video: VIDEO, audio: AUDIO }
   let sender = startSender(target, withoutSets)
@@ -191,7 +209,7 @@ await t.test('a sender that keeps its parameter sets to itself', async t => {
     late.close()
   })
   await late.plays('audio')
-  t.equal(late.packets('video'), 0, 'who joins sees nothing')
+  t.equal(late.packets('video'), 0, 'a viewer that joins gets no picture')
 
   await sender.stop()
   sender = startSender(target)

@@ -15,7 +15,7 @@ import { waitFor } from '../../../shared/test/fixtures/wait-for.ts'
 import { wantedMedia } from '../fixtures/viewer.ts'
 import { dumpWorker } from '../fixtures/worker-dump.ts'
 
-const LAYOUTS = [
+const PAYLOAD_TYPES = [
   { video: 108, rtx: 109, audio: 111 },
   { video: 126, rtx: 127, audio: 109 },
   { video: 102, audio: 96 },
@@ -47,16 +47,16 @@ async function run() {
 
 let ffmpeg = await run()
 
-/** Opens viewers at once; some give up after `limitMs`. */
-function openMany(limitMs: (index: number) => number) {
+/** Opens viewers at once; each gives up after `timeoutMs`. */
+function openMany(timeoutMs: (index: number) => number) {
   return Promise.allSettled(
     Array.from({ length: VIEWERS }, (_, index) =>
       stream.openViewer(
         {
-          media: wantedMedia(LAYOUTS[index % LAYOUTS.length] ?? {}),
+          media: wantedMedia(PAYLOAD_TYPES[index % PAYLOAD_TYPES.length] ?? {}),
           dtlsParameters: { role: 'client', fingerprints: [FINGERPRINT] },
         },
-        AbortSignal.timeout(limitMs(index)),
+        AbortSignal.timeout(timeoutMs(index)),
       ),
     ),
   )
@@ -90,30 +90,33 @@ async function nothingIsLeft(): Promise<boolean> {
   return routers.reduce((a, b) => a + b) === 1
 }
 
-await t.test('many viewers at once, more than there are ports', async t => {
+await t.test('more viewers than ports at once get what there is', async t => {
   const opened = await openMany(() => 60_000)
   const transports = transportsOf(opened)
-  t.ok(transports.length > 40, `${transports.length} have come in`)
+  t.ok(transports.length > 40, `${transports.length} viewers were opened`)
   t.same(codesOf(opened), new Set(['ports']))
   t.ok(udpPorts.counts().available < 3)
   for (const transport of transports) transport.close()
   await waitFor(nothingIsLeft)
 })
 
-await t.test('viewers that give up at any moment', async t => {
-  const opened = await openMany(index => index)
-  for (const transport of transportsOf(opened)) transport.close()
-  t.ok([...codesOf(opened)].every(code => /deadline|ports/.test(code)))
-  await waitFor(nothingIsLeft)
-})
+await t.test(
+  'viewers that give up at any moment leave nothing behind',
+  async t => {
+    const opened = await openMany(index => index)
+    for (const transport of transportsOf(opened)) transport.close()
+    t.ok([...codesOf(opened)].every(code => /deadline|ports/.test(code)))
+    await waitFor(nothingIsLeft)
+  },
+)
 
-await t.test('the stream is stopped while viewers come', async t => {
+await t.test('stop() ends viewers that are being opened', async t => {
   const opening = openMany(() => 60_000)
   await stream.stop()
   const opened = await opening
   t.ok(
     transportsOf(opened).every(({ state }) => state === 'stream-ended'),
-    'who got in is out again',
+    'viewers that were opened are ended',
   )
   t.ok([...codesOf(opened)].every(code => /not-live|ports/.test(code)))
   for (const transport of transportsOf(opened)) transport.close()
@@ -121,22 +124,25 @@ await t.test('the stream is stopped while viewers come', async t => {
   await ffmpeg.stop()
 })
 
-await t.test('the worker dies while viewers come', async t => {
-  ffmpeg = await run()
-  const opening = openMany(() => 60_000)
-  for (const { pid } of stack.engine.workers) process.kill(pid, 'SIGKILL')
-  const opened = await opening
-  await waitFor(() =>
-    transportsOf(opened).every(({ state }) => state === 'worker-died'),
-  )
-  for (const transport of transportsOf(opened)) transport.close()
-  await ffmpeg.stop()
-  ffmpeg = await run()
-  await waitFor(nothingIsLeft)
-  t.equal(stack.engine.workers.length > 0, true)
-})
+await t.test(
+  'the death of a worker ends viewers that are being opened',
+  async t => {
+    ffmpeg = await run()
+    const opening = openMany(() => 60_000)
+    for (const { pid } of stack.engine.workers) process.kill(pid, 'SIGKILL')
+    const opened = await opening
+    await waitFor(() =>
+      transportsOf(opened).every(({ state }) => state === 'worker-died'),
+    )
+    for (const transport of transportsOf(opened)) transport.close()
+    await ffmpeg.stop()
+    ffmpeg = await run()
+    await waitFor(nothingIsLeft)
+    t.equal(stack.engine.workers.length > 0, true)
+  },
+)
 
-await t.test('starts and stops that cross', async t => {
+await t.test('starts and stops that overlap leave no port in use', async t => {
   await ffmpeg.stop()
   await stream.stop()
   const prepared = await Promise.allSettled([
@@ -153,21 +159,21 @@ await t.test('starts and stops that cross', async t => {
   t.equal(stack.streams.find('cam'), undefined)
 })
 
-/** A moment of a start, milliseconds after it began, up to its end. */
+/** Moments during a start, milliseconds after it began. */
 function momentsMs(count: number): readonly number[] {
   return Array.from({ length: count }, (_, index) => (index * 10) / count)
 }
 
 async function atMoment(ms: number): Promise<void> {
   const until = performance.now() + ms
-  // A timer would be too coarse.
+  // A timer is too coarse.
   while (performance.now() < until) await setImmediate()
 }
 
 async function startStack(t: Test) {
   const stack = await startMediaStack(22_420, {
     ports: 20,
-    // The engine must not kill the frozen worker.
+    // Keeps the engine from killing the frozen worker.
     limits: { workerUnresponsiveTimeoutMs: 600_000 },
   })
   t.teardown(() => stack.close())
@@ -185,48 +191,53 @@ async function startStack(t: Test) {
   return { stack, start }
 }
 
-await t.test('the worker freezes at any moment of a start', async t => {
-  const { stack, start } = await startStack(t)
-  const { pid } = stack.engine.leastLoaded()
-  t.teardown(() => {
-    process.kill(pid, 'SIGCONT')
-  })
-  for (const ms of momentsMs(150)) {
-    const { stream, prepared } = start(`froze-after-${ms}`)
-    await atMoment(ms)
-    process.kill(pid, 'SIGSTOP')
-    await stream.stop()
-    await prepared
-    process.kill(pid, 'SIGCONT')
-    await stream.remove()
-  }
-  t.pass('no stop waits for it')
-  await waitFor(() => stack.engine.udpPorts.counts().inUse === 0)
-  t.equal(stack.engine.leastLoaded().load, 0)
-})
+await t.test(
+  'stop() does not wait for a worker that froze during a start',
+  async t => {
+    const { stack, start } = await startStack(t)
+    const { pid } = stack.engine.leastLoaded()
+    t.teardown(() => {
+      process.kill(pid, 'SIGCONT')
+    })
+    for (const ms of momentsMs(150)) {
+      const { stream, prepared } = start(`froze-after-${ms}`)
+      await atMoment(ms)
+      process.kill(pid, 'SIGSTOP')
+      await stream.stop()
+      await prepared
+      process.kill(pid, 'SIGCONT')
+      await stream.remove()
+    }
+    await waitFor(() => stack.engine.udpPorts.counts().inUse === 0)
+    t.equal(stack.engine.leastLoaded().load, 0)
+  },
+)
 
-await t.test('the worker dies at any moment of a start', async t => {
-  const { stack, start } = await startStack(t)
-  for (const ms of momentsMs(5)) {
-    const [worker] = stack.engine.workers
-    const { stream, prepared, restarts } = start(`died-after-${ms}`)
-    await atMoment(ms)
-    if (worker) process.kill(worker.pid, 'SIGKILL')
-    const run = await prepared
-    t.ok(
-      !(run instanceof Error) || restarts.length === 1,
-      'it starts in the next one, or is to be started again',
-    )
-    await waitFor(() =>
-      stack.engine.workers.some(({ pid }) => pid !== worker?.pid),
-    )
-    await stream.remove()
-  }
-  t.equal(stack.reported.length, 0, 'is no failure of a leg')
-  await waitFor(() => stack.engine.udpPorts.counts().inUse === 0)
-})
+await t.test(
+  'a start survives the death of its worker at any moment',
+  async t => {
+    const { stack, start } = await startStack(t)
+    for (const ms of momentsMs(5)) {
+      const [worker] = stack.engine.workers
+      const { stream, prepared, restarts } = start(`died-after-${ms}`)
+      await atMoment(ms)
+      if (worker) process.kill(worker.pid, 'SIGKILL')
+      const run = await prepared
+      t.ok(
+        !(run instanceof Error) || restarts.length === 1,
+        'it opens in the next worker, or requests one restart',
+      )
+      await waitFor(() =>
+        stack.engine.workers.some(({ pid }) => pid !== worker?.pid),
+      )
+      await stream.remove()
+    }
+    t.equal(stack.reported.length, 0, 'no leg failure is counted')
+    await waitFor(() => stack.engine.udpPorts.counts().inUse === 0)
+  },
+)
 
-await t.test('the worker dies at any moment of an external start', async t => {
+await t.test('an external start survives the death of its worker', async t => {
   const { stack } = await startStack(t)
   const config = parseWebrtcConfig({
     enabled: true,
@@ -248,6 +259,6 @@ await t.test('the worker dies at any moment of an external start', async t => {
     t.equal(states.at(-1), 'running', 'it runs in the next worker')
     await stream.remove()
   }
-  t.equal(stack.reported.length, 0, 'and no leg has failed')
+  t.equal(stack.reported.length, 0, 'no leg failure is counted')
   await waitFor(() => stack.engine.udpPorts.counts().inUse === 0)
 })

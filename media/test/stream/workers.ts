@@ -36,7 +36,7 @@ async function playing(t: Test, firstPort: number, workers: number) {
     })
     return viewer
   }
-  /** What the supervisor does when it is told to. */
+  /** What a supervisor does when the stream requests a restart. */
   const restart = async () => {
     await ffmpeg.stop()
     ffmpeg = await FfmpegRun.start(stream)
@@ -52,72 +52,89 @@ async function isEmpty(worker: MediaWorker): Promise<boolean> {
   return (await dumpWorker(worker)).routerIds.length === 0
 }
 
-await t.test('the worker of a stream is killed', async t => {
-  const { stack, stream, own, view, restart, restarts } = await playing(
-    t,
-    22_500,
-    1,
-  )
-  const viewers = [await view(), await view(FIREFOX)]
-  const states: string[] = []
-  for (const viewer of viewers) {
-    await viewer.plays('video')
-    viewer.transport.onState(state => states.push(state))
-  }
-  process.kill(own.pid, 'SIGKILL')
-  await waitFor(() => states.length === 2)
-  t.same(states, ['worker-died', 'worker-died'])
-  t.same(restarts(), ['its worker died'], 'requests one restart')
-  await t.rejects(view(), { code: 'worker' })
+await t.test(
+  'the death of a worker ends its viewers and requests a restart',
+  async t => {
+    const { stack, stream, own, view, restart, restarts } = await playing(
+      t,
+      22_500,
+      1,
+    )
+    const viewers = [await view(), await view(FIREFOX)]
+    const states: string[] = []
+    for (const viewer of viewers) {
+      await viewer.plays('video')
+      viewer.transport.onState(state => states.push(state))
+    }
+    process.kill(own.pid, 'SIGKILL')
+    await waitFor(() => states.length === 2)
+    t.same(states, ['worker-died', 'worker-died'])
+    t.same(restarts(), ['its worker died'], 'it requests one restart')
+    await t.rejects(view(), { code: 'worker' })
 
-  await restart()
-  await untilLive(stream)
-  const viewer = await view()
-  await Promise.all([viewer.plays('video'), viewer.plays('audio')])
-  t.equal(stack.reported.length, 0, 'is no failure of a leg')
-  t.equal(stack.engine.udpPorts.counts().inUse, 9, 'leaks no port')
-})
+    await restart()
+    await untilLive(stream)
+    const viewer = await view()
+    await Promise.all([viewer.plays('video'), viewer.plays('audio')])
+    t.equal(stack.reported.length, 0, 'no leg failure is counted')
+    t.equal(stack.engine.udpPorts.counts().inUse, 9, 'no port leaks')
+  },
+)
 
-await t.test('the worker ends in a shutdown', async t => {
-  const { stack, stream, own, view, restarts } = await playing(t, 22_560, 1)
-  const { transport } = await view()
-  stack.engine.beginShutdown()
-  // As Ctrl-C in a terminal does.
-  process.kill(own.pid, 'SIGINT')
-  await waitFor(() => transport.state === 'stream-ended')
-  stream.runEnded({ asked: false, code: 1, signal: null, log: [] })
-  t.same(restarts(), [], 'is no fault')
-  t.equal(stack.reported.length, 0)
-  t.same(stack.engine.workers, [], 'and nothing is started again')
-})
+await t.test(
+  'a worker that ends in a shutdown counts as no failure',
+  async t => {
+    const { stack, stream, own, view, restarts } = await playing(t, 22_560, 1)
+    const { transport } = await view()
+    stack.engine.beginShutdown()
+    // As Ctrl-C in a terminal does.
+    process.kill(own.pid, 'SIGINT')
+    await waitFor(() => transport.state === 'stream-ended')
+    stream.runEnded({ asked: false, code: 1, signal: null, log: [] })
+    t.same(restarts(), [], 'no restart is requested')
+    t.equal(stack.reported.length, 0)
+    t.same(stack.engine.workers, [], 'no worker is started again')
+  },
+)
 
-await t.test('FFmpeg ends before it is restarted', async t => {
-  const { stack, stream, own, restart, restarts } = await playing(t, 22_560, 1)
-  process.kill(own.pid, 'SIGKILL')
-  await waitFor(() => restarts().length === 1)
-  stream.runEnded({ asked: false, code: 1, signal: null, log: [] })
-  t.equal(stack.reported.length, 0, 'counts nothing: its port was gone')
-  await restart()
-  await untilLive(stream)
-})
+await t.test(
+  'an FFmpeg that ends after the death of its worker is not counted',
+  async t => {
+    const { stack, stream, own, restart, restarts } = await playing(
+      t,
+      22_560,
+      1,
+    )
+    process.kill(own.pid, 'SIGKILL')
+    await waitFor(() => restarts().length === 1)
+    stream.runEnded({ asked: false, code: 1, signal: null, log: [] })
+    t.equal(stack.reported.length, 0, 'its port had closed')
+    await restart()
+    await untilLive(stream)
+  },
+)
 
-await t.test('viewers of a stream spread over the workers', async t => {
+await t.test('viewers spread over the workers', async t => {
   const { stack, own, view, restarts } = await playing(t, 22_620, 2)
   const other = stack.engine.workers.find(worker => worker !== own)
   if (other === undefined) throw new Error('There is one worker only')
   const viewers: TestViewer[] = []
   for (let count = 0; count < 6; count++) viewers.push(await view())
   t.ok(own.load >= 3 && other.load >= 3, `${own.load} and ${other.load}`)
-  t.equal(stack.engine.udpPorts.counts().inUse, 8 + 6 + 2, 'over one pipe')
+  t.equal(
+    stack.engine.udpPorts.counts().inUse,
+    8 + 6 + 2,
+    'they share one pipe',
+  )
   await Promise.all(viewers.map(viewer => viewer.plays('video')))
 
-  await t.test('and only those of a worker that dies are lost', async t => {
+  await t.test('the death of one worker ends its own viewers only', async t => {
     process.kill(other.pid, 'SIGKILL')
     const lost = () =>
       viewers.filter(({ transport }) => transport.state === 'worker-died')
     await waitFor(() => lost().length > 0)
     const kept = viewers.filter(viewer => !lost().includes(viewer))
-    t.ok(kept.length >= 2, `${kept.length} stay`)
+    t.ok(kept.length >= 2, `${kept.length} viewers stay`)
     await Promise.all(kept.map(viewer => viewer.plays('video')))
     t.same(restarts(), [])
     await waitFor(
@@ -125,7 +142,7 @@ await t.test('viewers of a stream spread over the workers', async t => {
     )
   })
 
-  await t.test('and all are lost with the worker of the stream', async t => {
+  await t.test('the death of the ingest worker ends all viewers', async t => {
     process.kill(own.pid, 'SIGKILL')
     await waitFor(() =>
       viewers.every(({ transport }) => transport.state === 'worker-died'),
@@ -134,85 +151,93 @@ await t.test('viewers of a stream spread over the workers', async t => {
   })
 })
 
-await t.test('a frozen worker', async t => {
-  const { stack, stream, own, view } = await playing(t, 22_680, 1)
-  const first = await view()
-  await first.plays('video')
-  process.kill(own.pid, 'SIGSTOP')
-  t.teardown(() => {
+await t.test(
+  'a frozen worker degrades the stream until it responds',
+  async t => {
+    const { stack, stream, own, view } = await playing(t, 22_680, 1)
+    const first = await view()
+    await first.plays('video')
+    process.kill(own.pid, 'SIGSTOP')
+    t.teardown(() => {
+      process.kill(own.pid, 'SIGCONT')
+    })
+    await waitFor(() => !own.responsive)
+    t.match(stream.status, {
+      degraded: true,
+      degraded_reason: 'the media worker does not answer',
+    })
+    const limit = () => AbortSignal.timeout(200)
+    await t.rejects(view(CHROMIUM, limit()), { code: 'deadline' })
+    await t.rejects(view(FIREFOX, limit()), { code: 'deadline' })
+    await t.rejects(first.transport.restartIce(limit()), { code: 'deadline' })
+
     process.kill(own.pid, 'SIGCONT')
-  })
-  await waitFor(() => !own.responsive)
-  t.match(stream.status, {
-    degraded: true,
-    degraded_reason: 'the media worker does not answer',
-  })
-  const limit = () => AbortSignal.timeout(200)
-  await t.rejects(view(CHROMIUM, limit()), { code: 'deadline' })
-  await t.rejects(view(FIREFOX, limit()), { code: 'deadline' })
-  await t.rejects(first.transport.restartIce(limit()), { code: 'deadline' })
+    const { udpPorts } = stack.engine
+    await waitFor(
+      () => udpPorts.counts().inUse === 9,
+      'ports of transports that were created late are given back',
+    )
+    await waitFor(() => !stream.status.degraded, 'the stream is not degraded')
+    const next = await view(FIREFOX)
+    await Promise.all([first.plays('video'), next.plays('video')])
+    first.close()
+    next.close()
+    await waitFor(() => udpPorts.counts().inUse === 8)
+    await stream.stop()
+    await waitFor(() => isEmpty(own))
+    t.equal(udpPorts.counts().inUse, 0)
+  },
+)
 
-  process.kill(own.pid, 'SIGCONT')
-  const { udpPorts } = stack.engine
-  await waitFor(() => udpPorts.counts().inUse === 9)
-  t.pass('gives back what it made late')
-  await waitFor(() => !stream.status.degraded, 'a stream that is well')
-  const next = await view(FIREFOX)
-  await Promise.all([first.plays('video'), next.plays('video')])
-  first.close()
-  next.close()
-  await waitFor(() => udpPorts.counts().inUse === 8)
-  await stream.stop()
-  await waitFor(() => isEmpty(own))
-  t.equal(udpPorts.counts().inUse, 0)
-})
+await t.test(
+  'twenty streams at once share the workers and leave nothing',
+  async t => {
+    const stack = await startMediaStack(22_740, {
+      ports: 180,
+      workers: 2,
+      // Twenty encoders start slowly.
+      legStartTimeoutMs: 60_000,
+      legTimeoutMs: 20_000,
+    })
+    t.teardown(() => stack.close())
+    const inputs = [
+      ...['-re', '-f', 'lavfi', '-i', 'testsrc2=size=64x48:rate=5'],
+      ...['-re', '-f', 'lavfi', '-i', 'sine=frequency=440'],
+    ]
+    const all = await Promise.all(
+      Array.from({ length: 20 }, async (_, index) => {
+        const stream = stack.streams.add(streamId(`s${index}`), managedConfig())
+        const ffmpeg = await FfmpegRun.start(stream, inputs)
+        t.teardown(() => ffmpeg.stop())
+        return { stream, ffmpeg }
+      }),
+    )
+    await Promise.all(all.map(({ stream }) => untilLive(stream)))
+    t.equal(stack.engine.udpPorts.counts().inUse, 160)
+    t.same(
+      stack.engine.workers.map(({ load }) => load),
+      [10, 10],
+      'the workers have equal load',
+    )
+    const viewers = await Promise.all(
+      all.slice(0, 4).map(({ stream }) => TestViewer.open(stream, CHROMIUM)),
+    )
+    await Promise.all(viewers.map(viewer => viewer.plays('audio')))
 
-await t.test('twenty streams at once', async t => {
-  const stack = await startMediaStack(22_740, {
-    ports: 180,
-    workers: 2,
-    // So many encoders at once take their time.
-    legStartTimeoutMs: 60_000,
-    legTimeoutMs: 20_000,
-  })
-  t.teardown(() => stack.close())
-  const inputs = [
-    ...['-re', '-f', 'lavfi', '-i', 'testsrc2=size=64x48:rate=5'],
-    ...['-re', '-f', 'lavfi', '-i', 'sine=frequency=440'],
-  ]
-  const all = await Promise.all(
-    Array.from({ length: 20 }, async (_, index) => {
-      const stream = stack.streams.add(streamId(`s${index}`), managedConfig())
-      const ffmpeg = await FfmpegRun.start(stream, inputs)
-      t.teardown(() => ffmpeg.stop())
-      return { stream, ffmpeg }
-    }),
-  )
-  await Promise.all(all.map(({ stream }) => untilLive(stream)))
-  t.equal(stack.engine.udpPorts.counts().inUse, 160)
-  t.same(
-    stack.engine.workers.map(({ load }) => load),
-    [10, 10],
-    'share the workers',
-  )
-  const viewers = await Promise.all(
-    all.slice(0, 4).map(({ stream }) => TestViewer.open(stream, CHROMIUM)),
-  )
-  await Promise.all(viewers.map(viewer => viewer.plays('audio')))
-
-  await Promise.all(
-    all.map(async ({ stream, ffmpeg }) => {
-      await ffmpeg.stop()
-      await stream.remove()
-    }),
-  )
-  for (const viewer of viewers) viewer.close()
-  t.same(stack.streams.all, [])
-  await waitFor(() => stack.engine.udpPorts.counts().inUse === 0)
-  for (const worker of stack.engine.workers) t.ok(await isEmpty(worker))
-  t.same(
-    stack.engine.workers.map(({ load }) => load),
-    [0, 0],
-  )
-  t.equal(stack.reported.length, 0)
-})
+    await Promise.all(
+      all.map(async ({ stream, ffmpeg }) => {
+        await ffmpeg.stop()
+        await stream.remove()
+      }),
+    )
+    for (const viewer of viewers) viewer.close()
+    t.same(stack.streams.all, [])
+    await waitFor(() => stack.engine.udpPorts.counts().inUse === 0)
+    for (const worker of stack.engine.workers) t.ok(await isEmpty(worker))
+    t.same(
+      stack.engine.workers.map(({ load }) => load),
+      [0, 0],
+    )
+    t.equal(stack.reported.length, 0)
+  },
+)
