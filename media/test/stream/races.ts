@@ -100,15 +100,12 @@ await t.test('more viewers than ports at once get what there is', async t => {
   await waitFor(nothingIsLeft)
 })
 
-await t.test(
-  'viewers that give up at any moment leave nothing behind',
-  async t => {
-    const opened = await openMany(index => index)
-    for (const transport of transportsOf(opened)) transport.close()
-    t.ok([...codesOf(opened)].every(code => /deadline|ports/.test(code)))
-    await waitFor(nothingIsLeft)
-  },
-)
+await t.test('viewers that give up at any moment leave nothing', async t => {
+  const opened = await openMany(index => index)
+  for (const transport of transportsOf(opened)) transport.close()
+  t.ok([...codesOf(opened)].every(code => /deadline|ports/.test(code)))
+  await waitFor(nothingIsLeft)
+})
 
 await t.test('stop() ends viewers that are being opened', async t => {
   const opening = openMany(() => 60_000)
@@ -124,23 +121,20 @@ await t.test('stop() ends viewers that are being opened', async t => {
   await ffmpeg.stop()
 })
 
-await t.test(
-  'the death of a worker ends viewers that are being opened',
-  async t => {
-    ffmpeg = await run()
-    const opening = openMany(() => 60_000)
-    for (const { pid } of stack.engine.workers) process.kill(pid, 'SIGKILL')
-    const opened = await opening
-    await waitFor(() =>
-      transportsOf(opened).every(({ state }) => state === 'worker-died'),
-    )
-    for (const transport of transportsOf(opened)) transport.close()
-    await ffmpeg.stop()
-    ffmpeg = await run()
-    await waitFor(nothingIsLeft)
-    t.equal(stack.engine.workers.length > 0, true)
-  },
-)
+await t.test('the death of a worker ends opening viewers', async t => {
+  ffmpeg = await run()
+  const opening = openMany(() => 60_000)
+  for (const { pid } of stack.engine.workers) process.kill(pid, 'SIGKILL')
+  const opened = await opening
+  await waitFor(() =>
+    transportsOf(opened).every(({ state }) => state === 'worker-died'),
+  )
+  for (const transport of transportsOf(opened)) transport.close()
+  await ffmpeg.stop()
+  ffmpeg = await run()
+  await waitFor(nothingIsLeft)
+  t.equal(stack.engine.workers.length > 0, true)
+})
 
 await t.test('starts and stops that overlap leave no port in use', async t => {
   await ffmpeg.stop()
@@ -191,74 +185,72 @@ async function startStack(t: Test) {
   return { stack, start }
 }
 
-await t.test(
-  'stop() does not wait for a worker that froze during a start',
-  async t => {
-    const { stack, start } = await startStack(t)
-    const { pid } = stack.engine.leastLoaded()
-    t.teardown(() => {
-      process.kill(pid, 'SIGCONT')
-    })
-    for (const ms of momentsMs(150)) {
-      const { stream, prepared } = start(`froze-after-${ms}`)
-      await atMoment(ms)
-      process.kill(pid, 'SIGSTOP')
-      await stream.stop()
-      await prepared
-      process.kill(pid, 'SIGCONT')
-      await stream.remove()
-    }
-    await waitFor(() => stack.engine.udpPorts.counts().inUse === 0)
-    t.equal(stack.engine.leastLoaded().load, 0)
-  },
-)
+await t.test('stop() does not wait for a frozen worker', async t => {
+  const { stack, start } = await startStack(t)
+  const { pid } = stack.engine.leastLoaded()
+  t.teardown(() => {
+    process.kill(pid, 'SIGCONT')
+  })
+  for (const ms of momentsMs(150)) {
+    const { stream, prepared } = start(`froze-after-${ms}`)
+    await atMoment(ms)
+    process.kill(pid, 'SIGSTOP')
+    await stream.stop()
+    await prepared
+    t.equal(stream.status.state, 'stopped')
+    process.kill(pid, 'SIGCONT')
+    await stream.remove()
+  }
+  await waitFor(() => stack.engine.udpPorts.counts().inUse === 0)
+  t.equal(stack.engine.leastLoaded().load, 0)
+})
+
+await t.test('a start copes with the death of its worker', async t => {
+  const { stack, start } = await startStack(t)
+  for (const ms of momentsMs(5)) {
+    const [worker] = stack.engine.workers
+    const { stream, prepared, restarts } = start(`died-after-${ms}`)
+    await atMoment(ms)
+    if (worker) process.kill(worker.pid, 'SIGKILL')
+    const run = await prepared
+    t.ok(
+      !(run instanceof Error) || restarts.length === 1,
+      'it opens in the next worker, or requests one restart',
+    )
+    await waitFor(() =>
+      stack.engine.workers.some(({ pid }) => pid !== worker?.pid),
+    )
+    await stream.remove()
+  }
+  t.equal(stack.reported.length, 0, 'no leg failure is counted')
+  await waitFor(() => stack.engine.udpPorts.counts().inUse === 0)
+})
 
 await t.test(
-  'a start survives the death of its worker at any moment',
+  'an external start copes with the death of its worker',
   async t => {
-    const { stack, start } = await startStack(t)
+    const { stack } = await startStack(t)
+    const config = parseWebrtcConfig({
+      enabled: true,
+      ingest: 'external',
+      audio: { codec: 'opus', port: 22_436, payload_type: 111 },
+    })
+    if (!config.enabled) throw new TypeError('Expected an enabled stream')
     for (const ms of momentsMs(5)) {
       const [worker] = stack.engine.workers
-      const { stream, prepared, restarts } = start(`died-after-${ms}`)
+      const stream = stack.streams.add(streamId('studio'), config)
+      const started = startExternal(stream)
       await atMoment(ms)
       if (worker) process.kill(worker.pid, 'SIGKILL')
-      const run = await prepared
-      t.ok(
-        !(run instanceof Error) || restarts.length === 1,
-        'it opens in the next worker, or requests one restart',
-      )
       await waitFor(() =>
         stack.engine.workers.some(({ pid }) => pid !== worker?.pid),
       )
+      const states = await started
+      await waitFor(() => stream.running)
+      t.equal(states.at(-1), 'running', 'it runs in the next worker')
       await stream.remove()
     }
     t.equal(stack.reported.length, 0, 'no leg failure is counted')
     await waitFor(() => stack.engine.udpPorts.counts().inUse === 0)
   },
 )
-
-await t.test('an external start survives the death of its worker', async t => {
-  const { stack } = await startStack(t)
-  const config = parseWebrtcConfig({
-    enabled: true,
-    ingest: 'external',
-    audio: { codec: 'opus', port: 22_436, payload_type: 111 },
-  })
-  if (!config.enabled) throw new TypeError('Expected an enabled stream')
-  for (const ms of momentsMs(5)) {
-    const [worker] = stack.engine.workers
-    const stream = stack.streams.add(streamId('studio'), config)
-    const started = startExternal(stream)
-    await atMoment(ms)
-    if (worker) process.kill(worker.pid, 'SIGKILL')
-    await waitFor(() =>
-      stack.engine.workers.some(({ pid }) => pid !== worker?.pid),
-    )
-    const states = await started
-    await waitFor(() => stream.running)
-    t.equal(states.at(-1), 'running', 'it runs in the next worker')
-    await stream.remove()
-  }
-  t.equal(stack.reported.length, 0, 'no leg failure is counted')
-  await waitFor(() => stack.engine.udpPorts.counts().inUse === 0)
-})
