@@ -8,24 +8,24 @@ import type { Fault } from '../ingest/fault.ts'
 import type { LegFailure } from '../ingest/leg-watch.ts'
 import type { LegView } from '../ingest/leg-monitor.ts'
 
-/** A stream between its start and its stop. */
+/** A started stream, for its status. */
 export interface RunningView {
-  /** Its sender is gone and nothing is due to start it again. */
+  /** Its sender has ended for good. */
   readonly over: boolean
   /** Unix milliseconds. */
   readonly startedAtMs: number
   readonly legs: readonly LegView[]
-  /** What is wrong with the run of FFmpeg that feeds them. */
+  /** Faults of the present run of FFmpeg. */
   readonly faults: readonly Fault[]
-  /** False while its worker is frozen: then nothing else is known. */
+  /** False while its worker is frozen, when nothing else is known. */
   readonly workerAnswers: boolean
 }
 
 /** Why viewers of a stream see or hear less than they should. */
 export interface Degraded {
-  /** The worst. */
+  /** The worst reason. */
   readonly reason: DegradedReason
-  /** All of them, worst first. */
+  /** All faults, worst first. */
   readonly words: string
 }
 
@@ -40,7 +40,7 @@ const IN_WORDS = {
   'payload-type': 'RTP of another payload type arrives',
 } as const satisfies Record<LegFailure, string>
 
-/** undefined: it is not degraded. */
+/** Returns why a stream is degraded; undefined: it is not. */
 export function degradedBy(running: RunningView): Degraded | undefined {
   const faults = faultsOf(running)
   const reason = worstReason(faults.map(fault => fault.reason))
@@ -65,10 +65,10 @@ function faultsOf({
     const words = 'the media worker does not answer'
     return [{ reason: 'worker-frozen', words }]
   }
-  // FFmpeg ends as a whole: that it did says nothing of the other leg.
-  const refused = legs.some(({ cause }) => cause === 'codec')
-  const told = legs.filter(({ cause }) => !refused || cause !== 'exit')
-  return [...faults, ...told.flatMap(legFaults)]
+  // If one leg has a wrong codec, FFmpeg exits and takes the other one along.
+  const hasWrongCodec = legs.some(({ cause }) => cause === 'codec')
+  const blamed = legs.filter(({ cause }) => !hasWrongCodec || cause !== 'exit')
+  return [...faults, ...blamed.flatMap(legFaults)]
 }
 
 function legFaults(leg: LegView): readonly Fault[] {
@@ -78,7 +78,7 @@ function legFaults(leg: LegView): readonly Fault[] {
       ? faults
       : [{ reason: reasonOf(cause), words: detail ?? IN_WORDS[cause] }]
   return all.map(({ reason, words }) => {
-    // Some words name the kind themselves.
+    // Some words include the kind.
     const isNamed = words.startsWith(plan.kind)
     return { reason, words: isNamed ? words : `${plan.kind}: ${words}` }
   })

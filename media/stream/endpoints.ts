@@ -2,24 +2,24 @@ import { isIPv6 } from 'node:net'
 import { networkInterfaces } from 'node:os'
 import type { IceCandidate, TransportListenInfo } from 'mediasoup/types'
 
-/** A socket that a viewer's transport listens on, and what viewers call it. */
+/** A listen address of a viewer's transport, and its public addresses. */
 export interface Endpoint {
   readonly listen: string
-  /** At least one; the first is what mediasoup itself announces. */
+  /** At least one; mediasoup announces the first by itself. */
   readonly announced: readonly string[]
 }
 
 export interface Addresses {
-  /** IP addresses, wildcards too. */
+  /** IP addresses, including wildcards. */
   readonly listen: readonly string[]
-  /** IP addresses; none: the listen address, or the host's own. */
+  /** IP addresses; empty: the listen addresses, or those of the host. */
   readonly announced: readonly string[]
 }
 
 /**
- * The sockets of one viewer: one per listen address. A listen address gets the
- * announced addresses of its family: the one at its own place where there are
- * as many as listen addresses (one NAT each), else all of them.
+ * Returns the endpoints of one viewer, one per listen address. If a family has
+ * as many announced as listen addresses (one NAT each), they are paired in
+ * order; otherwise each listen address gets all announced ones of its family.
  */
 export function endpoints(
   { listen, announced }: Addresses,
@@ -28,9 +28,9 @@ export function endpoints(
   return listen.map(address => {
     const sameFamily = (other: string) => isIPv6(other) === isIPv6(address)
     const given = announced.filter(sameFamily)
-    const place = listen.filter(sameFamily).indexOf(address)
+    const index = listen.filter(sameFamily).indexOf(address)
     const paired = given.length === listen.filter(sameFamily).length
-    const own = paired ? given.slice(place, place + 1) : given
+    const own = paired ? given.slice(index, index + 1) : given
     if (own.length > 0) return { listen: address, announced: own }
     if (!isWildcard(address)) return { listen: address, announced: [address] }
     const host = hostAddresses().filter(sameFamily)
@@ -39,7 +39,7 @@ export function endpoints(
   })
 }
 
-/** How mediasoup is told to listen on an endpoint. */
+/** The endpoint in mediasoup's terms. */
 export function listenInfo(
   protocol: 'udp' | 'tcp',
   { listen, announced }: Endpoint,
@@ -51,27 +51,28 @@ export function listenInfo(
     ip: listen,
     port,
     ...(announcedAddress !== undefined && { announcedAddress }),
-    // IPv4 has a listen address of its own.
+    // Dual stack is configured as two listen addresses.
     ...(isIPv6(listen) && { flags: { ipv6Only: true } }),
   }
 }
 
 /**
- * A candidate per announced address: mediasoup makes one per socket, the
- * others differ from it in their address only. UDP comes before TCP.
+ * Returns a candidate per announced address, UDP first. mediasoup creates one
+ * per socket; the further ones differ from it in address, foundation and
+ * priority.
  */
 export function allCandidates(
-  made: readonly IceCandidate[],
+  created: readonly IceCandidate[],
   sockets: readonly Endpoint[],
 ): readonly IceCandidate[] {
-  const candidates = made.flatMap(candidate => {
+  const candidates = created.flatMap(candidate => {
     const socket = sockets.find(({ announced }) =>
       announced.includes(candidate.address),
     )
     const others = socket?.announced.filter(
       address => address !== candidate.address,
     )
-    return [candidate, ...(others ?? []).map(alsoAt(candidate))]
+    return [candidate, ...(others ?? []).map(withAddress(candidate))]
   })
   const isUdp = ({ protocol }: IceCandidate) => protocol === 'udp'
   return [
@@ -80,19 +81,19 @@ export function allCandidates(
   ]
 }
 
-/** RFC 8445 section 5.1.2: candidates of one component differ in priority. */
-function alsoAt(candidate: IceCandidate) {
+/** RFC 8445 section 5.1.2: priorities within a component are unique. */
+function withAddress(candidate: IceCandidate) {
   return (address: string, index: number): IceCandidate => ({
     ...candidate,
     ip: address,
     address,
-    // RFC 8445 section 5.1.1.3: another base address, another foundation.
+    // RFC 8445 section 5.1.1.3: a foundation per base address.
     foundation: `${candidate.foundation}${index + 1}`,
     priority: candidate.priority - (index + 1) * PRIORITY_STEP,
   })
 }
 
-/** One step of the local preference, which mediasoup lowers by 100 a socket. */
+/** One step of local preference; mediasoup lowers it by 100 per socket. */
 const PRIORITY_STEP = 2 ** 8
 
 function isWildcard(address: string): boolean {

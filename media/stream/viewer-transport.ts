@@ -25,20 +25,20 @@ export interface OpenViewerOptions {
   readonly udpPorts: PortPool
   /** undefined: no ICE over TCP. */
   readonly tcpPorts: PortPool | undefined
-  /** 0: a viewer is never lost for lack of consent. */
+  /** 0: a viewer without ICE consent is kept. */
   readonly iceConsentTimeoutS: number
   readonly signal: AbortSignal
 }
 
 /**
- * Makes a transport in the egress's router that sends what the request asks.
+ * Creates a transport in the egress router that sends the requested media.
  * @throws {EngineError}
  */
 export async function openViewerTransport(
   options: OpenViewerOptions,
 ): Promise<ViewerHandle> {
   const { egress, request, signal } = options
-  const transport = await openTransport(options)
+  const transport = await createTransport(options)
   try {
     const [, ...sent] = await withAbort(
       'connect a viewer',
@@ -56,7 +56,7 @@ export async function openViewerTransport(
   }
 }
 
-function openTransport({
+function createTransport({
   egress,
   sockets,
   udpPorts,
@@ -73,7 +73,7 @@ function openTransport({
     ],
     make: ports =>
       egress.router.createWebRtcTransport({
-        // mediasoup prefers candidates in the order of these.
+        // mediasoup gives priorities in this order.
         listenInfos: ports.flatMap((port, index) => {
           const socket = sockets[index % count]
           const protocol = index < count ? 'udp' : 'tcp'
@@ -95,14 +95,14 @@ async function consume(
   const consumer = await transport.consume({
     producerId: egress.producers.get(kind) ?? '',
     rtpCapabilities: capabilitiesOf(egress, media),
-    // Also switches NACK on, which works without rtx as well.
+    // Also enables NACK, which works without rtx too.
     enableRtx: true,
     mid,
   })
   return { kind, mid, rtpParameters: consumer.rtpParameters }
 }
 
-/** What the offer can take, in mediasoup's terms. */
+/** The capabilities of the offer, in mediasoup's terms. */
 function capabilitiesOf(
   egress: EgressRouter,
   media: ViewerMedia,
@@ -126,8 +126,8 @@ function capabilitiesOf(
   )
   return {
     codecs: [
-      // The router's parameters, since which variant of a codec is good
-      // enough was decided when the offer was read.
+      // The router's parameters: the offer was matched against the variants
+      // of the codec when it was read.
       ...(main ? [{ ...main, rtcpFeedback }] : []),
       ...(keepsRtx ? [rtx] : []),
     ],
@@ -139,7 +139,7 @@ function capabilitiesOf(
   }
 }
 
-/** A viewer's transport, as WHEP holds it and as its stream ends it. */
+/** A viewer's transport: WHEP uses and closes it, its stream may end it. */
 export class ViewerHandle implements ViewerTransport {
   readonly sent: ViewerTransport['sent']
   readonly iceCandidates: ViewerTransport['iceCandidates']
@@ -166,7 +166,7 @@ export class ViewerHandle implements ViewerTransport {
     made.on('icestatechange', update)
     made.on('dtlsstatechange', update)
     made.on('routerclose', () => {
-      // Our own shutdown closes workers too, and that is no failure.
+      // Our own shutdown closes workers too, which is no failure.
       this.end(egress.worker.died ? 'worker-died' : 'stream-ended')
     })
     update()
@@ -194,7 +194,7 @@ export class ViewerHandle implements ViewerTransport {
     this.#listener = listener
   }
 
-  /** Calls `listener` once, when it is closed, also if it is already. */
+  /** Calls `listener` once it is closed; at once if it already is. */
   onClosed(listener: () => void): void {
     this.#onClosed = listener
     if (this.#closed) listener()
@@ -213,7 +213,7 @@ export class ViewerHandle implements ViewerTransport {
     }
   }
 
-  /** Its stream or worker is gone: tells so, and closes it. */
+  /** Reports that its stream or worker has ended, and closes it. */
   end(state: 'worker-died' | 'stream-ended'): void {
     this.#enter(state)
     this.close()

@@ -39,12 +39,12 @@ function running(view: Partial<RunningView> = {}): RunningView {
 const BLOCKY = { reason: 'b-frames', words: 'there are B-frames' } as const
 const SLOW = { reason: 'slow', words: 'slower than real time' } as const
 
-t.test('degradedBy() has nothing to say of a healthy stream', t => {
+t.test('degradedBy() is undefined for a healthy stream', t => {
   t.equal(degradedBy(running()), undefined)
   t.end()
 })
 
-t.test('degradedBy() names the kind, and the worst first', t => {
+t.test('degradedBy() lists the worst first, with its kind', t => {
   const legs = [
     leg(VIDEO, { faults: [BLOCKY] }),
     leg(AUDIO, { state: 'failed', cause: 'silent' }),
@@ -57,7 +57,7 @@ t.test('degradedBy() names the kind, and the worst first', t => {
   t.end()
 })
 
-t.test('degradedBy() knows only that a worker is frozen', t => {
+t.test('degradedBy() reports nothing else of a frozen worker', t => {
   const legs = [leg(VIDEO, { faults: [BLOCKY] })]
   t.same(degradedBy(running({ legs, workerAnswers: false })), {
     reason: 'worker-frozen',
@@ -66,7 +66,7 @@ t.test('degradedBy() knows only that a worker is frozen', t => {
   t.end()
 })
 
-t.test('degradedBy() takes the words that a cause has', t => {
+t.test('degradedBy() prefers the detail of a cause', t => {
   const failed = (cause: LegView['cause'], detail?: string) =>
     degradedBy(
       running({ legs: [leg(AUDIO, { state: 'failed', cause, detail })] }),
@@ -83,7 +83,7 @@ t.test('degradedBy() takes the words that a cause has', t => {
   t.end()
 })
 
-t.test('degradedBy() blames no leg for the refused codec of the other', t => {
+t.test('degradedBy() blames no leg for the codec of the other', t => {
   const words = 'audio copy needs opus, the input is aac: use opus'
   const legs = [
     leg(VIDEO, { state: 'failed', cause: 'exit' }),

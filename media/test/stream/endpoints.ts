@@ -10,7 +10,7 @@ const on = (listen: string[], announced: string[] = [], host = HOST) =>
     ...endpoint.announced,
   ])
 
-await t.test('a wildcard is announced as the addresses of the host', t => {
+await t.test('endpoints() announces a wildcard as the host addresses', t => {
   t.same(on(['0.0.0.0']), [['0.0.0.0', '192.0.2.1', '192.0.2.2']])
   t.same(on(['::']), [['::', '2001:db8::1']])
   t.same(on(['0.0.0.0', '::'], [], []), [
@@ -20,12 +20,12 @@ await t.test('a wildcard is announced as the addresses of the host', t => {
   t.end()
 })
 
-await t.test('an address is announced as itself', t => {
+await t.test('endpoints() announces an address as itself', t => {
   t.same(on(['192.0.2.2']), [['192.0.2.2', '192.0.2.2']])
   t.end()
 })
 
-await t.test('announced addresses go to sockets of their family', t => {
+await t.test('endpoints() matches announced addresses by family', t => {
   t.same(on(['0.0.0.0', '::'], ['203.0.113.1', '2001:db8::9', '203.0.113.2']), [
     ['0.0.0.0', '203.0.113.1', '203.0.113.2'],
     ['::', '2001:db8::9'],
@@ -37,7 +37,7 @@ await t.test('announced addresses go to sockets of their family', t => {
   t.end()
 })
 
-await t.test('as many announced as listen addresses go in pairs', t => {
+await t.test('endpoints() pairs lists of equal length', t => {
   t.same(on(['10.0.0.1', '10.1.0.1'], ['203.0.113.1', '203.0.113.2']), [
     ['10.0.0.1', '203.0.113.1'],
     ['10.1.0.1', '203.0.113.2'],
@@ -49,7 +49,7 @@ await t.test('as many announced as listen addresses go in pairs', t => {
   t.end()
 })
 
-await t.test('listenInfo announces the first address', t => {
+await t.test('listenInfo() announces the first address', t => {
   const announced = ['203.0.113.1', '203.0.113.2']
   t.same(listenInfo('udp', { listen: '0.0.0.0', announced }, 40_000), {
     protocol: 'udp',
@@ -63,7 +63,7 @@ await t.test('listenInfo announces the first address', t => {
   t.end()
 })
 
-await t.test('allCandidates adds one for each other address', t => {
+await t.test('allCandidates() adds one per further address', t => {
   const candidate = (
     protocol: 'udp' | 'tcp',
     address: string,

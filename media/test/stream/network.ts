@@ -27,7 +27,7 @@ const stack = await startMediaStack(UDP.min, {
 })
 t.teardown(() => stack.close())
 const { udpPorts, tcpPorts } = stack.engine
-// Other programs may hold some.
+// Other programs may use some.
 const udpSize = udpPorts.counts().available
 const tcpSize = tcpPorts?.counts().available ?? 0
 const stream = stack.streams.add(streamId('cam'), managedConfig())
@@ -52,12 +52,12 @@ await t.test('a viewer has a socket per listen address', async t => {
       'tcp 127.0.0.2',
       'tcp ::1',
     ],
-    'and a candidate per announced address, UDP first',
+    'it has a candidate per announced address, UDP first',
   )
   t.same(
     iceCandidates.map(({ priority }) => priority),
     iceCandidates.map(({ priority }) => priority).sort((a, b) => b - a),
-    'in the order of their priority',
+    'candidates are in the order of their priority',
   )
   t.same(udpPorts.counts(), { inUse: 10, available: udpSize - 10 })
   t.same(tcpPorts?.counts(), { inUse: 2, available: tcpSize - 2 })
@@ -74,17 +74,20 @@ const PATHS: readonly ViewerPath[] = [
 ]
 
 for (const path of PATHS) {
-  await t.test(`plays over ${path.protocol} on ${path.address}`, async t => {
-    const viewer = await view(path)
-    t.teardown(() => {
-      viewer.close()
-    })
-    await Promise.all([viewer.plays('video'), viewer.plays('audio')])
-    t.equal(viewer.transport.remoteAddress, path.address)
-  })
+  await t.test(
+    `a viewer plays over ${path.protocol} on ${path.address}`,
+    async t => {
+      const viewer = await view(path)
+      t.teardown(() => {
+        viewer.close()
+      })
+      await Promise.all([viewer.plays('video'), viewer.plays('audio')])
+      t.equal(viewer.transport.remoteAddress, path.address)
+    },
+  )
 }
 
-await t.test('a viewer that no port is left for', async t => {
+await t.test('a viewer without a free port is rejected', async t => {
   const viewers = []
   for (;;) {
     const opened = await view().catch((error: unknown) => error)
@@ -94,13 +97,13 @@ await t.test('a viewer that no port is left for', async t => {
     }
     viewers.push(opened)
   }
-  t.equal(viewers.length, Math.floor(tcpSize / 2), 'for want of TCP ports')
+  t.equal(viewers.length, Math.floor(tcpSize / 2), 'TCP ports run out first')
   t.equal(udpPorts.counts().inUse, 8 + 2 * viewers.length)
   for (const viewer of viewers) viewer.close()
   await waitFor(() => udpPorts.counts().inUse === 8)
 })
 
-await t.test('ICE is restarted', async t => {
+await t.test('a viewer plays on after an ICE restart', async t => {
   const viewer = await view()
   t.teardown(() => {
     viewer.close()
@@ -113,7 +116,7 @@ await t.test('ICE is restarted', async t => {
   await viewer.plays('video')
 })
 
-await t.test('a viewer that vanishes', async t => {
+await t.test('a viewer that vanishes becomes disconnected', async t => {
   const viewer = await view({ ...LOOPBACK, relayed: true })
   t.teardown(() => {
     viewer.close()
