@@ -41,7 +41,7 @@ export interface RunRequest {
 /** How a run of FFmpeg ended. */
 export interface RunEnd {
   /** By a stop, restart, reload or removal, or by our own shutdown. */
-  readonly asked: boolean
+  readonly requested: boolean
   readonly code: number | null
   readonly signal: string | null
   /** The last lines of stderr, oldest first, with their secrets: never shown. */
@@ -69,7 +69,7 @@ export interface RunPort {
   runEnding(): void
   /**
    * FFmpeg has ended or, without `runStarted`, could not be spawned; then code
-   * and signal are null. Counts the legs as failed, unless `asked`.
+   * and signal are null. Counts the legs as failed, unless `requested`.
    */
   runEnded(end: RunEnd): void
   /**

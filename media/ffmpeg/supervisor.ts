@@ -23,11 +23,11 @@ type State = { readonly sinceMs: number } & (
       /** The next start, if one is due; `now` brings it forward. */
       readonly retry?: { readonly atMs: number; readonly now: () => void }
     }
-  /** `asked`: a stop or restart came, so FFmpeg must not be spawned. */
-  | { readonly at: 'starting'; readonly asked: boolean }
+  /** `requested`: a stop or restart came, so FFmpeg must not be spawned. */
+  | { readonly at: 'starting'; readonly requested: boolean }
   | { readonly at: 'running'; readonly run: Run }
-  /** `asked`: a stop or restart, rather than a stall or a resource limit. */
-  | { readonly at: 'finishing'; readonly run: Run; readonly asked: boolean }
+  /** `requested`: a stop or restart, rather than a stall or a resource limit. */
+  | { readonly at: 'finishing'; readonly run: Run; readonly requested: boolean }
 )
 
 /** From a start until it is stopped, or until no further run is due. */
@@ -40,7 +40,7 @@ interface Supervision {
 
 /** Why and how a run is ended. */
 interface RunEnding {
-  readonly asked: boolean
+  readonly requested: boolean
   /** Added to the report. */
   readonly reason?: string
   readonly killAfterMs?: number | undefined
@@ -109,7 +109,7 @@ export class Supervisor {
   async stop(killAfterMs?: number): Promise<void> {
     if (this.#supervision === undefined) return
     this.#supervision.stop.abort()
-    this.#endRun({ asked: true, killAfterMs })
+    this.#endRun({ requested: true, killAfterMs })
     await this.#supervision.done
   }
 
@@ -122,7 +122,7 @@ export class Supervisor {
     if (supervision === undefined || supervision.stop.signal.aborted) return
     this.#log.info('restarting FFmpeg', { reason })
     supervision.restartNow = true
-    this.#endRun({ asked: true })
+    this.#endRun({ requested: true })
   }
 
   status(): SupervisorStatus {
@@ -174,25 +174,28 @@ export class Supervisor {
   async #run(): Promise<RunResult> {
     const { command } = this.#settings
     this.#runLog.begin()
-    this.#enter({ at: 'starting', asked: false, sinceMs: this.#nowMs() })
+    this.#enter({ at: 'starting', requested: false, sinceMs: this.#nowMs() })
     const added = await this.#prepare()
     if (added instanceof Error) return this.#failToStart(added)
-    if (this.#isAsked()) return this.#leave('finished', 0)
+    if (this.#isRequested()) return this.#leave('finished', 0)
 
     const run = await this.#spawn(command.args(added))
     if (run instanceof Error) {
-      const asked = this.#isAsked()
+      const requested = this.#isRequested()
       const result = this.#failToStart(run)
-      this.#notifyEnded({ asked, code: null, signal: null })
+      this.#notifyEnded({ requested, code: null, signal: null })
       return result
     }
     const startedMs = this.#nowMs()
     this.#goLive(run)
     const exit = await run.exited
     const wasEnded = this.#state.at === 'finishing'
-    const asked = this.#isAsked()
-    this.#log[asked ? 'info' : 'warn']('FFmpeg ended', { ...exit, asked })
-    this.#notifyEnded({ ...exit, asked })
+    const requested = this.#isRequested()
+    this.#log[requested ? 'info' : 'warn']('FFmpeg ended', {
+      ...exit,
+      requested,
+    })
+    this.#notifyEnded({ ...exit, requested })
     return this.#leave(exitState(exit, wasEnded), this.#nowMs() - startedMs)
   }
 
@@ -236,7 +239,7 @@ export class Supervisor {
           })
         },
         onTrouble: reason => {
-          this.#endRun({ asked: false, reason })
+          this.#endRun({ requested: false, reason })
         },
       })
       await run.started
@@ -247,13 +250,13 @@ export class Supervisor {
   }
 
   #goLive(run: Run): void {
-    const asked = this.#isAsked()
+    const requested = this.#isRequested()
     this.#enter({ at: 'running', run, sinceMs: this.#nowMs() })
     this.#log.info('FFmpeg started', { pid: run.pid })
     this.#notify(port => {
       port.runStarted()
     })
-    if (asked) this.#endRun({ asked })
+    if (requested) this.#endRun({ requested })
   }
 
   #notifyEnded(end: Omit<RunEnd, 'log'>): void {
@@ -303,16 +306,16 @@ export class Supervisor {
     this.#enter({ at, sinceMs })
   }
 
-  #endRun({ asked, reason, killAfterMs }: RunEnding): void {
+  #endRun({ requested, reason, killAfterMs }: RunEnding): void {
     const state = this.#state
     switch (state.at) {
       case 'starting':
-        this.#enter({ ...state, asked: state.asked || asked })
+        this.#enter({ ...state, requested: state.requested || requested })
         return
       case 'running':
       case 'finishing':
         if (state.at === 'finishing') {
-          this.#enter({ ...state, asked: state.asked || asked })
+          this.#enter({ ...state, requested: state.requested || requested })
         } else {
           if (reason !== undefined) {
             this.#runLog.add(reason)
@@ -321,11 +324,11 @@ export class Supervisor {
           this.#enter({
             at: 'finishing',
             run: state.run,
-            asked,
+            requested,
             sinceMs: this.#nowMs(),
           })
         }
-        if (asked) {
+        if (requested) {
           this.#notify(port => {
             port.runEnding()
           })
@@ -342,8 +345,8 @@ export class Supervisor {
     }
   }
 
-  #isAsked(): boolean {
-    return 'asked' in this.#state && this.#state.asked
+  #isRequested(): boolean {
+    return 'requested' in this.#state && this.#state.requested
   }
 
   #enter(state: State): void {

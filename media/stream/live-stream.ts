@@ -142,9 +142,9 @@ export class LiveStream implements ViewerStream, StreamPort {
       case 'running':
       case 'refitting':
         this.#machine.enter({ ...state, at: 'ready' })
-        if (state.at === 'refitting' && end.asked) {
+        if (state.at === 'refitting' && end.requested) {
           state.active.runWatch.begin()
-        } else if (end.asked || endedWell(state.active, end)) {
+        } else if (end.requested || endedWell(state.active, end)) {
           state.active.senderStopped()
         } else {
           const { causes, details } = state.active.managedLegs.causesOf(end.log)

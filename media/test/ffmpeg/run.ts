@@ -36,7 +36,7 @@ t.test('a run without progress is stale, ended, and tried again', async t => {
   supervisor.start()
   await waitFor(() => port.ends.length === 2)
   t.match(port.ends[0], {
-    asked: false,
+    requested: false,
     signal: 'SIGINT',
     log: ['Stale timeout after 0.3 s without progress'],
   })
@@ -55,7 +55,7 @@ t.test('a run that repeats the same progress is stale', async t => {
   })
   supervisor.start()
   await waitFor(() => port.ends.length === 1)
-  t.equal(port.ends[0]?.asked, false)
+  t.equal(port.ends[0]?.requested, false)
 })
 
 t.test('a run of audio alone makes progress', async t => {
@@ -84,7 +84,7 @@ t.test('a frozen FFmpeg is stale, deaf, and killed', async t => {
   await waitFor(() => supervisor.status().progress.timeS > 0)
   process.kill(childPid(supervised), 'SIGSTOP')
   await waitFor(() => port.ends.length === 1)
-  t.match(port.ends, [{ asked: false, signal: 'SIGKILL' }])
+  t.match(port.ends, [{ requested: false, signal: 'SIGKILL' }])
   t.equal(supervisor.status().exec, 'killed')
 })
 
@@ -99,7 +99,7 @@ t.test('a run over its limit of memory is ended', async t => {
   })
   supervisor.start()
   await waitFor(() => port.ends.length === 1)
-  t.equal(port.ends[0]?.asked, false)
+  t.equal(port.ends[0]?.requested, false)
   t.match(
     supervisor.report().log.map(([, line]) => line),
     [
@@ -147,7 +147,7 @@ t.test('a child that leaves its pipes to others is not waited for', async t => {
   })
   supervisor.start()
   await waitFor(() => port.ends.length === 1)
-  t.match(port.ends, [{ asked: false, code: 3, log: ['said'] }])
+  t.match(port.ends, [{ requested: false, code: 3, log: ['said'] }])
 })
 
 t.test('secrets of addresses are in no log, report or command', async t => {

@@ -48,7 +48,7 @@ t.test('a process with webrtc enabled feeds its stream', async t => {
     'runEnded',
     'stop',
   ])
-  t.match(stream?.ends, [{ asked: true }])
+  t.match(stream?.ends, [{ requested: true }])
   await processes.remove('camera')
   t.same(stream?.calls.slice(5), ['remove'])
 })
@@ -68,7 +68,7 @@ t.test('an update that leaves webrtc alone keeps the stream', async t => {
     'prepareRun',
     'runStarted',
   ])
-  t.match(stream?.ends, [{ asked: true }])
+  t.match(stream?.ends, [{ requested: true }])
   t.equal(streams.all.length, 1)
 })
 
@@ -104,7 +104,7 @@ t.test('a restart that the stream requests counts nothing', async t => {
   await waitFor(() => stream?.calls.includes('runStarted'))
   stream?.request?.restart('the worker died')
   await waitFor(() => stream?.calls.length === 6)
-  t.match(stream?.ends, [{ asked: true }])
+  t.match(stream?.ends, [{ requested: true }])
 })
 
 t.test('an external stream has legs, but no FFmpeg', async t => {
@@ -262,7 +262,7 @@ t.test('20 streams start and go at once, and leave nothing', async t => {
   t.equal(children.filter(child => child && isAlive(child)).length, 0)
   for (const { calls, ends } of streams.all) {
     t.equal(calls.at(-1), 'remove')
-    t.match(ends, [{ asked: true }])
+    t.match(ends, [{ requested: true }])
   }
 })
 

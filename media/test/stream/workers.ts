@@ -85,7 +85,7 @@ await t.test('a worker that ends in a shutdown is no failure', async t => {
   // As Ctrl-C in a terminal does.
   process.kill(own.pid, 'SIGINT')
   await waitFor(() => transport.state === 'stream-ended')
-  stream.runEnded({ asked: false, code: 1, signal: null, log: [] })
+  stream.runEnded({ requested: false, code: 1, signal: null, log: [] })
   t.same(restarts(), [], 'no restart is requested')
   t.equal(stack.reported.length, 0)
   t.same(stack.engine.workers, [], 'no worker is started again')
@@ -95,7 +95,7 @@ await t.test('FFmpeg that ends after its worker is not counted', async t => {
   const { stack, stream, own, restart, restarts } = await playing(t, 22_560, 1)
   process.kill(own.pid, 'SIGKILL')
   await waitFor(() => restarts().length === 1)
-  stream.runEnded({ asked: false, code: 1, signal: null, log: [] })
+  stream.runEnded({ requested: false, code: 1, signal: null, log: [] })
   t.equal(stack.reported.length, 0, 'its port had closed')
   await restart()
   await untilLive(stream)
