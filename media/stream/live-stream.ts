@@ -64,9 +64,12 @@ export class LiveStream implements ViewerStream, StreamPort {
     )
     this.#log = log.with({ stream: id })
     this.#machine = new StreamMachine({
-      ...{ engine, settings, codecs: this.codecs, onChange },
+      engine,
+      settings,
+      codecs: this.codecs,
       newActive: () => this.#newActive(),
       log: this.#log,
+      onChange,
     })
     this.#releasePorts = engine.udpPorts.hold(
       configuredPorts(config, this.#plans),
@@ -141,7 +144,6 @@ export class LiveStream implements ViewerStream, StreamPort {
       case 'ready':
       case 'running':
       case 'refitting':
-        this.#machine.enter({ ...state, at: 'ready' })
         if (state.at === 'refitting' && end.requested) {
           state.active.runWatch.begin()
         } else if (end.requested || endedWell(state.active, end)) {
@@ -150,7 +152,7 @@ export class LiveStream implements ViewerStream, StreamPort {
           const { causes, details } = state.active.managedLegs.causesOf(end.log)
           state.active.senderFailed(causes, details)
         }
-        this.#options.onChange()
+        this.#machine.enter({ ...state, at: 'ready' })
         return
       case 'stopped':
       case 'preparing':
@@ -225,7 +227,10 @@ export class LiveStream implements ViewerStream, StreamPort {
   #newActive(): ActiveStream {
     const { config, engine, settings } = this.#options
     const active: ActiveStream = new ActiveStream({
-      ...{ config, settings, plans: this.#plans, cname: this.id },
+      config,
+      settings,
+      plans: this.#plans,
+      cname: this.id,
       udpPorts: engine.udpPorts,
       onLegEdge: (kind, edge) => {
         if (this.#machine.isActive(active)) this.#onLegEdge(kind, edge)
