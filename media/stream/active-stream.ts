@@ -27,8 +27,8 @@ export interface ActiveStreamOptions {
 const OPEN_TIMEOUT_MS = 5_000
 
 /**
- * What a stream has from its start to its stop, through all restarts of its
- * sender and its worker: the ports of its legs, and what is known of them.
+ * The resources of a stream from its start to its stop, across restarts of its
+ * sender and its worker: the ports of its legs, and what watches them.
  */
 export class ActiveStream {
   readonly legs: ManagedLegs | ExternalLegs
@@ -96,13 +96,13 @@ export class ActiveStream {
     this.monitor.senderStarted()
   }
 
-  /** The sender has ended or is about to, which is no failure of a leg. */
+  /** The sender has ended or is about to; no leg counts as failed. */
   senderStopped(): void {
     this.runWatch.begin()
     this.monitor.senderStopped()
   }
 
-  /** The sender has failed, or could not be started; each leg by its cause. */
+  /** The sender has failed or could not be started; each leg has its cause. */
   senderFailed(
     causes: ReadonlyMap<MediaKind, LegFailure>,
     details?: ReadonlyMap<MediaKind, string>,
@@ -112,7 +112,7 @@ export class ActiveStream {
   }
 
   /**
-   * Stops the monitor and gives back the ports.
+   * Stops the monitor and releases the ports.
    * @param opening settles when nothing is being opened any more
    */
   async close(opening: Promise<void> | undefined): Promise<void> {

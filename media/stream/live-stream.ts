@@ -36,13 +36,13 @@ export interface LiveStreamOptions {
   readonly log: Log
   /** Called when something that a snapshot or a list shows has changed. */
   readonly onChange: () => void
-  /** Called when it was removed. */
+  /** Called when the stream is removed. */
   readonly onRemoved: () => void
 }
 
 /**
- * A registered stream: what happens to its sender, to its legs and to its
- * viewers goes through one state machine.
+ * A registered stream. Implements the ports that process/ and whep/ declare,
+ * on top of its state machine.
  */
 export class LiveStream implements ViewerStream, StreamPort {
   readonly id: StreamId
@@ -172,7 +172,7 @@ export class LiveStream implements ViewerStream, StreamPort {
     this.#machine.enter({
       ...startedOf(state),
       at: 'over',
-      // The next run has to bring RTP again.
+      // Viewers may join again once the next run sends RTP.
       hasRtp: false,
       ingest: ingestOf(state),
     })

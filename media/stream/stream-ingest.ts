@@ -35,7 +35,7 @@ export interface StreamIngestOptions {
   readonly onLost: (died: boolean) => void
 }
 
-/** Maximum of payload type maps among a stream's viewers, apart from ours. */
+/** Limit of piped routers per stream, and so of payload type maps in use. */
 const MAX_PIPED_ROUTERS = 32
 const PIPE_TIMEOUT_MS = 5_000
 

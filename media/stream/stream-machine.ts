@@ -49,9 +49,9 @@ export class StreamMachine {
   }
 
   /**
-   * Starts the stream, if it is stopped, opens its ingest, if it is not open,
-   * and calls `finish`; then the stream is ready. On failure all legs count as
-   * failed, except after the death of the worker: a restart has begun then.
+   * Starts the stream if it is stopped, opens its ingest if it is not open, and
+   * calls `finish`; then the stream is ready. On failure all legs count as
+   * failed, unless the worker died, since that has begun a restart already.
    * @throws {StreamError}
    */
   async prepare<Result>(
@@ -88,7 +88,7 @@ export class StreamMachine {
     await last.active.close(last.at === 'preparing' ? last.done : undefined)
   }
 
-  /** Whether this is still what the stream has from its start to its stop. */
+  /** Whether `active` is of the present start, and not of one before a stop. */
   isActive(active: ActiveStream): boolean {
     return isStarted(this.#state) && this.#state.active === active
   }
@@ -139,7 +139,7 @@ export class StreamMachine {
   }
 
   /**
-   * The state, if the preparation goes on.
+   * Returns the state while the preparation is in progress.
    * @throws {StreamError}
    */
   #preparing(done: Promise<void>) {
@@ -162,7 +162,7 @@ export class StreamMachine {
         ? { ...started, at: 'over', ingest: undefined }
         : { ...started, at: 'lost' },
     )
-    // Otherwise our own shutdown has closed the worker.
+    // If it did not die, our own shutdown has closed it.
     if (!died) return
     this.#options.log.warn('stream lost its worker')
     started.restartSender('its worker died')

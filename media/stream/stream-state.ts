@@ -1,7 +1,7 @@
 import type { ActiveStream } from './active-stream.ts'
 import type { StreamIngest } from './stream-ingest.ts'
 
-/** What all states between the start and the stop of a stream have. */
+/** The fields of all states between the start and the stop of a stream. */
 export interface Started {
   readonly active: ActiveStream
   /** RTP has arrived, so viewers may join. */
@@ -13,15 +13,15 @@ export interface Started {
   readonly restartSender: (reason: string) => void
 }
 
-/** Where a stream stands. A state owns what it has beside `Started`. */
+/** The state of a stream. Each state owns the fields it adds to `Started`. */
 export type StreamState =
   | { readonly at: 'stopped' }
-  /** Its legs are being opened, or made ready for the next run. */
+  /** Its legs are being opened or made ready for the next run. */
   | (Started & {
       readonly at: 'preparing'
-      /** Of the run before, with its viewers; undefined: not open yet. */
+      /** Open since the last run, with its viewers; undefined: not open. */
       readonly ingest: StreamIngest | undefined
-      /** Resolves when the preparation has ended, well or not. */
+      /** Resolves when the preparation has succeeded or failed. */
       readonly done: Promise<void>
     })
   /** Its legs could not be opened. */
@@ -33,7 +33,7 @@ export type StreamState =
   /** Its legs listen, and no sender runs. */
   | (Started & { readonly at: 'ready'; readonly ingest: StreamIngest })
   | (Started & { readonly at: 'running'; readonly ingest: StreamIngest })
-  /** Its sender runs, but is being replaced by one that fits its inputs. */
+  /** Its FFmpeg runs, but is restarted with arguments that fit its inputs. */
   | (Started & { readonly at: 'refitting'; readonly ingest: StreamIngest })
   /** Its worker has ended, and its legs and viewers with it. */
   | (Started & { readonly at: 'lost' })
@@ -50,12 +50,12 @@ export function isStarted(state: StreamState): state is StartedState {
   return state.at !== 'stopped' && state.at !== 'removed'
 }
 
-/** What the next state takes over, whichever it is. */
+/** Picks the fields that any next state takes over. */
 export function startedOf({ active, hasRtp, restartSender }: Started): Started {
   return { active, hasRtp, restartSender }
 }
 
-/** The ingest that is open in a state. */
+/** Returns the ingest that is open in a state. */
 export function ingestOf(state: StreamState): StreamIngest | undefined {
   return 'ingest' in state ? state.ingest : undefined
 }
