@@ -83,7 +83,7 @@ await t.test('an external stream plays', async t => {
     t.equal(stack.legFailures('outside', 'audio'), 1)
     t.match(stream.status, {
       degraded: true,
-      legs: { video: { cause: 'sileased' } },
+      legs: { video: { cause: 'silent' } },
     })
 
     sender = startSender({ video: VIDEO, audio: AUDIO })
