@@ -3,27 +3,26 @@ import tseslint from 'typescript-eslint'
 
 /**
  * The folders of media/ and what each may import of the others: a folder, or
- * one file of it. A port is declared by its consumer, so router/ imports
+ * one file of it. A port is declared by its consumer, so stream/ imports
  * whep/stream-port.ts, which it implements, and not the other way round. Only
  * app.ts imports outbox/: the other folders get `report` as a parameter.
  */
 const MEDIA_IMPORTS = {
   engine: [],
-  // Two types, until the port that FFmpeg's supervisor needs is declared here.
-  ffmpeg: ['process'],
+  ffmpeg: [],
   http: [],
-  ingest: ['engine', 'ffmpeg/progress.ts', 'ffmpeg/run-arguments.ts'],
+  ingest: ['engine', 'ffmpeg/progress.ts', 'ffmpeg/run-port.ts'],
   outbox: [],
-  process: ['ffmpeg', 'http', 'ingest'],
-  router: [
+  process: ['ffmpeg', 'http', 'ingest/webrtc-config.ts'],
+  stream: [
     'engine',
     'ffmpeg/progress.ts',
-    'ffmpeg/run-arguments.ts',
+    'ffmpeg/run-port.ts',
     'ingest',
-    'process',
+    'process/stream-port.ts',
     'whep/stream-port.ts',
   ],
-  web: ['http', 'router', 'whep'],
+  web: ['http', 'stream/status.ts', 'whep'],
   whep: ['engine', 'http'],
 }
 

@@ -23,7 +23,7 @@ import { Processes } from './process/processes.ts'
 import { processRoutes } from './process/routes.ts'
 import { createRunner } from './process/runners.ts'
 import { ProcessStore } from './process/store.ts'
-import { Streams } from './router/streams.ts'
+import { Streams } from './stream/streams.ts'
 import { createWeb, type Web } from './web/web.ts'
 import { systemClock } from './clock.ts'
 import { Sessions } from './whep/sessions.ts'
@@ -42,9 +42,9 @@ export interface App {
 }
 
 /**
- * Looks at what the settings name, as a start would.
+ * Checks what the settings refer to, as a start does.
  * @throws {EngineError} without a mediasoup worker
- * @throws {SettingsError} naming what is wrong in CORE_PROCESS_FILE
+ * @throws {SettingsError} if CORE_PROCESS_FILE cannot be used
  */
 export function checkApp(
   config: Config,
@@ -55,8 +55,8 @@ export function checkApp(
 }
 
 /**
- * Starts the media process. What was opened before a failure is closed again.
- * @throws {Error} that says what could not be had, such as the address
+ * Starts the media process. On failure, closes what it has opened.
+ * @throws {Error} with a message for the user, such as that the address is taken
  */
 export async function startApp(
   config: Config,
@@ -120,13 +120,11 @@ export async function startApp(
         iceConsentTimeoutS: config.iceConsentTimeoutS,
         legTimeoutMs: config.legTimeoutMs,
         legStartTimeoutMs: config.legStartTimeoutMs,
+        limits: MEDIA_LIMITS,
       },
       report,
-      log: log.with({ part: 'router' }),
+      log: log.with({ part: 'stream' }),
       onChange,
-      onRestartNeeded: (id, reason) => {
-        processes.restartNow(id, reason)
-      },
     })
     opened.push(() => streams.close())
 
@@ -143,7 +141,7 @@ export async function startApp(
     })
     opened.push(() => sessions.close())
 
-    const processes: Processes = new Processes({
+    const processes = new Processes({
       store,
       rules: rulesOf(config),
       streams,
@@ -177,8 +175,8 @@ export async function startApp(
       engine.beginShutdown()
       return Promise.resolve()
     })
-    // First, for the address is also the lock: a second media process with
-    // the same settings starts no FFmpeg and writes no db.json.
+    // Listen first, because the address serves as a lock: a second media process
+    // with the same settings starts no FFmpeg and does not write db.json.
     const address = await listen(web, config.address)
     await processes.start(initial)
     outbox.start()
@@ -236,13 +234,16 @@ function newBoot(): BootId {
   return id
 }
 
-async function listen(web: Web, wanted: Address): Promise<Address> {
+async function listen(web: Web, requested: Address): Promise<Address> {
   try {
-    return await web.listen(wanted)
+    return await web.listen(requested)
   } catch (cause) {
-    throw new Error(describeBindError(wanted, SETTINGS.address.name, cause), {
-      cause,
-    })
+    throw new Error(
+      describeBindError(requested, SETTINGS.address.name, cause),
+      {
+        cause,
+      },
+    )
   }
 }
 

@@ -11,6 +11,10 @@ export interface MediaLimits {
   readonly workerUnresponsiveTimeoutMs: number
   /** How long a port that another program uses stays out of its pool. */
   readonly portQuarantineMs: number
+  /** Time without a key frame after which a stream counts as degraded. */
+  readonly keyFrameTimeoutMs: number
+  /** How long a piped router without viewers is kept, milliseconds. */
+  readonly egressIdleMs: number
 }
 
 export const MEDIA_LIMITS: MediaLimits = {
@@ -18,4 +22,6 @@ export const MEDIA_LIMITS: MediaLimits = {
   workerPingIntervalMs: 1_000,
   workerUnresponsiveTimeoutMs: 20_000,
   portQuarantineMs: 60_000,
+  keyFrameTimeoutMs: 10_000,
+  egressIdleMs: 5_000,
 }

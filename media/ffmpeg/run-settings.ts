@@ -1,25 +1,19 @@
 import type { Log } from '../../shared/runtime/log.ts'
-import type { Command } from '../process/command.ts'
-import type { StreamPort } from '../process/stream-port.ts'
 import type { Clock } from '../clock.ts'
 import type { ReconnectPolicy } from './reconnect.ts'
+import type { RunArguments, RunInputs, RunPort } from './run-port.ts'
 import type { RunBounds } from './run.ts'
 
-/** What a run needs of the stream that its RTP outputs go to. */
-export type RunPort = Pick<
-  StreamPort,
-  | 'prepareRun'
-  | 'runStarted'
-  | 'runSaid'
-  | 'runProgressed'
-  | 'runEnding'
-  | 'runEnded'
-  | 'senderOver'
->
+/** How FFmpeg is started. */
+export interface Command {
+  readonly inputs: RunInputs
+  /** All arguments of a run, including those that its stream adds. */
+  readonly args: (added: RunArguments) => readonly string[]
+}
 
 /** What is supervised, and how. */
 export interface RunSettings {
-  /** Id of the process, for records. */
+  /** Id of the process, for the log. */
   readonly id: string
   /** Program, by name or path; looked up at each start. */
   readonly binary: string
@@ -30,7 +24,7 @@ export interface RunSettings {
   readonly bounds: RunBounds
 }
 
-export interface SupervisorParts {
+export interface SupervisorOptions {
   readonly clock: Clock
   readonly log: Log
   /** 0 up to but not 1. */

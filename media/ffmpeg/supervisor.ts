@@ -1,5 +1,4 @@
 import type { Log } from '../../shared/runtime/log.ts'
-import type { RunEnd } from '../process/stream-port.ts'
 import { resolveBinary } from './binary.ts'
 import { killedWithParent } from './death-signal.ts'
 import { NO_USAGE } from './limits.ts'
@@ -7,116 +6,128 @@ import { maskOf, type Mask } from './mask.ts'
 import { NO_PROGRESS } from './progress.ts'
 import { HEALTHY_MS, reconnectDelayMs } from './reconnect.ts'
 import { RepeatedLines } from './repeated-lines.ts'
-import { NO_ARGUMENTS, type RunArguments } from './run-arguments.ts'
+import {
+  NO_ARGUMENTS,
+  type RunArguments,
+  type RunEnd,
+  type RunPort,
+} from './run-port.ts'
 import { RunLog, type ExitState, type Report } from './run-log.ts'
 import { Run } from './run.ts'
-import type { RunPort, RunSettings, SupervisorParts } from './run-settings.ts'
+import type { RunSettings, SupervisorOptions } from './run-settings.ts'
 import { exitState, isExitState, type SupervisorStatus } from './status.ts'
 
 type State = { readonly sinceMs: number } & (
   | {
       readonly at: ExitState
-      /** Where a start is due: when, and what brings it forward. */
+      /** The next start, if one is due; `now` brings it forward. */
       readonly retry?: { readonly atMs: number; readonly now: () => void }
     }
-  /** `asked`: a stop or restart came, so nothing is to be spawned. */
-  | { readonly at: 'starting'; readonly asked: boolean }
+  /** `requested`: a stop or restart came, so FFmpeg must not be spawned. */
+  | { readonly at: 'starting'; readonly requested: boolean }
   | { readonly at: 'running'; readonly run: Run }
-  /** `asked`: by a stop or restart, not because it is stale or greedy. */
-  | { readonly at: 'finishing'; readonly run: Run; readonly asked: boolean }
+  /** `requested`: a stop or restart, rather than a stall or a resource limit. */
+  | { readonly at: 'finishing'; readonly run: Run; readonly requested: boolean }
 )
 
-/** From a start to the stop that ends it, or to where nothing is due. */
-interface Life {
+/** From a start until it is stopped, or until no further run is due. */
+interface Supervision {
   readonly stop: AbortController
-  /** A start was asked for that must not be missed: there is no delay. */
-  hurried: boolean
+  /** The next run follows without delay. */
+  restartNow: boolean
   done: Promise<void>
 }
 
-/** Why a run is to end, and how. */
+/** Why and how a run is ended. */
 interface RunEnding {
-  readonly asked: boolean
-  /** Told in the report. */
+  readonly requested: boolean
+  /** Added to the report. */
   readonly reason?: string
   readonly killAfterMs?: number | undefined
 }
 
-/** How a run ended, as far as what comes next depends on it. */
+/** What the delay before the next run depends on. */
 interface RunResult {
   readonly state: ExitState
   readonly ranMs: number
 }
 
 /**
- * Keeps one FFmpeg process running, as upstream does: from finished, failed
- * or killed to starting, running, perhaps finishing, and back; again after
- * the reconnect delay, also after a clean exit.
+ * Keeps one FFmpeg process running, as upstream does: finished, failed or
+ * killed, then starting, running, finishing if it is ended, and again after the
+ * reconnect delay, also after a clean exit.
  */
 export class Supervisor {
   readonly #settings: RunSettings
-  readonly #parts: SupervisorParts
+  readonly #options: SupervisorOptions
   readonly #log: Log
   readonly #runLog: RunLog
   #state: State
-  #life: Life | undefined
-  /** Of the last run, or of what is known before the first. */
+  /** undefined: it is not started. */
+  #supervision: Supervision | undefined
+  /** Of the last run; before the first, of the arguments known by then. */
   #mask: Mask
   #command: readonly string[] = []
 
-  constructor(settings: RunSettings, parts: SupervisorParts) {
+  constructor(settings: RunSettings, options: SupervisorOptions) {
     this.#settings = settings
-    this.#parts = parts
-    this.#log = parts.log.with({ process: settings.id })
+    this.#options = options
+    this.#log = options.log.with({ process: settings.id })
     this.#mask = maskOf(settings.command.args(NO_ARGUMENTS))
-    this.#runLog = new RunLog(parts.clock, line => this.#mask.text(line))
-    this.#state = { at: 'finished', sinceMs: parts.clock.steadyMs() }
+    this.#runLog = new RunLog(options.clock, line => this.#mask.text(line))
+    this.#state = { at: 'finished', sinceMs: options.clock.steadyMs() }
   }
 
   /**
-   * Starts, unless it is started. What goes wrong is tried again. Not to be
-   * called before a `stop` is done.
+   * Starts, unless it is started; retries what fails. Must not be called while
+   * a `stop` is in progress.
    */
   start(): void {
     const state = this.#state
-    if (this.#life === undefined) {
-      const done = Promise.resolve()
-      const life = { stop: new AbortController(), hurried: false, done }
-      this.#life = life
-      life.done = this.#live(life).catch((error: unknown) => {
-        this.#log.error('supervision of FFmpeg failed', { error })
-      })
+    if (this.#supervision === undefined) {
+      const supervision: Supervision = {
+        stop: new AbortController(),
+        restartNow: false,
+        done: Promise.resolve(),
+      }
+      this.#supervision = supervision
+      supervision.done = this.#supervise(supervision).catch(
+        (error: unknown) => {
+          this.#log.error('supervision of FFmpeg failed', { error })
+        },
+      )
     } else if (isExitState(state.at) && !('retry' in state)) {
-      // The run is over, but what comes next is not yet decided.
-      this.#life.hurried = true
+      // The run has ended, but the loop has yet to decide what follows.
+      this.#supervision.restartNow = true
     }
   }
 
   /**
-   * Ends the run, as asked for, and waits until it is gone. Idempotent.
-   * @param killAfterMs from SIGINT to SIGKILL, where not as usual
+   * Ends the run and waits for its end. Idempotent.
+   * @param killAfterMs from SIGINT to SIGKILL, if not as in the settings
    */
   async stop(killAfterMs?: number): Promise<void> {
-    if (this.#life === undefined) return
-    this.#life.stop.abort()
-    this.#endRun({ asked: true, killAfterMs })
-    await this.#life.done
+    if (this.#supervision === undefined) return
+    this.#supervision.stop.abort()
+    this.#endRun({ requested: true, killAfterMs })
+    await this.#supervision.done
   }
 
   /**
-   * Ends the run, as asked for, and starts the next one without delay; a
-   * start that is due is brought forward. Nothing where it is not started.
+   * Ends the run and starts the next one without delay; brings a start forward
+   * that is due. Does nothing if it is not started.
    */
   restart(reason: string): void {
-    if (this.#life === undefined || this.#life.stop.signal.aborted) return
+    const supervision = this.#supervision
+    if (supervision === undefined || supervision.stop.signal.aborted) return
     this.#log.info('restarting FFmpeg', { reason })
-    this.#life.hurried = true
-    this.#endRun({ asked: true })
+    supervision.restartNow = true
+    this.#endRun({ requested: true })
   }
 
   status(): SupervisorStatus {
     const state = this.#state
-    const nowMs = this.#parts.clock.steadyMs()
+    const nowMs = this.#nowMs()
     const retry = 'retry' in state ? state.retry : undefined
     const run = 'run' in state ? state.run : undefined
     return {
@@ -134,28 +145,28 @@ export class Supervisor {
     return this.#runLog.report()
   }
 
-  async #live(life: Life): Promise<void> {
+  async #supervise(supervision: Supervision): Promise<void> {
     const { reconnect } = this.#settings
-    const isStopped = () => life.stop.signal.aborted
-    const isHurried = () => life.hurried
+    const isStopped = () => supervision.stop.signal.aborted
+    const isRestartNow = () => supervision.restartNow
     let failures = 0
     while (!isStopped()) {
-      life.hurried = false
+      supervision.restartNow = false
       const { state, ranMs } = await this.#run()
-      if (isHurried()) {
+      if (isRestartNow()) {
         failures = 0
         continue
       }
       if (!reconnect.enabled || isStopped()) break
       failures = ranMs >= HEALTHY_MS ? 0 : failures + 1
-      const random = this.#parts.random()
+      const random = this.#options.random()
       const delayMs = reconnectDelayMs(reconnect, failures, ranMs, random)
       await this.#pause(state, delayMs)
     }
-    // Now, not when somebody has noticed: a start must start again.
-    this.#life = undefined
+    // Clear it here, so that a start() right after takes effect.
+    this.#supervision = undefined
     if (isStopped()) return
-    this.#tell(port => {
+    this.#notify(port => {
       port.senderOver()
     })
   }
@@ -163,32 +174,41 @@ export class Supervisor {
   async #run(): Promise<RunResult> {
     const { command } = this.#settings
     this.#runLog.begin()
-    this.#enter({ at: 'starting', asked: false, sinceMs: this.#elapsed() })
+    this.#enter({ at: 'starting', requested: false, sinceMs: this.#nowMs() })
     const added = await this.#prepare()
     if (added instanceof Error) return this.#failToStart(added)
-    if (this.#isAsked()) return this.#leave('finished', 0)
+    if (this.#isRequested()) return this.#leave('finished', 0)
 
     const run = await this.#spawn(command.args(added))
     if (run instanceof Error) {
-      const asked = this.#isAsked()
+      const requested = this.#isRequested()
       const result = this.#failToStart(run)
-      this.#tellEnd({ asked, code: null, signal: null })
+      this.#notifyEnded({ requested, code: null, signal: null })
       return result
     }
-    const startedMs = this.#elapsed()
+    const startedMs = this.#nowMs()
     this.#goLive(run)
     const exit = await run.exited
-    const toldToEnd = this.#state.at === 'finishing'
-    const asked = this.#isAsked()
-    this.#log[asked ? 'info' : 'warn']('FFmpeg ended', { ...exit, asked })
-    this.#tellEnd({ ...exit, asked })
-    return this.#leave(exitState(exit, toldToEnd), this.#elapsed() - startedMs)
+    const wasEnded = this.#state.at === 'finishing'
+    const requested = this.#isRequested()
+    this.#log[requested ? 'info' : 'warn']('FFmpeg ended', {
+      ...exit,
+      requested,
+    })
+    this.#notifyEnded({ ...exit, requested })
+    return this.#leave(exitState(exit, wasEnded), this.#nowMs() - startedMs)
   }
 
   async #prepare(): Promise<RunArguments | Error> {
     const { inputs } = this.#settings.command
     try {
-      return (await this.#parts.port?.prepareRun(inputs)) ?? NO_ARGUMENTS
+      const added = await this.#options.port?.prepareRun({
+        inputs,
+        restart: reason => {
+          this.restart(reason)
+        },
+      })
+      return added ?? NO_ARGUMENTS
     } catch (error) {
       return asError(error)
     }
@@ -205,21 +225,21 @@ export class Supervisor {
       const run = new Run({
         ...command,
         bounds,
-        clock: this.#parts.clock,
+        clock: this.#options.clock,
         onLine: line => {
           if (!repeated.has(line)) this.#runLog.add(line)
-          this.#tell(port => {
+          this.#notify(port => {
             port.runSaid(line)
           })
         },
         onProgress: progress => {
           this.#runLog.endPrelude()
-          this.#tell(port => {
+          this.#notify(port => {
             port.runProgressed(progress)
           })
         },
         onTrouble: reason => {
-          this.#endRun({ asked: false, reason })
+          this.#endRun({ requested: false, reason })
         },
       })
       await run.started
@@ -230,35 +250,31 @@ export class Supervisor {
   }
 
   #goLive(run: Run): void {
-    const asked = this.#isAsked()
-    this.#enter({ at: 'running', run, sinceMs: this.#elapsed() })
+    const requested = this.#isRequested()
+    this.#enter({ at: 'running', run, sinceMs: this.#nowMs() })
     this.#log.info('FFmpeg started', { pid: run.pid })
-    this.#tell(port => {
+    this.#notify(port => {
       port.runStarted()
     })
-    if (asked) this.#endRun({ asked })
+    if (requested) this.#endRun({ requested })
   }
 
-  #tellEnding(): void {
-    this.#tell(port => {
-      port.runEnding()
-    })
-  }
-
-  #tellEnd(end: Omit<RunEnd, 'log'>): void {
-    this.#tell(port => {
+  #notifyEnded(end: Omit<RunEnd, 'log'>): void {
+    this.#notify(port => {
       port.runEnded({ ...end, log: this.#runLog.lines })
     })
   }
 
-  /** Whatever the stream makes of it, FFmpeg stays supervised. */
-  #tell(tell: (port: RunPort) => void): void {
-    const { port } = this.#parts
+  /** Calls the stream; if that fails, FFmpeg stays supervised. */
+  #notify(call: (port: RunPort) => void): void {
+    const { port } = this.#options
     if (port === undefined) return
     try {
-      tell(port)
+      call(port)
     } catch (error) {
-      this.#log.error('a stream failed to take note of its FFmpeg', { error })
+      this.#log.error('a stream failed to handle an event of its FFmpeg', {
+        error,
+      })
     }
   }
 
@@ -271,11 +287,11 @@ export class Supervisor {
 
   #leave(state: ExitState, ranMs: number): RunResult {
     this.#runLog.end(state)
-    this.#enter({ at: state, sinceMs: this.#elapsed() })
+    this.#enter({ at: state, sinceMs: this.#nowMs() })
     return { state, ranMs }
   }
 
-  /** Waits for the next start, or until a stop or restart cuts it short. */
+  /** Waits for the next start; a stop or restart ends the wait early. */
   async #pause(at: ExitState, delayMs: number): Promise<void> {
     const { sinceMs } = this.#state
     await new Promise<void>(resolve => {
@@ -284,35 +300,39 @@ export class Supervisor {
         clearTimeout(timer)
         resolve()
       }
-      const atMs = this.#elapsed() + delayMs
+      const atMs = this.#nowMs() + delayMs
       this.#enter({ at, sinceMs, retry: { atMs, now } })
     })
     this.#enter({ at, sinceMs })
   }
 
-  #endRun({ asked, reason, killAfterMs }: RunEnding): void {
+  #endRun({ requested, reason, killAfterMs }: RunEnding): void {
     const state = this.#state
     switch (state.at) {
       case 'starting':
-        this.#enter({ ...state, asked: state.asked || asked })
-        return
-      case 'finishing':
-        this.#enter({ ...state, asked: state.asked || asked })
-        if (asked) this.#tellEnding()
-        state.run.end(killAfterMs)
+        this.#enter({ ...state, requested: state.requested || requested })
         return
       case 'running':
-        if (reason !== undefined) {
-          this.#runLog.add(reason)
-          this.#log.warn('ending FFmpeg', { reason })
+      case 'finishing':
+        if (state.at === 'finishing') {
+          this.#enter({ ...state, requested: state.requested || requested })
+        } else {
+          if (reason !== undefined) {
+            this.#runLog.add(reason)
+            this.#log.warn('ending FFmpeg', { reason })
+          }
+          this.#enter({
+            at: 'finishing',
+            run: state.run,
+            requested,
+            sinceMs: this.#nowMs(),
+          })
         }
-        this.#enter({
-          at: 'finishing',
-          run: state.run,
-          asked,
-          sinceMs: this.#elapsed(),
-        })
-        if (asked) this.#tellEnding()
+        if (requested) {
+          this.#notify(port => {
+            port.runEnding()
+          })
+        }
         state.run.end(killAfterMs)
         return
       case 'finished':
@@ -325,16 +345,16 @@ export class Supervisor {
     }
   }
 
-  #isAsked(): boolean {
-    return 'asked' in this.#state && this.#state.asked
+  #isRequested(): boolean {
+    return 'requested' in this.#state && this.#state.requested
   }
 
   #enter(state: State): void {
     this.#state = state
   }
 
-  #elapsed(): number {
-    return this.#parts.clock.steadyMs()
+  #nowMs(): number {
+    return this.#options.clock.steadyMs()
   }
 }
 

@@ -1,21 +1,9 @@
 import { stat } from 'node:fs/promises'
 
+import type { RunInput } from '../ffmpeg/run-port.ts'
 import type { InputFact, InputFacts, LateStreams } from './run/input-facts.ts'
 import type { Arrival } from './run/timestamp-repair.ts'
 import type { ManagedWebrtc } from './webrtc-config.ts'
-
-/** An input of a process: address and options as FFmpeg gets them. */
-export interface RunInput {
-  readonly address: string
-  readonly options: readonly string[]
-}
-
-/** The inputs of a run of FFmpeg. */
-export interface RunInputs {
-  readonly inputs: readonly RunInput[]
-  /** Whether the process has outputs of its own, from the same inputs. */
-  readonly shared: boolean
-}
 
 /** An input, and whether it is a file on this machine. */
 export interface FoundInput extends RunInput {

@@ -1,6 +1,5 @@
-import type { RunArguments } from '../ffmpeg/run-arguments.ts'
 import { PROGRESS_OPTIONS } from '../ffmpeg/run.ts'
-import type { RunInputs } from '../ingest/input-plan.ts'
+import type { Command } from '../ffmpeg/run-settings.ts'
 import type { InputConfig, ProcessConfig } from './process-config.ts'
 import { fillPlaceholders } from './placeholders.ts'
 
@@ -41,19 +40,12 @@ export function resolveConfig(config: ProcessConfig): ResolvedConfig {
  */
 const DEFAULT_OPTIONS = ['-hide_banner', '-loglevel', 'level+info'] as const
 
-/** How FFmpeg is started for a process. */
-export interface Command {
-  readonly inputs: RunInputs
-  /**
-   * The arguments in upstream's order: options, then the options and address
-   * of each input, then of each output. What the stream adds to an input comes
-   * before the user's options, so that they can say otherwise; its outputs
-   * come last.
-   */
-  readonly args: (added: RunArguments) => readonly string[]
-}
-
-/** The command of a process. */
+/**
+ * The command of a process. The arguments are in upstream's order: options,
+ * then options and address of each input, then of each output. What the stream
+ * adds to an input comes before the user's options, so that they can override
+ * it; its outputs come last.
+ */
 export function commandOf(config: ProcessConfig): Command {
   const { options, input, output } = resolveConfig(config)
   return {

@@ -7,9 +7,9 @@ import { reconnectDelayMs, type ReconnectPolicy } from '../ffmpeg/reconnect.ts'
 import { RunLog, type Report } from '../ffmpeg/run-log.ts'
 import type { SupervisorStatus } from '../ffmpeg/status.ts'
 import type { Runner } from './runner.ts'
-import type { StreamPort } from './stream-port.ts'
+import type { ExternalState, StreamPort } from './stream-port.ts'
 
-export interface ExternalParts {
+export interface ExternalRunnerOptions {
   readonly port: Pick<StreamPort, 'startExternal'>
   readonly reconnect: ReconnectPolicy
   readonly clock: Clock
@@ -18,72 +18,58 @@ export interface ExternalParts {
   readonly random: () => number
 }
 
-type State =
+type State = { readonly sinceMs: number } & (
   | { readonly at: 'finished' }
-  /** The legs are being made; `again`: and then once more. */
-  | { readonly at: 'starting'; readonly again: boolean }
-  | { readonly at: 'running' }
-  /** `retry` absent: reconnect is off. */
-  | { readonly at: 'failed'; readonly retry?: Retry }
+  | (ExternalState & { readonly started: AbortController })
+)
 
-interface Retry {
-  readonly timer: NodeJS.Timeout
-  readonly atMs: number
-}
-
-/** A process with `webrtc.ingest: "external"`: legs, but no FFmpeg of ours. */
+/**
+ * A process with `webrtc.ingest: "external"`, as the API shows it: there is no
+ * FFmpeg of ours, and the stream starts itself.
+ */
 export class ExternalRunner implements Runner {
-  readonly #parts: ExternalParts
+  readonly #options: ExternalRunnerOptions
   readonly #runLog: RunLog
-  #state: State = { at: 'finished' }
-  #sinceMs: number
-  #failures = 0
-  /** Settles when nothing is being started any more. */
-  #starting: Promise<void> = Promise.resolve()
+  #state: State
 
-  constructor(parts: ExternalParts) {
-    this.#parts = parts
-    this.#runLog = new RunLog(parts.clock, maskSecrets)
-    this.#sinceMs = parts.clock.steadyMs()
+  constructor(options: ExternalRunnerOptions) {
+    this.#options = options
+    this.#runLog = new RunLog(options.clock, maskSecrets)
+    this.#state = { at: 'finished', sinceMs: options.clock.steadyMs() }
   }
 
   start(): void {
     const { at } = this.#state
     if (at === 'starting' || at === 'running') return
-    this.#clearRetry()
-    this.#runLog.begin()
-    this.#enter({ at: 'starting', again: false })
-    this.#starting = this.#makeLegs()
+    this.#start()
   }
 
-  async stop(): Promise<void> {
-    this.#clearRetry()
-    this.#failures = 0
-    if (this.#state.at === 'running') this.#runLog.end('finished')
-    this.#enter({ at: 'finished' })
-    await this.#starting
+  /** Ends the retries. The legs close with the stream. */
+  stop(): Promise<void> {
+    const state = this.#state
+    if (state.at === 'finished') return Promise.resolve()
+    state.started.abort()
+    if (state.at === 'running') this.#runLog.end('finished')
+    this.#state = { at: 'finished', sinceMs: this.#nowMs() }
+    return Promise.resolve()
   }
 
   restart(reason: string): void {
-    const { at } = this.#state
-    if (at === 'finished') return
-    this.#parts.log.info('restarting external legs', { reason })
-    if (at === 'starting') {
-      this.#enter({ at, again: true })
-      return
-    }
-    this.#clearRetry()
-    this.#enter({ at: 'failed' })
-    this.start()
+    if (this.#state.at === 'finished') return
+    this.#options.log.info('restarting external legs', { reason })
+    this.#start()
   }
 
   status(): SupervisorStatus {
-    const nowMs = this.#parts.clock.steadyMs()
-    const retry = this.#state.at === 'failed' ? this.#state.retry : undefined
+    const { at, sinceMs } = this.#state
+    const ageMs = this.#nowMs() - sinceMs
+    const retryMs =
+      this.#state.at === 'failed' ? this.#state.retryMs : undefined
     return {
-      exec: this.#state.at,
-      runtimeS: (nowMs - this.#sinceMs) / 1000,
-      reconnectS: retry && Math.max(0, retry.atMs - nowMs) / 1000,
+      exec: at,
+      runtimeS: ageMs / 1000,
+      reconnectS:
+        retryMs === undefined ? undefined : Math.max(0, retryMs - ageMs) / 1000,
       lastLine: this.#runLog.lastLine,
       progress: NO_PROGRESS,
       usage: NO_USAGE,
@@ -95,46 +81,33 @@ export class ExternalRunner implements Runner {
     return this.#runLog.report()
   }
 
-  /** Never rejects. */
-  async #makeLegs(): Promise<void> {
-    try {
-      await this.#parts.port.startExternal()
-      // A stop came meanwhile.
-      if (this.#state.at !== 'starting') return
-      this.#failures = 0
-      const { again } = this.#state
-      this.#enter({ at: 'running' })
-      if (again) this.restart('asked for while starting')
-    } catch (error) {
-      if (this.#state.at === 'starting') this.#fail(error)
-    }
+  #start(): void {
+    if (this.#state.at !== 'finished') this.#state.started.abort()
+    const { port, reconnect, random } = this.#options
+    const started = new AbortController()
+    port.startExternal({
+      signal: started.signal,
+      retryDelayMs: failures =>
+        reconnect.enabled
+          ? reconnectDelayMs(reconnect, failures, 0, random())
+          : undefined,
+      onState: state => {
+        this.#state = { ...state, started, sinceMs: this.#nowMs() }
+        this.#record(state)
+      },
+    })
   }
 
-  #fail(error: unknown): void {
-    const reason = error instanceof Error ? error.message : String(error)
+  #record(state: ExternalState): void {
+    if (state.at === 'starting') this.#runLog.begin()
+    if (state.at !== 'failed') return
+    const reason = state.error.message
     this.#runLog.add(reason)
     this.#runLog.end('failed')
-    this.#parts.log.error('cannot start external legs', { reason })
-    const { reconnect, random } = this.#parts
-    if (!reconnect.enabled) {
-      this.#enter({ at: 'failed' })
-      return
-    }
-    this.#failures++
-    const delayMs = reconnectDelayMs(reconnect, this.#failures, 0, random())
-    const timer = setTimeout(() => {
-      this.start()
-    }, delayMs)
-    const atMs = this.#parts.clock.steadyMs() + delayMs
-    this.#enter({ at: 'failed', retry: { timer, atMs } })
+    this.#options.log.error('cannot start external legs', { reason })
   }
 
-  #clearRetry(): void {
-    if (this.#state.at === 'failed') clearTimeout(this.#state.retry?.timer)
-  }
-
-  #enter(state: State): void {
-    this.#state = state
-    this.#sinceMs = this.#parts.clock.steadyMs()
+  #nowMs(): number {
+    return this.#options.clock.steadyMs()
   }
 }

@@ -175,14 +175,6 @@ export class Processes {
     })
   }
 
-  /**
-   * Starts a process again without delay, as its stream asks for when its
-   * legs are gone. Nothing where it does not run.
-   */
-  restartNow(id: string, reason: string): void {
-    this.#entries.get(id)?.runner.restart(reason)
-  }
-
   /** Ends all that runs; what should run is still stored as such. */
   async close(): Promise<void> {
     this.#closed = true

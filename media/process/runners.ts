@@ -9,8 +9,8 @@ import type { Runner } from './runner.ts'
 import { staleBounds } from './stale-timeout.ts'
 import type { StreamPort } from './stream-port.ts'
 
-/** What all runners have in common. */
-export interface RunnerParts {
+/** What all runners share. */
+export interface RunnerOptions {
   /** FFmpeg, by name or path. */
   readonly ffmpegBinary: string
   /** PATH to look it up in. */
@@ -21,20 +21,23 @@ export interface RunnerParts {
   readonly random: () => number
 }
 
-/** Upstream's times. */
+/** As upstream has them. */
 const SAMPLE_MS = 1_000
 const KILL_AFTER_MS = 5_000
 
 const MBYTE = 1024 * 1024
 
-/** Makes what runs for a process; `port` is there where it feeds a stream. */
+/**
+ * Creates the runner of a process.
+ * @param port the stream that it feeds, if any
+ */
 export function createRunner(
   config: ProcessConfig,
   port: StreamPort | undefined,
-  parts: RunnerParts,
+  options: RunnerOptions,
 ): Runner {
   const { id, webrtc, limits } = config
-  const { clock, log, random } = parts
+  const { clock, log, random } = options
   const reconnect = reconnectPolicy(config)
   if (webrtc.enabled && webrtc.ingest === 'external' && port !== undefined) {
     const ownLog = log.with({ process: id })
@@ -43,8 +46,8 @@ export function createRunner(
   return new Supervisor(
     {
       id,
-      binary: parts.ffmpegBinary,
-      searchPath: parts.searchPath,
+      binary: options.ffmpegBinary,
+      searchPath: options.searchPath,
       command: commandOf(config),
       reconnect,
       bounds: {

@@ -1,65 +1,51 @@
 /**
- * What a process with `webrtc.enabled` needs of its stream: the legs that its
- * FFmpeg sends to. `LiveStream` in router/ gives it.
+ * What a process with `webrtc.enabled` needs of its stream; stream/ implements
+ * it.
  */
 import type { StreamId } from '../../shared/protocol/ids.ts'
-import type { Progress } from '../ffmpeg/progress.ts'
-import type { RunArguments } from '../ffmpeg/run-arguments.ts'
-import type { RunInputs } from '../ingest/input-plan.ts'
+import type { RunPort } from '../ffmpeg/run-port.ts'
 import type { ExternalWebrtc, ManagedWebrtc } from '../ingest/webrtc-config.ts'
 
-/** How a run of FFmpeg ended. */
-export interface RunEnd {
-  /** An operator's stop, restart, reload or removal, or our own shutdown. */
-  readonly asked: boolean
-  readonly code: number | null
-  readonly signal: string | null
-  /** The last lines of stderr, oldest first: not to be shown, as well. */
-  readonly log: readonly string[]
-}
-
-export interface StreamPort {
+export interface StreamPort extends RunPort {
   /**
-   * Makes sure that the legs are there, and gives the FFmpeg arguments of
-   * the next run (sequence numbers go on from the last). Where it rejects, the
-   * legs that could not be made are counted as failed.
-   * @param inputs what FFmpeg is going to read; absent: nothing is known of it
+   * Takes the place of the methods of `RunPort` if another program sends. Opens
+   * the legs and keeps them open: retries after a failure, and opens them
+   * again in another worker if theirs dies.
    */
-  prepareRun(inputs?: RunInputs): Promise<RunArguments>
-  /** FFmpeg was spawned: from here on, silence counts. */
-  runStarted(): void
-  /** A line of FFmpeg's stderr: to be read, not shown, for its secrets. */
-  runSaid(line: string): void
-  /** FFmpeg reported its progress, which it does once a second. */
-  runProgressed(progress: Progress): void
-  /**
-   * An operator's wish ends FFmpeg, which may take until it is killed: from
-   * here on, silence does not count. `runEnded` follows.
-   */
-  runEnding(): void
-  /**
-   * FFmpeg is gone, or, without `runStarted`, could not be spawned (code and
-   * signal are null). Unless asked for, counts the legs that were alive.
-   */
-  runEnded(end: RunEnd): void
-  /**
-   * FFmpeg has ended and nothing is due to start it again: who views stays,
-   * but there is nothing to join. The next `prepareRun` takes it back.
-   */
-  senderOver(): void
-  /**
-   * Only where somebody else sends: makes sure that the legs are there and
-   * listen; from here on, silence counts. Takes the place of those above.
-   */
-  startExternal(): Promise<void>
-  /** The stream was stopped: closes legs and viewers, keeps the stream. */
+  startExternal(start: ExternalStart): void
+  /** Closes legs and viewers; the stream stays registered. Idempotent. */
   stop(): Promise<void>
-  /** The stream is removed for good. */
+  /** Stops the stream and ends its registration. */
   remove(): Promise<void>
 }
 
-/** The streams that processes feed. `LiveStreams` in router/ gives it. */
+export interface ExternalStart {
+  /** On abort there are no more retries; open legs stay open until `stop`. */
+  readonly signal: AbortSignal
+  /**
+   * The delay before the next attempt; undefined: there is none.
+   * @param failures failed attempts in a row
+   */
+  readonly retryDelayMs: (failures: number) => number | undefined
+  /** Called at each change, until the abort. */
+  readonly onState: (state: ExternalState) => void
+}
+
+/** How far an external start has come. */
+export type ExternalState =
+  /** The legs are being opened. */
+  | { readonly at: 'starting' }
+  /** The legs listen. */
+  | { readonly at: 'running' }
+  | {
+      readonly at: 'failed'
+      readonly error: Error
+      /** Delay until the next attempt; undefined: there is none. */
+      readonly retryMs: number | undefined
+    }
+
+/** The registry of streams; `Streams` in stream/ implements it. */
 export interface StreamRegistry {
-  /** Registers a stream, stopped; its id is not registered. */
+  /** Registers a stream, stopped. The id must not be registered yet. */
   add(id: StreamId, webrtc: ManagedWebrtc | ExternalWebrtc): StreamPort
 }

@@ -1,5 +1,5 @@
 import Router from '@koa/router'
-import type { StreamStatus } from '../router/status.ts'
+import type { StreamStatus } from '../stream/status.ts'
 import { whepProblem } from '../whep/problems.ts'
 import { adminProblem } from './admin-problems.ts'
 import type { Session } from '../whep/session.ts'

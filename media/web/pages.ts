@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { extname } from 'node:path'
 import Router, { type RouterContext } from '@koa/router'
 import { isStreamId } from '../../shared/protocol/ids.ts'
-import type { StreamStatus } from '../router/status.ts'
+import type { StreamStatus } from '../stream/status.ts'
 
 /** Only files of this server: no inline script, no other origin. */
 const CONTENT_SECURITY_POLICY =

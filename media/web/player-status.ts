@@ -1,6 +1,6 @@
 import Router from '@koa/router'
 import { requireBearer, type BearerToken } from '../http/bearer.ts'
-import type { LegStatus, StreamStatus } from '../router/status.ts'
+import type { LegStatus, StreamStatus } from '../stream/status.ts'
 import { whepProblem } from '../whep/problems.ts'
 import type { MediaKind } from '../whep/stream-port.ts'
 

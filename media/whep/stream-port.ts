@@ -1,5 +1,5 @@
 /**
- * What WHEP needs of a stream and of one viewer's transport. router/
+ * What WHEP needs of a stream and of one viewer's transport. stream/
  * implements it on mediasoup, of which whep/ only uses types.
  */
 import type {

@@ -8,13 +8,13 @@
  */
 import type { MediaKind } from 'mediasoup/types'
 
+import type { RunInputs } from '../../ffmpeg/run-port.ts'
 import {
   findInputs,
   inputOptions,
   needsNewRun,
   planRun,
   type FoundInput,
-  type RunInputs,
   type RunPlan,
 } from '../input-plan.ts'
 import type { ManagedWebrtc } from '../webrtc-config.ts'

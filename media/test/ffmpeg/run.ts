@@ -36,7 +36,7 @@ t.test('a run without progress is ended as stale and restarted', async t => {
   supervisor.start()
   await waitFor(() => port.ends.length === 2)
   t.match(port.ends[0], {
-    asked: false,
+    requested: false,
     signal: 'SIGINT',
     log: ['Stale timeout after 0.3 s without progress'],
   })
@@ -55,7 +55,7 @@ t.test('a run whose progress does not change is ended as stale', async t => {
   })
   supervisor.start()
   await waitFor(() => port.ends.length === 1)
-  t.equal(port.ends[0]?.asked, false)
+  t.equal(port.ends[0]?.requested, false)
 })
 
 t.test('an audio-only run is not stale', async t => {
@@ -84,7 +84,7 @@ t.test('a frozen FFmpeg is killed when SIGINT has no effect', async t => {
   await waitFor(() => supervisor.status().progress.timeS > 0)
   process.kill(childPid(supervised), 'SIGSTOP')
   await waitFor(() => port.ends.length === 1)
-  t.match(port.ends, [{ asked: false, signal: 'SIGKILL' }])
+  t.match(port.ends, [{ requested: false, signal: 'SIGKILL' }])
   t.equal(supervisor.status().exec, 'killed')
 })
 
@@ -99,7 +99,7 @@ t.test('a run that exceeds its memory limit is ended', async t => {
   })
   supervisor.start()
   await waitFor(() => port.ends.length === 1)
-  t.equal(port.ends[0]?.asked, false)
+  t.equal(port.ends[0]?.requested, false)
   t.match(
     supervisor.report().log.map(([, line]) => line),
     [
@@ -147,7 +147,7 @@ t.test('a run ends although a grandchild keeps its pipes open', async t => {
   })
   supervisor.start()
   await waitFor(() => port.ends.length === 1)
-  t.match(port.ends, [{ asked: false, code: 3, log: ['said'] }])
+  t.match(port.ends, [{ requested: false, code: 3, log: ['said'] }])
 })
 
 t.test('log, report and command show no secrets of addresses', async t => {

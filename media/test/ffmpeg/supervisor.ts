@@ -36,7 +36,7 @@ t.test(
     await stopped
     t.equal(supervisor.status().exec, 'finished')
     t.same(port.calls, ['prepareRun', 'runStarted', 'runEnding', 'runEnded'])
-    t.match(port.ends, [{ asked: true, code: 255, signal: null }])
+    t.match(port.ends, [{ requested: true, code: 255, signal: null }])
   },
 )
 
@@ -83,7 +83,7 @@ t.test(
     })
     t.equal(waiting.exec, 'finished')
     await waitFor(() => port.ends.length === 2)
-    t.match(port.ends[1], { asked: false, code: 0, signal: null })
+    t.match(port.ends[1], { requested: false, code: 0, signal: null })
   },
 )
 
@@ -99,7 +99,7 @@ t.test(
     await waitFor(() => supervisor.status().exec === 'failed')
     t.equal(supervisor.status().reconnectS, undefined)
     // FFmpeg 5.1 exits with 1, FFmpeg 7.1 with the error number.
-    t.match(port.ends, [{ asked: false, code: /^(1|254)$/, signal: null }])
+    t.match(port.ends, [{ requested: false, code: /^(1|254)$/, signal: null }])
     t.match(port.ends[0]?.log.at(-1), /: No such file/)
     await waitFor(() => {
       supervisor.start()
@@ -116,7 +116,7 @@ t.test('exit code 255 without a request is a failure', async t => {
   const { supervisor } = supervise(t, { binary, port })
   supervisor.start()
   await waitFor(() => supervisor.status().exec === 'failed')
-  t.match(port.ends, [{ asked: false, code: 255, signal: null }])
+  t.match(port.ends, [{ requested: false, code: 255, signal: null }])
 })
 
 t.test('senderOver is called when no restart is scheduled', async t => {
@@ -161,7 +161,7 @@ t.test('FFmpeg that dies of a signal is killed', async t => {
   })
   supervisor.start()
   await waitFor(() => supervisor.status().exec === 'killed')
-  t.match(port.ends, [{ asked: false, code: null, signal: 'SIGKILL' }])
+  t.match(port.ends, [{ requested: false, code: null, signal: 'SIGKILL' }])
 })
 
 t.test(
@@ -183,7 +183,7 @@ t.test(
     t.equal(supervisor.status().exec, 'finishing')
     await stopped
     t.equal(supervisor.status().exec, 'killed')
-    t.match(port.ends, [{ asked: true, signal: 'SIGKILL' }])
+    t.match(port.ends, [{ requested: true, signal: 'SIGKILL' }])
     const pid = line.replace('child ', '')
     await waitFor(async () => {
       const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '')
@@ -207,7 +207,7 @@ t.test(
     })
     supervisor.start()
     await waitFor(() => port.ends.length === 2)
-    t.match(port.ends[0], { asked: false, code: null, signal: null })
+    t.match(port.ends[0], { requested: false, code: null, signal: null })
     t.notOk(port.calls.includes('runStarted'))
     t.match(records, [
       {
@@ -231,7 +231,7 @@ t.test('a program that cannot be spawned has failed', async t => {
   supervisor.start()
   await waitFor(() => supervisor.status().exec === 'failed')
   t.match(supervisor.status().lastLine, /E2BIG/)
-  t.match(port.ends, [{ asked: false, code: null, signal: null }])
+  t.match(port.ends, [{ requested: false, code: null, signal: null }])
 })
 
 t.test('a script whose interpreter is missing has failed', async t => {
@@ -243,7 +243,7 @@ t.test('a script whose interpreter is missing has failed', async t => {
   supervisor.start()
   await waitFor(() => supervisor.status().exec === 'failed')
   t.match(supervisor.status().lastLine, /failed to execute .*: No such file/)
-  t.match(port.ends, [{ asked: false, code: 127, signal: null }])
+  t.match(port.ends, [{ requested: false, code: 127, signal: null }])
 })
 
 t.test(
@@ -307,7 +307,7 @@ t.test('a restart is a requested end and has no delay', async t => {
   await waitFor(() => supervisor.status().progress.timeS > 0)
   supervisor.restart('the worker died')
   await waitFor(() => port.calls.filter(c => c === 'runStarted').length === 2)
-  t.match(port.ends, [{ asked: true }])
+  t.match(port.ends, [{ requested: true }])
   t.match(
     records.find(({ message }) => message === 'restarting FFmpeg'),
     { reason: 'the worker died' },

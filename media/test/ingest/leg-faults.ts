@@ -2,8 +2,12 @@ import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import t, { type Test } from 'tap'
 
-import type { LiveStream } from '../../router/live-stream.ts'
-import { FfmpegRun, PATTERN_AND_TONE } from '../fixtures/ffmpeg.ts'
+import type { LiveStream } from '../../stream/live-stream.ts'
+import {
+  FfmpegRun,
+  PATTERN_AND_TONE,
+  UNSUPERVISED,
+} from '../fixtures/ffmpeg.ts'
 import {
   managedConfig,
   startMediaStack,
@@ -177,7 +181,7 @@ await t.test('a picture too wide for x264 fails as encoder', async t => {
 
 await t.test('a port in use fails its leg as bind', async t => {
   const { stack, stream, failures, run } = await startStream(t, 22_340)
-  const { outputs } = await stream.prepareRun()
+  const { outputs } = await stream.prepareRun(UNSUPERVISED)
   const port = Number(/localrtpport=(\d+)/.exec(outputs.join(' '))?.[1])
   const other = createSocket('udp4')
   t.teardown(() => {
@@ -207,7 +211,10 @@ await t.test('an empty port pool fails the legs as bind', async t => {
   const stack = await startMediaStack(22_360, { ports: 7 })
   t.teardown(() => stack.close())
   const stream = stack.streams.add(streamId('cam'), managedConfig())
-  await t.rejects(stream.prepareRun(), { name: 'StreamError', code: 'ports' })
+  await t.rejects(stream.prepareRun(UNSUPERVISED), {
+    name: 'StreamError',
+    code: 'ports',
+  })
   t.equal(stack.legFailures('cam', 'video'), 1)
   t.equal(stack.legFailures('cam', 'audio'), 1)
   t.match(stream.status, {
@@ -226,7 +233,7 @@ await t.test('a frozen worker fails the legs as worker', async t => {
   t.teardown(() => {
     process.kill(worker.pid, 'SIGCONT')
   })
-  await t.rejects(stream.prepareRun(), { name: 'StreamError' })
+  await t.rejects(stream.prepareRun(UNSUPERVISED), { name: 'StreamError' })
   t.match(stream.status, {
     state: 'failed',
     degraded_reason: /^video: the media worker failed/,

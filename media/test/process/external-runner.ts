@@ -1,107 +1,181 @@
-import t from 'tap'
+import { createSocket } from 'node:dgram'
+import { once } from 'node:events'
+import t, { type Test } from 'tap'
 
 import { systemClock } from '../../clock.ts'
+import { parseWebrtcConfig } from '../../ingest/webrtc-config.ts'
+import type { ReconnectPolicy } from '../../ffmpeg/reconnect.ts'
 import { ExternalRunner } from '../../process/external-runner.ts'
+import type { StreamPort } from '../../process/stream-port.ts'
 import { capturedLog } from '../fixtures/captured-log.ts'
 import { FakeStream } from '../fixtures/fake-streams.ts'
+import { startMediaStack, streamId } from '../fixtures/media-stack.ts'
 import { waitFor } from '../../../shared/test/fixtures/wait-for.ts'
 
-function externalRunner(
-  t: { teardown(done: () => Promise<void>): void },
-  reconnect = { enabled: true, delayMs: 0 },
-) {
-  const port = new FakeStream('studio')
+const FIRST_PORT = 22_390
+const PORT = FIRST_PORT + 6
+const AT_ONCE = { enabled: true, delayMs: 0 }
+const NEVER = { enabled: false, delayMs: 0 }
+const IN_AN_HOUR = { enabled: true, delayMs: 3_600_000 }
+
+t.setTimeout(60_000)
+
+const stack = await startMediaStack(FIRST_PORT, { ports: 10 })
+t.teardown(() => stack.close())
+const { udpPorts } = stack.engine
+
+function runnerOf(port: StreamPort, reconnect: ReconnectPolicy) {
   const { log, records } = capturedLog()
-  const clock = systemClock
-  const random = () => 0
-  const runner = new ExternalRunner({ port, reconnect, clock, log, random })
-  t.teardown(() => runner.stop())
-  return { port, runner, records }
+  const runner = new ExternalRunner({
+    port,
+    reconnect,
+    clock: systemClock,
+    log,
+    random: () => 0,
+  })
+  return { runner, records }
 }
 
-t.test('it starts once, and stops', async t => {
-  const { port, runner } = externalRunner(t)
+function addStream() {
+  const config = parseWebrtcConfig({
+    enabled: true,
+    ingest: 'external',
+    audio: { codec: 'opus', port: PORT, payload_type: 111 },
+  })
+  if (!config.enabled) throw new TypeError('Expected an enabled stream')
+  return stack.streams.add(streamId('studio'), config)
+}
+
+/** Takes the port of the leg; the function gives it back. */
+async function takePort(t: Test): Promise<() => Promise<void>> {
+  const socket = createSocket('udp4')
+  socket.bind(PORT, '127.0.0.1')
+  await once(socket, 'listening')
+  const closed = once(socket, 'close')
+  let isOpen = true
+  const close = async () => {
+    if (isOpen) socket.close()
+    isOpen = false
+    await closed
+  }
+  t.teardown(close)
+  return close
+}
+
+/** An external process with a real stream, and a socket on its port. */
+async function start(t: Test, reconnect = AT_ONCE, isPortTaken = true) {
+  const stream = addStream()
+  const { runner, records } = runnerOf(stream, reconnect)
+  const freePort = isPortTaken ? await takePort(t) : undefined
+  const stop = async () => {
+    await runner.stop()
+    await stream.stop()
+  }
+  t.teardown(async () => {
+    await runner.stop()
+    await stream.remove()
+    await waitFor(() => udpPorts.counts().inUse === 0)
+  })
+  const until = (exec: string) => waitFor(() => runner.status().exec === exec)
+  runner.start()
+  return { stream, runner, records, freePort, stop, until }
+}
+
+t.test('ExternalRunner starts its stream once, and stops', async t => {
+  const port = new FakeStream('studio')
+  const { runner } = runnerOf(port, AT_ONCE)
   t.equal(runner.status().exec, 'finished')
   runner.start()
-  runner.start()
-  t.equal(runner.status().exec, 'starting')
-  await waitFor(() => runner.status().exec === 'running')
   runner.start()
   t.same(port.calls, ['startExternal'])
+  t.equal(runner.status().exec, 'running')
   await runner.stop()
   await runner.stop()
   t.equal(runner.status().exec, 'finished')
+  t.ok(port.start?.signal.aborted)
   runner.restart('nothing runs')
   t.same(port.calls, ['startExternal'])
 })
 
-t.test('legs that cannot be made are tried again', async t => {
-  const { port, runner, records } = externalRunner(t)
-  port.outputs = new Error('port 5004 is taken')
-  runner.start()
-  await waitFor(() => runner.status().exec === 'failed')
-  t.equal(runner.status().lastLine, 'port 5004 is taken')
+t.test('ExternalRunner is starting until the legs listen', async t => {
+  const { runner, stop, until } = await start(t, NEVER, false)
+  t.equal(runner.status().exec, 'starting')
+  await until('running')
+  t.equal(udpPorts.counts().inUse, 2)
+  await stop()
+  t.equal(runner.status().exec, 'finished')
+  t.equal(udpPorts.counts().inUse, 0)
+})
+
+t.test('ExternalRunner retries when a port is taken', async t => {
+  const { runner, records, freePort, until } = await start(t)
+  await until('failed')
+  t.match(runner.status().lastLine, `UDP port ${PORT}`)
   t.ok((runner.status().reconnectS ?? 0) > 0)
   t.match(records, [
-    { message: 'cannot start external legs', reason: 'port 5004 is taken' },
+    {
+      message: 'cannot start external legs',
+      reason: new RegExp(`UDP port ${PORT}: .*EADDRINUSE`),
+    },
   ])
-  port.outputs = []
-  await waitFor(() => runner.status().exec === 'running')
+  await freePort?.()
+  await until('running')
   t.match(runner.report().history, [{ exit_state: 'failed' }])
 })
 
-t.test('without reconnect they are not, until a start', async t => {
-  const { port, runner } = externalRunner(t, { enabled: false, delayMs: 0 })
-  port.outputs = new Error('no')
-  runner.start()
-  await waitFor(() => runner.status().exec === 'failed')
+t.test('ExternalRunner without reconnect waits for a start', async t => {
+  const { runner, freePort, until } = await start(t, NEVER)
+  await until('failed')
   t.equal(runner.status().reconnectS, undefined)
-  port.outputs = []
+  await freePort?.()
   runner.start()
-  await waitFor(() => runner.status().exec === 'running')
+  await until('running')
 })
 
-t.test('a restart while it starts makes the legs again', async t => {
-  const { port, runner } = externalRunner(t)
-  const release = port.hold()
-  runner.start()
-  runner.restart('the worker died')
-  runner.restart('the worker died')
-  t.same(port.calls, ['startExternal'])
-  release()
-  await waitFor(() => runner.status().exec === 'running')
-  t.same(port.calls, ['startExternal', 'startExternal'])
-})
-
-t.test('a restart brings a start forward that is due', async t => {
-  const { port, runner } = externalRunner(t, {
-    enabled: true,
-    delayMs: 3_600_000,
-  })
-  port.outputs = new Error('no')
-  runner.start()
-  await waitFor(() => runner.status().exec === 'failed')
-  port.outputs = []
+t.test('ExternalRunner takes a restart while it starts', async t => {
+  const { runner, stream, until } = await start(t, NEVER, false)
   runner.restart('an operator')
-  await waitFor(() => runner.status().exec === 'running')
+  runner.restart('an operator')
+  t.equal(runner.status().exec, 'starting')
+  await until('running')
+  t.ok(stream.running)
 })
 
-t.test('a stop while it starts waits, and leaves it stopped', async t => {
-  const { port, runner } = externalRunner(t)
-  const release = port.hold()
-  runner.start()
-  const stopped = runner.stop()
-  release()
-  await stopped
+t.test('ExternalRunner brings a retry forward on restart', async t => {
+  const { runner, freePort, until } = await start(t, IN_AN_HOUR)
+  await until('failed')
+  await freePort?.()
+  runner.restart('an operator')
+  await until('running')
+})
+
+t.test('ExternalRunner that is stopped while it starts stays so', async t => {
+  const { runner, stream, stop } = await start(t, AT_ONCE, false)
+  t.equal(runner.status().exec, 'starting')
+  await stop()
   t.equal(runner.status().exec, 'finished')
+  t.notOk(stream.running)
 })
 
-t.test('a stop ends the wait for a start that is due', async t => {
-  const { port, runner } = externalRunner(t)
-  port.outputs = new Error('no')
-  runner.start()
-  await waitFor(() => runner.status().exec === 'failed')
-  await runner.stop()
+t.test('ExternalRunner ends its retries on stop', async t => {
+  const { runner, stop, until } = await start(t)
+  await until('failed')
+  await stop()
   t.equal(runner.status().exec, 'finished')
   t.equal(runner.status().reconnectS, undefined)
+})
+
+t.test('a new ExternalRunner takes the stream over', async t => {
+  const { runner, stream, until } = await start(t, NEVER, false)
+  await runner.stop()
+  const { runner: next } = runnerOf(stream, NEVER)
+  next.start()
+  await waitFor(() => next.status().exec === 'running')
+  t.equal(runner.status().exec, 'finished')
+  next.restart('an operator')
+  t.equal(next.status().exec, 'running', 'its legs are open')
+  runner.start()
+  await until('running')
+  await next.stop()
+  await runner.stop()
 })

@@ -48,7 +48,7 @@ t.test('a process with webrtc enabled feeds its stream', async t => {
     'runEnded',
     'stop',
   ])
-  t.match(stream?.ends, [{ asked: true }])
+  t.match(stream?.ends, [{ requested: true }])
   await processes.remove('camera')
   t.same(stream?.calls.slice(5), ['remove'])
 })
@@ -68,7 +68,7 @@ t.test('an update that leaves webrtc alone keeps the stream', async t => {
     'prepareRun',
     'runStarted',
   ])
-  t.match(stream?.ends, [{ asked: true }])
+  t.match(stream?.ends, [{ requested: true }])
   t.equal(streams.all.length, 1)
 })
 
@@ -97,15 +97,14 @@ t.test('an update that changes nothing restarts nothing', async t => {
   t.same(streams.all[0]?.calls, ['prepareRun', 'runStarted'])
 })
 
-t.test('restartNow() restarts and counts nothing', async t => {
+t.test('a restart that the stream requests counts nothing', async t => {
   const { processes, streams } = await processList(t)
   await processes.add({ ...STREAM, output: OFF.output })
   const [stream] = streams.all
   await waitFor(() => stream?.calls.includes('runStarted'))
-  processes.restartNow('camera', 'the worker died')
-  processes.restartNow('nobody', 'the worker died')
+  stream?.request?.restart('the worker died')
   await waitFor(() => stream?.calls.length === 6)
-  t.match(stream?.ends, [{ asked: true }])
+  t.match(stream?.ends, [{ requested: true }])
 })
 
 t.test('an external stream has legs, but no FFmpeg', async t => {
@@ -123,7 +122,7 @@ t.test('an external stream has legs, but no FFmpeg', async t => {
     () => processes.get('studio').runner.status().exec === 'running',
   )
   t.same(stream?.calls, ['startExternal'])
-  processes.restartNow('studio', 'the worker died')
+  await processes.command('studio', 'restart')
   t.same(stream?.calls, ['startExternal', 'startExternal'])
   await processes.command('studio', 'stop')
   t.equal(processes.get('studio').runner.status().exec, 'finished')
@@ -263,7 +262,7 @@ t.test('20 streams start and go at once, and leave nothing', async t => {
   t.equal(children.filter(child => child && isAlive(child)).length, 0)
   for (const { calls, ends } of streams.all) {
     t.equal(calls.at(-1), 'remove')
-    t.match(ends, [{ asked: true }])
+    t.match(ends, [{ requested: true }])
   }
 })
 

@@ -1,0 +1,77 @@
+/**
+ * media/stream owns the registered streams: each is one state machine over
+ * its legs, its routers and its viewers.
+ * Gets: workers and ports from engine/, legs from ingest/, what FFmpeg does
+ * from process/. Gives: whep/ a transport per viewer, web/ the status.
+ */
+import type { Report } from '../../shared/protocol/catalogue.ts'
+import type { StreamId } from '../../shared/protocol/ids.ts'
+import type { Log } from '../../shared/runtime/log.ts'
+
+import type { Engine } from '../engine/engine.ts'
+import type { ExternalWebrtc, ManagedWebrtc } from '../ingest/webrtc-config.ts'
+import type { StreamRegistry } from '../process/stream-port.ts'
+import { LiveStream } from './live-stream.ts'
+import type { StreamStatus } from './status.ts'
+import type { StreamSettings } from './stream-settings.ts'
+import type { ViewerStreams } from '../whep/stream-port.ts'
+
+export interface StreamsOptions {
+  readonly engine: Engine
+  readonly settings: StreamSettings
+  readonly report: Report
+  readonly log: Log
+  /** Called when something that a snapshot or a list shows has changed. */
+  readonly onChange: () => void
+}
+
+/** The registered streams. */
+export class Streams implements ViewerStreams, StreamRegistry {
+  readonly #options: StreamsOptions
+  readonly #streams = new Map<string, LiveStream>()
+
+  constructor(options: StreamsOptions) {
+    this.#options = options
+  }
+
+  /**
+   * Registers a stream, stopped.
+   * @throws {RangeError} if the id is registered already
+   */
+  add(id: StreamId, config: ManagedWebrtc | ExternalWebrtc): LiveStream {
+    if (this.#streams.has(id)) {
+      throw new RangeError(`Cannot register stream ${id}: it exists`)
+    }
+    const { onChange } = this.#options
+    const stream = new LiveStream({
+      ...this.#options,
+      id,
+      config,
+      onRemoved: () => {
+        this.#streams.delete(id)
+        onChange()
+      },
+    })
+    this.#streams.set(id, stream)
+    onChange()
+    return stream
+  }
+
+  find(id: string): LiveStream | undefined {
+    return this.#streams.get(id)
+  }
+
+  /** All streams, in the order of registration. */
+  get all(): readonly LiveStream[] {
+    return [...this.#streams.values()]
+  }
+
+  statuses(): readonly StreamStatus[] {
+    return this.all.map(stream => stream.status)
+  }
+
+  /** Removes all streams. Idempotent. */
+  async close(): Promise<void> {
+    await Promise.all(this.all.map(stream => stream.remove()))
+  }
+}

@@ -1,0 +1,69 @@
+/** Pictures of external senders that browsers do not play well. */
+import t from 'tap'
+import { parseWebrtcConfig } from '../../ingest/webrtc-config.ts'
+import {
+  startMediaStack,
+  streamId,
+  untilLive,
+} from '../fixtures/media-stack.ts'
+import { startExternal } from '../fixtures/external-start.ts'
+import { startSender } from '../fixtures/sender.ts'
+import { waitFor } from '../../../shared/test/fixtures/wait-for.ts'
+
+const FIRST_PORT = 22_970
+const VIDEO = { port: FIRST_PORT + 12, rtcpPort: FIRST_PORT + 13 }
+const AUDIO = { port: FIRST_PORT + 14, rtcpPort: FIRST_PORT + 15 }
+
+/** It takes ten seconds, and more on a busy machine. */
+const TIMEOUT_MS = 60_000
+
+t.setTimeout(170_000)
+
+const stack = await startMediaStack(FIRST_PORT, { ports: 20 })
+t.teardown(() => stack.close())
+const config = parseWebrtcConfig({
+  enabled: true,
+  ingest: 'external',
+  video: { codec: 'h264', port: VIDEO.port, payload_type: 96 },
+  audio: { codec: 'opus', port: AUDIO.port, payload_type: 97 },
+})
+if (!config.enabled) throw new TypeError('Expected an enabled stream')
+const stream = stack.streams.add(streamId('outside'), config)
+await startExternal(stream)
+
+const PICTURES = {
+  'b-frames': {
+    options: ['-bf', '3', '-profile:v', 'main', '-tune', 'psnr'],
+    words: /^video: there are B-frames, which browsers do not play; change the/,
+  },
+  'pixel-format': {
+    options: ['-pix_fmt', 'yuv422p10le', '-profile:v', 'high422'],
+    words:
+      /^video: the pictures are 10 bit 4:2:2, which browsers do not decode/,
+  },
+  'sparse-key-frames': {
+    options: ['-g', '105'],
+    words: /^video: key frames are \d+ s apart, and a new viewer waits for one/,
+  },
+} as const
+
+for (const [reason, { options, words }] of Object.entries(PICTURES)) {
+  await t.test(`video with ${reason} degrades the stream`, async t => {
+    const sender = startSender({ video: VIDEO, audio: AUDIO }, options)
+    t.teardown(() => sender.stop())
+    await waitFor(() => stream.degradedReason === reason, reason, TIMEOUT_MS)
+    t.match(stream.status, {
+      state: 'live',
+      degraded_reason: words,
+      legs: { video: { state: 'live' }, audio: { state: 'live' } },
+    })
+  })
+}
+
+await t.test('playable video does not degrade the stream', async t => {
+  const sender = startSender({ video: VIDEO, audio: AUDIO })
+  t.teardown(() => sender.stop())
+  await untilLive(stream)
+  await waitFor(() => stream.degradedReason === undefined, 'health')
+  t.equal(stack.legFailures('outside', 'video'), 0)
+})
