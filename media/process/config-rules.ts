@@ -1,7 +1,7 @@
 import { isStreamId } from '../../shared/protocol/ids.ts'
 import { resolveConfig } from './command.ts'
 import type { InputConfig, ProcessConfig } from './process-config.ts'
-import type { Problem } from './fields.ts'
+import type { ConfigProblem } from './process-error.ts'
 import { findUnsupported } from './placeholders.ts'
 
 /** Which input addresses this installation allows. */
@@ -18,7 +18,7 @@ const PROCESS_ID = /^[^\p{Cc}]{1,256}$/u
 export function checkConfig(
   config: ProcessConfig,
   rules: AddressRules,
-): readonly Problem[] {
+): readonly ConfigProblem[] {
   const placeholders = checkPlaceholders(config)
   return [
     ...checkId(config),
@@ -31,7 +31,7 @@ export function checkConfig(
   ]
 }
 
-function checkId({ id, webrtc }: ProcessConfig): readonly Problem[] {
+function checkId({ id, webrtc }: ProcessConfig): readonly ConfigProblem[] {
   if (webrtc.enabled && !isStreamId(id)) {
     const got = JSON.stringify(id.slice(0, 80))
     const message =
@@ -44,9 +44,9 @@ function checkId({ id, webrtc }: ProcessConfig): readonly Problem[] {
   return [{ field: 'id', message }]
 }
 
-function checkCounts(config: ProcessConfig): readonly Problem[] {
+function checkCounts(config: ProcessConfig): readonly ConfigProblem[] {
   const { webrtc, input, output, options } = config
-  const problems: Problem[] = []
+  const problems: ConfigProblem[] = []
   if (webrtc.enabled && webrtc.ingest === 'external') {
     const message = 'expected none, as webrtc.ingest is external'
     if (input.length > 0) problems.push({ field: 'input', message })
@@ -71,7 +71,10 @@ function checkCounts(config: ProcessConfig): readonly Problem[] {
  * FFmpeg 5.1 ends the bitstream filters of an output that copies at the first
  * loop of its input: the picture would stand still from then on.
  */
-function checkLoops({ webrtc, input }: ProcessConfig): readonly Problem[] {
+function checkLoops({
+  webrtc,
+  input,
+}: ProcessConfig): readonly ConfigProblem[] {
   const copies =
     webrtc.enabled &&
     webrtc.ingest === 'managed' &&
@@ -83,7 +86,7 @@ function checkLoops({ webrtc, input }: ProcessConfig): readonly Problem[] {
   return [{ field: 'webrtc.video.codec', message }]
 }
 
-function checkIoIds(config: ProcessConfig): readonly Problem[] {
+function checkIoIds(config: ProcessConfig): readonly ConfigProblem[] {
   return (['input', 'output'] as const).flatMap(kind => {
     const seen = new Set<string>()
     return config[kind].flatMap(({ id }, at) => {
@@ -95,8 +98,8 @@ function checkIoIds(config: ProcessConfig): readonly Problem[] {
   })
 }
 
-function checkPlaceholders(config: ProcessConfig): readonly Problem[] {
-  const check = (field: string, text: string): readonly Problem[] => {
+function checkPlaceholders(config: ProcessConfig): readonly ConfigProblem[] {
+  const check = (field: string, text: string): readonly ConfigProblem[] => {
     const found = findUnsupported(text)
     return found === undefined ? [] : [{ field, message: found }]
   }
@@ -114,7 +117,7 @@ function checkPlaceholders(config: ProcessConfig): readonly Problem[] {
 function checkAddresses(
   config: ProcessConfig,
   { inputAllow, inputBlock }: AddressRules,
-): readonly Problem[] {
+): readonly ConfigProblem[] {
   return resolveConfig(config).input.flatMap(({ address }, at) => {
     const field = `input[${at}].address`
     if (/^#[^:]+:output=/.test(address)) {

@@ -2,7 +2,7 @@ import { mkdir, open, readFile, rename, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 
 import type { Log } from '../../shared/runtime/log.ts'
-import { isJsonObject } from './fields.ts'
+import { isJsonObject } from '../../shared/protocol/fields.ts'
 
 /** A file or its folder cannot be used; the message is for the operator. */
 export class StoreError extends Error {

@@ -2,7 +2,7 @@ import { parse } from 'yaml'
 
 import { SettingsError } from '../../shared/runtime/settings.ts'
 import { parseProcessConfig, type ConfigRules } from './config.ts'
-import { isJsonObject } from './fields.ts'
+import { isJsonObject } from '../../shared/protocol/fields.ts'
 import { mergeJson } from './merge.ts'
 import type { ProcessConfig } from './process-config.ts'
 import { ProcessError, problemLines } from './process-error.ts'

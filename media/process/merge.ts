@@ -1,4 +1,4 @@
-import { isJsonObject } from './fields.ts'
+import { isJsonObject } from '../../shared/protocol/fields.ts'
 
 /**
  * `base` with the fields of `patch`: objects are merged, all else is

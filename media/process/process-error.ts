@@ -1,4 +1,9 @@
-import type { Problem } from './fields.ts'
+/** One thing wrong with a configuration. */
+export interface ConfigProblem {
+  /** Path of the field, such as `input[0].address`. */
+  readonly field: string
+  readonly message: string
+}
 
 export type ProcessErrorCode =
   /** The configuration breaks a rule; `problems` names the fields. */
@@ -16,12 +21,12 @@ export type ProcessErrorCode =
 export class ProcessError extends Error {
   override readonly name = 'ProcessError'
   readonly code: ProcessErrorCode
-  readonly problems: readonly Problem[]
+  readonly problems: readonly ConfigProblem[]
 
   constructor(
     code: ProcessErrorCode,
     message: string,
-    problems: readonly Problem[] = [],
+    problems: readonly ConfigProblem[] = [],
   ) {
     super(message)
     this.code = code
@@ -30,6 +35,8 @@ export class ProcessError extends Error {
 }
 
 /** The problems as lines: the field, a colon, what is wrong. */
-export function problemLines(problems: readonly Problem[]): readonly string[] {
+export function problemLines(
+  problems: readonly ConfigProblem[],
+): readonly string[] {
   return problems.map(({ field, message }) => `${field}: ${message}`)
 }

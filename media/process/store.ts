@@ -8,7 +8,7 @@ import {
   writeAtomically,
 } from './db-file.ts'
 import { lockDir, type DirLock } from './dir-lock.ts'
-import { isJsonObject } from './fields.ts'
+import { isJsonObject, type JsonObject } from '../../shared/protocol/fields.ts'
 
 /** What `process.order` says: whether it should run. */
 export type Order = 'start' | 'stop'
@@ -32,8 +32,6 @@ export interface StoreOptions {
   /** Of the process that uses the folder: ours. */
   readonly pid: number
 }
-
-type JsonObject = Readonly<Record<string, unknown>>
 
 const EMPTY: JsonObject = {
   version: DB_VERSION,

@@ -1,5 +1,5 @@
 import type { ProcessConfig } from './process-config.ts'
-import { isJsonObject } from './fields.ts'
+import { isJsonObject } from '../../shared/protocol/fields.ts'
 
 const MBYTE = 1024 * 1024
 

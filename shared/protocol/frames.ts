@@ -50,6 +50,7 @@
  * of its batch counts.
  */
 import { isDegradedReason, OTHER_REASON, type ShownReason } from './degraded.ts'
+import { Fields, type FieldProblem } from './fields.ts'
 import { isBootId, isStreamId, type BootId, type StreamId } from './ids.ts'
 import {
   MAX_CELLS_PER_BATCH,
@@ -58,6 +59,9 @@ import {
 } from './limits.ts'
 
 export const PROTOCOL = 1
+
+/** Maximum length of CORE_ID, a family name or a code, characters. */
+const MAX_TEXT = 256
 
 /** Path of the WebSocket on the exporter's ingest address. */
 export const INGEST_PATH = '/ingest'
@@ -192,83 +196,70 @@ export function encodeFrame(frame: SourceFrame | SinkFrame): string {
 
 /**
  * Reads a frame of the media process.
- * @throws {ProtocolError} `malformed` when `text` is none
+ * @throws {ProtocolError} `malformed` if `text` is not one
  */
 export function decodeSourceFrame(text: string): SourceFrame {
   return readSourceFrame(parse(text))
 }
 
 /**
- * Reads a frame of the media process that is already parsed, as it stands in
- * the exporter's state file.
- * @throws {ProtocolError} `malformed` when `frame` is none
+ * Reads a frame of the media process that is already parsed, as in the
+ * exporter's state file.
+ * @throws {ProtocolError} `malformed` if `value` is not one
  */
-export function readSourceFrame(frame: unknown): SourceFrame {
-  if (!isFields(frame)) throw malformed('the frame', 'an object', frame)
-  switch (frame['kind']) {
+export function readSourceFrame(value: unknown): SourceFrame {
+  const frame = frameOf(value)
+  switch (frame.raw('kind')) {
     case 'hello':
       return {
         kind: 'hello',
-        protocol: count(frame, 'protocol'),
-        core: string(frame, 'core'),
-        boot: boot(frame),
+        protocol: frame.count('protocol'),
+        core: frame.text('core', MAX_TEXT),
+        boot: readBoot(frame),
       }
     case 'batch':
       return {
         kind: 'batch',
-        seq: count(frame, 'seq'),
-        observed: count(frame, 'observed'),
-        lost: count(frame, 'lost'),
-        cells: list(frame, 'cells', MAX_CELLS_PER_BATCH).map(cell),
+        seq: frame.count('seq'),
+        observed: frame.count('observed'),
+        lost: frame.count('lost'),
+        cells: frame.objects('cells', readCell, { max: MAX_CELLS_PER_BATCH }),
       }
     case 'snapshot':
       return {
         kind: 'snapshot',
-        streams: list(frame, 'streams', MAX_STREAMS_PER_SNAPSHOT).map(stream),
-        udpPorts: udpPorts(frame),
+        streams: frame.objects('streams', readStream, {
+          max: MAX_STREAMS_PER_SNAPSHOT,
+        }),
+        udpPorts: readUdpPorts(frame),
       }
     default:
-      throw malformed('kind', 'hello, batch or snapshot', frame['kind'])
+      throw malformed(frame.problem('kind', 'hello, batch or snapshot'))
   }
 }
 
 /**
  * Reads a frame of the exporter.
- * @throws {ProtocolError} `malformed` when `text` is none
+ * @throws {ProtocolError} `malformed` if `text` is not one
  */
 export function decodeSinkFrame(text: string): SinkFrame {
-  const frame = parse(text)
-  if (!isFields(frame)) throw malformed('the frame', 'an object', frame)
-  switch (frame['kind']) {
+  const frame = frameOf(parse(text))
+  switch (frame.raw('kind')) {
     case 'welcome':
-      return { kind: 'welcome', seq: count(frame, 'seq') }
+      return { kind: 'welcome', seq: frame.count('seq') }
     case 'ack':
-      return { kind: 'ack', seq: count(frame, 'seq') }
+      return { kind: 'ack', seq: frame.count('seq') }
     default:
-      throw malformed('kind', 'welcome or ack', frame['kind'])
+      throw malformed(frame.problem('kind', 'welcome or ack'))
   }
 }
 
-type Fields = Readonly<Record<string, unknown>>
-
-function malformed(field: string, expected: string, value: unknown) {
+function malformed({ field, expected, got = '' }: FieldProblem) {
+  const what = field === '' ? 'the frame' : field
   return new ProtocolError(
     'malformed',
-    `Cannot read frame: expected ${field} to be ${expected}, got ` +
-      describe(value),
+    `Cannot read frame: expected ${what} to be ${expected}, got ${got}`,
   )
-}
-
-/** A value in a few words: what a source sends may be deep and long. */
-function describe(value: unknown): string {
-  if (value === undefined) return 'nothing'
-  if (Array.isArray(value)) return 'a list'
-  if (isFields(value)) return 'an object'
-  return JSON.stringify(value).slice(0, 80)
-}
-
-function isFields(value: unknown): value is Fields {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
 function parse(text: string): unknown {
@@ -288,86 +279,59 @@ function parse(text: string): unknown {
   }
 }
 
-function string(fields: Fields, field: string): string {
-  const value = fields[field]
-  if (typeof value === 'string' && value.length <= 256) return value
-  throw malformed(field, 'a string of at most 256 characters', value)
-}
-
-function isCount(value: unknown): value is number {
-  return Number.isSafeInteger(value) && Number(value) >= 0
-}
-
-function count(fields: Fields, field: string): number {
-  const value = fields[field]
-  if (isCount(value)) return value
-  throw malformed(field, 'a whole number from 0', value)
-}
-
-function boot(fields: Fields): BootId {
-  const value = fields['boot']
-  if (isBootId(value)) return value
-  throw malformed('boot', 'a lower-case UUID', value)
-}
-
-function list(fields: Fields, field: string, most: number): unknown[] {
-  const value = fields[field]
-  if (Array.isArray(value) && value.length <= most) return value
-  throw malformed(field, `a list of at most ${most} items`, value)
-}
-
-function cell(value: unknown): Cell {
-  if (!isFields(value)) throw malformed('a cell', 'an object', value)
-  const head = {
-    cell: count(value, 'cell'),
-    family: string(value, 'family'),
-    labels: list(value, 'labels', 8).map(label => {
-      if (typeof label === 'string') return label
-      throw malformed('a label', 'a string', label)
-    }),
-  }
-  if (value['buckets'] === undefined) {
-    return { ...head, total: count(value, 'total') }
-  }
-  const buckets = list(value, 'buckets', 64).map(bucket => {
-    if (isCount(bucket)) return bucket
-    throw malformed('a bucket', 'a whole number from 0', bucket)
+function frameOf(value: unknown): Fields {
+  return Fields.of(value, '', problem => {
+    throw malformed(problem)
   })
-  const sum = value['sum']
-  if (typeof sum !== 'number' || !Number.isFinite(sum) || sum < 0) {
-    throw malformed('sum', 'a finite number from 0', sum)
-  }
-  return { ...head, buckets, sum }
 }
 
-function stream(value: unknown): StreamSnapshot {
-  if (!isFields(value)) throw malformed('a stream', 'an object', value)
-  const id = value['id']
-  if (!isStreamId(id)) throw malformed('id', 'a stream id', id)
-  const reason = degradedReason(value)
+function readBoot(frame: Fields): BootId {
+  const boot = frame.raw('boot')
+  if (isBootId(boot)) return boot
+  throw malformed(frame.problem('boot', 'a lower-case UUID'))
+}
+
+function readCell(cell: Fields): Cell {
+  const head = {
+    cell: cell.count('cell'),
+    family: cell.text('family', MAX_TEXT),
+    labels: cell.list('labels', readLabel, { max: 8 }),
+  }
+  if (cell.raw('buckets') === undefined) {
+    return { ...head, total: cell.count('total') }
+  }
+  const buckets = cell.list('buckets', readBucket, { max: 64 })
+  return { ...head, buckets, sum: cell.number('sum', 0) }
+}
+
+function readLabel(labels: Fields, index: number): string {
+  return labels.text(index)
+}
+
+function readBucket(buckets: Fields, index: number): number {
+  return buckets.count(index)
+}
+
+function readStream(stream: Fields): StreamSnapshot {
+  const id = stream.raw('id')
+  if (!isStreamId(id)) throw malformed(stream.problem('id', 'a stream id'))
+  const reason = readDegradedReason(stream)
   return {
     id,
-    running: flag(value, 'running'),
-    peers: count(value, 'peers'),
-    degraded: flag(value, 'degraded'),
+    running: stream.flag('running'),
+    peers: stream.count('peers'),
+    degraded: stream.flag('degraded'),
     ...(reason !== undefined && { degraded_reason: reason }),
   }
 }
 
-function degradedReason(fields: Fields): ShownReason | undefined {
-  if (fields['degraded_reason'] === undefined) return undefined
-  const code = string(fields, 'degraded_reason')
+function readDegradedReason(stream: Fields): ShownReason | undefined {
+  if (stream.raw('degraded_reason') === undefined) return undefined
+  const code = stream.text('degraded_reason', MAX_TEXT)
   return isDegradedReason(code) ? code : OTHER_REASON
 }
 
-function flag(fields: Fields, name: string): boolean {
-  const value = fields[name]
-  if (typeof value === 'boolean') return value
-  throw malformed(name, 'true or false', value)
-}
-
-function udpPorts(fields: Fields): Snapshot['udpPorts'] {
-  const value = fields['udpPorts']
-  if (!isFields(value)) throw malformed('udpPorts', 'an object', value)
-  return { inUse: count(value, 'inUse'), available: count(value, 'available') }
+function readUdpPorts(frame: Fields): Snapshot['udpPorts'] {
+  const ports = frame.object('udpPorts')
+  return { inUse: ports.count('inUse'), available: ports.count('available') }
 }

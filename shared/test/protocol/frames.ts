@@ -87,7 +87,7 @@ const MALFORMED: readonly (readonly [string, unknown, RegExp])[] = [
     { ...HELLO, boot: 'x' },
     /boot to be a lower-case/,
   ],
-  ['no core', { ...HELLO, core: 1 }, /core to be a string of at most 256/],
+  ['no core', { ...HELLO, core: 1 }, /core to be text of at most 256/],
   ['a long core', { ...HELLO, core: 'x'.repeat(257) }, /at most 256/],
   ['a seq below 0', { ...BATCH, seq: -1 }, /seq to be a whole number from 0/],
   ['half a seq', { ...BATCH, seq: 0.5 }, /seq to be a whole number/],
@@ -111,12 +111,12 @@ const MALFORMED: readonly (readonly [string, unknown, RegExp])[] = [
   [
     'a label that is no text',
     { ...BATCH, cells: [{ ...CELL, labels: [1] }] },
-    /a label to be a string/,
+    /cells\[0\]\.labels\[0\] to be text, got 1$/,
   ],
   [
     'a bucket below 0',
     { ...BATCH, cells: [{ ...HISTOGRAM, buckets: [-1] }] },
-    /a bucket to be a whole number/,
+    /cells\[0\]\.buckets\[0\] to be a whole number/,
   ],
   [
     'a sum below 0',
