@@ -1,10 +1,11 @@
 import { open, readFile, rename, rm, type FileHandle } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
+import { Fields } from '../../shared/protocol/fields.ts'
 import type { Log } from '../../shared/runtime/log.ts'
 import { StartError } from '../http-server.ts'
 import type { Limits } from '../limits.ts'
-import { count, fieldsOf, readEntry, type LedgerEntry } from './ledger-entry.ts'
+import { readEntry, type LedgerEntry } from './ledger-entry.ts'
 import { decodeLedger, encodeLedger } from './ledger-json.ts'
 import { applyEntry, createLedger, type Ledger } from './ledger.ts'
 import { readLines, writeLine } from './state-lines.ts'
@@ -214,21 +215,21 @@ function recover(bytes: Buffer, path: string, core: string): Recovered {
 }
 
 function checkHeader(header: unknown, path: string, core: string): void {
-  const fields = fieldsOf(header)
-  if (fields['format'] !== FORMAT) {
+  const fields = Fields.of(header)
+  if (fields.raw('format') !== FORMAT) {
     throw new RangeError(`expected format ${FORMAT}`)
   }
-  const version = count(fields, 'version')
+  const version = fields.count('version')
   if (version !== VERSION) {
     throw new StartError(
       `Cannot use EXPORTER_STATE_FILE ${path}: its version is ${version}, ` +
         `expected ${VERSION}; use another file`,
     )
   }
-  if (fields['core'] !== core) {
+  if (fields.raw('core') !== core) {
     throw new StartError(
       `Cannot use EXPORTER_STATE_FILE ${path}: it has the counters of ` +
-        `CORE_ID ${JSON.stringify(fields['core'])}, expected ` +
+        `CORE_ID ${JSON.stringify(fields.raw('core'))}, expected ` +
         `${JSON.stringify(core)}; use another file or set that CORE_ID`,
     )
   }

@@ -1,5 +1,6 @@
 import { readFile, rename } from 'node:fs/promises'
 
+import { Fields } from '../../shared/protocol/fields.ts'
 import {
   encodeFrame,
   PROTOCOL,
@@ -89,19 +90,13 @@ function decodeSpooledState(text: string, core: string): SpooledState {
       `Cannot read spool file: expected a batch, got ${frame.kind}`,
     )
   })
+  const marks = Fields.of(raw)
   return {
     boot: hello.boot,
-    nextCell: readMark(raw, 'nextCell'),
-    ackedObservations: readMark(raw, 'ackedObservations'),
+    nextCell: marks.count('nextCell'),
+    ackedObservations: marks.count('ackedObservations'),
     batches,
   }
-}
-
-function readMark(raw: unknown, mark: keyof Marks): number {
-  const fields = new Map<string, unknown>(Object.entries(raw ?? {}))
-  const value = fields.get(mark)
-  if (typeof value === 'number' && Number.isSafeInteger(value)) return value
-  throw new RangeError(`Cannot read spool file: expected a number in ${mark}`)
 }
 
 function unackedOf({ batches, ackedObservations }: SpooledState): number {

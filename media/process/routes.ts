@@ -1,6 +1,7 @@
 import Router from '@koa/router'
 import type { Context, Middleware } from 'koa'
 
+import { isJsonObject } from '../../shared/protocol/fields.ts'
 import type { Clock } from '../clock.ts'
 import { readJsonBody } from '../http/body.ts'
 import { Problem } from '../http/problem.ts'
@@ -160,9 +161,8 @@ function idOf(ctx: Context & { params: Record<string, string> }): string {
 }
 
 function readCommand(body: unknown): ProcessCommand | undefined {
-  if (typeof body !== 'object' || body === null) return undefined
-  const wanted: unknown = 'command' in body ? body.command : undefined
-  return COMMANDS.find(command => command === wanted)
+  if (!isJsonObject(body)) return undefined
+  return COMMANDS.find(command => command === body['command'])
 }
 
 /** `filter=config,state`: the parts named; none named: all. */

@@ -50,7 +50,7 @@ export function describeValue(value: unknown): string {
   if (value === undefined) return 'nothing'
   if (Array.isArray(value)) return 'a list'
   if (isJsonObject(value)) return 'an object'
-  // It may be an address with a password.
+  // It may be an address with a password in it.
   if (typeof value === 'string' && value.includes('\0')) {
     return 'text with a zero byte'
   }
@@ -73,7 +73,8 @@ type Key = string | number
  * fallback, or else with an empty value.
  */
 export class Fields {
-  readonly #values: JsonObject | readonly unknown[]
+  readonly #object: JsonObject
+  readonly #items: readonly unknown[]
   readonly #path: string
   readonly #onProblem: OnProblem
 
@@ -82,7 +83,8 @@ export class Fields {
     path = '',
     onProblem: OnProblem = throwFieldError,
   ) {
-    this.#values = values
+    this.#object = isList(values) ? {} : values
+    this.#items = isList(values) ? values : []
     this.#path = path
     this.#onProblem = onProblem
   }
@@ -100,10 +102,14 @@ export class Fields {
     return new Fields(isObject ? value : {}, path, onProblem)
   }
 
-  /** The field as it is; names that the object only inherits are absent. */
+  /** The field as it is. `key` must not be an inherited name (toString). */
   raw(key: Key): unknown {
-    if (!Object.hasOwn(this.#values, key)) return undefined
-    return Reflect.get(this.#values, key)
+    return typeof key === 'number' ? this.#items[key] : this.#object[key]
+  }
+
+  /** The names of an object's fields, which come from outside. */
+  keys(): readonly string[] {
+    return Object.keys(this.#object)
   }
 
   /** Whether the field is neither absent nor null. */
@@ -142,8 +148,11 @@ export class Fields {
   }
 
   text(key: Key, max = Infinity): string {
+    const value = this.raw(key)
+    if (typeof value === 'string' && value.length <= max) return value
     const limit = max === Infinity ? '' : ` of at most ${max} characters`
-    return this.read(key, isTextTo(max), `text${limit}`, '')
+    this.#onProblem(this.problem(key, `text${limit}`))
+    return ''
   }
 
   flag(key: Key, fallback?: boolean): boolean {
@@ -161,19 +170,12 @@ export class Fields {
     return this.read(key, isWholeIn(min, max), expected, min, fallback)
   }
 
-  /** A finite number from `min` to `max`. */
+  /** A finite number from `min` to `max`; either may be infinite. */
   number(key: Key, min: number, max = Infinity, fallback?: number): number {
-    const range =
-      max === Infinity
-        ? `a finite number from ${min}`
-        : `a number from ${min} to ${max}`
-    return this.read(
-      key,
-      isNumberIn(min, max),
-      range,
-      Math.max(min, 0),
-      fallback,
-    )
+    const from = min === -Infinity ? '' : ` from ${min}`
+    const expected =
+      max === Infinity ? `a finite number${from}` : `a number${from} to ${max}`
+    return this.read(key, isNumberIn(min, max), expected, 0, fallback)
   }
 
   /** One of a few texts. */
@@ -193,6 +195,12 @@ export class Fields {
     return Fields.of(this.raw(key), this.#pathOf(key), this.#onProblem)
   }
 
+  /** A list, by index. */
+  items(key: Key): Fields {
+    const list = this.read(key, isList, 'a list', [])
+    return new Fields(list, this.#pathOf(key), this.#onProblem)
+  }
+
   /** An object that may be absent. */
   optionalObject(key: Key): Fields | undefined {
     return this.has(key) ? this.object(key) : undefined
@@ -204,11 +212,16 @@ export class Fields {
     read: (items: Fields, index: number) => Item,
     { max = Infinity, optional = false }: ListOptions = {},
   ): Item[] {
-    const limit = max === Infinity ? '' : ` of at most ${max} items`
-    const fallback = optional ? [] : undefined
-    const list = this.read(key, isListTo(max), `a list${limit}`, [], fallback)
-    const items = new Fields(list, this.#pathOf(key), this.#onProblem)
-    return list.map((_, index) => read(items, index))
+    const list = this.raw(key)
+    if (isList(list) && list.length <= max) {
+      const items = new Fields(list, this.#pathOf(key), this.#onProblem)
+      return list.map((_, index) => read(items, index))
+    }
+    if (!optional || this.has(key)) {
+      const limit = max === Infinity ? '' : ` of at most ${max} items`
+      this.#onProblem(this.problem(key, `a list${limit}`))
+    }
+    return []
   }
 
   /** The items of a list of objects; items of another type are left out. */
@@ -230,11 +243,6 @@ export class Fields {
   }
 }
 
-function isTextTo(max: number) {
-  return (value: unknown): value is string =>
-    typeof value === 'string' && value.length <= max
-}
-
 function isBoolean(value: unknown): value is boolean {
   return typeof value === 'boolean'
 }
@@ -253,7 +261,6 @@ function isWholeIn(min: number, max: number) {
     isNumberIn(min, max)(value) && Number.isInteger(value)
 }
 
-function isListTo(max: number) {
-  return (value: unknown): value is readonly unknown[] =>
-    Array.isArray(value) && value.length <= max
+function isList(value: unknown): value is readonly unknown[] {
+  return Array.isArray(value)
 }
