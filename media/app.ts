@@ -25,7 +25,7 @@ import { createRunner } from './process/runners.ts'
 import { ProcessStore } from './process/store.ts'
 import { Streams } from './router/streams.ts'
 import { createWeb, type Web } from './web/web.ts'
-import { systemClock } from './clock.ts'
+import { systemClock } from '../shared/runtime/clock.ts'
 import { Sessions } from './whep/sessions.ts'
 import { Slots } from './whep/slots.ts'
 

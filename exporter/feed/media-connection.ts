@@ -14,7 +14,7 @@ import {
 import type { BootId, StreamId } from '../../shared/protocol/ids.ts'
 import type { Log } from '../../shared/runtime/log.ts'
 import type { OnceLog } from '../../shared/runtime/once-log.ts'
-import type { Clock } from '../clock.ts'
+import type { Clock } from '../../shared/runtime/clock.ts'
 import type { Limits } from '../limits.ts'
 import type { FrameRejection } from '../registry/rejections.ts'
 import { createFrameRate, type FrameRate } from './frame-rate.ts'

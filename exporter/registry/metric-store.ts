@@ -38,7 +38,7 @@ import {
   SERIES_RETENTION_MS,
   SNAPSHOT_MAX_AGE_MS,
 } from '../../shared/protocol/limits.ts'
-import type { Clock } from '../clock.ts'
+import type { Clock } from '../../shared/runtime/clock.ts'
 import type { Limits } from '../limits.ts'
 import {
   degradedSamples,

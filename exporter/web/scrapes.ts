@@ -1,7 +1,7 @@
 import { promisify } from 'node:util'
 import { gzip } from 'node:zlib'
 import type { Context } from 'koa'
-import type { Clock } from '../clock.ts'
+import type { Clock } from '../../shared/runtime/clock.ts'
 import type { Limits } from '../limits.ts'
 import type { Format } from './formats.ts'
 import { acceptsGzip, chooseFormat } from './negotiate.ts'

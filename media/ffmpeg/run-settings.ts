@@ -1,7 +1,7 @@
 import type { Log } from '../../shared/runtime/log.ts'
 import type { Command } from '../process/command.ts'
 import type { StreamPort } from '../process/stream-port.ts'
-import type { Clock } from '../clock.ts'
+import type { Clock } from '../../shared/runtime/clock.ts'
 import type { ReconnectPolicy } from './reconnect.ts'
 import type { RunBounds } from './run.ts'
 

@@ -1,5 +1,5 @@
 import { PROGRESS_FD, startChild, type Child, type ChildExit } from './child.ts'
-import { repeatAfterInput, type Clock } from '../clock.ts'
+import { repeatAfterInput, type Clock } from '../../shared/runtime/clock.ts'
 import { LimitWatch, NO_USAGE, type Limits, type Usage } from './limits.ts'
 import {
   hasMoved,

@@ -13,7 +13,7 @@ import {
   PING_INTERVAL_MS,
   SILENCE_LIMIT_MS,
 } from '../../shared/protocol/limits.ts'
-import type { Cancel, Clock } from '../clock.ts'
+import type { Cancel, Clock } from '../../shared/runtime/clock.ts'
 import {
   reasonOfClose,
   reasonOfError,

@@ -1,4 +1,4 @@
-import type { Cancel } from '../clock.ts'
+import type { Cancel } from '../../shared/runtime/clock.ts'
 import type { Connection } from './connection.ts'
 
 /** A connection on which the exporter has answered the hello. */

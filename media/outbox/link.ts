@@ -5,7 +5,7 @@ import {
 } from '../../shared/protocol/limits.ts'
 import type { Log } from '../../shared/runtime/log.ts'
 import { OnceLog } from '../../shared/runtime/once-log.ts'
-import type { Clock } from '../clock.ts'
+import type { Clock } from '../../shared/runtime/clock.ts'
 import { Connection } from './connection.ts'
 import {
   reasonOfError,

@@ -1,4 +1,4 @@
-import { readFile, rename } from 'node:fs/promises'
+import { rename } from 'node:fs/promises'
 
 import { Fields } from '../../shared/protocol/fields.ts'
 import {
@@ -9,6 +9,7 @@ import {
   type Hello,
 } from '../../shared/protocol/frames.ts'
 import type { BootId } from '../../shared/protocol/ids.ts'
+import { readIfExists } from '../../shared/runtime/files.ts'
 import type { Log } from '../../shared/runtime/log.ts'
 
 /** Where the numbers of a boot continue. */
@@ -49,14 +50,15 @@ export async function readSpooledState(
   log: Log,
 ): Promise<SpooledState | undefined> {
   try {
-    const spooled = decodeSpooledState(await readFile(path, 'utf8'), core)
+    const bytes = await readIfExists(path)
+    if (bytes === undefined) return undefined
+    const spooled = decodeSpooledState(bytes.toString('utf8'), core)
     log.info('resuming with the metrics of the previous media process', {
       boot: spooled.boot,
       observations: unackedOf(spooled),
     })
     return spooled
   } catch (error) {
-    if (isMissing(error)) return undefined
     const aside = `${path}.unreadable`
     log.error(
       'cannot read the metrics of the previous media process; file renamed',
@@ -101,8 +103,4 @@ function decodeSpooledState(text: string, core: string): SpooledState {
 
 function unackedOf({ batches, ackedObservations }: SpooledState): number {
   return (batches.at(-1)?.observed ?? 0) - ackedObservations
-}
-
-function isMissing(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === 'ENOENT'
 }

@@ -1,8 +1,10 @@
-import { mkdir, open, readFile, rename, rm } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { mkdir, open, rename, rm } from 'node:fs/promises'
+import { join } from 'node:path'
 
+import { reasonOf } from '../../shared/runtime/errors.ts'
+import { readIfExists } from '../../shared/runtime/files.ts'
 import type { Log } from '../../shared/runtime/log.ts'
-import { isJsonObject } from '../../shared/protocol/fields.ts'
+import { isJsonObject, type JsonObject } from '../../shared/protocol/fields.ts'
 
 /** A file or its folder cannot be used; the message is for the operator. */
 export class StoreError extends Error {
@@ -25,7 +27,7 @@ export async function proveWritable(dir: string): Promise<void> {
   } catch (cause) {
     throw new StoreError(
       `Cannot use CORE_DB_DIR: expected a folder that can be written, ` +
-        `got ${dir}: ${messageOf(cause)}`,
+        `got ${dir}: ${reasonOf(cause)}`,
       { cause },
     )
   }
@@ -40,10 +42,12 @@ export async function readDatabase(
   path: string,
   log: Log,
   now: Date,
-): Promise<Readonly<Record<string, unknown>> | undefined> {
-  const text = await readText(path)
-  if (text === undefined) return undefined
-  const document = parseDatabase(text)
+): Promise<JsonObject | undefined> {
+  const bytes = await readIfExists(path).catch((cause: unknown) => {
+    throw new StoreError(`Cannot read ${path}: ${reasonOf(cause)}`, { cause })
+  })
+  if (bytes === undefined) return undefined
+  const document = parseDatabase(bytes.toString('utf8'))
   if (document === undefined) {
     const kept = `${path}.corrupt-${now.toISOString().replaceAll(':', '')}`
     await rename(path, kept).catch((cause: unknown) => {
@@ -65,42 +69,7 @@ export async function readDatabase(
   return document
 }
 
-/**
- * Writes a file so that after a crash at any moment there is either the old
- * one or the new one. Writes to one path must not overlap.
- */
-export async function writeAtomically(
-  path: string,
-  text: string,
-): Promise<void> {
-  const temporary = `${path}.tmp`
-  const file = await open(temporary, 'w', 0o600)
-  try {
-    await file.writeFile(text)
-    await file.sync()
-  } finally {
-    await file.close()
-  }
-  await rename(temporary, path)
-  // The rename itself is in the folder.
-  const folder = await open(dirname(path), 'r')
-  try {
-    await folder.sync()
-  } finally {
-    await folder.close()
-  }
-}
-
-async function readText(path: string): Promise<string | undefined> {
-  try {
-    return await readFile(path, 'utf8')
-  } catch (cause) {
-    if (isMissing(cause)) return undefined
-    throw new StoreError(`Cannot read ${path}: ${messageOf(cause)}`, { cause })
-  }
-}
-
-function parseDatabase(text: string) {
+function parseDatabase(text: string): JsonObject | undefined {
   try {
     const document: unknown = JSON.parse(text)
     if (!isJsonObject(document)) return undefined
@@ -110,12 +79,4 @@ function parseDatabase(text: string) {
   } catch {
     return undefined
   }
-}
-
-function isMissing(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === 'ENOENT'
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
 }

@@ -1,5 +1,6 @@
+import { reasonOf } from '../../shared/runtime/errors.ts'
 import type { Log } from '../../shared/runtime/log.ts'
-import type { Clock } from '../clock.ts'
+import type { Clock } from '../../shared/runtime/clock.ts'
 import { NO_USAGE } from '../ffmpeg/limits.ts'
 import { maskSecrets } from '../ffmpeg/mask.ts'
 import { NO_PROGRESS } from '../ffmpeg/progress.ts'
@@ -111,7 +112,7 @@ export class ExternalRunner implements Runner {
   }
 
   #fail(error: unknown): void {
-    const reason = error instanceof Error ? error.message : String(error)
+    const reason = reasonOf(error)
     this.#runLog.add(reason)
     this.#runLog.end('failed')
     this.#parts.log.error('cannot start external legs', { reason })

@@ -1,3 +1,4 @@
+import { reasonOf } from '../../shared/runtime/errors.ts'
 import { parse } from 'yaml'
 
 import { SettingsError } from '../../shared/runtime/settings.ts'
@@ -50,7 +51,7 @@ function readDocument(
     // JSON is YAML, too. The bound keeps aliases from growing without end.
     return parse(readFile(path), { maxAliasCount: 100 })
   } catch (cause) {
-    const message = cause instanceof Error ? cause.message : String(cause)
+    const message = reasonOf(cause)
     // Without the line that it quotes, which may be an address's.
     const [reason = ''] = message.split(/:?\n/)
     throw new SettingsError([`CORE_PROCESS_FILE: ${path}: ${reason}`])

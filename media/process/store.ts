@@ -1,12 +1,8 @@
 import { join } from 'node:path'
 
+import { writeAtomically } from '../../shared/runtime/files.ts'
 import type { Log } from '../../shared/runtime/log.ts'
-import {
-  DB_VERSION,
-  proveWritable,
-  readDatabase,
-  writeAtomically,
-} from './db-file.ts'
+import { DB_VERSION, proveWritable, readDatabase } from './db-file.ts'
 import { lockDir, type DirLock } from './dir-lock.ts'
 import { isJsonObject, type JsonObject } from '../../shared/protocol/fields.ts'
 
@@ -150,7 +146,8 @@ export class ProcessStore {
   async #change(change: () => JsonObject): Promise<void> {
     const write = this.#lastWrite.then(async () => {
       const next = { ...this.#document, ...change() }
-      await writeAtomically(this.#path, `${JSON.stringify(next, null, 2)}\n`)
+      const text = `${JSON.stringify(next, null, 2)}\n`
+      await writeAtomically(this.#path, [text])
       this.#document = next
     })
     this.#lastWrite = write.catch(() => undefined)

@@ -1,3 +1,4 @@
+import { codeOf } from './errors.ts'
 import type { Address } from './settings.ts'
 
 const REASONS: Readonly<Record<string, string>> = {
@@ -18,7 +19,6 @@ export function describeBindError(
   setting: string,
   cause: unknown,
 ): string {
-  const code = cause instanceof Error && 'code' in cause ? cause.code : ''
-  const reason = REASONS[String(code)] ?? String(cause)
+  const reason = REASONS[String(codeOf(cause))] ?? String(cause)
   return `Cannot listen on ${formatAddress(address)} (${setting}): ${reason}`
 }

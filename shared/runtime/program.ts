@@ -1,3 +1,4 @@
+import { reasonOf } from './errors.ts'
 import { readCommandLine } from './command-line.ts'
 import type { Host } from './host.ts'
 import { createLog, type Log } from './log.ts'
@@ -44,7 +45,7 @@ export async function runProgram<Config>(
         log.error('bad setting', { problem })
       return 2
     }
-    const reason = error instanceof Error ? error.message : String(error)
+    const reason = reasonOf(error)
     log.error('cannot run', { reason })
     return error instanceof RangeError ? 2 : 1
   }

@@ -1,3 +1,5 @@
+import { reasonOf } from './errors.ts'
+
 /**
  * Settings from environment variables, as a table: one row a variable, read
  * and checked all at once, and printed by `--help`.
@@ -56,7 +58,7 @@ export function readSettings<Table extends SettingsTable>(
     try {
       return [key, setting.parse(textOf(setting, source))] as const
     } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error)
+      const reason = reasonOf(error)
       problems.push(`${setting.name}: ${reason}`)
       return [key, undefined] as const
     }
@@ -86,7 +88,7 @@ function readSecret(name: string, file: string, source: SettingsSource) {
   try {
     return source.readFile(file)
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause)
+    const reason = reasonOf(cause)
     throw new RangeError(
       `expected ${name}_FILE to name a readable file: ${reason}`,
       { cause },

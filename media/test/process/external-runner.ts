@@ -1,6 +1,6 @@
 import t from 'tap'
 
-import { systemClock } from '../../clock.ts'
+import { systemClock } from '../../../shared/runtime/clock.ts'
 import { ExternalRunner } from '../../process/external-runner.ts'
 import { capturedLog } from '../fixtures/captured-log.ts'
 import { FakeStream } from '../fixtures/fake-streams.ts'
