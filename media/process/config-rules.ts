@@ -6,15 +6,15 @@ import { findUnsupported } from './placeholders.ts'
 
 /** Which input addresses this installation allows. */
 export interface AddressRules {
-  /** Patterns of addresses that may be used; none: all. */
+  /** Patterns of allowed addresses; empty: all are allowed. */
   readonly inputAllow: readonly RegExp[]
-  /** Patterns of addresses that may not; they win. */
+  /** Patterns of blocked addresses; they take precedence. */
   readonly inputBlock: readonly RegExp[]
 }
 
 const PROCESS_ID = /^[^\p{Cc}]{1,256}$/u
 
-/** What of a well-formed configuration breaks a rule between its fields. */
+/** Checks the rules between the fields of a well-formed configuration. */
 export function checkConfig(
   config: ProcessConfig,
   rules: AddressRules,
@@ -26,7 +26,7 @@ export function checkConfig(
     ...checkLoops(config),
     ...checkIoIds(config),
     ...placeholders,
-    // What a placeholder stands for is only known where all of them are.
+    // Addresses are only known if all placeholders can be filled.
     ...(placeholders.length === 0 ? checkAddresses(config, rules) : []),
   ]
 }
@@ -40,7 +40,7 @@ function checkId({ id, webrtc }: ProcessConfig): readonly ConfigProblem[] {
     return [{ field: 'id', message }]
   }
   if (PROCESS_ID.test(id)) return []
-  const message = 'expected 1 to 256 characters that can be printed'
+  const message = 'expected 1 to 256 printable characters'
   return [{ field: 'id', message }]
 }
 
@@ -69,7 +69,7 @@ function checkCounts(config: ProcessConfig): readonly ConfigProblem[] {
 
 /**
  * FFmpeg 5.1 ends the bitstream filters of an output that copies at the first
- * loop of its input: the picture would stand still from then on.
+ * loop of its input: the picture would freeze there.
  */
 function checkLoops({
   webrtc,
@@ -92,7 +92,7 @@ function checkIoIds(config: ProcessConfig): readonly ConfigProblem[] {
     return config[kind].flatMap(({ id }, at) => {
       const isNew = !seen.has(id)
       seen.add(id)
-      const message = `expected an id of its own, got ${JSON.stringify(id)} again`
+      const message = `expected a unique id, got ${JSON.stringify(id)} again`
       return isNew ? [] : [{ field: `${kind}[${at}].id`, message }]
     })
   })

@@ -17,11 +17,11 @@ import {
   type ConfigProblem,
 } from './process-error.ts'
 
-/** What this installation allows, and how the parts of others are read. */
+/** The rules of this installation, and what other folders contribute. */
 export interface ConfigRules extends AddressRules {
   /** @throws {FieldError} for the field that is wrong */
   readonly parseWebrtc: (raw: unknown) => WebrtcConfig
-  /** An id for an input or output that has none. */
+  /** Creates an id for an input or output without one. */
   readonly newId: () => string
 }
 

@@ -6,16 +6,16 @@ import { readIfExists } from '../../shared/runtime/files.ts'
 import type { Log } from '../../shared/runtime/log.ts'
 import { isJsonObject, type JsonObject } from '../../shared/protocol/fields.ts'
 
-/** A file or its folder cannot be used; the message is for the operator. */
+/** CORE_DB_DIR or a file in it cannot be used; the message says why. */
 export class StoreError extends Error {
   override readonly name = 'StoreError'
 }
 
-/** The version of upstream's format, which this is (restream/store/json). */
+/** Version of the format, which is upstream's (restream/store/json). */
 export const DB_VERSION = 4
 
 /**
- * Makes `dir` where it is missing, and tries to write into it.
+ * Creates `dir` if it is missing, and checks that it is writable.
  * @throws {StoreError} that names the folder
  */
 export async function proveWritable(dir: string): Promise<void> {
@@ -26,7 +26,7 @@ export async function proveWritable(dir: string): Promise<void> {
     await rm(probe)
   } catch (cause) {
     throw new StoreError(
-      `Cannot use CORE_DB_DIR: expected a folder that can be written, ` +
+      `Cannot use CORE_DB_DIR: expected a writable folder, ` +
         `got ${dir}: ${reasonOf(cause)}`,
       { cause },
     )
@@ -34,9 +34,9 @@ export async function proveWritable(dir: string): Promise<void> {
 }
 
 /**
- * Reads the database `path`; undefined: there is none. One that is no JSON
- * object of the right form is renamed, so that it can be mended by hand.
- * @throws {StoreError} when it cannot be read or is of another version
+ * Reads the database `path`; undefined if there is none. A file that is not a
+ * JSON object of the right form is renamed, so that it can be repaired by hand.
+ * @throws {StoreError} if it cannot be read or has another version
  */
 export async function readDatabase(
   path: string,
@@ -51,12 +51,15 @@ export async function readDatabase(
   if (document === undefined) {
     const kept = `${path}.corrupt-${now.toISOString().replaceAll(':', '')}`
     await rename(path, kept).catch((cause: unknown) => {
-      throw new StoreError(`Cannot keep the corrupt ${path} aside`, { cause })
+      throw new StoreError(`Cannot rename the corrupt file ${path}`, { cause })
     })
-    log.error('the process list is corrupt, kept aside; starting without', {
-      path,
-      kept,
-    })
+    log.error(
+      'the process list is corrupt; file renamed, starting with an empty list',
+      {
+        path,
+        kept,
+      },
+    )
     return undefined
   }
   const { version } = document
@@ -73,7 +76,7 @@ function parseDatabase(text: string): JsonObject | undefined {
   try {
     const document: unknown = JSON.parse(text)
     if (!isJsonObject(document)) return undefined
-    // Without a version it is not ours to judge, and not ours to overwrite.
+    // Without a version it is not a file of ours.
     if (typeof document['version'] !== 'number') return undefined
     return isJsonObject(document['process'] ?? {}) ? document : undefined
   } catch {

@@ -6,18 +6,18 @@ export interface ConfigProblem {
 }
 
 export type ProcessErrorCode =
-  /** The configuration breaks a rule; `problems` names the fields. */
+  /** The configuration is invalid; `problems` names the fields. */
   | 'bad-config'
   | 'unknown-process'
   | 'process-exists'
-  /** The limit of processes is reached. */
+  /** The maximum number of processes is reached. */
   | 'too-many'
-  /** Too many operations wait for this process already. */
+  /** Too many operations are waiting for this process. */
   | 'busy'
   /** The process list is being closed. */
   | 'closed'
 
-/** Why the process list refuses what it was asked. */
+/** Why an operation on the process list was rejected. */
 export class ProcessError extends Error {
   override readonly name = 'ProcessError'
   readonly code: ProcessErrorCode
@@ -34,7 +34,7 @@ export class ProcessError extends Error {
   }
 }
 
-/** The problems as lines: the field, a colon, what is wrong. */
+/** The problems as lines, `field: message`. */
 export function problemLines(
   problems: readonly ConfigProblem[],
 ): readonly string[] {

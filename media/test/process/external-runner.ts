@@ -19,7 +19,7 @@ function externalRunner(
   return { port, runner, records }
 }
 
-t.test('it starts once, and stops', async t => {
+t.test('ExternalRunner starts once and stops', async t => {
   const { port, runner } = externalRunner(t)
   t.equal(runner.status().exec, 'finished')
   runner.start()
@@ -35,7 +35,7 @@ t.test('it starts once, and stops', async t => {
   t.same(port.calls, ['startExternal'])
 })
 
-t.test('legs that cannot be made are tried again', async t => {
+t.test('ExternalRunner retries legs that cannot be opened', async t => {
   const { port, runner, records } = externalRunner(t)
   port.outputs = new Error('port 5004 is taken')
   runner.start()
@@ -50,7 +50,7 @@ t.test('legs that cannot be made are tried again', async t => {
   t.match(runner.report().history, [{ exit_state: 'failed' }])
 })
 
-t.test('without reconnect they are not, until a start', async t => {
+t.test('without reconnect, ExternalRunner retries only on start()', async t => {
   const { port, runner } = externalRunner(t, { enabled: false, delayMs: 0 })
   port.outputs = new Error('no')
   runner.start()
@@ -61,7 +61,7 @@ t.test('without reconnect they are not, until a start', async t => {
   await waitFor(() => runner.status().exec === 'running')
 })
 
-t.test('a restart while it starts makes the legs again', async t => {
+t.test('restart() during a start opens the legs again', async t => {
   const { port, runner } = externalRunner(t)
   const release = port.hold()
   runner.start()
@@ -73,7 +73,7 @@ t.test('a restart while it starts makes the legs again', async t => {
   t.same(port.calls, ['startExternal', 'startExternal'])
 })
 
-t.test('a restart brings a start forward that is due', async t => {
+t.test('restart() skips the delay before a retry', async t => {
   const { port, runner } = externalRunner(t, {
     enabled: true,
     delayMs: 3_600_000,
@@ -86,7 +86,7 @@ t.test('a restart brings a start forward that is due', async t => {
   await waitFor(() => runner.status().exec === 'running')
 })
 
-t.test('a stop while it starts waits, and leaves it stopped', async t => {
+t.test('stop() during a start waits for it and leaves it stopped', async t => {
   const { port, runner } = externalRunner(t)
   const release = port.hold()
   runner.start()
@@ -96,7 +96,7 @@ t.test('a stop while it starts waits, and leaves it stopped', async t => {
   t.equal(runner.status().exec, 'finished')
 })
 
-t.test('a stop ends the wait for a start that is due', async t => {
+t.test('stop() cancels a retry', async t => {
   const { port, runner } = externalRunner(t)
   port.outputs = new Error('no')
   runner.start()
