@@ -1,9 +1,9 @@
 /**
- * The media process: FFmpeg RTP in, WHEP and SRTP out.
+ * The media process: RTP from FFmpeg in, WHEP and SRTP out.
  *
  *     node media/main.ts [--help | --version | --check-config]
  *
- * Exit codes: 0 ended as asked, 1 could not start or broke, 2 bad settings.
+ * Exit codes: 0 stopped on request, 1 failed, 2 bad settings.
  */
 import { host } from '../shared/runtime/host.ts'
 import { runProgram } from '../shared/runtime/program.ts'

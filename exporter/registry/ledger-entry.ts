@@ -1,5 +1,5 @@
 import { FieldError, Fields } from '../../shared/protocol/fields.ts'
-import { readSourceFrame, type Batch } from '../../shared/protocol/frames.ts'
+import { readMediaFrame, type Batch } from '../../shared/protocol/frames.ts'
 import {
   isBootId,
   isStreamId,
@@ -50,7 +50,7 @@ export function readEntry(raw: unknown): LedgerEntry {
     case 'boot':
       return { kind, boot: readBootId(fields, 'boot') }
     case 'batch': {
-      const batch = readSourceFrame(fields.raw('batch'))
+      const batch = readMediaFrame(fields.raw('batch'))
       if (batch.kind !== 'batch') throw unreadable(fields, 'batch', 'a batch')
       const live = fields.raw('live') === true
       return { kind, boot: readBootId(fields, 'boot'), live, batch }

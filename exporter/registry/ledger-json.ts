@@ -71,7 +71,7 @@ function encodeSeries({ series }: Stream): readonly unknown[] {
 function withoutUntouched(stream: Stream): Stream {
   const touched = [...stream.series].filter(
     ([, { family, cell, values }]) =>
-      !familyOf(family).bornAtZero || cell !== NO_CELL || !isZero(values),
+      !familyOf(family).startsAtZero || cell !== NO_CELL || !isZero(values),
   )
   return { ...stream, series: new Map(touched) }
 }

@@ -27,7 +27,7 @@ export interface StateFileOptions {
   readonly log: Log
   /** Called for each failed write. */
   readonly onWriteFailure: () => void
-  /** For the name of a damaged file that is kept aside. */
+  /** For the name of the copy of a damaged file. */
   readonly now: () => Date
 }
 

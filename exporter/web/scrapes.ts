@@ -42,7 +42,7 @@ export function createScrapes(options: ScrapeOptions) {
     const startMs = clock.steadyMs()
     const deadline = startDeadline(ctx, scrapeTimeoutMs)
     active++
-    // A scrape is active until its last byte is sent or its client is gone.
+    // A scrape is active until it is sent or its client has disconnected.
     ctx.res.once('close', () => {
       active--
       deadline.clear()

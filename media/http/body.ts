@@ -88,7 +88,7 @@ export async function readJsonBody(
   }
 }
 
-/** The error without what it quotes of the body, which may be a password. */
+/** The error without its quote of the body, which may contain a password. */
 function syntaxProblem(error: unknown): string {
   const message = reasonOf(error)
   return message.replace(/, (?:\.{3})?".*"(?:\.{3})? is not valid JSON$/s, '')

@@ -16,9 +16,9 @@ import type { Unacked } from './unacked.ts'
 /** An ack that is missing at two checks in a row is overdue. */
 const CHECK_INTERVAL_MS = BATCH_INTERVAL_MS / 2
 /**
- * Pause after a write, as a multiple of the time that it took: at most a tenth
- * of the time goes into writing. Up to about 5,000 series that still means a
- * write per 100 ms.
+ * Pause after a write, as a multiple of its duration, so that writing takes at
+ * most a tenth of the time. Up to about 5,000 series are still written every
+ * 100 ms.
  */
 const PAUSE_PER_WRITE = 9
 
@@ -49,7 +49,7 @@ export class Spool {
   #exporterLive = false
   /** Settles when the file is not being worked on. */
   #work: Promise<unknown> = Promise.resolve()
-  /** Whether there is a file, or may be. */
+  /** Whether there may be a file. */
   #exists: boolean
   /** Observations in the file; undefined if its age is unknown. */
   #written: number | undefined

@@ -4,7 +4,7 @@ import { Fields } from '../../shared/protocol/fields.ts'
 import {
   encodeFrame,
   PROTOCOL,
-  readSourceFrame,
+  readMediaFrame,
   type Batch,
   type Hello,
 } from '../../shared/protocol/frames.ts'
@@ -74,7 +74,7 @@ export async function readSpooledState(
 function decodeSpooledState(text: string, core: string): SpooledState {
   const lines = text.split('\n').filter(line => line !== '')
   const raw: unknown = JSON.parse(lines.pop() ?? '')
-  const hello = readSourceFrame(raw)
+  const hello = readMediaFrame(raw)
   if (hello.kind !== 'hello' || hello.protocol !== PROTOCOL) {
     throw new RangeError(
       `Cannot read spool file: expected a hello of protocol ${PROTOCOL}`,
@@ -86,7 +86,7 @@ function decodeSpooledState(text: string, core: string): SpooledState {
     )
   }
   const batches = lines.map(line => {
-    const frame = readSourceFrame(JSON.parse(line))
+    const frame = readMediaFrame(JSON.parse(line))
     if (frame.kind === 'batch') return frame
     throw new RangeError(
       `Cannot read spool file: expected a batch, got ${frame.kind}`,

@@ -1,3 +1,9 @@
+/**
+ * media/process is the process list and its API, compatible with datarhei Core.
+ * Owns: the configurations, db.json, the runners of the processes.
+ * Gets: streams from a StreamRegistry, FFmpeg from ffmpeg/, rules from ingest/.
+ * Gives: /api/v3/process to web/.
+ */
 import { isDeepStrictEqual } from 'node:util'
 
 import { parseStreamId } from '../../shared/protocol/ids.ts'
@@ -41,7 +47,7 @@ export interface ProcessesOptions {
 export const MAX_PROCESSES = 1_000
 
 /** Shorter than when an operator stops a process: we are shutting down. */
-const CLOSE_KILL_AFTER_MS = 2_000
+const CLOSE_KILL_TIMEOUT_MS = 2_000
 
 interface ManagedProcess {
   readonly stored: StoredProcess
@@ -196,7 +202,7 @@ export class Processes {
   async #stopAll(): Promise<void> {
     await Promise.all(
       [...this.#entries.values()].map(async ({ runner, port }) => {
-        await runner.stop(CLOSE_KILL_AFTER_MS)
+        await runner.stop(CLOSE_KILL_TIMEOUT_MS)
         await port?.stop()
       }),
     )

@@ -65,7 +65,7 @@ export function createWeb(options: WebOptions): Web {
   const { config, log } = options
   const app = new Koa()
   // Errors of routes do not get here. Errors with a code, such as ECONNRESET,
-  // come from broken connections, and are no fault of the server.
+  // come from broken connections; the server is not at fault.
   app.on('error', (error: Error) => {
     if (!('code' in error)) log.error('response failed', { error })
   })

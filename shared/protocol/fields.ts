@@ -11,17 +11,17 @@ export function isJsonObject(value: unknown): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
-/** A field that is not as expected. */
+/** Describes a field that is not as expected. */
 export interface FieldProblem {
   /** Path of the field; '' is the whole value. */
   readonly field: string
   /** Completes "expected ...". */
   readonly expected: string
-  /** The value in a few words; undefined where it says nothing. */
+  /** The value in a few words; undefined if it does not help. */
   readonly got?: string | undefined
 }
 
-/** Gets every problem. One that throws stops the reading at the first. */
+/** Called with each problem; may throw to stop at the first. */
 export type OnProblem = (problem: FieldProblem) => void
 
 /** A problem as text, without the name of the field. */
@@ -29,7 +29,7 @@ export function describeProblem({ expected, got }: FieldProblem): string {
   return `expected ${expected}${got === undefined ? '' : `, got ${got}`}`
 }
 
-/** A field that is not as expected, as `webrtc.ingest: expected ..., got ...`. */
+/** The first problem, as `webrtc.ingest: expected ..., got ...`. */
 export class FieldError extends RangeError {
   readonly problem: FieldProblem
 
@@ -45,7 +45,7 @@ export const throwFieldError: OnProblem = problem => {
   throw new FieldError(problem)
 }
 
-/** A value in a few words; values from outside may be deep and long. */
+/** Describes a value in a few words, since it may be deep and long. */
 export function describeValue(value: unknown): string {
   if (value === undefined) return 'nothing'
   if (Array.isArray(value)) return 'a list'
@@ -124,7 +124,7 @@ export class Fields {
     return { field: this.#pathOf(key), expected, got }
   }
 
-  /** Reports a problem whose value says nothing, or must not be shown. */
+  /** Reports a problem without its value, or with `got` instead. */
   report(key: Key, expected: string, got?: string): void {
     this.#onProblem({ field: this.#pathOf(key), expected, got })
   }

@@ -1,5 +1,5 @@
 /** Longest pause while the rhythm of the source is not known yet. */
-const UNKNOWN_LIMIT_MS = 32_000
+const UNKNOWN_RHYTHM_TIMEOUT_MS = 32_000
 /** A source may pause for three times its rhythm, but not much longer. */
 const PATIENCE = 3
 const MAX_EXTRA_MS = 20_000
@@ -64,7 +64,7 @@ export class Pulse {
 
   get #limitMs() {
     const { rhythmMs } = this
-    if (rhythmMs === undefined) return UNKNOWN_LIMIT_MS
+    if (rhythmMs === undefined) return UNKNOWN_RHYTHM_TIMEOUT_MS
     const limit = Math.min(PATIENCE * rhythmMs, rhythmMs + MAX_EXTRA_MS)
     return Math.max(this.#minMs, limit)
   }
