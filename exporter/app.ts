@@ -10,7 +10,7 @@
  * the exporter itself.
  */
 import type { Log } from '../shared/runtime/log.ts'
-import type { Clock } from './clock.ts'
+import type { Clock } from '../shared/runtime/clock.ts'
 import type { Config } from './config.ts'
 import { IngestServer } from './feed/ingest-server.ts'
 import type { BoundAddress } from './http-server.ts'

@@ -1,7 +1,7 @@
 import {
   MAX_FRAMES_PER_SECOND,
   PING_INTERVAL_MS,
-  SILENCE_LIMIT_MS,
+  SILENCE_TIMEOUT_MS,
 } from '../shared/protocol/limits.ts'
 
 /**
@@ -48,7 +48,7 @@ export const LIMITS: Limits = {
   maxFramesPerSecond: MAX_FRAMES_PER_SECOND,
   maxWaitingFrames: 8,
   pingIntervalMs: PING_INTERVAL_MS,
-  silenceTimeoutMs: SILENCE_LIMIT_MS,
+  silenceTimeoutMs: SILENCE_TIMEOUT_MS,
   closeTimeoutMs: 1_000,
   upgradeTimeoutMs: 5_000,
 

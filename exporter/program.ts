@@ -2,7 +2,7 @@ import { host } from '../shared/runtime/host.ts'
 import { runProgram } from '../shared/runtime/program.ts'
 import packageJson from '../package.json' with { type: 'json' }
 import { startApp } from './app.ts'
-import { systemClock } from './clock.ts'
+import { systemClock } from '../shared/runtime/clock.ts'
 import { readConfig, SETTINGS } from './config.ts'
 import { LIMITS } from './limits.ts'
 

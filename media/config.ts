@@ -18,7 +18,7 @@ import { parseIceServer } from './whep/ice-server.ts'
 
 const poolPort = wholeNumber(1, 65_535)
 
-/** Every setting of the media process; README's table is checked against it. */
+/** Every setting of the media process; a test compares README's table with it. */
 export const SETTINGS = {
   address: {
     name: 'CORE_ADDRESS',
@@ -197,7 +197,7 @@ export type Config = ValuesOf<typeof SETTINGS>
 
 /**
  * Reads all settings.
- * @throws {SettingsError} naming every bad one
+ * @throws {SettingsError} that names every bad one
  */
 export function readConfig(source: SettingsSource): Config {
   return readSettings(SETTINGS, source, conflicts)
@@ -231,7 +231,7 @@ function conflicts(config: Config): readonly string[] {
 }
 
 function consentTimeout(text: string): number {
-  // mediasoup clamps to 10..60 by itself; a clamped setting would lie.
+  // mediasoup clamps silently to 10..60; reject instead.
   return text === '0' ? 0 : wholeNumber(10, 60)(text)
 }
 
@@ -240,9 +240,11 @@ function parseBasePath(text: string): string {
   if (!/^(\/(?!\.\.?(\/|$))[A-Za-z0-9_.~-]+)+\/?$/.test(text)) {
     throw new RangeError(`expected a path such as /live, got ${text}`)
   }
-  // With the prefix and without it these would look the same.
+  // Such a prefix would be ambiguous: the same paths exist without it.
   if (/^\/(api|ping|player|static)(\/|$)/.test(text)) {
-    throw new RangeError(`expected a path that is not our own, got ${text}`)
+    throw new RangeError(
+      `expected a path that this server does not use itself, got ${text}`,
+    )
   }
   return text.replace(/\/$/, '')
 }

@@ -1,13 +1,13 @@
 /**
- * Timeouts of the media process that no setting changes, in one object that
- * is passed whole: a test replaces single values.
+ * Timeouts of the media process that are not settings, in one object that is
+ * passed whole.
  */
 export interface MediaLimits {
   /** Time for a worker process to report that it runs, milliseconds. */
   readonly workerStartTimeoutMs: number
   /** Interval of the pings to each worker, milliseconds. */
   readonly workerPingIntervalMs: number
-  /** A worker that leaves a ping unanswered this long is killed and replaced. */
+  /** A worker that does not answer a ping for this long is killed and replaced. */
   readonly workerUnresponsiveTimeoutMs: number
   /** How long a port that another program uses stays out of its pool. */
   readonly portQuarantineMs: number

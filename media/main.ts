@@ -1,5 +1,5 @@
 /**
- * The media process: FFmpeg RTP in, WHEP and SRTP out.
+ * The media process: RTP from FFmpeg in, WHEP and SRTP out.
  *
  *     node media/main.ts [--help | --version | --check-config]
  *

@@ -7,7 +7,7 @@ import { setImmediate } from 'node:timers/promises'
 import { Histogram, Registry } from 'prom-client'
 import { randomUUID } from 'node:crypto'
 
-import { systemClock } from '../../media/clock.ts'
+import { systemClock } from '../../shared/runtime/clock.ts'
 import { Outbox } from '../../media/outbox/outbox.ts'
 import { DURATION_BUCKETS } from '../../shared/protocol/catalogue.ts'
 import { isBootId, parseStreamId } from '../../shared/protocol/ids.ts'

@@ -1,3 +1,5 @@
+import { reasonOf } from '../../shared/runtime/errors.ts'
+
 /** One thing to verify. */
 export interface Check {
   readonly title: string
@@ -19,7 +21,7 @@ export async function runChecks(
       say(`ok    ${title}: ${await run()}`)
     } catch (error) {
       failed += 1
-      const reason = error instanceof Error ? error.message : String(error)
+      const reason = reasonOf(error)
       say(`FAIL  ${title}: ${reason}`)
     }
   }

@@ -1,3 +1,4 @@
+import { reasonOf } from '../../shared/runtime/errors.ts'
 import { request } from 'undici'
 
 const TIMEOUT_MS = 10_000
@@ -24,7 +25,7 @@ export async function ask(url: string, given: Ask = {}): Promise<Answer> {
     headersTimeout: TIMEOUT_MS,
     bodyTimeout: TIMEOUT_MS,
   }).catch((cause: unknown) => {
-    const reason = cause instanceof Error ? cause.message : String(cause)
+    const reason = reasonOf(cause)
     throw new Error(`${url} does not answer: ${reason}`, { cause })
   })
   const { location } = response.headers

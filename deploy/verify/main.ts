@@ -11,6 +11,7 @@
 import { readFileSync } from 'node:fs'
 import { text } from 'node:stream/consumers'
 import { parseArgs } from 'node:util'
+import { reasonOf } from '../../shared/runtime/errors.ts'
 import { readConfig } from '../../media/config.ts'
 import { runChecks, type Check } from './check.ts'
 import { exporterCheck } from './exporter.ts'
@@ -77,7 +78,7 @@ async function main(): Promise<void> {
 try {
   await main()
 } catch (error) {
-  const reason = error instanceof Error ? error.message : String(error)
+  const reason = reasonOf(error)
   process.stderr.write(`Cannot verify: ${reason}\n`)
   process.exitCode = 2
 }

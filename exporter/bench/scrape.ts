@@ -17,8 +17,9 @@ import {
 } from '../../shared/protocol/catalogue.ts'
 import { isStreamId } from '../../shared/protocol/ids.ts'
 import { createLog } from '../../shared/runtime/log.ts'
-import { systemClock } from '../clock.ts'
-import { closeServer, listen } from '../http-server.ts'
+import { systemClock } from '../../shared/runtime/clock.ts'
+import { closeServer } from '../../shared/runtime/http-server.ts'
+import { DRAIN_TIMEOUT_MS, listen } from '../http-server.ts'
 import { LIMITS } from '../limits.ts'
 import { applyEntry, createLedger } from '../registry/ledger.ts'
 import { MetricStore } from '../registry/metric-store.ts'
@@ -134,7 +135,7 @@ async function startWeb(page: () => Promise<Buffer>) {
 async function startMemory(bytes: Buffer) {
   const server = createServer((_request, response) => response.end(bytes))
   const { port } = await listen(server, address, '', log)
-  return { port, close: () => closeServer(server) }
+  return { port, close: () => closeServer(server, DRAIN_TIMEOUT_MS) }
 }
 
 function median(values: readonly number[]): number {

@@ -16,16 +16,13 @@ import type { Duplex } from 'node:stream'
 import { WebSocketServer } from 'ws'
 import { INGEST_PATH } from '../../shared/protocol/frames.ts'
 import { MAX_FRAME_BYTES } from '../../shared/protocol/limits.ts'
+import { closeServer } from '../../shared/runtime/http-server.ts'
 import type { Log } from '../../shared/runtime/log.ts'
 import { OnceLog } from '../../shared/runtime/once-log.ts'
+import { isSameSecret } from '../../shared/runtime/secret.ts'
 import type { Address } from '../../shared/runtime/settings.ts'
-import type { Clock } from '../clock.ts'
-import {
-  closeServer,
-  isSameSecret,
-  listen,
-  type BoundAddress,
-} from '../http-server.ts'
+import type { Clock } from '../../shared/runtime/clock.ts'
+import { DRAIN_TIMEOUT_MS, listen, type BoundAddress } from '../http-server.ts'
 import type { Limits } from '../limits.ts'
 import type { ConnectionRejection } from '../telemetry.ts'
 import { MediaConnection, type FrameSink } from './media-connection.ts'
@@ -121,7 +118,7 @@ export class IngestServer {
   /** Closes all connections and the server. */
   async close(): Promise<void> {
     this.dismiss()
-    await closeServer(this.#http)
+    await closeServer(this.#http, DRAIN_TIMEOUT_MS)
     this.#ws.close()
   }
 

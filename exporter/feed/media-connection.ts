@@ -1,25 +1,25 @@
 import type { WebSocket, RawData } from 'ws'
 import {
   CLOSE_CODES,
-  decodeSourceFrame,
+  decodeMediaFrame,
   encodeFrame,
   PROTOCOL,
   ProtocolError,
   type Batch,
   type Hello,
-  type SinkFrame,
+  type ExporterFrame,
   type Snapshot,
-  type SourceFrame,
+  type MediaFrame,
 } from '../../shared/protocol/frames.ts'
 import type { BootId, StreamId } from '../../shared/protocol/ids.ts'
 import type { Log } from '../../shared/runtime/log.ts'
 import type { OnceLog } from '../../shared/runtime/once-log.ts'
-import type { Clock } from '../clock.ts'
+import type { Clock } from '../../shared/runtime/clock.ts'
 import type { Limits } from '../limits.ts'
 import type { FrameRejection } from '../registry/rejections.ts'
 import { createFrameRate, type FrameRate } from './frame-rate.ts'
 
-/** What a connection needs of the metric store. */
+/** The part of the metric store that a connection needs. */
 export interface FrameSink {
   hello(boot: BootId): Promise<number>
   batch(boot: BootId, batch: Batch, live: boolean): Promise<void>
@@ -105,7 +105,7 @@ export class MediaConnection {
 
   /** Closes it because another connection has taken its place. */
   replace(): void {
-    this.#end(CLOSE_CODES.replaced, 'another connection has said hello')
+    this.#end(CLOSE_CODES.replaced, 'another connection has sent a hello')
   }
 
   /** Closes it because the exporter shuts down. */
@@ -128,8 +128,8 @@ export class MediaConnection {
       if (!this.#rate(clock.steadyMs())) {
         throw new ProtocolError(
           'too_many_frames',
-          'Cannot accept so many frames: limit is ' +
-            `${limits.maxFramesPerSecond} a second`,
+          'Cannot accept more frames: limit is ' +
+            `${limits.maxFramesPerSecond} per second`,
         )
       }
       apply()
@@ -138,7 +138,7 @@ export class MediaConnection {
     }
   }
 
-  #apply(frame: SourceFrame): void {
+  #apply(frame: MediaFrame): void {
     switch (frame.kind) {
       case 'hello':
         this.#applyHello(frame)
@@ -209,7 +209,7 @@ export class MediaConnection {
     this.#enqueue(this.#options.sink.register(ids), () => undefined)
   }
 
-  #outOfOrder(kind: SourceFrame['kind']): ProtocolError {
+  #outOfOrder(kind: MediaFrame['kind']): ProtocolError {
     return new ProtocolError(
       'out_of_order',
       `Cannot accept ${kind} from a connection that is ${this.#state.at}`,
@@ -234,7 +234,7 @@ export class MediaConnection {
       })
   }
 
-  #send(frame: SinkFrame): void {
+  #send(frame: ExporterFrame): void {
     if (this.#state.at === 'closed') return
     this.#options.socket.send(encodeFrame(frame))
   }
@@ -327,9 +327,9 @@ export class MediaConnection {
 }
 
 /** @throws {ProtocolError} `malformed` */
-function readFrame(data: RawData, isBinary: boolean): SourceFrame {
+function readFrame(data: RawData, isBinary: boolean): MediaFrame {
   if (isBinary || !Buffer.isBuffer(data)) {
     throw new ProtocolError('malformed', 'Cannot read frame: it is binary')
   }
-  return decodeSourceFrame(data.toString('utf8'))
+  return decodeMediaFrame(data.toString('utf8'))
 }

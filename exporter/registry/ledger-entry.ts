@@ -1,4 +1,5 @@
-import { readSourceFrame, type Batch } from '../../shared/protocol/frames.ts'
+import { FieldError, Fields } from '../../shared/protocol/fields.ts'
+import { readMediaFrame, type Batch } from '../../shared/protocol/frames.ts'
 import {
   isBootId,
   isStreamId,
@@ -38,82 +39,60 @@ export type LedgerEntry =
 
 /**
  * Reads an entry of the state file.
- * @throws {RangeError | ProtocolError} if `raw` is not an entry
+ * @throws {FieldError | ProtocolError} if `raw` is not an entry
  */
 export function readEntry(raw: unknown): LedgerEntry {
-  const fields = fieldsOf(raw)
-  const { kind } = fields
+  const fields = Fields.of(raw)
+  const kind = fields.raw('kind')
   switch (kind) {
     case 'limit':
-      return { kind, maxStreams: count(fields, 'maxStreams') }
+      return { kind, maxStreams: fields.count('maxStreams') }
     case 'boot':
-      return { kind, boot: bootId(fields['boot']) }
+      return { kind, boot: readBootId(fields, 'boot') }
     case 'batch': {
-      const batch = readSourceFrame(fields['batch'])
-      if (batch.kind !== 'batch') throw unreadable('batch', batch.kind)
-      const live = fields['live'] === true
-      return { kind, boot: bootId(fields['boot']), live, batch }
+      const batch = readMediaFrame(fields.raw('batch'))
+      if (batch.kind !== 'batch') throw unreadable(fields, 'batch', 'a batch')
+      const live = fields.raw('live') === true
+      return { kind, boot: readBootId(fields, 'boot'), live, batch }
     }
     case 'streams':
       return {
         kind,
-        atMs: count(fields, 'atMs'),
-        came: streamIds(fields, 'came'),
-        gone: streamIds(fields, 'gone'),
+        atMs: fields.count('atMs'),
+        came: fields.list('came', readStreamId),
+        gone: fields.list('gone', readStreamId),
       }
     case 'expired':
-      return { kind, streams: streamIds(fields, 'streams') }
+      return { kind, streams: fields.list('streams', readStreamId) }
     case 'refused': {
-      const { reason } = fields
-      if (!isRejection(reason)) throw unreadable('reason', reason)
-      return { kind, reason }
+      const reason = fields.raw('reason')
+      if (isRejection(reason)) return { kind, reason }
+      throw unreadable(fields, 'reason', 'a reason of a rejection')
     }
     default:
-      throw unreadable('kind', kind)
+      throw unreadable(fields, 'kind', 'the kind of an entry')
   }
 }
 
-export type Fields = Readonly<Record<string, unknown>>
-
-/** Reads an object. @throws {RangeError} */
-export function fieldsOf(raw: unknown): Fields {
-  if (typeof raw === 'object' && raw !== null && !Array.isArray(raw)) {
-    return { ...raw }
-  }
-  throw unreadable('an object', raw)
-}
-
-/** Reads a whole number from 0. @throws {RangeError} */
-export function count(fields: Fields, name: string): number {
-  const value = fields[name]
-  if (typeof value === 'number' && Number.isSafeInteger(value) && value >= 0) {
-    return value
-  }
-  throw unreadable(name, value)
-}
-
-/** Reads a list. @throws {RangeError} */
-export function listOf(fields: Fields, name: string): readonly unknown[] {
-  const value = fields[name]
-  if (Array.isArray(value)) return value
-  throw unreadable(name, value)
-}
-
-/** Reads a boot id. @throws {RangeError} */
-export function bootId(value: unknown): BootId {
+/** Reads a boot id. @throws {FieldError} */
+export function readBootId(fields: Fields, key: string | number): BootId {
+  const value = fields.raw(key)
   if (isBootId(value)) return value
-  throw unreadable('boot', value)
+  throw unreadable(fields, key, 'a boot id')
 }
 
-function streamIds(fields: Fields, name: string): readonly StreamId[] {
-  return listOf(fields, name).map(id => {
-    if (isStreamId(id)) return id
-    throw unreadable(name, id)
-  })
+/** Reads a stream id. @throws {FieldError} */
+export function readStreamId(fields: Fields, key: string | number): StreamId {
+  const value = fields.raw(key)
+  if (isStreamId(value)) return value
+  throw unreadable(fields, key, 'a stream id')
 }
 
-/** The error for a field of the state file that cannot be read. */
-export function unreadable(name: string, value: unknown): RangeError {
-  const seen = (JSON.stringify(value) as string | undefined) ?? 'nothing'
-  return new RangeError(`Cannot read ${name}: got ${seen.slice(0, 80)}`)
+/** The error for a field of the state file that is not as `expected`. */
+export function unreadable(
+  fields: Fields,
+  key: string | number,
+  expected: string,
+): FieldError {
+  return new FieldError(fields.problem(key, expected))
 }

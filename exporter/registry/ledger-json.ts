@@ -7,15 +7,8 @@ import {
   isObservedName,
   type ObservedName,
 } from '../../shared/protocol/catalogue.ts'
-import { isStreamId } from '../../shared/protocol/ids.ts'
-import {
-  bootId,
-  count,
-  fieldsOf,
-  listOf,
-  unreadable,
-  type Fields,
-} from './ledger-entry.ts'
+import { Fields } from '../../shared/protocol/fields.ts'
+import { readBootId, readStreamId, unreadable } from './ledger-entry.ts'
 import {
   createLedger,
   createStream,
@@ -78,66 +71,68 @@ function encodeSeries({ series }: Stream): readonly unknown[] {
 function withoutUntouched(stream: Stream): Stream {
   const touched = [...stream.series].filter(
     ([, { family, cell, values }]) =>
-      !familyOf(family).bornAtZero || cell !== NO_CELL || !isZero(values),
+      !familyOf(family).startsAtZero || cell !== NO_CELL || !isZero(values),
   )
   return { ...stream, series: new Map(touched) }
 }
 
 /**
  * Reads the result of encodeLedger.
- * @throws {RangeError} if `raw` is something else
+ * @throws {FieldError} if `raw` is something else
  */
 export function decodeLedger(raw: unknown, core: string): Ledger {
-  const fields = fieldsOf(raw)
-  const ledger = createLedger(core, count(fields, 'maxStreams'))
-  if (fields['boot'] !== undefined) {
-    const boot = fieldsOf(fields['boot'])
-    ledger.boot = { id: bootId(boot['id']), seq: count(boot, 'seq') }
+  const fields = Fields.of(raw)
+  const ledger = createLedger(core, fields.count('maxStreams'))
+  if (fields.raw('boot') !== undefined) {
+    const boot = fields.object('boot')
+    ledger.boot = { id: readBootId(boot, 'id'), seq: boot.count('seq') }
   }
-  ledger.retired.push(...listOf(fields, 'retired').map(bootId))
+  ledger.retired.push(...fields.list('retired', readBootId))
   readTotal(fields, 'observed', ledger.observed)
   readTotal(fields, 'lost', ledger.lost)
-  const rejected = fieldsOf(fields['refused'])
-  for (const reason of Object.keys(rejected)) {
-    if (!isRejection(reason)) throw unreadable('refused', reason)
-    ledger.rejected[reason] = count(rejected, reason)
+  const rejected = fields.object('refused')
+  for (const reason of rejected.keys()) {
+    if (!isRejection(reason)) {
+      throw unreadable(rejected, reason, 'a known reason')
+    }
+    ledger.rejected[reason] = rejected.count(reason)
   }
-  for (const item of listOf(fields, 'streams')) readStream(ledger, item)
+  fields.objects('streams', stream => {
+    readStream(ledger, stream)
+  })
   readSeries(ledger, ledger.unknown, fields, 'unknown')
   readSeries(ledger, ledger.overflow, fields, 'overflow')
-  ledger.rejectedSeries = count(fields, 'refusedSeries')
+  ledger.rejectedSeries = fields.count('refusedSeries')
   return ledger
 }
 
 function readTotal(fields: Fields, name: string, total: Total): void {
-  const raw = fieldsOf(fields[name])
-  total.base = amount(raw['base'])
-  total.current = amount(raw['told'])
+  const raw = fields.object(name)
+  // Totals over many boots may exceed the safe integers.
+  total.base = raw.number('base', 0)
+  total.current = raw.number('told', 0)
 }
 
-function readStream(ledger: Ledger, raw: unknown): void {
-  const fields = fieldsOf(raw)
-  const { id, place } = fields
-  if (!isStreamId(id)) throw unreadable('id', id)
-  if (place !== 'own' && place !== 'overflow') throw unreadable('place', place)
-  const stream = createStream(id, place, streamState(fields['at']))
+function readStream(ledger: Ledger, fields: Fields): void {
+  const id = readStreamId(fields, 'id')
+  const place = fields.oneOf('place', ['own', 'overflow'])
+  const stream = createStream(id, place, readStreamState(fields.object('at')))
   putStream(ledger, stream)
   if (isShown(stream)) initializeAtZero(ledger, stream)
   readSeries(ledger, stream, fields, 'series')
 }
 
-function streamState(raw: unknown): StreamState {
-  const fields = fieldsOf(raw)
-  const { kind } = fields
+function readStreamState(at: Fields): StreamState {
+  const kind = at.oneOf('kind', ['owed', 'registered', 'departed'])
   switch (kind) {
     case 'owed':
       return { kind: 'unannounced' }
     case 'registered':
       return { kind }
     case 'departed':
-      return { kind, sinceMs: count(fields, 'sinceMs') }
+      return { kind, sinceMs: at.count('sinceMs') }
     default:
-      throw unreadable('at', kind)
+      return kind satisfies never
   }
 }
 
@@ -147,55 +142,37 @@ function readSeries(
   fields: Fields,
   name: string,
 ): void {
-  for (const item of listOf(fields, name)) {
-    if (!Array.isArray(item)) throw unreadable(name, item)
-    const parts: readonly unknown[] = item
-    const [family, labels, base, cell, total] = parts
-    if (typeof family !== 'string' || !isObservedName(family)) {
-      throw unreadable('family', family)
+  fields.list(name, (items, index) => {
+    const tuple = items.items(index)
+    const family = tuple.text(0)
+    if (!isObservedName(family)) {
+      throw unreadable(tuple, 0, 'a counter or histogram of the catalogue')
     }
-    const expected = familyOf(family).labels.length
-    if (!Array.isArray(labels) || labels.length !== expected) {
-      throw unreadable('labels', labels)
+    const labels = tuple.list(1, readLabel)
+    if (labels.length !== familyOf(family).labels.length) {
+      throw unreadable(tuple, 1, `the labels of ${family}`)
     }
-    const series: Series = ensureSeries(
-      ledger,
-      stream,
-      family,
-      labels.map(label => {
-        if (typeof label === 'string') return label
-        throw unreadable('labels', label)
-      }),
-    )
-    if (!Number.isSafeInteger(cell)) throw unreadable('cell', cell)
+    const cell = tuple.raw(3)
+    if (!Number.isSafeInteger(cell)) throw unreadable(tuple, 3, 'a cell number')
+    const series: Series = ensureSeries(ledger, stream, family, labels)
     series.cell = Number(cell)
-    series.base = valuesOf(family, base, finite)
-    setTotal(series, valuesOf(family, total, amount))
-  }
+    // The base of a stream that left `_overflow` is negative.
+    series.base = readValues(family, tuple, 2, -Infinity)
+    setTotal(series, readValues(family, tuple, 4, 0))
+  })
 }
 
-function valuesOf(
+function readLabel(labels: Fields, index: number): string {
+  return labels.text(index)
+}
+
+function readValues(
   family: ObservedName,
-  raw: unknown,
-  read: (value: unknown) => number,
+  tuple: Fields,
+  index: number,
+  min: number,
 ): Values {
-  const zero = zeroOf(family)
-  if (!Array.isArray(raw) || raw.length !== zero.length) {
-    throw unreadable('values', raw)
-  }
-  return raw.map(read)
-}
-
-/** A number from 0; totals over many boots may exceed the safe integers. */
-function amount(value: unknown): number {
-  if (typeof value === 'number' && Number.isFinite(value) && value >= 0) {
-    return value
-  }
-  throw unreadable('a number', value)
-}
-
-/** Any number: the base of a stream that left `_overflow` is negative. */
-function finite(value: unknown): number {
-  if (typeof value === 'number' && Number.isFinite(value)) return value
-  throw unreadable('a number', value)
+  const values = tuple.list(index, (items, at) => items.number(at, min))
+  if (values.length === zeroOf(family).length) return values
+  throw unreadable(tuple, index, `the values of ${family}`)
 }

@@ -36,9 +36,9 @@ import {
 } from '../../shared/protocol/ids.ts'
 import {
   SERIES_RETENTION_MS,
-  SNAPSHOT_MAX_AGE_MS,
+  MAX_SNAPSHOT_AGE_MS,
 } from '../../shared/protocol/limits.ts'
-import type { Clock } from '../clock.ts'
+import type { Clock } from '../../shared/runtime/clock.ts'
 import type { Limits } from '../limits.ts'
 import {
   degradedSamples,
@@ -235,7 +235,7 @@ export class MetricStore {
     if (this.#snapshot === undefined) return undefined
     const { value, atMs } = this.#snapshot
     const ageMs = this.#clock.steadyMs() - atMs
-    return ageMs < SNAPSHOT_MAX_AGE_MS ? value : undefined
+    return ageMs < MAX_SNAPSHOT_AGE_MS ? value : undefined
   }
 
   #commitInBackground(entry: LedgerEntry): void {

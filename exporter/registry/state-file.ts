@@ -1,10 +1,16 @@
-import { open, readFile, rename, rm, type FileHandle } from 'node:fs/promises'
-import { dirname } from 'node:path'
+import { open, type FileHandle } from 'node:fs/promises'
 import { setTimeout as delay } from 'node:timers/promises'
+import { Fields } from '../../shared/protocol/fields.ts'
+import { reasonOf } from '../../shared/runtime/errors.ts'
+import {
+  readIfExists,
+  replaceFile,
+  writeAtomically,
+} from '../../shared/runtime/files.ts'
 import type { Log } from '../../shared/runtime/log.ts'
 import { StartError } from '../http-server.ts'
 import type { Limits } from '../limits.ts'
-import { count, fieldsOf, readEntry, type LedgerEntry } from './ledger-entry.ts'
+import { readEntry, type LedgerEntry } from './ledger-entry.ts'
 import { decodeLedger, encodeLedger } from './ledger-json.ts'
 import { applyEntry, createLedger, type Ledger } from './ledger.ts'
 import { readLines, writeLine } from './state-lines.ts'
@@ -21,7 +27,7 @@ export interface StateFileOptions {
   readonly log: Log
   /** Called for each failed write. */
   readonly onWriteFailure: () => void
-  /** For the name of a damaged file that is kept aside. */
+  /** For the name of the copy of a damaged file. */
   readonly now: () => Date
 }
 
@@ -71,7 +77,7 @@ export class StateFile {
       if (found?.damage !== undefined && bytes !== undefined) {
         const { damage } = found
         const aside = `${path}.corrupt-${now().toISOString().replace(/:/g, '')}`
-        await (await writeWhole(aside, [bytes])).close()
+        await writeAtomically(aside, [bytes])
         log.error('state file is damaged; kept aside', { path, aside, damage })
       }
       const ledger = found?.ledger ?? createLedger(core, maxStreams)
@@ -82,7 +88,7 @@ export class StateFile {
       return { file: new StateFile(options, handle, length), ledger }
     } catch (cause) {
       throw new StartError(
-        `Cannot use EXPORTER_STATE_FILE ${path}: ${messageOf(cause)}`,
+        `Cannot use EXPORTER_STATE_FILE ${path}: ${reasonOf(cause)}`,
         { cause },
       )
     }
@@ -178,14 +184,11 @@ function compactionSize(length: number, { compactAfterBytes }: Limits): number {
 
 async function readWhole(path: string): Promise<Buffer | undefined> {
   try {
-    const bytes = await readFile(path)
-    return bytes.length === 0 ? undefined : bytes
+    const bytes = await readIfExists(path)
+    return bytes?.length === 0 ? undefined : bytes
   } catch (cause) {
-    if (cause instanceof Error && 'code' in cause && cause.code === 'ENOENT') {
-      return undefined
-    }
     throw new StartError(
-      `Cannot read EXPORTER_STATE_FILE ${path}: ${messageOf(cause)}`,
+      `Cannot read EXPORTER_STATE_FILE ${path}: ${reasonOf(cause)}`,
       { cause },
     )
   }
@@ -208,27 +211,27 @@ function recover(bytes: Buffer, path: string, core: string): Recovered {
     for (const entry of entries) applyEntry(ledger, readEntry(entry))
   } catch (error) {
     if (error instanceof StartError) throw error
-    return { ledger, goodBytes, damage: damage ?? messageOf(error) }
+    return { ledger, goodBytes, damage: damage ?? reasonOf(error) }
   }
   return { ledger, goodBytes, damage }
 }
 
 function checkHeader(header: unknown, path: string, core: string): void {
-  const fields = fieldsOf(header)
-  if (fields['format'] !== FORMAT) {
+  const fields = Fields.of(header)
+  if (fields.raw('format') !== FORMAT) {
     throw new RangeError(`expected format ${FORMAT}`)
   }
-  const version = count(fields, 'version')
+  const version = fields.count('version')
   if (version !== VERSION) {
     throw new StartError(
       `Cannot use EXPORTER_STATE_FILE ${path}: its version is ${version}, ` +
         `expected ${VERSION}; use another file`,
     )
   }
-  if (fields['core'] !== core) {
+  if (fields.raw('core') !== core) {
     throw new StartError(
       `Cannot use EXPORTER_STATE_FILE ${path}: it has the counters of ` +
-        `CORE_ID ${JSON.stringify(fields['core'])}, expected ` +
+        `CORE_ID ${JSON.stringify(fields.raw('core'))}, expected ` +
         `${JSON.stringify(core)}; use another file or set that CORE_ID`,
     )
   }
@@ -240,40 +243,7 @@ function checkHeader(header: unknown, path: string, core: string): void {
  */
 async function replace(path: string, ledger: Ledger) {
   const header = { format: FORMAT, version: VERSION, core: ledger.core }
-  const beside = `${path}.new`
   const parts = [writeLine(header), writeLine(encodeLedger(ledger))] as const
-  const handle = await writeWhole(beside, parts)
-  try {
-    await rename(beside, path)
-  } catch (error) {
-    await handle.close()
-    await rm(beside, { force: true })
-    throw error
-  }
-  await syncFolder(dirname(path))
+  const handle = await replaceFile(path, parts)
   return { handle, length: parts[0].length + parts[1].length }
-}
-
-async function writeWhole(path: string, parts: readonly Buffer[]) {
-  const handle = await open(path, 'w', 0o600)
-  try {
-    for (const part of parts) await handle.writeFile(part)
-    await handle.sync()
-    return handle
-  } catch (error) {
-    await handle.close()
-    await rm(path, { force: true })
-    throw error
-  }
-}
-
-/** Makes a rename durable; not every file system supports it. */
-async function syncFolder(path: string): Promise<void> {
-  const folder = await open(path, 'r')
-  await folder.sync().catch(() => undefined)
-  await folder.close()
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
 }

@@ -1,4 +1,5 @@
 import { crc32 } from 'node:zlib'
+import { reasonOf } from '../../shared/runtime/errors.ts'
 
 /**
  * A line of the state file: the checksum of the JSON text, a space, the JSON
@@ -33,7 +34,7 @@ export function readLines(bytes: Buffer): LinesRead {
     try {
       values.push(readLine(line))
     } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error)
+      const reason = reasonOf(error)
       const damage = `line ${values.length + 1}: ${reason}`
       return { values, goodBytes, damage }
     }

@@ -1,5 +1,5 @@
 import type { Registry as PromRegistry } from 'prom-client'
-import type { Clock } from '../clock.ts'
+import type { Clock } from '../../shared/runtime/clock.ts'
 import { labelsText } from '../registry/series.ts'
 import { headLines } from './exposition.ts'
 import { formatNumber, type Format } from './formats.ts'
@@ -47,7 +47,7 @@ const MAX_AGE_MS = 1_000
 export function createSampledWriter(
   registry: PromRegistry,
   core: string,
-  clock: Clock,
+  clock: Pick<Clock, 'steadyMs'>,
 ): (format: Format) => Promise<string> {
   const samples = new Map<
     Format,

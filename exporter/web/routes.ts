@@ -1,8 +1,8 @@
 import { Router } from '@koa/router'
 import Koa, { type Context, type Middleware } from 'koa'
 import type { Log } from '../../shared/runtime/log.ts'
+import { isSameSecret } from '../../shared/runtime/secret.ts'
 import type { Credentials } from '../config.ts'
-import { isSameSecret } from '../http-server.ts'
 
 export interface RouteOptions {
   readonly version: string

@@ -1,7 +1,7 @@
 import { promisify } from 'node:util'
 import { gzip } from 'node:zlib'
 import type { Context } from 'koa'
-import type { Clock } from '../clock.ts'
+import type { Clock } from '../../shared/runtime/clock.ts'
 import type { Limits } from '../limits.ts'
 import type { Format } from './formats.ts'
 import { acceptsGzip, chooseFormat } from './negotiate.ts'
@@ -42,7 +42,7 @@ export function createScrapes(options: ScrapeOptions) {
     const startMs = clock.steadyMs()
     const deadline = startDeadline(ctx, scrapeTimeoutMs)
     active++
-    // A scrape is active until its last byte is sent or its client is gone.
+    // A scrape is active until it is sent or its client has disconnected.
     ctx.res.once('close', () => {
       active--
       deadline.clear()

@@ -9,11 +9,12 @@
  * page.ts and exposition.ts (the text).
  */
 import { createServer, type Server } from 'node:http'
+import { closeServer } from '../../shared/runtime/http-server.ts'
 import type { Log } from '../../shared/runtime/log.ts'
 import type { Address } from '../../shared/runtime/settings.ts'
-import type { Clock } from '../clock.ts'
+import type { Clock } from '../../shared/runtime/clock.ts'
 import type { Credentials, TlsFiles } from '../config.ts'
-import { closeServer, listen, type BoundAddress } from '../http-server.ts'
+import { DRAIN_TIMEOUT_MS, listen, type BoundAddress } from '../http-server.ts'
 import type { Limits } from '../limits.ts'
 import type { Format } from './formats.ts'
 import { createRoutes } from './routes.ts'
@@ -77,6 +78,6 @@ export class WebServer {
   }
 
   async close(): Promise<void> {
-    await closeServer(this.#server)
+    await closeServer(this.#server, DRAIN_TIMEOUT_MS)
   }
 }

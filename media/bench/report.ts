@@ -11,7 +11,7 @@ import {
 } from '../../shared/protocol/catalogue.ts'
 import { isBootId } from '../../shared/protocol/ids.ts'
 import { createLog } from '../../shared/runtime/log.ts'
-import { systemClock } from '../clock.ts'
+import { systemClock } from '../../shared/runtime/clock.ts'
 import { Outbox } from '../outbox/outbox.ts'
 
 const CALLS = 500_000

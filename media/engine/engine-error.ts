@@ -1,3 +1,5 @@
+import { reasonOf } from '../../shared/runtime/errors.ts'
+
 export type EngineErrorCode =
   /** A port pool is empty. */
   | 'ports'
@@ -21,7 +23,7 @@ export class EngineError extends Error {
   /** Wraps whatever a worker request rejected with, and keeps the cause. */
   static from(cause: unknown, action: string): EngineError {
     if (cause instanceof EngineError) return cause
-    const reason = cause instanceof Error ? cause.message : String(cause)
+    const reason = reasonOf(cause)
     return new EngineError('worker', `Cannot ${action}: ${reason}`, { cause })
   }
 }

@@ -1,6 +1,6 @@
 import type { Router, RouterRtpCodecCapability, Worker } from 'mediasoup/types'
 import type { Log } from '../../shared/runtime/log.ts'
-import { repeatAfterInput, type Cancel } from '../clock.ts'
+import { repeatAfterInput, type Cancel } from '../../shared/runtime/clock.ts'
 import type { MediaLimits } from '../limits.ts'
 
 import {

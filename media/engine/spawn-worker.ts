@@ -1,5 +1,6 @@
 import type { ChildProcess } from 'node:child_process'
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
+import { reasonOf } from '../../shared/runtime/errors.ts'
 import { createWorker } from 'mediasoup'
 import type { Worker } from 'mediasoup/types'
 
@@ -26,7 +27,7 @@ export async function spawnWorker(
     removeSignalHandlers(worker)
     return worker
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause)
+    const reason = reasonOf(cause)
     const why = timeout.aborted
       ? `it did not respond within ${timeoutMs} ms; is it the right version?`
       : reason

@@ -1,4 +1,4 @@
-import type { Clock } from '../clock.ts'
+import type { Clock } from '../../shared/runtime/clock.ts'
 
 /** How a run ended, in upstream's words. */
 export type ExitState = 'finished' | 'failed' | 'killed'

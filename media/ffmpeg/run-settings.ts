@@ -1,5 +1,5 @@
 import type { Log } from '../../shared/runtime/log.ts'
-import type { Clock } from '../clock.ts'
+import type { Clock } from '../../shared/runtime/clock.ts'
 import type { ReconnectPolicy } from './reconnect.ts'
 import type { RunArguments, RunInputs, RunPort } from './run-port.ts'
 import type { RunBounds } from './run.ts'

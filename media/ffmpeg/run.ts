@@ -5,7 +5,7 @@
  * Gives: states, reports, progress and log lines, without secrets where people
  * read them. To read it: supervisor.ts, then this file, then child.ts.
  */
-import { repeatAfterInput, type Clock } from '../clock.ts'
+import { repeatAfterInput, type Clock } from '../../shared/runtime/clock.ts'
 import { PROGRESS_FD, startChild, type Child, type ChildExit } from './child.ts'
 import {
   LimitWatch,

@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http'
-import type { Clock } from '../clock.ts'
+import { reasonOf } from '../../shared/runtime/errors.ts'
+import type { Clock } from '../../shared/runtime/clock.ts'
 import { httpProblem, type Problem } from './problem.ts'
 
 /**
@@ -87,9 +88,9 @@ export async function readJsonBody(
   }
 }
 
-/** The error without what it quotes of the body, which may be a password. */
+/** The error without its quote of the body, which may contain a password. */
 function syntaxProblem(error: unknown): string {
-  const message = error instanceof Error ? error.message : String(error)
+  const message = reasonOf(error)
   return message.replace(/, (?:\.{3})?".*"(?:\.{3})? is not valid JSON$/s, '')
 }
 

@@ -11,7 +11,7 @@ import {
   type Server,
   type ServerResponse,
 } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { closeServer, listen } from '../../shared/runtime/http-server.ts'
 import type { Log } from '../../shared/runtime/log.ts'
 import type { Address } from '../../shared/runtime/settings.ts'
 import { answerUnparsable } from './answer-problems.ts'
@@ -49,44 +49,14 @@ export class HttpServer {
    * @returns the address, with the port that was chosen if 0 was requested
    * @throws {Error} such as EADDRINUSE
    */
-  async listen({ host, port }: Address): Promise<Address> {
-    const listening = Promise.withResolvers<AddressInfo>()
-    this.#server.once('error', listening.reject)
-    this.#server.listen({ port, ...(host === '' ? {} : { host }) }, () => {
-      const address = this.#server.address()
-      if (address !== null && typeof address !== 'string') {
-        listening.resolve(address)
-      }
-    })
-    const address = await listening.promise
-    this.#server.off('error', listening.reject)
-    // An error such as EMFILE loses one connection, but must not end the server.
-    this.#server.on('error', (error: Error) => {
-      this.#log.error('cannot accept a connection', { error })
-    })
-    return { host: address.address, port: address.port }
+  listen(address: Address): Promise<Address> {
+    return listen(this.#server, address, this.#log)
   }
 
-  /**
-   * Stops accepting connections, waits a moment for open requests, then cuts
-   * off the rest. Idempotent.
-   */
+  /** Waits a moment for open requests, then cuts off the rest. Idempotent. */
   close(): Promise<void> {
-    this.#closed ??= this.#close()
+    this.#closed ??= closeServer(this.#server, DRAIN_TIMEOUT_MS)
     return this.#closed
-  }
-
-  async #close(): Promise<void> {
-    const closed = Promise.withResolvers<undefined>()
-    this.#server.close(() => {
-      closed.resolve(undefined)
-    })
-    this.#server.closeIdleConnections()
-    const timer = setTimeout(() => {
-      this.#server.closeAllConnections()
-    }, DRAIN_TIMEOUT_MS)
-    await closed.promise
-    clearTimeout(timer)
   }
 }
 

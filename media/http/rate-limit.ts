@@ -1,5 +1,5 @@
 import { isIPv6 } from 'node:net'
-import type { Clock } from '../clock.ts'
+import type { Clock } from '../../shared/runtime/clock.ts'
 
 /** Maximum number of tracked addresses; beyond it the least recent is dropped. */
 const MAX_ADDRESSES = 10_000

@@ -1,6 +1,6 @@
 import type { MediaKind } from 'mediasoup/types'
 
-import { repeatAfterInput, type Cancel } from '../clock.ts'
+import { repeatAfterInput, type Cancel } from '../../shared/runtime/clock.ts'
 import type { Fault } from './fault.ts'
 import type { LegOrigin } from './leg-origin.ts'
 import type { LegPlan } from './leg-plan.ts'

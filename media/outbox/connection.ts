@@ -2,18 +2,18 @@ import { WebSocket, type RawData } from 'ws'
 
 import {
   CLOSE_CODES,
-  decodeSinkFrame,
+  decodeExporterFrame,
   encodeFrame,
   ProtocolError,
-  type SinkFrame,
-  type SourceFrame,
+  type ExporterFrame,
+  type MediaFrame,
 } from '../../shared/protocol/frames.ts'
 import {
   MAX_FRAME_BYTES,
   PING_INTERVAL_MS,
-  SILENCE_LIMIT_MS,
+  SILENCE_TIMEOUT_MS,
 } from '../../shared/protocol/limits.ts'
-import type { Cancel, Clock } from '../clock.ts'
+import type { Cancel, Clock } from '../../shared/runtime/clock.ts'
 import {
   reasonOfClose,
   reasonOfError,
@@ -32,7 +32,7 @@ const CLOSE_TIMEOUT_MS = 500
 export interface ConnectionEvents {
   /** Frames may be sent from now on. */
   readonly opened: (connection: Connection) => void
-  readonly received: (frame: SinkFrame) => void
+  readonly received: (frame: ExporterFrame) => void
   /** Everything sent has been handed to the operating system. */
   readonly drained: () => void
   /** The connection is over. Called exactly once, whichever end closed it. */
@@ -74,7 +74,7 @@ export class Connection {
   }
 
   /** Sends a frame; drops it if the connection is no longer open. */
-  send(frame: SourceFrame): void {
+  send(frame: MediaFrame): void {
     if (this.#socket.readyState !== WebSocket.OPEN) return
     this.#socket.send(encodeFrame(frame), error => {
       if (error === undefined) this.#events.drained()
@@ -132,7 +132,7 @@ export class Connection {
       if (isBinary || !Buffer.isBuffer(data)) {
         throw new ProtocolError('malformed', 'Cannot read frame: not text')
       }
-      this.#events.received(decodeSinkFrame(data.toString()))
+      this.#events.received(decodeExporterFrame(data.toString()))
     } catch (error) {
       if (!(error instanceof Error)) throw error
       this.#reason ??= reasonOfProtocol(error)
@@ -144,7 +144,7 @@ export class Connection {
   }
 
   /**
-   * Pings a silent exporter and gives up on it after SILENCE_LIMIT_MS. Silence
+   * Pings a silent exporter and gives up on it after SILENCE_TIMEOUT_MS. Silence
    * is counted in intervals during which this process was running, so a freeze
    * of this process does not count as silence of the exporter.
    */
@@ -154,8 +154,8 @@ export class Connection {
         ? 0
         : this.#silentMs + PING_INTERVAL_MS
       this.#receivedAnything = false
-      if (this.#silentMs >= SILENCE_LIMIT_MS) {
-        this.terminate(reasonOfTimeout('frame or pong', SILENCE_LIMIT_MS))
+      if (this.#silentMs >= SILENCE_TIMEOUT_MS) {
+        this.terminate(reasonOfTimeout('frame or pong', SILENCE_TIMEOUT_MS))
         return
       }
       if (this.#silentMs > 0) this.#socket.ping()

@@ -1,4 +1,4 @@
-import type { Cancel } from '../clock.ts'
+import type { Cancel } from '../../shared/runtime/clock.ts'
 import type { Connection } from './connection.ts'
 
 /** A connection on which the exporter has answered the hello. */
@@ -37,7 +37,7 @@ export type LinkState =
       readonly connection: Connection
       readonly cancel: Cancel
     }
-  /** Sends what was dirty at the welcome: so many series are left. */
+  /** Sends what was dirty at the welcome: this many series are left. */
   | {
       readonly at: 'catchingUp'
       readonly exchange: Exchange

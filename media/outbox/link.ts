@@ -1,11 +1,14 @@
-import { ProtocolError, type SinkFrame } from '../../shared/protocol/frames.ts'
+import {
+  ProtocolError,
+  type ExporterFrame,
+} from '../../shared/protocol/frames.ts'
 import {
   BATCH_INTERVAL_MS,
   PING_INTERVAL_MS,
 } from '../../shared/protocol/limits.ts'
 import type { Log } from '../../shared/runtime/log.ts'
 import { OnceLog } from '../../shared/runtime/once-log.ts'
-import type { Clock } from '../clock.ts'
+import type { Clock } from '../../shared/runtime/clock.ts'
 import { Connection } from './connection.ts'
 import {
   reasonOfError,
@@ -153,7 +156,7 @@ export class Link {
     connection.send(this.#options.unacked.hello)
   }
 
-  #receive(frame: SinkFrame): void {
+  #receive(frame: ExporterFrame): void {
     switch (frame.kind) {
       case 'welcome':
         this.#resume(frame.seq)
@@ -286,9 +289,9 @@ export class Link {
   }
 
   /**
-   * The exporter has accepted a newer boot than the spooled one, so nothing
-   * is known any more of what it has of that one.
-   * @returns whether there was such a boot to abandon
+   * Abandons the spooled boot after the exporter has accepted a newer one: it is
+   * unknown which of its totals the exporter has.
+   * @returns whether there was a spooled boot
    */
   #abandonSpooled(): boolean {
     const { unacked, spool } = this.#options
@@ -330,7 +333,7 @@ export class Link {
   }
 }
 
-function unexpected(kind: SinkFrame['kind'], seq: number): ProtocolError {
+function unexpected(kind: ExporterFrame['kind'], seq: number): ProtocolError {
   return new ProtocolError(
     'out_of_order',
     `Cannot accept ${kind} of seq ${seq}: it is not expected here`,

@@ -17,7 +17,7 @@ import {
   SNAPSHOT_INTERVAL_MS,
 } from '../../shared/protocol/limits.ts'
 import type { Log } from '../../shared/runtime/log.ts'
-import type { Cancel, Clock } from '../clock.ts'
+import type { Cancel, Clock } from '../../shared/runtime/clock.ts'
 import { Link } from './link.ts'
 import { SeriesStore } from './series-store.ts'
 import { Snapshots, type View } from './snapshots.ts'

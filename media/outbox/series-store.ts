@@ -37,9 +37,9 @@ export class SeriesStore {
   readonly #all = new Set<Series>()
   readonly #maxSeries: number
   #nextNumber: number
-  /** Streams of the last snapshot, and since when others have been gone. */
+  /** Streams of the last snapshot, and when others were removed from it. */
   #present: ReadonlySet<string> = new Set()
-  #goneSinceMs = new Map<string, number>()
+  #removedAtMs = new Map<string, number>()
   /** Streams with new series that no snapshot has announced. */
   readonly #unannounced = new Set<StreamId>()
 
@@ -138,7 +138,7 @@ export class SeriesStore {
     const gone = new Map<string, number>()
     for (const series of this.#all) {
       const id = series.streamId
-      const sinceMs = this.#goneSinceMs.get(id)
+      const sinceMs = this.#removedAtMs.get(id)
       const expired =
         sinceMs !== undefined && nowMs - sinceMs >= SERIES_RETENTION_MS
       if (expired && isAcked(series)) this.#drop(series)
@@ -146,7 +146,7 @@ export class SeriesStore {
         gone.set(id, sinceMs ?? nowMs)
       }
     }
-    this.#goneSinceMs = gone
+    this.#removedAtMs = gone
     this.#present = present
   }
 

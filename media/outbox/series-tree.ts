@@ -23,7 +23,7 @@ export class SeriesTree<Leaf> {
     this.#labels = labels
   }
 
-  /** Accepts any values: those that are no text match no series. */
+  /** Accepts any values; one that is not text matches no series. */
   find(given: Readonly<Partial<Record<LabelName, unknown>>>): Leaf | undefined {
     let branch: Branch<Leaf> | undefined = this.#root
     for (const label of this.#labels) {

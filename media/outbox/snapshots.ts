@@ -2,7 +2,7 @@ import type { Snapshot } from '../../shared/protocol/frames.ts'
 import { MAX_STREAMS_PER_SNAPSHOT } from '../../shared/protocol/limits.ts'
 import type { Log } from '../../shared/runtime/log.ts'
 import { OnceLog } from '../../shared/runtime/once-log.ts'
-import type { Clock } from '../clock.ts'
+import type { Clock } from '../../shared/runtime/clock.ts'
 import type { SeriesStore } from './series-store.ts'
 import type { Unacked } from './unacked.ts'
 

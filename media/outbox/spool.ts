@@ -1,13 +1,14 @@
-import { open, rename, rm } from 'node:fs/promises'
+import { rm } from 'node:fs/promises'
 
 import type { Batch } from '../../shared/protocol/frames.ts'
 import {
   BATCH_INTERVAL_MS,
   MAX_CELLS_PER_BATCH,
 } from '../../shared/protocol/limits.ts'
+import { writeAtomically } from '../../shared/runtime/files.ts'
 import type { Log } from '../../shared/runtime/log.ts'
 import { OnceLog } from '../../shared/runtime/once-log.ts'
-import type { Cancel, Clock } from '../clock.ts'
+import type { Cancel, Clock } from '../../shared/runtime/clock.ts'
 import type { Connection } from './connection.ts'
 import { encodeSpooledState } from './spooled-state.ts'
 import type { Unacked } from './unacked.ts'
@@ -15,9 +16,9 @@ import type { Unacked } from './unacked.ts'
 /** An ack that is missing at two checks in a row is overdue. */
 const CHECK_INTERVAL_MS = BATCH_INTERVAL_MS / 2
 /**
- * Pause after a write, as a multiple of the time that it took: at most a tenth
- * of the time goes into writing. Up to about 5,000 series that still means a
- * write per 100 ms.
+ * Pause after a write, as a multiple of its duration, so that writing takes at
+ * most a tenth of the time. Up to about 5,000 series are still written every
+ * 100 ms.
  */
 const PAUSE_PER_WRITE = 9
 
@@ -48,7 +49,7 @@ export class Spool {
   #exporterLive = false
   /** Settles when the file is not being worked on. */
   #work: Promise<unknown> = Promise.resolve()
-  /** Whether there is a file, or may be. */
+  /** Whether there may be a file. */
   #exists: boolean
   /** Observations in the file; undefined if its age is unknown. */
   #written: number | undefined
@@ -149,26 +150,17 @@ export class Spool {
     const { path, unacked } = this.#options
     const { observed } = unacked
     if (this.#written === observed) return true
-    const draft = `${path}.tmp`
     this.#written = undefined
     this.#exists = true
     try {
-      const file = await open(draft, 'w', 0o600)
-      try {
-        const marks = () => ({ ...unacked.hello, ...unacked.marks })
-        for (const line of encodeSpooledState(unacked.everything(), marks)) {
-          await file.appendFile(line)
-        }
-      } finally {
-        await file.close()
-      }
-      await rename(draft, path)
+      const marks = () => ({ ...unacked.hello, ...unacked.marks })
+      const lines = encodeSpooledState(unacked.everything(), marks)
+      await writeAtomically(path, lines, { synced: false })
       this.#written = observed
       this.#log.forget()
       return true
     } catch (error) {
       this.#logFailure(error)
-      await rm(draft, { force: true }).catch(() => undefined)
       return false
     }
   }

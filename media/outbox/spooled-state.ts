@@ -1,13 +1,15 @@
-import { readFile, rename } from 'node:fs/promises'
+import { rename } from 'node:fs/promises'
 
+import { Fields } from '../../shared/protocol/fields.ts'
 import {
   encodeFrame,
   PROTOCOL,
-  readSourceFrame,
+  readMediaFrame,
   type Batch,
   type Hello,
 } from '../../shared/protocol/frames.ts'
 import type { BootId } from '../../shared/protocol/ids.ts'
+import { readIfExists } from '../../shared/runtime/files.ts'
 import type { Log } from '../../shared/runtime/log.ts'
 
 /** Where the numbers of a boot continue. */
@@ -48,14 +50,15 @@ export async function readSpooledState(
   log: Log,
 ): Promise<SpooledState | undefined> {
   try {
-    const spooled = decodeSpooledState(await readFile(path, 'utf8'), core)
+    const bytes = await readIfExists(path)
+    if (bytes === undefined) return undefined
+    const spooled = decodeSpooledState(bytes.toString('utf8'), core)
     log.info('resuming with the metrics of the previous media process', {
       boot: spooled.boot,
       observations: unackedOf(spooled),
     })
     return spooled
   } catch (error) {
-    if (isMissing(error)) return undefined
     const aside = `${path}.unreadable`
     log.error(
       'cannot read the metrics of the previous media process; file renamed',
@@ -71,7 +74,7 @@ export async function readSpooledState(
 function decodeSpooledState(text: string, core: string): SpooledState {
   const lines = text.split('\n').filter(line => line !== '')
   const raw: unknown = JSON.parse(lines.pop() ?? '')
-  const hello = readSourceFrame(raw)
+  const hello = readMediaFrame(raw)
   if (hello.kind !== 'hello' || hello.protocol !== PROTOCOL) {
     throw new RangeError(
       `Cannot read spool file: expected a hello of protocol ${PROTOCOL}`,
@@ -83,31 +86,21 @@ function decodeSpooledState(text: string, core: string): SpooledState {
     )
   }
   const batches = lines.map(line => {
-    const frame = readSourceFrame(JSON.parse(line))
+    const frame = readMediaFrame(JSON.parse(line))
     if (frame.kind === 'batch') return frame
     throw new RangeError(
       `Cannot read spool file: expected a batch, got ${frame.kind}`,
     )
   })
+  const marks = Fields.of(raw)
   return {
     boot: hello.boot,
-    nextCell: readMark(raw, 'nextCell'),
-    ackedObservations: readMark(raw, 'ackedObservations'),
+    nextCell: marks.count('nextCell'),
+    ackedObservations: marks.count('ackedObservations'),
     batches,
   }
 }
 
-function readMark(raw: unknown, mark: keyof Marks): number {
-  const fields = new Map<string, unknown>(Object.entries(raw ?? {}))
-  const value = fields.get(mark)
-  if (typeof value === 'number' && Number.isSafeInteger(value)) return value
-  throw new RangeError(`Cannot read spool file: expected a number in ${mark}`)
-}
-
 function unackedOf({ batches, ackedObservations }: SpooledState): number {
   return (batches.at(-1)?.observed ?? 0) - ackedObservations
-}
-
-function isMissing(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === 'ENOENT'
 }

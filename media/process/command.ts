@@ -3,7 +3,7 @@ import type { Command } from '../ffmpeg/run-settings.ts'
 import type { InputConfig, ProcessConfig } from './process-config.ts'
 import { fillPlaceholders } from './placeholders.ts'
 
-/** What of a configuration FFmpeg is started with, placeholders filled. */
+/** The parts of a configuration that FFmpeg gets, placeholders filled. */
 export interface ResolvedConfig {
   readonly options: readonly string[]
   readonly input: readonly ResolvedIo[]
@@ -15,7 +15,7 @@ export interface ResolvedIo {
   readonly options: readonly string[]
 }
 
-/** Fills {processid}, {reference}, {inputid} and {outputid}. */
+/** Fills in {processid}, {reference}, {inputid} and {outputid}. */
 export function resolveConfig(config: ProcessConfig): ResolvedConfig {
   const common = { processid: config.id, reference: config.reference }
   const resolveIo = (
@@ -35,16 +35,16 @@ export function resolveConfig(config: ProcessConfig): ResolvedConfig {
 }
 
 /**
- * Said before the user's options, so that they can say otherwise: `level+`
- * puts `[error]` in front of errors, by which they can be found.
+ * Come before the user's options, which can override them. `level+` prefixes
+ * errors with `[error]`, by which we find them.
  */
 const DEFAULT_OPTIONS = ['-hide_banner', '-loglevel', 'level+info'] as const
 
 /**
- * The command of a process. The arguments are in upstream's order: options,
- * then options and address of each input, then of each output. What the stream
- * adds to an input comes before the user's options, so that they can override
- * it; its outputs come last.
+ * Returns the command of a process. The arguments are in upstream's order:
+ * options, then the options and address of each input, then of each output.
+ * Options that the stream adds to an input come before the user's, which can
+ * override them; its outputs come last.
  */
 export function commandOf(config: ProcessConfig): Command {
   const { options, input, output } = resolveConfig(config)

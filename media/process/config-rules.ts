@@ -1,24 +1,24 @@
 import { isStreamId } from '../../shared/protocol/ids.ts'
 import { resolveConfig } from './command.ts'
 import type { InputConfig, ProcessConfig } from './process-config.ts'
-import type { Problem } from './fields.ts'
+import type { ConfigProblem } from './process-error.ts'
 import { findUnsupported } from './placeholders.ts'
 
 /** Which input addresses this installation allows. */
 export interface AddressRules {
-  /** Patterns of addresses that may be used; none: all. */
+  /** Patterns of allowed addresses; empty: all are allowed. */
   readonly inputAllow: readonly RegExp[]
-  /** Patterns of addresses that may not; they win. */
+  /** Patterns of blocked addresses; they take precedence. */
   readonly inputBlock: readonly RegExp[]
 }
 
 const PROCESS_ID = /^[^\p{Cc}]{1,256}$/u
 
-/** What of a well-formed configuration breaks a rule between its fields. */
+/** Checks the rules between the fields of a well-formed configuration. */
 export function checkConfig(
   config: ProcessConfig,
   rules: AddressRules,
-): readonly Problem[] {
+): readonly ConfigProblem[] {
   const placeholders = checkPlaceholders(config)
   return [
     ...checkId(config),
@@ -26,12 +26,12 @@ export function checkConfig(
     ...checkLoops(config),
     ...checkIoIds(config),
     ...placeholders,
-    // What a placeholder stands for is only known where all of them are.
+    // Addresses are only known if all placeholders can be filled.
     ...(placeholders.length === 0 ? checkAddresses(config, rules) : []),
   ]
 }
 
-function checkId({ id, webrtc }: ProcessConfig): readonly Problem[] {
+function checkId({ id, webrtc }: ProcessConfig): readonly ConfigProblem[] {
   if (webrtc.enabled && !isStreamId(id)) {
     const got = JSON.stringify(id.slice(0, 80))
     const message =
@@ -40,13 +40,13 @@ function checkId({ id, webrtc }: ProcessConfig): readonly Problem[] {
     return [{ field: 'id', message }]
   }
   if (PROCESS_ID.test(id)) return []
-  const message = 'expected 1 to 256 characters that can be printed'
+  const message = 'expected 1 to 256 printable characters'
   return [{ field: 'id', message }]
 }
 
-function checkCounts(config: ProcessConfig): readonly Problem[] {
+function checkCounts(config: ProcessConfig): readonly ConfigProblem[] {
   const { webrtc, input, output, options } = config
-  const problems: Problem[] = []
+  const problems: ConfigProblem[] = []
   if (webrtc.enabled && webrtc.ingest === 'external') {
     const message = 'expected none, as webrtc.ingest is external'
     if (input.length > 0) problems.push({ field: 'input', message })
@@ -69,9 +69,12 @@ function checkCounts(config: ProcessConfig): readonly Problem[] {
 
 /**
  * FFmpeg 5.1 ends the bitstream filters of an output that copies at the first
- * loop of its input: the picture would stand still from then on.
+ * loop of its input: the picture would freeze there.
  */
-function checkLoops({ webrtc, input }: ProcessConfig): readonly Problem[] {
+function checkLoops({
+  webrtc,
+  input,
+}: ProcessConfig): readonly ConfigProblem[] {
   const copies =
     webrtc.enabled &&
     webrtc.ingest === 'managed' &&
@@ -83,20 +86,20 @@ function checkLoops({ webrtc, input }: ProcessConfig): readonly Problem[] {
   return [{ field: 'webrtc.video.codec', message }]
 }
 
-function checkIoIds(config: ProcessConfig): readonly Problem[] {
+function checkIoIds(config: ProcessConfig): readonly ConfigProblem[] {
   return (['input', 'output'] as const).flatMap(kind => {
     const seen = new Set<string>()
     return config[kind].flatMap(({ id }, at) => {
       const isNew = !seen.has(id)
       seen.add(id)
-      const message = `expected an id of its own, got ${JSON.stringify(id)} again`
+      const message = `expected a unique id, got ${JSON.stringify(id)} again`
       return isNew ? [] : [{ field: `${kind}[${at}].id`, message }]
     })
   })
 }
 
-function checkPlaceholders(config: ProcessConfig): readonly Problem[] {
-  const check = (field: string, text: string): readonly Problem[] => {
+function checkPlaceholders(config: ProcessConfig): readonly ConfigProblem[] {
+  const check = (field: string, text: string): readonly ConfigProblem[] => {
     const found = findUnsupported(text)
     return found === undefined ? [] : [{ field, message: found }]
   }
@@ -114,7 +117,7 @@ function checkPlaceholders(config: ProcessConfig): readonly Problem[] {
 function checkAddresses(
   config: ProcessConfig,
   { inputAllow, inputBlock }: AddressRules,
-): readonly Problem[] {
+): readonly ConfigProblem[] {
   return resolveConfig(config).input.flatMap(({ address }, at) => {
     const field = `input[${at}].address`
     if (/^#[^:]+:output=/.test(address)) {

@@ -1,45 +1,61 @@
+import {
+  describeProblem,
+  FieldError,
+  Fields,
+  isJsonObject,
+} from '../../shared/protocol/fields.ts'
 import type { WebrtcConfig } from '../ingest/webrtc-config.ts'
 import { checkConfig, type AddressRules } from './config-rules.ts'
-import { fieldsOf, isJsonObject, type Fields, type Problem } from './fields.ts'
 import type {
   InputConfig,
   OutputConfig,
   ProcessConfig,
 } from './process-config.ts'
-import { ProcessError, problemLines } from './process-error.ts'
+import {
+  ProcessError,
+  problemLines,
+  type ConfigProblem,
+} from './process-error.ts'
 
-/** What this installation allows, and who knows what others own. */
+/** The rules of this installation, and what other folders contribute. */
 export interface ConfigRules extends AddressRules {
-  /** @throws {Error} whose message says what is wrong */
+  /** @throws {FieldError} for the field that is wrong */
   readonly parseWebrtc: (raw: unknown) => WebrtcConfig
-  /** An id for an input or output that has none. */
+  /** Creates an id for an input or output without one. */
   readonly newId: () => string
 }
 
-/** setTimeout takes no longer delay than 2^31 ms. */
+/** The delay of setTimeout is limited to 2^31 ms. */
 const MAX_SECONDS = 2_000_000
 const MAX_CPU_PERCENT = 100_000
 const MAX_MBYTES = 2 ** 30
 const DEFAULT_JITTER = 0.2
+const DEFAULT_MAX_BACKOFF_SECONDS = 300
+
+/** Upstream's clients leave out lists that are empty. */
+const OPTIONAL = { optional: true } as const
 
 /**
- * Reads a process configuration; fields that are not known are left out.
- * @throws {ProcessError} `bad-config` that names every field that is wrong
+ * Reads a process configuration. Unknown fields are dropped; null means
+ * absent, as in upstream.
+ * @throws {ProcessError} `bad-config` that names every wrong field
  */
 export function parseProcessConfig(
   raw: unknown,
   rules: ConfigRules,
 ): ProcessConfig {
-  const problems: Problem[] = []
-  const config = isJsonObject(raw)
-    ? readConfig(fieldsOf(raw, problems), rules)
-    : undefined
-  if (config === undefined) {
+  const problems: ConfigProblem[] = []
+  if (isJsonObject(raw)) {
+    const fields = new Fields(raw, '', problem => {
+      const { field } = problem
+      problems.push({ field, message: describeProblem(problem) })
+    })
+    const config = readConfig(fields, rules)
+    if (problems.length === 0) problems.push(...checkConfig(config, rules))
+    if (problems.length === 0) return config
+  } else {
     problems.push({ field: 'process', message: 'expected an object' })
-  } else if (problems.length === 0) {
-    problems.push(...checkConfig(config, rules))
   }
-  if (config !== undefined && problems.length === 0) return config
   throw new ProcessError(
     'bad-config',
     `Cannot use process: ${problemLines(problems).join('; ')}`,
@@ -48,62 +64,68 @@ export function parseProcessConfig(
 }
 
 function readConfig(fields: Fields, rules: ConfigRules): ProcessConfig {
-  const type = fields.text('type', 'ffmpeg')
+  const type = text(fields, 'type', 'ffmpeg')
   if (type !== 'ffmpeg' && type !== '') {
-    fields.problem('type', `expected ffmpeg, got ${JSON.stringify(type)}`)
+    fields.report('type', 'ffmpeg', JSON.stringify(type))
   }
-  const seconds = (key: string) => fields.whole(key, MAX_SECONDS)
-  const limits = fields.object('limits')
+  const limits = fields.optionalObject('limits')
   const backoff = readBackoff(fields)
   return {
-    id: fields.text('id'),
+    id: text(fields, 'id'),
     type: 'ffmpeg',
-    reference: fields.text('reference'),
-    input: withIds(fields.list('input', readInput), rules),
-    output: withIds(fields.list('output', readOutput), rules),
-    options: fields.texts('options'),
+    reference: text(fields, 'reference'),
+    input: withIds(fields.objects('input', readInput, OPTIONAL), rules),
+    output: withIds(fields.objects('output', readOutput, OPTIONAL), rules),
+    options: texts(fields, 'options'),
     reconnect: fields.flag('reconnect', false),
-    reconnect_delay_seconds: seconds('reconnect_delay_seconds'),
+    reconnect_delay_seconds: seconds(fields, 'reconnect_delay_seconds'),
     ...(backoff && { reconnect_backoff: backoff }),
     autostart: fields.flag('autostart', true),
-    stale_timeout_seconds: seconds('stale_timeout_seconds'),
+    stale_timeout_seconds: seconds(fields, 'stale_timeout_seconds'),
     limits: {
-      cpu_usage: limits?.number('cpu_usage', MAX_CPU_PERCENT) ?? 0,
-      memory_mbytes: limits?.whole('memory_mbytes', MAX_MBYTES) ?? 0,
-      waitfor_seconds: limits?.whole('waitfor_seconds', MAX_SECONDS) ?? 0,
+      cpu_usage: limits?.number('cpu_usage', 0, MAX_CPU_PERCENT, 0) ?? 0,
+      memory_mbytes: limits?.whole('memory_mbytes', 0, MAX_MBYTES, 0) ?? 0,
+      waitfor_seconds: limits ? seconds(limits, 'waitfor_seconds') : 0,
     },
     webrtc: readWebrtc(fields, rules),
   }
 }
 
 function readBackoff(fields: Fields): ProcessConfig['reconnect_backoff'] {
-  const backoff = fields.object('reconnect_backoff')
-  const max_seconds = backoff?.whole('max_seconds', MAX_SECONDS, 300) ?? 0
-  const jitter = backoff?.number('jitter', 1, DEFAULT_JITTER) ?? 0
+  const backoff = fields.optionalObject('reconnect_backoff')
+  if (backoff === undefined) return undefined
+  const max_seconds = backoff.whole(
+    'max_seconds',
+    0,
+    MAX_SECONDS,
+    DEFAULT_MAX_BACKOFF_SECONDS,
+  )
+  const jitter = backoff.number('jitter', 0, 1, DEFAULT_JITTER)
   return max_seconds === 0 ? undefined : { max_seconds, jitter }
 }
 
 function readInput(fields: Fields): InputConfig {
-  const address = fields.text('address')
-  if (address === '') fields.problem('address', 'expected an address')
-  const options = fields.texts('options')
+  const address = text(fields, 'address')
+  if (address === '') fields.report('address', 'an address')
+  const options = texts(fields, 'options')
   if (options.includes('-i')) {
-    fields.problem('options', 'expected no -i; an input has an address')
+    fields.report('options', 'no -i; an input has an address')
   }
-  return { id: fields.text('id'), address, options }
+  return { id: text(fields, 'id'), address, options }
 }
 
 function readOutput(fields: Fields): OutputConfig {
-  const cleanup = fields.list('cleanup', rule => {
-    const pattern = rule.text('pattern')
-    if (pattern === '') rule.problem('pattern', 'expected a pattern')
+  const readRule = (rule: Fields) => {
+    const pattern = text(rule, 'pattern')
+    if (pattern === '') rule.report('pattern', 'a pattern')
     return {
       pattern,
-      max_files: rule.whole('max_files', MAX_SECONDS),
-      max_file_age_seconds: rule.whole('max_file_age_seconds', MAX_SECONDS),
+      max_files: rule.whole('max_files', 0, MAX_SECONDS, 0),
+      max_file_age_seconds: seconds(rule, 'max_file_age_seconds'),
       purge_on_delete: rule.flag('purge_on_delete', false),
     }
-  })
+  }
+  const cleanup = fields.objects('cleanup', readRule, OPTIONAL)
   return { ...readInput(fields), cleanup }
 }
 
@@ -115,15 +137,32 @@ function withIds<Io extends InputConfig>(
 }
 
 function readWebrtc(fields: Fields, rules: ConfigRules): WebrtcConfig {
-  const raw = fields.raw('webrtc')
-  if (raw === undefined) return { enabled: false }
+  if (!fields.has('webrtc')) return { enabled: false }
   try {
-    return rules.parseWebrtc(raw)
+    return rules.parseWebrtc(fields.raw('webrtc'))
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error)
-    const named = /^webrtc\.([\w.]+): (.*)$/s.exec(reason)
-    if (named) fields.problem(`webrtc.${named[1]}`, named[2] ?? reason)
-    else fields.problem('webrtc', reason)
+    if (!(error instanceof FieldError)) throw error
+    const { field, expected, got } = error.problem
+    fields.report(field, expected, got)
     return { enabled: false }
   }
+}
+
+function text(fields: Fields, key: string, fallback = ''): string {
+  return fields.read(key, isArgument, 'text', '', fallback)
+}
+
+function texts(fields: Fields, key: string): readonly string[] {
+  const read = (items: Fields, index: number) =>
+    items.read(index, isArgument, 'text', '')
+  return fields.list(key, read, OPTIONAL)
+}
+
+/** FFmpeg's arguments are C strings: a zero byte would cut them short. */
+function isArgument(value: unknown): value is string {
+  return typeof value === 'string' && !value.includes('\0')
+}
+
+function seconds(fields: Fields, key: string): number {
+  return fields.whole(key, 0, MAX_SECONDS, 0)
 }

@@ -1,19 +1,21 @@
-import { mkdir, open, readFile, rename, rm } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { mkdir, open, rename, rm } from 'node:fs/promises'
+import { join } from 'node:path'
 
+import { reasonOf } from '../../shared/runtime/errors.ts'
+import { readIfExists } from '../../shared/runtime/files.ts'
 import type { Log } from '../../shared/runtime/log.ts'
-import { isJsonObject } from './fields.ts'
+import { isJsonObject, type JsonObject } from '../../shared/protocol/fields.ts'
 
-/** A file or its folder cannot be used; the message is for the operator. */
+/** CORE_DB_DIR or a file in it cannot be used; the message says why. */
 export class StoreError extends Error {
   override readonly name = 'StoreError'
 }
 
-/** The version of upstream's format, which this is (restream/store/json). */
+/** Version of the format, which is upstream's (restream/store/json). */
 export const DB_VERSION = 4
 
 /**
- * Makes `dir` where it is missing, and tries to write into it.
+ * Creates `dir` if it is missing, and checks that it is writable.
  * @throws {StoreError} that names the folder
  */
 export async function proveWritable(dir: string): Promise<void> {
@@ -24,35 +26,40 @@ export async function proveWritable(dir: string): Promise<void> {
     await rm(probe)
   } catch (cause) {
     throw new StoreError(
-      `Cannot use CORE_DB_DIR: expected a folder that can be written, ` +
-        `got ${dir}: ${messageOf(cause)}`,
+      `Cannot use CORE_DB_DIR: expected a writable folder, ` +
+        `got ${dir}: ${reasonOf(cause)}`,
       { cause },
     )
   }
 }
 
 /**
- * Reads the database `path`; undefined: there is none. One that is no JSON
- * object of the right form is renamed, so that it can be mended by hand.
- * @throws {StoreError} when it cannot be read or is of another version
+ * Reads the database `path`; undefined if there is none. A file that is not a
+ * JSON object of the right form is renamed, so that it can be repaired by hand.
+ * @throws {StoreError} if it cannot be read or has another version
  */
 export async function readDatabase(
   path: string,
   log: Log,
   now: Date,
-): Promise<Readonly<Record<string, unknown>> | undefined> {
-  const text = await readText(path)
-  if (text === undefined) return undefined
-  const document = parseDatabase(text)
+): Promise<JsonObject | undefined> {
+  const bytes = await readIfExists(path).catch((cause: unknown) => {
+    throw new StoreError(`Cannot read ${path}: ${reasonOf(cause)}`, { cause })
+  })
+  if (bytes === undefined) return undefined
+  const document = parseDatabase(bytes.toString('utf8'))
   if (document === undefined) {
     const kept = `${path}.corrupt-${now.toISOString().replaceAll(':', '')}`
     await rename(path, kept).catch((cause: unknown) => {
-      throw new StoreError(`Cannot keep the corrupt ${path} aside`, { cause })
+      throw new StoreError(`Cannot rename the corrupt file ${path}`, { cause })
     })
-    log.error('the process list is corrupt, kept aside; starting without', {
-      path,
-      kept,
-    })
+    log.error(
+      'the process list is corrupt; file renamed, starting with an empty list',
+      {
+        path,
+        kept,
+      },
+    )
     return undefined
   }
   const { version } = document
@@ -65,57 +72,14 @@ export async function readDatabase(
   return document
 }
 
-/**
- * Writes a file so that after a crash at any moment there is either the old
- * one or the new one. Writes to one path must not overlap.
- */
-export async function writeAtomically(
-  path: string,
-  text: string,
-): Promise<void> {
-  const temporary = `${path}.tmp`
-  const file = await open(temporary, 'w', 0o600)
-  try {
-    await file.writeFile(text)
-    await file.sync()
-  } finally {
-    await file.close()
-  }
-  await rename(temporary, path)
-  // The rename itself is in the folder.
-  const folder = await open(dirname(path), 'r')
-  try {
-    await folder.sync()
-  } finally {
-    await folder.close()
-  }
-}
-
-async function readText(path: string): Promise<string | undefined> {
-  try {
-    return await readFile(path, 'utf8')
-  } catch (cause) {
-    if (isMissing(cause)) return undefined
-    throw new StoreError(`Cannot read ${path}: ${messageOf(cause)}`, { cause })
-  }
-}
-
-function parseDatabase(text: string) {
+function parseDatabase(text: string): JsonObject | undefined {
   try {
     const document: unknown = JSON.parse(text)
     if (!isJsonObject(document)) return undefined
-    // Without a version it is not ours to judge, and not ours to overwrite.
+    // Without a version it is not a file of ours.
     if (typeof document['version'] !== 'number') return undefined
     return isJsonObject(document['process'] ?? {}) ? document : undefined
   } catch {
     return undefined
   }
-}
-
-function isMissing(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === 'ENOENT'
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
 }

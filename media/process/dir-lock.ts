@@ -5,20 +5,20 @@ import { join } from 'node:path'
 import { identify, isAlive, parseIdentity } from '../ffmpeg/identity.ts'
 import { StoreError } from './db-file.ts'
 
-/** A folder that no other media process of this machine may use. */
+/** A lock on a folder against other media processes of this machine. */
 export interface DirLock {
   release(): Promise<void>
 }
 
 /**
- * Takes `dir` for the process `pid`. What a process that is gone has left is
- * taken over. Does not see processes of another container.
- * @throws {StoreError} when a living process has it
+ * Locks `dir` for the process `pid`. Takes over the lock of a process that no
+ * longer runs. Does not see processes of other containers.
+ * @throws {StoreError} if a running process has it
  */
 export async function lockDir(dir: string, pid: number): Promise<DirLock> {
   const path = join(dir, 'db.lock')
   const own = identify(pid)
-  // Linked, as then the lock is never seen without its content.
+  // Linked, so that the lock never appears without its content.
   const draft = `${path}.${randomUUID()}`
   await writeFile(draft, JSON.stringify(own ?? { pid }))
   try {
@@ -37,8 +37,8 @@ export async function lockDir(dir: string, pid: number): Promise<DirLock> {
     const isOther = holder !== undefined && holder.pid !== pid
     if (isOther && isAlive(holder)) {
       throw new StoreError(
-        `Cannot use CORE_DB_DIR: expected a folder of our own, got ${dir}, ` +
-          `which the process ${holder.pid} uses`,
+        `Cannot use CORE_DB_DIR: expected a folder that is not in use, ` +
+          `got ${dir}, which process ${holder.pid} uses`,
       )
     }
     await rm(path, { force: true })

@@ -1,5 +1,5 @@
 import type { Log } from '../../shared/runtime/log.ts'
-import type { Clock } from '../clock.ts'
+import type { Clock } from '../../shared/runtime/clock.ts'
 import { NO_USAGE } from '../ffmpeg/limits.ts'
 import { maskSecrets } from '../ffmpeg/mask.ts'
 import { NO_PROGRESS } from '../ffmpeg/progress.ts'

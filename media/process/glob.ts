@@ -3,30 +3,29 @@ type Token =
   | { readonly kind: 'text'; readonly character: string }
 
 /**
- * A function that says whether a text matches `pattern`, in which * stands for
- * any characters, ? for one, and \ takes the next character as it is. Takes
- * time in proportion to the square of the text's length at most, whatever the
- * pattern: callers choose it freely.
+ * Compiles a glob to a function that tests a text: * matches any characters, ?
+ * matches one, and \ escapes the next character. Takes at most quadratic time
+ * in the length of the text, whatever the pattern: clients choose it freely.
  */
 export function compileGlob(pattern: string): (text: string) => boolean {
   const tokens = tokenize(pattern)
-  const least = tokens.filter(({ kind }) => kind !== 'any').length
-  return text => text.length >= least && matches(tokens, text)
+  const minLength = tokens.filter(({ kind }) => kind !== 'any').length
+  return text => text.length >= minLength && matches(tokens, text)
 }
 
 function matches(tokens: readonly Token[], text: string): boolean {
   let at = 0
   let token = 0
-  /** Where to go on when what follows the last * does not fit. */
+  /** Where to continue if the part after the last * does not match. */
   let retry: { token: number; at: number } | undefined
   while (at < text.length) {
-    const wanted = tokens[token]
-    if (wanted?.kind === 'any') {
+    const expected = tokens[token]
+    if (expected?.kind === 'any') {
       token++
       retry = { token, at }
     } else if (
-      wanted?.kind === 'one' ||
-      (wanted?.kind === 'text' && wanted.character === text[at])
+      expected?.kind === 'one' ||
+      (expected?.kind === 'text' && expected.character === text[at])
     ) {
       token++
       at++
@@ -41,7 +40,7 @@ function matches(tokens: readonly Token[], text: string): boolean {
   return tokens.slice(token).every(({ kind }) => kind === 'any')
 }
 
-/** Several * in a row are one. */
+/** Joins several * in a row. */
 function tokenize(pattern: string): readonly Token[] {
   const tokens: Token[] = []
   for (let at = 0; at < pattern.length; at++) {

@@ -1,19 +1,19 @@
 import { ProcessError } from './process-error.ts'
 
-/** Operations that may wait for one key; more are refused. */
+/** Maximum number of operations waiting for one key; more are rejected. */
 const MAX_WAITING = 32
 
 /**
- * Runs operations of the same key one after the other, in the order in which
- * they came, and those of different keys at once.
+ * Runs operations with the same key one after another, in order of arrival,
+ * and operations with different keys concurrently.
  */
 export class KeyedQueue {
   readonly #tails = new Map<string, { done: Promise<void>; waiting: number }>()
 
   /**
-   * Runs `work` when all earlier operations of any of `keys` are done. The
-   * place in all queues is taken at once, so that there is no deadlock.
-   * @throws {ProcessError} `busy` when too many wait already
+   * Runs `work` once all earlier operations on any of `keys` are done. It joins
+   * all queues at the same time, so there is no deadlock.
+   * @throws {ProcessError} `busy` if too many are waiting
    */
   async run<Result>(
     keys: readonly string[],
@@ -42,7 +42,7 @@ export class KeyedQueue {
     }
   }
 
-  /** Settles when all that runs or waits now is done. */
+  /** Resolves once all current operations are done. */
   async idle(): Promise<void> {
     await Promise.all([...this.#tails.values()].map(tail => tail.done))
   }

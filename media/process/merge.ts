@@ -1,9 +1,9 @@
-import { isJsonObject } from './fields.ts'
+import { isJsonObject } from '../../shared/protocol/fields.ts'
 
 /**
- * `base` with the fields of `patch`: objects are merged, all else is
- * replaced, and null changes nothing. So does Go's decoder, which upstream
- * runs on the current configuration to update it.
+ * Merges `patch` into `base`: objects are merged, anything else is replaced,
+ * and null changes nothing. Go's decoder does the same, and upstream updates a
+ * configuration by decoding into it.
  */
 export function mergeJson(base: unknown, patch: unknown): unknown {
   if (patch === undefined || patch === null) return base

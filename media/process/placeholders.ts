@@ -1,10 +1,10 @@
 /** `{name}`, `{name^:}` (escape the colons of the value), `{name,key=value}`. */
 const PLACEHOLDER = /\{([a-z:]+)(?:\^(.))?(?:,[^}]*)?\}/g
 
-/** What upstream has and we have not: its file systems and its servers. */
+/** Placeholders of upstream's file systems and servers, which we lack. */
 const UNSUPPORTED = /^(memfs|diskfs|rtmp|srt|fs:.*)$/
 
-/** Replaces the placeholders among `values`; leaves others as they are. */
+/** Replaces the placeholders in `values`; leaves others unchanged. */
 export function fillPlaceholders(
   text: string,
   values: Readonly<Record<string, string>>,
@@ -19,17 +19,17 @@ export function fillPlaceholders(
   )
 }
 
-/** Escapes twice, as FFmpeg's filter graphs read a value twice. */
+/** Escapes twice, because FFmpeg's filter graphs unescape twice. */
 function escape(value: string, character: string): string {
   const safe = character === '\\' ? value : value.replaceAll('\\', '\\\\\\')
   return safe.replaceAll(character, `\\\\${character}`)
 }
 
-/** Says which placeholder of `text` cannot be filled; undefined: none. */
+/** Describes a placeholder in `text` that is not supported, if any. */
 export function findUnsupported(text: string): string | undefined {
   for (const [, name = ''] of text.matchAll(PLACEHOLDER)) {
     if (UNSUPPORTED.test(name)) {
-      // No more of it: it may stand in a password.
+      // Only this much: the rest may be part of a password.
       const [kind = ''] = name.split(':')
       return (
         `expected none of upstream's own file systems and servers, ` +

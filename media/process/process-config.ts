@@ -28,11 +28,11 @@ export interface ProcessConfig {
   readonly options: readonly string[]
   readonly reconnect: boolean
   readonly reconnect_delay_seconds: number
-  /** Ours: the delay doubles up to a bound; absent: it is fixed. */
+  /** Ours: the delay doubles up to a limit; absent: the delay is fixed. */
   readonly reconnect_backoff?: {
-    /** 0, which an update may say, takes the backoff away. */
+    /** 0 in an update removes the backoff. */
     readonly max_seconds: number
-    /** Part of the delay, 0 to 1, that is taken at random. */
+    /** The random share of the delay, 0 to 1. */
     readonly jitter: number
   }
   readonly autostart: boolean

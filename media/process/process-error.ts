@@ -1,27 +1,32 @@
-import type { Problem } from './fields.ts'
+/** One thing wrong with a configuration. */
+export interface ConfigProblem {
+  /** Path of the field, such as `input[0].address`. */
+  readonly field: string
+  readonly message: string
+}
 
 export type ProcessErrorCode =
-  /** The configuration breaks a rule; `problems` names the fields. */
+  /** The configuration is invalid; `problems` names the fields. */
   | 'bad-config'
   | 'unknown-process'
   | 'process-exists'
-  /** The limit of processes is reached. */
+  /** The maximum number of processes is reached. */
   | 'too-many'
-  /** Too many operations wait for this process already. */
+  /** Too many operations are waiting for this process. */
   | 'busy'
   /** The process list is being closed. */
   | 'closed'
 
-/** Why the process list refuses what it was asked. */
+/** Why an operation on the process list was rejected. */
 export class ProcessError extends Error {
   override readonly name = 'ProcessError'
   readonly code: ProcessErrorCode
-  readonly problems: readonly Problem[]
+  readonly problems: readonly ConfigProblem[]
 
   constructor(
     code: ProcessErrorCode,
     message: string,
-    problems: readonly Problem[] = [],
+    problems: readonly ConfigProblem[] = [],
   ) {
     super(message)
     this.code = code
@@ -29,7 +34,9 @@ export class ProcessError extends Error {
   }
 }
 
-/** The problems as lines: the field, a colon, what is wrong. */
-export function problemLines(problems: readonly Problem[]): readonly string[] {
+/** The problems as lines, `field: message`. */
+export function problemLines(
+  problems: readonly ConfigProblem[],
+): readonly string[] {
   return problems.map(({ field, message }) => `${field}: ${message}`)
 }

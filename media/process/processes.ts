@@ -1,9 +1,15 @@
+/**
+ * media/process is the process list and its API, compatible with datarhei Core.
+ * Owns: the configurations, db.json, the runners of the processes.
+ * Gets: streams from a StreamRegistry, FFmpeg from ffmpeg/, rules from ingest/.
+ * Gives: /api/v3/process to web/.
+ */
 import { isDeepStrictEqual } from 'node:util'
 
 import { parseStreamId } from '../../shared/protocol/ids.ts'
 import type { Log } from '../../shared/runtime/log.ts'
 import { parseProcessConfig, type ConfigRules } from './config.ts'
-import { isJsonObject } from './fields.ts'
+import { isJsonObject } from '../../shared/protocol/fields.ts'
 import { KeyedQueue } from './keyed-queue.ts'
 import { mergeJson } from './merge.ts'
 import type { ProcessConfig } from './process-config.ts'
@@ -15,16 +21,16 @@ import type { StreamPort, StreamRegistry } from './stream-port.ts'
 
 export type ProcessCommand = 'start' | 'stop' | 'restart' | 'reload'
 
-/** A process, as the API shows it. */
+/** A process, for the API. */
 export interface Process {
   readonly stored: StoredProcess
   readonly config: ProcessConfig
   readonly runner: Runner
-  /** undefined: nothing was stored. */
+  /** undefined: none is stored. */
   readonly metadata: unknown
 }
 
-export interface ProcessesParts {
+export interface ProcessesOptions {
   readonly store: ProcessStore
   readonly rules: ConfigRules
   readonly streams: StreamRegistry
@@ -37,54 +43,54 @@ export interface ProcessesParts {
   readonly now: () => number
 }
 
-/** Most processes; one more is refused. */
+/** Maximum number of processes. */
 export const MAX_PROCESSES = 1_000
 
-/** At our own end, FFmpeg has less time than when an operator stops it. */
-const CLOSE_KILL_AFTER_MS = 2_000
+/** Shorter than when an operator stops a process: we are shutting down. */
+const CLOSE_KILL_TIMEOUT_MS = 2_000
 
-interface Entry {
+interface ManagedProcess {
   readonly stored: StoredProcess
   readonly config: ProcessConfig
-  /** undefined: it feeds no stream. */
+  /** undefined: the process feeds no stream. */
   readonly port: StreamPort | undefined
   readonly runner: Runner
 }
 
 /**
- * The process list: what is to run, kept in the store, and what runs.
- * Operations on one process are done one after the other.
+ * The process list: which processes should run, persisted in the store, and
+ * the runners of those that do. Operations on one process are serialised.
  */
 export class Processes {
-  readonly #parts: ProcessesParts
-  readonly #entries = new Map<string, Entry>()
+  readonly #options: ProcessesOptions
+  readonly #entries = new Map<string, ManagedProcess>()
   readonly #queue = new KeyedQueue()
-  /** Processes that are being added: they count, too. */
+  /** Processes being added; they count towards the limit. */
   #adding = 0
   #closed = false
 
-  constructor(parts: ProcessesParts) {
-    this.#parts = parts
+  constructor(options: ProcessesOptions) {
+    this.#options = options
   }
 
   /**
-   * Takes over the stored processes, then those of `initial` whose ids are
-   * not stored, and starts what should run. A stored process that cannot be
-   * used is logged and stays in the store as it is.
+   * Loads the stored processes, then adds those of `initial` whose ids are not
+   * stored, and starts the ones that should run. A stored process that cannot
+   * be used is logged and stays in the store unchanged.
    */
   async start(initial: readonly ProcessConfig[]): Promise<void> {
-    for (const stored of this.#parts.store.list()) this.#restore(stored)
+    for (const stored of this.#options.store.list()) this.#restore(stored)
     for (const config of initial) {
-      if (this.#parts.store.has(config.id)) continue
+      if (this.#options.store.has(config.id)) continue
       await this.#create(config)
-      this.#parts.log.info('process added from file', { process: config.id })
+      this.#options.log.info('process added from file', { process: config.id })
     }
     for (const { stored, runner } of this.#entries.values()) {
       if (stored.order === 'start') runner.start()
     }
   }
 
-  /** All processes, in the order in which they were added. */
+  /** All processes, in the order they were added. */
   list(): readonly Process[] {
     return [...this.#entries.values()].map(entry => this.#show(entry))
   }
@@ -95,14 +101,14 @@ export class Processes {
   }
 
   /**
-   * Adds a process, and starts it unless `autostart` is false.
+   * Adds a process and starts it unless `autostart` is false.
    * @throws {ProcessError} `bad-config`, `process-exists` or `too-many`
    */
   async add(raw: unknown): Promise<ProcessConfig> {
-    const { newId } = this.#parts.rules
+    const { newId } = this.#options.rules
     const config = this.#parse(mergeJson({ id: newId() }, raw ?? {}))
     return await this.#change([config.id], async () => {
-      this.#refuseTaken(config.id)
+      this.#rejectTaken(config.id)
       const entry = await this.#create(config)
       if (entry.stored.order === 'start') entry.runner.start()
       return config
@@ -110,18 +116,18 @@ export class Processes {
   }
 
   /**
-   * Changes the fields that `patch` has; also the id. What runs is started
-   * again where its configuration changed; the stream, with its viewers,
-   * stays where its id and its `webrtc` are the same.
+   * Changes the fields in `patch`, possibly the id. Restarts a running process
+   * if its configuration changed. The stream and its viewers are kept if the id
+   * and `webrtc` are the same.
    * @throws {ProcessError} `unknown-process`, `bad-config`, `process-exists`
    */
   async update(id: string, patch: unknown): Promise<ProcessConfig> {
-    const wanted = isJsonObject(patch) ? patch['id'] : undefined
-    const keys = typeof wanted === 'string' ? [id, wanted] : [id]
+    const newId = isJsonObject(patch) ? patch['id'] : undefined
+    const keys = typeof newId === 'string' ? [id, newId] : [id]
     return await this.#change(keys, async () => {
       const entry = this.#find(id)
       const config = this.#parse(mergeJson(entry.config, patch))
-      if (config.id !== id) this.#refuseTaken(config.id)
+      if (config.id !== id) this.#rejectTaken(config.id)
       if (!isDeepStrictEqual(config, entry.config)) {
         await this.#replace(entry, config)
       }
@@ -130,12 +136,12 @@ export class Processes {
   }
 
   /**
-   * Stops a process and forgets it, also one that cannot be used.
+   * Stops a process and deletes it, even one that cannot be used.
    * @throws {ProcessError} `unknown-process`
    */
   async remove(id: string): Promise<void> {
     await this.#change([id], async () => {
-      const { store } = this.#parts
+      const { store } = this.#options
       if (!store.has(id)) throw unknownProcess(id)
       await store.remove(id)
       const entry = this.#entries.get(id)
@@ -162,11 +168,11 @@ export class Processes {
           return
         case 'restart':
         case 'reload':
-          // The configuration in force is always the stored one, so that
-          // reading it again has nothing to add.
+          // The configuration in use is always the stored one, so a reload has
+          // nothing to read.
           if (stored.order === 'stop') return
           runner.restart(`${command} command`)
-          // Where it was over, as reconnect is off.
+          // In case it had ended, because reconnect is off.
           runner.start()
           return
         default:
@@ -175,20 +181,20 @@ export class Processes {
     })
   }
 
-  /** Ends all that runs; what should run is still stored as such. */
+  /** Stops all processes. They stay in the store as started. */
   async close(): Promise<void> {
     this.#closed = true
     const stops = this.#stopAll()
     await this.#queue.idle()
-    // Also what an operation has started meanwhile.
+    // Also those that an operation has started meanwhile.
     await Promise.all([stops, this.#stopAll()])
-    await this.#parts.store.close()
+    await this.#options.store.close()
   }
 
   async #stopAll(): Promise<void> {
     await Promise.all(
       [...this.#entries.values()].map(async ({ runner, port }) => {
-        await runner.stop(CLOSE_KILL_AFTER_MS)
+        await runner.stop(CLOSE_KILL_TIMEOUT_MS)
         await port?.stop()
       }),
     )
@@ -199,31 +205,34 @@ export class Processes {
     work: () => Promise<Result>,
   ): Promise<Result> {
     if (this.#closed) {
-      throw new ProcessError('closed', 'Cannot change processes at the end')
+      throw new ProcessError(
+        'closed',
+        'Cannot change processes while shutting down',
+      )
     }
     return await this.#queue.run(ids, work)
   }
 
   #parse(raw: unknown): ProcessConfig {
-    return parseProcessConfig(raw, this.#parts.rules)
+    return parseProcessConfig(raw, this.#options.rules)
   }
 
-  #find(id: string): Entry {
+  #find(id: string): ManagedProcess {
     const entry = this.#entries.get(id)
     if (entry === undefined) throw unknownProcess(id)
     return entry
   }
 
-  #refuseTaken(id: string): void {
-    if (!this.#parts.store.has(id)) return
+  #rejectTaken(id: string): void {
+    if (!this.#options.store.has(id)) return
     throw new ProcessError(
       'process-exists',
-      `A process with the id ${JSON.stringify(id)} exists already`,
+      `A process with the id ${JSON.stringify(id)} already exists`,
     )
   }
 
-  #show({ stored, config, runner }: Entry): Process {
-    const metadata = this.#parts.store.metadata(stored.id)
+  #show({ stored, config, runner }: ManagedProcess): Process {
+    const metadata = this.#options.store.metadata(stored.id)
     return { stored, config, runner, metadata }
   }
 
@@ -231,24 +240,27 @@ export class Processes {
     try {
       const config = this.#parse(fromStoredConfig(stored.config))
       if (config.id !== stored.id) {
-        throw new RangeError(`Its id and that of its configuration differ`)
+        throw new RangeError('Its id differs from that of its configuration')
       }
       this.#entries.set(stored.id, this.#open(stored, config))
     } catch (error) {
-      this.#parts.log.error('cannot use a stored process, left as it is', {
-        process: stored.id,
-        error,
-      })
+      this.#options.log.error(
+        'cannot use a stored process; it stays in the store',
+        {
+          process: stored.id,
+          error,
+        },
+      )
     }
   }
 
-  /** Registers the stream of a process and makes what runs for it. */
+  /** Registers the stream of a process and creates its runner. */
   #open(
     stored: StoredProcess,
     config: ProcessConfig,
     formerPort?: StreamPort,
-  ): Entry {
-    const { streams, createRunner } = this.#parts
+  ): ManagedProcess {
+    const { streams, createRunner } = this.#options
     const { id, webrtc } = config
     const port =
       formerPort ??
@@ -256,12 +268,12 @@ export class Processes {
     return { stored, config, port, runner: createRunner(config, port) }
   }
 
-  async #create(config: ProcessConfig): Promise<Entry> {
-    const { store } = this.#parts
+  async #create(config: ProcessConfig): Promise<ManagedProcess> {
+    const { store } = this.#options
     if (store.size + this.#adding >= MAX_PROCESSES) {
       throw new ProcessError(
         'too-many',
-        `Cannot add process: there are ${MAX_PROCESSES}, which is the limit`,
+        `Cannot add process: the limit is ${MAX_PROCESSES} processes`,
       )
     }
     const seconds = this.#unixSeconds()
@@ -287,8 +299,8 @@ export class Processes {
     return entry
   }
 
-  async #replace(former: Entry, config: ProcessConfig): Promise<void> {
-    const { store } = this.#parts
+  async #replace(former: ManagedProcess, config: ProcessConfig): Promise<void> {
+    const { store } = this.#options
     const formerId = former.config.id
     const stored: StoredProcess = {
       ...former.stored,
@@ -297,7 +309,7 @@ export class Processes {
       config: toStoredConfig(config, former.stored.config),
       updated_at: this.#unixSeconds(),
     }
-    // First, as it may be refused: then all is as it was.
+    // Persist first: if it fails, nothing has changed.
     await store.put(stored, formerId)
     await former.runner.stop()
     const keepsStream =
@@ -314,15 +326,15 @@ export class Processes {
     if (stored.order === 'start') entry.runner.start()
   }
 
-  async #setOrder(entry: Entry, order: Order): Promise<void> {
+  async #setOrder(entry: ManagedProcess, order: Order): Promise<void> {
     if (entry.stored.order === order) return
     const stored = { ...entry.stored, order }
-    await this.#parts.store.put(stored)
+    await this.#options.store.put(stored)
     this.#entries.set(stored.id, { ...entry, stored })
   }
 
   #unixSeconds(): number {
-    return Math.floor(this.#parts.now() / 1000)
+    return Math.floor(this.#options.now() / 1000)
   }
 }
 

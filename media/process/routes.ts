@@ -1,7 +1,8 @@
 import Router from '@koa/router'
 import type { Context, Middleware } from 'koa'
 
-import type { Clock } from '../clock.ts'
+import { isJsonObject } from '../../shared/protocol/fields.ts'
+import type { Clock } from '../../shared/runtime/clock.ts'
 import { readJsonBody } from '../http/body.ts'
 import { Problem } from '../http/problem.ts'
 import { compileGlob } from './glob.ts'
@@ -11,7 +12,12 @@ import {
   type ProcessErrorCode,
 } from './process-error.ts'
 import type { Process, ProcessCommand, Processes } from './processes.ts'
-import { VIEW_PARTS, viewProcess, viewState, type ViewPart } from './views.ts'
+import {
+  VIEW_PARTS,
+  viewProcess,
+  viewState,
+  type ViewPart,
+} from './api-model.ts'
 
 /** Upstream's error (http/api/error.go). */
 interface ApiError {
@@ -32,7 +38,7 @@ const PROCESS_ERRORS = {
   Pick<ApiError, 'code' | 'message'>
 >
 
-/** Upstream has messages of its own for an update. */
+/** Upstream has separate messages for an update. */
 const UPDATE_MESSAGES = {
   'bad-config': "Process can't be updated",
   'process-exists': "Process can't be updated",
@@ -54,8 +60,8 @@ const COMMANDS: readonly ProcessCommand[] = [
 ]
 
 /**
- * `/api/v3/process` in upstream's shapes (http/handler/api/process.go). Who
- * may call it is decided in front of this.
+ * Creates `/api/v3/process` in upstream's shapes
+ * (http/handler/api/process.go). Does not check access.
  */
 export function processRoutes({
   processes,
@@ -114,7 +120,7 @@ export function processRoutes({
   return router
 }
 
-/** Answers what is thrown behind it, with other `messages` where given. */
+/** Answers the errors of later middleware; `messages` replace the usual ones. */
 function answerErrors(
   messages: Readonly<Partial<Record<ProcessErrorCode, string>>> = {},
 ): Middleware {
@@ -129,7 +135,7 @@ function answerErrors(
         const { code, message } = PROCESS_ERRORS[error.code]
         answer(ctx, { code, message: messages[error.code] ?? message, details })
       } else if (error instanceof Problem) {
-        // The rest of the body is not read.
+        // The rest of the body stays unread.
         ctx.set('Connection', 'close')
         answer(ctx, {
           code: error.status,
@@ -149,7 +155,7 @@ function answer(ctx: Context, error: ApiError): void {
   ctx.body = error
 }
 
-/** Upstream's answers are JSON, also where they are only a word. */
+/** Upstream's responses are JSON, even a single word. */
 function answerOk(ctx: Context): void {
   ctx.type = 'json'
   ctx.body = JSON.stringify('OK')
@@ -160,19 +166,18 @@ function idOf(ctx: Context & { params: Record<string, string> }): string {
 }
 
 function readCommand(body: unknown): ProcessCommand | undefined {
-  if (typeof body !== 'object' || body === null) return undefined
-  const wanted: unknown = 'command' in body ? body.command : undefined
-  return COMMANDS.find(command => command === wanted)
+  if (!isJsonObject(body)) return undefined
+  return COMMANDS.find(command => command === body['command'])
 }
 
-/** `filter=config,state`: the parts named; none named: all. */
+/** Reads `filter=config,state`; without it, all parts. */
 function viewParts(ctx: Context): ReadonlySet<ViewPart> {
-  const wanted = listOf(ctx, 'filter')
-  if (wanted.length === 0) return new Set(VIEW_PARTS)
-  return new Set(VIEW_PARTS.filter(part => wanted.includes(part)))
+  const names = listOf(ctx, 'filter')
+  if (names.length === 0) return new Set(VIEW_PARTS)
+  return new Set(VIEW_PARTS.filter(part => names.includes(part)))
 }
 
-/** As upstream: a reference is stronger than a list of ids. */
+/** As in upstream, a reference takes precedence over a list of ids. */
 function selectProcesses(
   ctx: Context,
   processes: readonly Process[],

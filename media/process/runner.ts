@@ -1,13 +1,13 @@
 import type { Report } from '../ffmpeg/run-log.ts'
 import type { SupervisorStatus } from '../ffmpeg/status.ts'
 
-/** What runs for a process: FFmpeg, or nothing but the legs of a stream. */
+/** Runs a process: FFmpeg, or only the legs of an external stream. */
 export interface Runner {
-  /** Starts, unless it is started. What goes wrong is tried again. */
+  /** Starts, and retries after failures. Idempotent. */
   start(): void
-  /** Ends what runs, as asked for, and waits until it is gone. Idempotent. */
+  /** Stops and waits for the end. Idempotent. */
   stop(killAfterMs?: number): Promise<void>
-  /** Starts again without delay; nothing where it is not started. */
+  /** Restarts without delay; does nothing if it is not started. */
   restart(reason: string): void
   status(): SupervisorStatus
   report(): Report

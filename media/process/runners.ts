@@ -1,5 +1,5 @@
 import type { Log } from '../../shared/runtime/log.ts'
-import type { Clock } from '../clock.ts'
+import type { Clock } from '../../shared/runtime/clock.ts'
 import type { ReconnectPolicy } from '../ffmpeg/reconnect.ts'
 import { Supervisor } from '../ffmpeg/supervisor.ts'
 import { commandOf } from './command.ts'

@@ -1,17 +1,17 @@
 import type { RunBounds } from '../ffmpeg/run.ts'
 import type { ProcessConfig } from './process-config.ts'
 
-/** Twice the rhythm of the slowest sources that count as alive. */
-const DEFAULT_MS = 60_000
+/** Twice the frame interval of the slowest sources that count as alive. */
+const DEFAULT_TIMEOUT_MS = 60_000
 
-/** Transports where FFmpeg waits for a sender, whoever that may be. */
+/** Transports over which FFmpeg waits for a sender. */
 const RECEIVES =
   /^(?:udp|udplite|rtp|srtp):|\.sdp$|[?&](?:listen|mode=listener)\b/
 const LISTENS = new Set(['-listen', '-rtsp_flags', '-mode'])
 
 /**
- * When FFmpeg counts as stale. A process that feeds a stream has a default:
- * a camera that has died with its connection open is noticed by nothing else.
+ * When FFmpeg counts as stale. A process that feeds a stream has a default,
+ * because nothing else notices a camera that dies with its connection open.
  */
 export function staleBounds({
   stale_timeout_seconds: seconds,
@@ -25,5 +25,5 @@ export function staleBounds({
     ({ address, options }) =>
       RECEIVES.test(address) || options.some(option => LISTENS.has(option)),
   )
-  return { staleTimeoutMs: DEFAULT_MS, waitsForSender }
+  return { staleTimeoutMs: DEFAULT_TIMEOUT_MS, waitsForSender }
 }

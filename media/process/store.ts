@@ -1,19 +1,15 @@
 import { join } from 'node:path'
 
+import { writeAtomically } from '../../shared/runtime/files.ts'
 import type { Log } from '../../shared/runtime/log.ts'
-import {
-  DB_VERSION,
-  proveWritable,
-  readDatabase,
-  writeAtomically,
-} from './db-file.ts'
+import { DB_VERSION, proveWritable, readDatabase } from './db-file.ts'
 import { lockDir, type DirLock } from './dir-lock.ts'
-import { isJsonObject } from './fields.ts'
+import { isJsonObject, type JsonObject } from '../../shared/protocol/fields.ts'
 
-/** What `process.order` says: whether it should run. */
+/** Whether a process should run: `process.order`. */
 export type Order = 'start' | 'stop'
 
-/** A process as db.json has it. `config` is still to be parsed. */
+/** A process in db.json; `config` is not parsed yet. */
 export interface StoredProcess {
   readonly id: string
   readonly reference: string
@@ -29,11 +25,9 @@ export interface StoreOptions {
   readonly dir: string
   readonly log: Log
   readonly now: Date
-  /** Of the process that uses the folder: ours. */
+  /** Of this process, for the lock. */
   readonly pid: number
 }
-
-type JsonObject = Readonly<Record<string, unknown>>
 
 const EMPTY: JsonObject = {
   version: DB_VERSION,
@@ -42,9 +36,9 @@ const EMPTY: JsonObject = {
 }
 
 /**
- * The process list in `db.json`, in upstream's spelling. A change is on disk
- * when its promise resolves, else it was not made. What this version does not
- * know stays in the file.
+ * The process list in `db.json`, in upstream's format. A change is on disk once
+ * its promise resolves; if it rejects, nothing has changed. Unknown fields stay
+ * in the file.
  */
 export class ProcessStore {
   readonly #path: string
@@ -59,9 +53,9 @@ export class ProcessStore {
   }
 
   /**
-   * Opens `dir`/db.json; both are made where they are missing. A file that
-   * cannot be read as JSON is renamed, and said so in the log.
-   * @throws {StoreError} when the folder or the file cannot be used
+   * Opens `dir`/db.json and creates both if they are missing. A corrupt file is
+   * renamed, which is logged.
+   * @throws {StoreError} if the folder or the file cannot be used
    */
   static async open({ dir, log, now, pid }: StoreOptions) {
     const path = join(dir, 'db.json')
@@ -76,7 +70,7 @@ export class ProcessStore {
     }
   }
 
-  /** The processes, as they are in the file. */
+  /** All stored processes. */
   list(): readonly StoredProcess[] {
     const records = this.#records()
     return Object.entries(records).map(([id, raw]) => readRecord(id, raw))
@@ -86,25 +80,25 @@ export class ProcessStore {
     return Object.hasOwn(this.#records(), id)
   }
 
-  /** The number of processes, also of those that cannot be read. */
+  /** The number of stored processes, including unusable ones. */
   get size(): number {
     return Object.keys(this.#records()).length
   }
 
-  /** What was stored with a process under upstream's metadata. */
+  /** The stored metadata of a process. */
   metadata(id: string): unknown {
     const all = this.#metadata()['process']
     return isJsonObject(all) ? own(all, id) : undefined
   }
 
-  /** Adds or replaces a process; `formerId` is the id that it had. */
+  /** Adds or replaces a process; `formerId` is its previous id. */
   async put(process: StoredProcess, formerId = process.id): Promise<void> {
     await this.#change(() => {
       const records = this.#records()
       const former = own(records, formerId)
       const kept = isJsonObject(former) ? former : {}
       const entry = [process.id, { ...kept, ...process }] as const
-      // In its old place, so that the list does not change its order.
+      // In its old place, so that the order of the list does not change.
       const entries = Object.entries(records).map(([id, record]) =>
         id === formerId ? entry : ([id, record] as const),
       )
@@ -123,7 +117,7 @@ export class ProcessStore {
     }))
   }
 
-  /** Waits until all changes are on disk or were refused. */
+  /** Waits for changes in progress, then releases the folder. */
   async close(): Promise<void> {
     await this.#lastWrite
     await this.#lock.release()
@@ -148,11 +142,12 @@ export class ProcessStore {
     return { ...this.#metadata(), process: moved }
   }
 
-  /** Applies changes one after the other; one that fails changes nothing. */
+  /** Applies changes one after another; a failed one changes nothing. */
   async #change(change: () => JsonObject): Promise<void> {
     const write = this.#lastWrite.then(async () => {
       const next = { ...this.#document, ...change() }
-      await writeAtomically(this.#path, `${JSON.stringify(next, null, 2)}\n`)
+      const text = `${JSON.stringify(next, null, 2)}\n`
+      await writeAtomically(this.#path, [text])
       this.#document = next
     })
     this.#lastWrite = write.catch(() => undefined)
@@ -160,7 +155,7 @@ export class ProcessStore {
   }
 }
 
-/** Ids are the callers' choice: `__proto__` is one. */
+/** Clients choose ids, and `__proto__` is a valid one. */
 function own(object: JsonObject, key: string): unknown {
   return Object.hasOwn(object, key) ? object[key] : undefined
 }

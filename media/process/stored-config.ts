@@ -1,12 +1,12 @@
 import type { ProcessConfig } from './process-config.ts'
-import { isJsonObject } from './fields.ts'
+import { isJsonObject } from '../../shared/protocol/fields.ts'
 
 const MBYTE = 1024 * 1024
 
 /**
- * A configuration in the spelling of upstream's db.json, which differs from
- * its API's in the limits (restream/app/process.go). Fields that we do not
- * know stay as `before` has them.
+ * Converts a configuration to the format of upstream's db.json, which differs
+ * from its API in the limits (restream/app/process.go). Unknown fields of
+ * `before` are kept.
  */
 export function toStoredConfig(
   config: ProcessConfig,
@@ -25,7 +25,7 @@ export function toStoredConfig(
     options: config.options,
     reconnect: config.reconnect,
     reconnect_delay_seconds: config.reconnect_delay_seconds,
-    // JSON has no undefined: this also takes a former one out.
+    // JSON has no undefined, so this also removes a previous value.
     reconnect_backoff: config.reconnect_backoff,
     autostart: config.autostart,
     stale_timeout_seconds: config.stale_timeout_seconds,
@@ -36,7 +36,7 @@ export function toStoredConfig(
   }
 }
 
-/** A stored configuration in the API's spelling, still to be parsed. */
+/** Converts a stored configuration to the API's format, not yet parsed. */
 export function fromStoredConfig(raw: unknown): unknown {
   if (!isJsonObject(raw)) return raw
   const {

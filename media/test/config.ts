@@ -13,7 +13,7 @@ function read(env: Record<string, string>) {
 
 const problems = (env: Record<string, string>) => problemsOf(() => read(env))
 
-t.test('without any setting: as the contract has it', t => {
+t.test('readConfig() without settings has the documented defaults', t => {
   t.match(read({}), {
     address: { host: '', port: 8080 },
     core: 'dragonfork-local',
@@ -37,7 +37,7 @@ t.test('without any setting: as the contract has it', t => {
   t.end()
 })
 
-t.test('every bad value is named, all at once', t => {
+t.test('readConfig() names every bad value at once', t => {
   const names = problems({
     CORE_ADDRESS: 'nowhere',
     CORE_WEBRTC_WHEP_STRICT_ETAG: 'perhaps',
@@ -76,10 +76,14 @@ for (const text of ['live', '//live', '/a b', '/../live', '/live/.', '/é']) {
   t.match(problem, /^CORE_PUBLIC_BASE_PATH: expected a path such as/, text)
 }
 
-// /player/x would be both a page and, without the prefix, nothing.
+// With the prefix /player, /player/x would be ambiguous.
 for (const text of ['/api', '/api/v3', '/player', '/static/', '/ping']) {
   const [problem] = problems({ CORE_PUBLIC_BASE_PATH: text })
-  t.match(problem, /^CORE_PUBLIC_BASE_PATH: .* not our own/, text)
+  t.match(
+    problem,
+    /^CORE_PUBLIC_BASE_PATH: .* that this server does not use itself/,
+    text,
+  )
 }
 
 for (const name of [
@@ -87,7 +91,7 @@ for (const name of [
   'CORE_WHEP_TOKEN',
   'CORE_EXPORTER_TOKEN',
 ]) {
-  t.test(`${name} is one that a header can carry`, t => {
+  t.test(`${name} is rejected unless a header can carry it`, t => {
     t.same(problems({ [name]: 'aZ0-._~+/=' }), [])
     for (const text of ['two words', 'schlüssel', 'a\tb']) {
       const [problem = ''] = problems({ [name]: text })
@@ -98,7 +102,7 @@ for (const name of [
   })
 }
 
-t.test('settings that need each other', t => {
+t.test('readConfig() checks settings that depend on each other', t => {
   t.match(
     problems({
       CORE_WEBRTC_UDP_MIN_PORT: '5000',
@@ -118,7 +122,7 @@ t.test('settings that need each other', t => {
   t.end()
 })
 
-t.test('consent is checked never, or as often as mediasoup can', t => {
+t.test('the ICE consent timeout is 0 or in the range of mediasoup', t => {
   const consent = (text: string) => ({
     CORE_WEBRTC_ICE_CONSENT_TIMEOUT_S: text,
   })

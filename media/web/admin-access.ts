@@ -4,7 +4,7 @@ import { isLoopback } from '../../shared/runtime/settings.ts'
 import { requireBearer, type BearerToken } from '../http/bearer.ts'
 import { adminProblem } from './admin-problems.ts'
 
-/** Headers that a proxy adds: its clients are not local, although it may be. */
+/** Headers that a proxy adds: it may be local, but its clients are not. */
 const FORWARDED = [
   'forwarded',
   'via',

@@ -11,7 +11,7 @@ import type { Log } from '../../shared/runtime/log.ts'
 import type { Address } from '../../shared/runtime/settings.ts'
 import type { StreamStatus } from '../stream/status.ts'
 import type { ViewerStreams } from '../whep/stream-port.ts'
-import type { Clock } from '../clock.ts'
+import type { Clock } from '../../shared/runtime/clock.ts'
 import type { IceServer } from '../whep/ice-server.ts'
 import type { BearerToken } from '../http/bearer.ts'
 import { httpProblem } from '../http/problem.ts'
@@ -65,7 +65,7 @@ export function createWeb(options: WebOptions): Web {
   const { config, log } = options
   const app = new Koa()
   // Errors of routes do not get here. Errors with a code, such as ECONNRESET,
-  // come from broken connections, and are no fault of the server.
+  // come from broken connections; the server is not at fault.
   app.on('error', (error: Error) => {
     if (!('code' in error)) log.error('response failed', { error })
   })

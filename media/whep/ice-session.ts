@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import type { IceParameters } from 'mediasoup/types'
-import type { Clock } from '../clock.ts'
+import type { Clock } from '../../shared/runtime/clock.ts'
 import {
   candidatesForRestart,
   restartsIce,

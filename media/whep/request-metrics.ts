@@ -1,7 +1,7 @@
 import type { RouterContext } from '@koa/router'
 import { WHEP_ROUTES, type Report } from '../../shared/protocol/catalogue.ts'
 import { UNKNOWN_STREAM, type StreamId } from '../../shared/protocol/ids.ts'
-import type { Clock } from '../clock.ts'
+import type { Clock } from '../../shared/runtime/clock.ts'
 import type { Handler } from '../http/by-method.ts'
 import { toProblem } from '../http/problem.ts'
 

@@ -6,7 +6,7 @@
  */
 import Router, { type RouterContext } from '@koa/router'
 import type { Report } from '../../shared/protocol/catalogue.ts'
-import type { Clock } from '../clock.ts'
+import type { Clock } from '../../shared/runtime/clock.ts'
 import {
   checkBearer,
   rejectWrongBearer,

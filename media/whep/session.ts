@@ -1,6 +1,6 @@
 import type { Report } from '../../shared/protocol/catalogue.ts'
 import type { SessionId, StreamId } from '../../shared/protocol/ids.ts'
-import type { Clock, Cancel } from '../clock.ts'
+import type { Clock, Cancel } from '../../shared/runtime/clock.ts'
 import type { Fragment } from './fragment.ts'
 import {
   IceSession,

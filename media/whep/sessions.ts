@@ -6,7 +6,7 @@ import {
   type StreamId,
 } from '../../shared/protocol/ids.ts'
 import type { Log } from '../../shared/runtime/log.ts'
-import type { Clock } from '../clock.ts'
+import type { Clock } from '../../shared/runtime/clock.ts'
 import { writeAnswer } from './answer.ts'
 import { negotiate, type Negotiated } from './negotiation.ts'
 import { readOffer } from './offer.ts'

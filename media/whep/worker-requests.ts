@@ -1,6 +1,6 @@
 /** The two requests of WHEP to the media worker, each with a time limit. */
 import type { IceParameters } from 'mediasoup/types'
-import type { Clock } from '../clock.ts'
+import type { Clock } from '../../shared/runtime/clock.ts'
 import { untilAborted } from '../engine/with-abort.ts'
 import { streamProblem, whepProblem } from './problems.ts'
 import {

@@ -1,23 +1,23 @@
 /**
- * Why viewers of a stream see or hear less than they should: the codes that
- * go over the wire and into the label `reason`, worst first.
+ * Why a stream is degraded, worst reason first. The codes are on the wire and in
+ * the label `reason`.
  */
 export const DEGRADED_REASONS = [
-  /** The media worker does not answer: nothing else is known. */
+  /** The media worker does not respond, so nothing else is known. */
   'worker-frozen',
-  /** A leg carries no RTP; the leg's own cause says more. */
+  /** A leg receives no RTP; the leg's failure cause says more. */
   'leg-failed',
-  /** What is copied is of a codec that browsers do not play. */
+  /** A copied track has a codec that browsers do not play. */
   'codec',
-  /** RTP of another payload type than the leg's arrives. */
+  /** RTP arrives with another payload type than the leg's. */
   'payload-type',
-  /** FFmpeg sends duplicates of one picture; its speed is off as well. */
+  /** FFmpeg repeats one picture; its speed is wrong as well. */
   'standing-picture',
-  /** FFmpeg is slower than real time; it makes key frames rare as well. */
+  /** FFmpeg is slower than real time, which makes key frames rare as well. */
   'slow',
-  /** Video has no key frames: who joins sees nothing. */
+  /** Video has no key frames: new viewers see nothing. */
   'no-key-frames',
-  /** Timestamps leap or fall back against the clock. */
+  /** Timestamps jump against the clock, forwards or backwards. */
   'timestamps',
   /** FFmpeg is faster than real time. */
   'fast',
@@ -25,15 +25,15 @@ export const DEGRADED_REASONS = [
   'b-frames',
   /** 10 bit, 4:2:2 or 4:4:4, which browsers do not decode. */
   'pixel-format',
-  /** Key frames are far apart: who joins waits. */
+  /** Key frames are far apart: new viewers wait. */
   'sparse-key-frames',
-  /** Packets are lost on their way to us. */
+  /** Packets are lost on their way to this server. */
   'loss',
 ] as const
 
 export type DegradedReason = (typeof DEGRADED_REASONS)[number]
 
-/** What stands for a reason that only a newer media process knows. */
+/** Stands for a reason that only a newer media process knows. */
 export const OTHER_REASON = 'other'
 
 export type ShownReason = DegradedReason | typeof OTHER_REASON
@@ -44,7 +44,7 @@ export function isDegradedReason(code: string): code is DegradedReason {
   return reasons.includes(code)
 }
 
-/** The worst of some reasons; undefined where there is none. */
+/** The worst of some reasons; undefined if there are none. */
 export function worstReason(
   reasons: Iterable<DegradedReason>,
 ): DegradedReason | undefined {

@@ -1,55 +1,58 @@
 /**
- * The protocol between the media process (client) and the exporter (server):
- * JSON text frames over one WebSocket.
+ * shared/protocol is what the media process and the exporter agree on: this
+ * protocol, the metrics catalogue, ids, limits and degraded reasons. It imports
+ * nothing. fields.ts reads any JSON from outside.
+ *
+ * The protocol between the media process (client) and the exporter (server) is
+ * JSON text frames over one WebSocket:
  *
  *     media                                 exporter
  *       | hello   core, boot, protocol         |   once, first
  *       |------------------------------------->|
- *       |              welcome   last seq kept |   0: knows nothing of this boot
+ *       |            welcome   last stored seq |   0: this boot is unknown
  *       |<-------------------------------------|
- *       | batch     seq n+1, cells             |   what changed since that seq
+ *       | batch     seq n+1, cells             |   changes since that seq
  *       |------------------------------------->|
- *       |                        ack   seq n+1 |   applied, and kept
+ *       |                        ack   seq n+1 |   applied and stored
  *       |<-------------------------------------|
  *       | snapshot  streams, peers, ports      |   every 5 s and on change
  *       |------------------------------------->|
  *
- * **Exactly once, by values that are totals.** Each series that the media
- * process observes has a cell, numbered in the order of creation. A batch
- * carries the cell's total since it was made, never a delta. So a batch may
- * be lost or sent again without harm: the exporter takes the newest total of
- * a cell, and after a reconnect the media process sends every cell that
- * changed after the seq in `welcome`. An exporter that forgot everything
- * answers 0 and gets all totals of this boot; so does one that answers a seq
- * that was never sent, or one older than the last ack: it has another history,
- * as with a state file that was left out for a while, and vouches for nothing.
+ * **Exactly once, because values are totals.** Each series that the media
+ * process observes has a cell, numbered in order of creation. A batch carries
+ * the total of a cell since its creation, never a delta. So a batch may be lost
+ * or resent without harm: the exporter takes the newest total of a cell, and
+ * after a reconnect the media process resends every cell that changed after the
+ * seq in `welcome`. An exporter without state answers 0 and gets all totals of
+ * this boot. It gets all totals, too, if it answers a seq that was never sent,
+ * or one older than the last ack: its history differs, for example because it
+ * ran without its state file for a while.
  *
- * **What the exporter shows** for a series is `base + total`. When another
- * cell reports the same series (a new boot, or a stream that was removed for
- * longer than SERIES_RETENTION_MS and came back), the old cell's total is
- * added to `base` first.
+ * **The exporter exposes** `base + total` for a series. When another cell
+ * reports the same series (of a new boot, or of a stream that came back after
+ * SERIES_RETENTION_MS), it first adds the total of the old cell to `base`.
  *
- * **Numbers.** `seq` starts at 1 for each boot and grows by one per batch,
- * also over reconnects; after a `welcome` it goes on from the seq there.
- * At most one batch is without its ack at any time.
+ * **Sequence numbers.** `seq` starts at 1 for each boot and grows by one per
+ * batch, across reconnects; after a `welcome` it continues from the seq there.
+ * At most one batch is unacknowledged at any time.
  *
- * **A media process that is killed** while something is owed leaves its cells
- * in a file, and the next one carries on with them and their numbers, as the
- * same boot. It tells all of them again after its first `welcome`, whatever
- * the seq there: totals may be told twice.
+ * **A media process that is killed** with unacknowledged observations leaves
+ * its cells in a file. The next one resumes with them and their numbers, as the
+ * same boot. It resends all of them after its first `welcome`, whatever the seq
+ * there: totals may arrive twice.
  *
- * **Order.** After `welcome` the media process sends what is owed, until all
- * of it is acknowledged, then a snapshot. Later, a snapshot that tells of a
- * new stream goes before the batch that tells of its observations, so its
- * series are seen at zero first.
+ * **Order.** After `welcome` the media process sends everything unacknowledged,
+ * waits for the acks, then sends a snapshot. Later, a snapshot that announces a
+ * new stream goes before the batch with its observations, so that its series
+ * are exposed at zero first.
  *
- * **Errors.** A frame that is not of this form closes the connection with one
- * of CLOSE_CODES; so does a seq that is not the next one. A cell that is
- * well-formed but not acceptable (unknown family, label value outside the
- * catalogue, total that shrinks) is refused and counted by itself; the rest
- * of its batch counts.
+ * **Errors.** A malformed frame closes the connection with one of CLOSE_CODES;
+ * so does a seq that is not the next one. A well-formed but invalid cell
+ * (unknown family, label value outside the catalogue, total that shrinks) is
+ * rejected and counted; the rest of its batch is applied.
  */
 import { isDegradedReason, OTHER_REASON, type ShownReason } from './degraded.ts'
+import { Fields, type FieldProblem } from './fields.ts'
 import { isBootId, isStreamId, type BootId, type StreamId } from './ids.ts'
 import {
   MAX_CELLS_PER_BATCH,
@@ -59,6 +62,9 @@ import {
 
 export const PROTOCOL = 1
 
+/** Maximum length of CORE_ID, a family name or a code, characters. */
+const MAX_TEXT = 256
+
 /** Path of the WebSocket on the exporter's ingest address. */
 export const INGEST_PATH = '/ingest'
 
@@ -67,16 +73,13 @@ export interface Hello {
   readonly protocol: number
   /** CORE_ID of the media process. */
   readonly core: string
-  /**
-   * A life of the media process, with those before it of which it carries on
-   * the cells.
-   */
+  /** The run of the media process, with the earlier runs that it resumes. */
   readonly boot: BootId
 }
 
-/** A counter's cell: its total since it was made. */
+/** The cell of a counter: its total since its creation. */
 export interface CounterCell {
-  /** Number of the cell; a later cell has a higher number. */
+  /** Number of the cell; a newer cell has a higher number. */
   readonly cell: number
   readonly family: string
   /** Values in the order of the family's labels, without `core`. */
@@ -84,7 +87,7 @@ export interface CounterCell {
   readonly total: number
 }
 
-/** A histogram's cell: its totals since it was made. */
+/** The cell of a histogram: its totals since its creation. */
 export interface HistogramCell {
   readonly cell: number
   readonly family: string
@@ -99,24 +102,24 @@ export type Cell = CounterCell | HistogramCell
 export interface Batch {
   readonly kind: 'batch'
   readonly seq: number
-  /** Observations reported since boot, with the lost ones. */
+  /** Observations since boot, including the lost ones. */
   readonly observed: number
-  /** Observations since boot that a bound made the media process drop. */
+  /** Observations since boot that exceeded a limit and were dropped. */
   readonly lost: number
   readonly cells: readonly Cell[]
 }
 
 export interface StreamSnapshot {
   readonly id: StreamId
-  /** Whether its process is running: then it counts as an active stream. */
+  /** Whether its process is running, which makes it an active stream. */
   readonly running: boolean
-  /** Sessions whose answer was sent and that have not ended. */
+  /** Sessions that were answered and have not ended. */
   readonly peers: number
-  /** Started, but viewers see less than they should: a leg failed, say. */
+  /** Started, but with a fault, such as a failed leg. */
   readonly degraded: boolean
   /**
-   * The worst reason why it is degraded. Frames of older media processes have
-   * none; a code that is not known here is read as `other`.
+   * The worst reason why it is degraded; absent in frames of older media
+   * processes. An unknown code is read as `other`.
    */
   readonly degraded_reason?: ShownReason
 }
@@ -128,12 +131,12 @@ export interface Snapshot {
   readonly udpPorts: { readonly inUse: number; readonly available: number }
 }
 
-/** What the media process sends. */
-export type SourceFrame = Hello | Batch | Snapshot
+/** A frame of the media process. */
+export type MediaFrame = Hello | Batch | Snapshot
 
 export interface Welcome {
   readonly kind: 'welcome'
-  /** Last seq kept of the boot in `hello`; 0 when there is none. */
+  /** Last stored seq of the boot in `hello`; 0 if there is none. */
   readonly seq: number
 }
 
@@ -142,34 +145,34 @@ export interface Ack {
   readonly seq: number
 }
 
-/** What the exporter sends. */
-export type SinkFrame = Welcome | Ack
+/** A frame of the exporter. */
+export type ExporterFrame = Welcome | Ack
 
 /**
- * Why the exporter closes a connection, as WebSocket close codes of the
- * private range (RFC 6455 section 7.4.2), beside the library's own 1009 for
- * frames over MAX_FRAME_BYTES.
+ * Why the exporter closes a connection: WebSocket close codes of the private
+ * range (RFC 6455 section 7.4.2). Frames over MAX_FRAME_BYTES get 1009, which is
+ * the library's.
  */
 export const CLOSE_CODES = {
-  /** Not JSON, not an object, no such kind, a field of the wrong type. */
+  /** Not JSON, not an object, an unknown kind, a field of the wrong type. */
   malformed: 4400,
   /** A frame other than hello first, a second hello, a wrong seq. */
   out_of_order: 4409,
-  /** CORE_ID of the two processes differ. */
+  /** The CORE_ID of the two processes differs. */
   wrong_core: 4403,
-  /** The protocol number is not ours: update the older process. */
+  /** The protocol numbers differ: update the older process. */
   wrong_protocol: 4426,
   /** More than MAX_FRAMES_PER_SECOND. */
   too_many_frames: 4429,
-  /** Another connection has said hello after this one. */
+  /** A later connection has sent a hello. */
   replaced: 4410,
-  /** This boot was followed by another; its process should be gone. */
+  /** The boot was followed by another; its process should have ended. */
   retired_boot: 4411,
 } as const
 
 export type CloseReason = keyof typeof CLOSE_CODES
 
-/** A frame that is not of the protocol. The message says what was expected. */
+/** A frame that violates the protocol; the message says what was expected. */
 export class ProtocolError extends Error {
   override readonly name = 'ProtocolError'
   readonly reason: CloseReason
@@ -180,95 +183,82 @@ export class ProtocolError extends Error {
   }
 }
 
-/** Whether the cell is a histogram's. */
+/** Whether the cell belongs to a histogram. */
 export function isHistogramCell(cell: Cell): cell is HistogramCell {
   return 'buckets' in cell
 }
 
-/** The frame as the text that goes over the wire. */
-export function encodeFrame(frame: SourceFrame | SinkFrame): string {
+/** Encodes a frame for the wire. */
+export function encodeFrame(frame: MediaFrame | ExporterFrame): string {
   return JSON.stringify(frame)
 }
 
 /**
  * Reads a frame of the media process.
- * @throws {ProtocolError} `malformed` when `text` is none
+ * @throws {ProtocolError} `malformed` if `text` is not one
  */
-export function decodeSourceFrame(text: string): SourceFrame {
-  return readSourceFrame(parse(text))
+export function decodeMediaFrame(text: string): MediaFrame {
+  return readMediaFrame(parse(text))
 }
 
 /**
- * Reads a frame of the media process that is already parsed, as it stands in
- * the exporter's state file.
- * @throws {ProtocolError} `malformed` when `frame` is none
+ * Reads a frame of the media process that is already parsed, as in the
+ * exporter's state file.
+ * @throws {ProtocolError} `malformed` if `value` is not one
  */
-export function readSourceFrame(frame: unknown): SourceFrame {
-  if (!isFields(frame)) throw malformed('the frame', 'an object', frame)
-  switch (frame['kind']) {
+export function readMediaFrame(value: unknown): MediaFrame {
+  const frame = frameOf(value)
+  switch (frame.raw('kind')) {
     case 'hello':
       return {
         kind: 'hello',
-        protocol: count(frame, 'protocol'),
-        core: string(frame, 'core'),
-        boot: boot(frame),
+        protocol: frame.count('protocol'),
+        core: frame.text('core', MAX_TEXT),
+        boot: readBoot(frame),
       }
     case 'batch':
       return {
         kind: 'batch',
-        seq: count(frame, 'seq'),
-        observed: count(frame, 'observed'),
-        lost: count(frame, 'lost'),
-        cells: list(frame, 'cells', MAX_CELLS_PER_BATCH).map(cell),
+        seq: frame.count('seq'),
+        observed: frame.count('observed'),
+        lost: frame.count('lost'),
+        cells: frame.objects('cells', readCell, { max: MAX_CELLS_PER_BATCH }),
       }
     case 'snapshot':
       return {
         kind: 'snapshot',
-        streams: list(frame, 'streams', MAX_STREAMS_PER_SNAPSHOT).map(stream),
-        udpPorts: udpPorts(frame),
+        streams: frame.objects('streams', readStream, {
+          max: MAX_STREAMS_PER_SNAPSHOT,
+        }),
+        udpPorts: readUdpPorts(frame),
       }
     default:
-      throw malformed('kind', 'hello, batch or snapshot', frame['kind'])
+      throw malformed(frame.problem('kind', 'hello, batch or snapshot'))
   }
 }
 
 /**
  * Reads a frame of the exporter.
- * @throws {ProtocolError} `malformed` when `text` is none
+ * @throws {ProtocolError} `malformed` if `text` is not one
  */
-export function decodeSinkFrame(text: string): SinkFrame {
-  const frame = parse(text)
-  if (!isFields(frame)) throw malformed('the frame', 'an object', frame)
-  switch (frame['kind']) {
+export function decodeExporterFrame(text: string): ExporterFrame {
+  const frame = frameOf(parse(text))
+  switch (frame.raw('kind')) {
     case 'welcome':
-      return { kind: 'welcome', seq: count(frame, 'seq') }
+      return { kind: 'welcome', seq: frame.count('seq') }
     case 'ack':
-      return { kind: 'ack', seq: count(frame, 'seq') }
+      return { kind: 'ack', seq: frame.count('seq') }
     default:
-      throw malformed('kind', 'welcome or ack', frame['kind'])
+      throw malformed(frame.problem('kind', 'welcome or ack'))
   }
 }
 
-type Fields = Readonly<Record<string, unknown>>
-
-function malformed(field: string, expected: string, value: unknown) {
+function malformed({ field, expected, got = '' }: FieldProblem) {
+  const what = field === '' ? 'the frame' : field
   return new ProtocolError(
     'malformed',
-    `Cannot read frame: expected ${field} to be ${expected}, got ` +
-      describe(value),
+    `Cannot read frame: expected ${what} to be ${expected}, got ${got}`,
   )
-}
-
-/** A value in a few words: what a source sends may be deep and long. */
-function describe(value: unknown): string {
-  if (value === undefined) return 'nothing'
-  if (Array.isArray(value)) return 'a list'
-  if (isFields(value)) return 'an object'
-  return JSON.stringify(value).slice(0, 80)
-}
-
-function isFields(value: unknown): value is Fields {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
 function parse(text: string): unknown {
@@ -288,86 +278,59 @@ function parse(text: string): unknown {
   }
 }
 
-function string(fields: Fields, field: string): string {
-  const value = fields[field]
-  if (typeof value === 'string' && value.length <= 256) return value
-  throw malformed(field, 'a string of at most 256 characters', value)
-}
-
-function isCount(value: unknown): value is number {
-  return Number.isSafeInteger(value) && Number(value) >= 0
-}
-
-function count(fields: Fields, field: string): number {
-  const value = fields[field]
-  if (isCount(value)) return value
-  throw malformed(field, 'a whole number from 0', value)
-}
-
-function boot(fields: Fields): BootId {
-  const value = fields['boot']
-  if (isBootId(value)) return value
-  throw malformed('boot', 'a lower-case UUID', value)
-}
-
-function list(fields: Fields, field: string, most: number): unknown[] {
-  const value = fields[field]
-  if (Array.isArray(value) && value.length <= most) return value
-  throw malformed(field, `a list of at most ${most} items`, value)
-}
-
-function cell(value: unknown): Cell {
-  if (!isFields(value)) throw malformed('a cell', 'an object', value)
-  const head = {
-    cell: count(value, 'cell'),
-    family: string(value, 'family'),
-    labels: list(value, 'labels', 8).map(label => {
-      if (typeof label === 'string') return label
-      throw malformed('a label', 'a string', label)
-    }),
-  }
-  if (value['buckets'] === undefined) {
-    return { ...head, total: count(value, 'total') }
-  }
-  const buckets = list(value, 'buckets', 64).map(bucket => {
-    if (isCount(bucket)) return bucket
-    throw malformed('a bucket', 'a whole number from 0', bucket)
+function frameOf(value: unknown): Fields {
+  return Fields.of(value, '', problem => {
+    throw malformed(problem)
   })
-  const sum = value['sum']
-  if (typeof sum !== 'number' || !Number.isFinite(sum) || sum < 0) {
-    throw malformed('sum', 'a finite number from 0', sum)
-  }
-  return { ...head, buckets, sum }
 }
 
-function stream(value: unknown): StreamSnapshot {
-  if (!isFields(value)) throw malformed('a stream', 'an object', value)
-  const id = value['id']
-  if (!isStreamId(id)) throw malformed('id', 'a stream id', id)
-  const reason = degradedReason(value)
+function readBoot(frame: Fields): BootId {
+  const boot = frame.raw('boot')
+  if (isBootId(boot)) return boot
+  throw malformed(frame.problem('boot', 'a lower-case UUID'))
+}
+
+function readCell(cell: Fields): Cell {
+  const head = {
+    cell: cell.count('cell'),
+    family: cell.text('family', MAX_TEXT),
+    labels: cell.list('labels', readLabel, { max: 8 }),
+  }
+  if (cell.raw('buckets') === undefined) {
+    return { ...head, total: cell.count('total') }
+  }
+  const buckets = cell.list('buckets', readBucket, { max: 64 })
+  return { ...head, buckets, sum: cell.number('sum', 0) }
+}
+
+function readLabel(labels: Fields, index: number): string {
+  return labels.text(index)
+}
+
+function readBucket(buckets: Fields, index: number): number {
+  return buckets.count(index)
+}
+
+function readStream(stream: Fields): StreamSnapshot {
+  const id = stream.raw('id')
+  if (!isStreamId(id)) throw malformed(stream.problem('id', 'a stream id'))
+  const reason = readDegradedReason(stream)
   return {
     id,
-    running: flag(value, 'running'),
-    peers: count(value, 'peers'),
-    degraded: flag(value, 'degraded'),
+    running: stream.flag('running'),
+    peers: stream.count('peers'),
+    degraded: stream.flag('degraded'),
     ...(reason !== undefined && { degraded_reason: reason }),
   }
 }
 
-function degradedReason(fields: Fields): ShownReason | undefined {
-  if (fields['degraded_reason'] === undefined) return undefined
-  const code = string(fields, 'degraded_reason')
+function readDegradedReason(stream: Fields): ShownReason | undefined {
+  if (stream.raw('degraded_reason') === undefined) return undefined
+  const code = stream.text('degraded_reason', MAX_TEXT)
   return isDegradedReason(code) ? code : OTHER_REASON
 }
 
-function flag(fields: Fields, name: string): boolean {
-  const value = fields[name]
-  if (typeof value === 'boolean') return value
-  throw malformed(name, 'true or false', value)
-}
-
-function udpPorts(fields: Fields): Snapshot['udpPorts'] {
-  const value = fields['udpPorts']
-  if (!isFields(value)) throw malformed('udpPorts', 'an object', value)
-  return { inUse: count(value, 'inUse'), available: count(value, 'available') }
+function readUdpPorts(frame: Fields): Snapshot['udpPorts'] {
+  const ports = frame.object('udpPorts')
+  return { inUse: ports.count('inUse'), available: ports.count('available') }
 }

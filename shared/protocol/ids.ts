@@ -6,16 +6,16 @@ export type StreamId = string & { readonly [brand]: 'StreamId' }
 /** Id of one viewer's session: at least 122 random bits, URL-safe. */
 export type SessionId = string & { readonly [brand]: 'SessionId' }
 
-/** Id of one life of the media process: a random UUID made at its start. */
+/** Id of one run of the media process: a random UUID, made at its start. */
 export type BootId = string & { readonly [brand]: 'BootId' }
 
 /**
- * Label value for requests that name no registered stream: what callers may
- * choose freely must not make series.
+ * Label value for requests that name no registered stream: a client must not be
+ * able to create series.
  */
 export const UNKNOWN_STREAM = '_unknown'
 
-/** Label value shared by the streams beyond EXPORTER_MAX_STREAMS. */
+/** Label value shared by all streams above EXPORTER_MAX_STREAMS. */
 export const OVERFLOW_STREAM = '_overflow'
 
 const STREAM_ID = /^[A-Za-z0-9_.~:@-]{1,128}$/
@@ -23,14 +23,14 @@ const SESSION_ID = /^[A-Za-z0-9_-]{22,64}$/
 const BOOT_ID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
 const RESERVED = new Set<string>([UNKNOWN_STREAM, OVERFLOW_STREAM, '.', '..'])
 
-/** Whether `raw` may name a stream; the reserved label values may not. */
+/** Whether `raw` is a stream id, and not a reserved label value. */
 export function isStreamId(raw: unknown): raw is StreamId {
   return typeof raw === 'string' && STREAM_ID.test(raw) && !RESERVED.has(raw)
 }
 
 /**
  * Parses a stream id.
- * @throws {RangeError} when it is not one; the message says what is allowed
+ * @throws {RangeError} that says what is allowed
  */
 export function parseStreamId(raw: unknown): StreamId {
   if (isStreamId(raw)) return raw

@@ -1,9 +1,10 @@
-/** What a process was asked to do. */
+/** What to do, by the command line. */
 export type Command = 'run' | 'help' | 'version' | 'check-config'
 
 /**
- * Reads the arguments after the script's name; both processes take the same.
- * @throws {RangeError} when one is none of them
+ * Reads the arguments after the script's name, which are the same for both
+ * processes.
+ * @throws {RangeError} for any other arguments
  */
 export function readCommandLine(args: readonly string[]): Command {
   const [first, ...rest] = args

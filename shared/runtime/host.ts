@@ -1,18 +1,18 @@
 import { readFileSync } from 'node:fs'
 import type { SettingsSource } from './settings.ts'
 
-/** The operating system, as far as a program needs it here. */
+/** The parts of the operating system that a program needs. */
 export interface Host {
   /** Arguments after the script's name. */
   readonly args: readonly string[]
   readonly source: SettingsSource
   readonly write: (text: string) => void
   readonly now: () => Date
-  /** Settles with the name of the first signal that asks for the end. */
-  readonly asked: () => Promise<string>
+  /** Resolves with the first signal that requests the end. */
+  readonly terminated: () => Promise<string>
 }
 
-/** The one that this process runs on. */
+/** The operating system of this process. */
 export const host: Host = {
   args: process.argv.slice(2),
   source: {
@@ -21,7 +21,7 @@ export const host: Host = {
   },
   write: text => process.stdout.write(text),
   now: () => new Date(),
-  asked: () =>
+  terminated: () =>
     new Promise(resolve => {
       process.once('SIGINT', resolve)
       process.once('SIGTERM', resolve)

@@ -1,27 +1,28 @@
-/** Values of a record beside its message; nothing secret, no addresses. */
+/** Fields of a record; never secrets or client addresses. */
 export type LogFields = Readonly<Record<string, unknown>>
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error'
 
-/** Writes one JSON line a record; the message is constant. */
+/** Writes each record as one JSON line. Messages are constants. */
 export interface Log {
   debug(message: string, fields?: LogFields): void
   info(message: string, fields?: LogFields): void
   warn(message: string, fields?: LogFields): void
   error(message: string, fields?: LogFields): void
-  /** A log whose records all carry `fields` too. */
+  /** Returns a log that adds `fields` to every record. */
   with(fields: LogFields): Log
 }
 
-/** Where records go and what time it is. */
+/** Where records go, and the clock. */
 export interface LogSink {
   readonly write: (line: string) => void
   readonly now: () => Date
 }
 
 /**
- * A log that writes `{"time", "level", "message", ...fields}` and a newline a
- * record to `sink`. An Error among the fields becomes its message and code.
+ * Creates a log that writes each record to `sink` as a line of
+ * `{"time", "level", "message", ...fields}`. An Error among the fields is
+ * written as its name, message, code and cause.
  */
 export function createLog(sink: LogSink, bound: LogFields = {}): Log {
   const record =

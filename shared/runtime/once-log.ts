@@ -1,17 +1,17 @@
 import type { Log, LogFields } from './log.ts'
 
-/** Says each thing once, until it is asked to forget what it said. */
+/** Logs each message once, until `forget`. */
 export class OnceLog {
   readonly #log: Log
-  readonly #said = new Set<string>()
+  readonly #logged = new Set<string>()
 
   constructor(log: Log) {
     this.#log = log
   }
 
   /**
-   * Says it unless it was said. Messages are constant, so few, and so must be
-   * the kinds of what is said with the same message.
+   * Logs the message unless it was logged before with this `kind`. All keys are
+   * kept, so kinds must be few, as constant messages are.
    */
   once(
     level: 'info' | 'warn' | 'error',
@@ -20,13 +20,13 @@ export class OnceLog {
     kind = '',
   ): void {
     const key = `${message} ${kind}`
-    if (this.#said.has(key)) return
-    this.#said.add(key)
+    if (this.#logged.has(key)) return
+    this.#logged.add(key)
     this.#log[level](message, fields)
   }
 
-  /** From now on everything is news again. */
+  /** Logs everything once more from now on. */
   forget(): void {
-    this.#said.clear()
+    this.#logged.clear()
   }
 }

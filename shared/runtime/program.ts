@@ -1,3 +1,10 @@
+/**
+ * shared/runtime is what both processes are made of.
+ * Owns: the command line, settings, log, clock, errors, files, HTTP listener.
+ * Gets: the operating system, by host.ts and node:*.
+ * Gives: `runProgram` to exporter/main.ts and media/main.ts, parts to the rest.
+ */
+import { reasonOf } from './errors.ts'
 import { readCommandLine } from './command-line.ts'
 import type { Host } from './host.ts'
 import { createLog, type Log } from './log.ts'
@@ -8,7 +15,7 @@ import {
   type SettingsTable,
 } from './settings.ts'
 
-/** What runs until it is asked to end. */
+/** A running process; `close` ends it. */
 export interface Running {
   close(): Promise<void>
 }
@@ -20,15 +27,14 @@ export interface Program<Config> {
   readonly settings: SettingsTable
   /** @throws {SettingsError} */
   readonly readConfig: (source: SettingsSource) => Config
-  /** Looks at what the settings name, as a start would, and throws likewise. */
+  /** Checks files and programs that the settings name; throws like `start`. */
   readonly check: (config: Config) => void
   readonly start: (config: Config, log: Log) => Promise<Running>
 }
 
 /**
- * Does what the arguments ask for. Never rejects: what goes wrong is logged.
- * @returns the exit code: 0 ended as asked, 1 could not start or broke, 2 bad
- * settings or arguments
+ * Runs the program by its command line. Never rejects: errors are logged.
+ * @returns the exit code: 0 success, 1 failure, 2 bad settings or arguments
  */
 export async function runProgram<Config>(
   program: Program<Config>,
@@ -44,7 +50,7 @@ export async function runProgram<Config>(
         log.error('bad setting', { problem })
       return 2
     }
-    const reason = error instanceof Error ? error.message : String(error)
+    const reason = reasonOf(error)
     log.error('cannot run', { reason })
     return error instanceof RangeError ? 2 : 1
   }
@@ -69,12 +75,12 @@ async function perform<Config>(
       return
     case 'check-config':
       program.check(readConfig(host.source))
-      host.write('The settings are good\n')
+      host.write('Settings are valid\n')
       return
     case 'run': {
-      const asked = host.asked()
+      const terminated = host.terminated()
       const running = await program.start(readConfig(host.source), log)
-      log.info('ending', { signal: await asked })
+      log.info('ending', { signal: await terminated })
       await running.close()
       log.info('ended')
       return

@@ -1,17 +1,19 @@
+import { reasonOf } from './errors.ts'
+
 /**
- * Settings from environment variables, as a table: one row a variable, read
- * and checked all at once, and printed by `--help`.
+ * Settings from environment variables: a table with one row per variable, which
+ * is read, checked as a whole, and printed by `--help`.
  */
 
 /** One environment variable. */
 export interface Setting<Value> {
   readonly name: string
-  /** Text used when the variable is unset or empty; '' stands for none. */
+  /** Text used if the variable is unset or empty; '' means none. */
   readonly fallback: string
   /** @throws {RangeError} whose message says what was expected */
   readonly parse: (text: string) => Value
   readonly help: string
-  /** A secret may come from the file that `<name>_FILE` names instead. */
+  /** A secret can also come from the file named by `<name>_FILE`. */
   readonly secret?: boolean
 }
 
@@ -24,7 +26,7 @@ export type ValuesOf<Table extends SettingsTable> = {
     : never
 }
 
-/** All that is wrong with the settings, a line each, by variable name. */
+/** Every problem of the settings, one line each, by variable name. */
 export class SettingsError extends Error {
   override readonly name = 'SettingsError'
   readonly problems: readonly string[]
@@ -38,12 +40,12 @@ export class SettingsError extends Error {
 /** Where settings come from. */
 export interface SettingsSource {
   readonly env: Readonly<Record<string, string | undefined>>
-  /** Reads a whole file as text; throws where it cannot be read. */
+  /** Reads a whole file as text, or throws. */
   readonly readFile: (path: string) => string
 }
 
 /**
- * Reads every row of `table`; `check` then says what is wrong between values.
+ * Reads every row of `table`; `check` then returns conflicts between values.
  * @throws {SettingsError} naming every bad variable, not just the first
  */
 export function readSettings<Table extends SettingsTable>(
@@ -56,7 +58,7 @@ export function readSettings<Table extends SettingsTable>(
     try {
       return [key, setting.parse(textOf(setting, source))] as const
     } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error)
+      const reason = reasonOf(error)
       problems.push(`${setting.name}: ${reason}`)
       return [key, undefined] as const
     }
@@ -86,7 +88,7 @@ function readSecret(name: string, file: string, source: SettingsSource) {
   try {
     return source.readFile(file)
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause)
+    const reason = reasonOf(cause)
     throw new RangeError(
       `expected ${name}_FILE to name a readable file: ${reason}`,
       { cause },
@@ -94,7 +96,7 @@ function readSecret(name: string, file: string, source: SettingsSource) {
   }
 }
 
-/** The table as text for `--help`, a line or two a variable. */
+/** Formats the table for `--help`. */
 export function describeSettings(table: SettingsTable): string {
   return Object.values(table)
     .map(({ name, fallback, help, secret }) => {
@@ -105,9 +107,9 @@ export function describeSettings(table: SettingsTable): string {
     .join('')
 }
 
-/** Where to listen or whom to call. */
+/** An address to listen on or connect to. */
 export interface Address {
-  /** As `listen()` takes it: `0.0.0.0`, `::1`; '' is every address. */
+  /** As for `listen()`, such as `0.0.0.0` or `::1`; '' means every address. */
   readonly host: string
   readonly port: number
 }
@@ -115,7 +117,7 @@ export interface Address {
 const ADDRESS =
   /^(?:\[(?<v6>[0-9a-fA-F:.]+)\]|(?<host>[^:[\]\s]*)):(?<port>\d+)$/
 
-/** Parses `host:port`, `[v6]:port` or `:port`; port 0 means any free one. */
+/** Parses `host:port`, `[v6]:port` or `:port`; port 0 means any free port. */
 export function parseAddress(text: string): Address {
   const groups = ADDRESS.exec(text)?.groups
   const port = Number(groups?.['port'])
@@ -127,13 +129,13 @@ export function parseAddress(text: string): Address {
   return { host: groups['v6'] ?? groups['host'] ?? '', port }
 }
 
-/** A parser of whole numbers from `least` to `most`. */
-export function wholeNumber(least: number, most: number) {
+/** Returns a parser of whole numbers from `min` to `max`. */
+export function wholeNumber(min: number, max: number) {
   return (text: string): number => {
     const value = /^\d{1,15}$/.test(text) ? Number(text) : NaN
-    if (value >= least && value <= most) return value
+    if (value >= min && value <= max) return value
     throw new RangeError(
-      `expected a whole number from ${least} to ${most}, got ${quote(text)}`,
+      `expected a whole number from ${min} to ${max}, got ${quote(text)}`,
     )
   }
 }
@@ -145,24 +147,24 @@ export function parseBoolean(text: string): boolean {
   throw new RangeError(`expected true or false, got ${quote(text)}`)
 }
 
-/** Takes any text as it is. */
+/** Accepts any text. */
 export function parseText(text: string): string {
   return text
 }
 
-/** Parses a bearer token; any other could not be sent in a header. */
+/** Parses a bearer token: characters that are allowed in a header. */
 export function parseToken(text: string): string {
   if (/^[!-~]+$/.test(text)) return text
   throw new RangeError('expected printable ASCII characters without spaces')
 }
 
-/** A parser that gives undefined where nothing is set. */
+/** Makes a setting optional: unset is undefined. */
 export function optional<Value>(parse: (text: string) => Value) {
   return (text: string): Value | undefined =>
     text === '' ? undefined : parse(text)
 }
 
-/** A parser of comma lists; empty items are dropped. */
+/** Returns a parser of comma-separated lists; empty items are dropped. */
 export function listOf<Value>(parse: (text: string) => Value) {
   return (text: string): readonly Value[] =>
     text
@@ -172,7 +174,7 @@ export function listOf<Value>(parse: (text: string) => Value) {
       .map(parse)
 }
 
-/** Parses an absolute URL of one of `protocols`, each with its colon. */
+/** Returns a parser of absolute URLs; `protocols` end with a colon. */
 export function urlOf(...protocols: readonly string[]) {
   return (text: string): URL => {
     const url = URL.parse(text)
@@ -194,7 +196,7 @@ export function parseCoreId(text: string): string {
   )
 }
 
-/** Whether only this machine can reach what listens on `host`. */
+/** Whether a server on `host` can only be reached from this machine. */
 export function isLoopback(host: string): boolean {
   return host === 'localhost' || host === '::1' || /^127\.[\d.]+$/.test(host)
 }

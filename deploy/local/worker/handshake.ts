@@ -10,6 +10,7 @@
  * the time: a worker of another version never answers `createWorker()`.
  */
 
+import { reasonOf } from '../../../shared/runtime/errors.ts'
 import { createWorker } from 'mediasoup'
 import type { Producer, Router, WebRtcTransport } from 'mediasoup/types'
 import {
@@ -158,7 +159,7 @@ try {
   }
   await prove(workerBin)
 } catch (error) {
-  const reason = error instanceof Error ? error.message : String(error)
+  const reason = reasonOf(error)
   process.stderr.write(`${reason}\n`)
   process.exitCode = 1
 }

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { setTimeout as delay } from 'node:timers/promises'
 import t from 'tap'
 
-import { SILENCE_LIMIT_MS } from '../../../shared/protocol/limits.ts'
+import { SILENCE_TIMEOUT_MS } from '../../../shared/protocol/limits.ts'
 import { runChaos } from '../fixtures/chaos/run.ts'
 import { World } from '../fixtures/chaos/world.ts'
 
@@ -37,7 +37,7 @@ for (const keepsState of [true, false]) {
     await delay(10_000)
     const before = await residentBytes(pid)
     world.exporter.kill('SIGSTOP')
-    await delay(3 * SILENCE_LIMIT_MS)
+    await delay(3 * SILENCE_TIMEOUT_MS)
     const grown = (await residentBytes(pid)) - before
     world.exporter.kill('SIGCONT')
     const backMs = performance.now()

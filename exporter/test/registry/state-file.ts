@@ -227,7 +227,7 @@ t.test('keep() retries a failed write until it succeeds', async t => {
   const limits = { maxStateBytes: 3_000, compactAfterBytes: 1_000_000 }
   const { open, path, failed, of } = createSubject(t, limits)
   const opened = await open()
-  await mkdir(`${path}.new`)
+  await mkdir(`${path}.tmp`)
   let kept = 0
   const done = (async () => {
     for (const entry of batchesOf(30)) {
@@ -244,7 +244,7 @@ t.test('keep() retries a failed write until it succeeds', async t => {
     'nothing is applied before it is stored',
   )
   t.equal(of('cannot write state file').length, 1)
-  await rmdir(`${path}.new`)
+  await rmdir(`${path}.tmp`)
   await done
   t.equal(of('state file is written again').length, 1)
   await opened.file.close()

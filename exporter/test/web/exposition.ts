@@ -23,7 +23,7 @@ t.test(
       type: 'counter',
       help: 'Some "help".',
       labels: [],
-      bornAtZero: false,
+      startsAtZero: false,
       series: [{ text: 'core="a"', values: [7] }],
     }
     t.equal(
@@ -50,7 +50,7 @@ t.test('writeFamily() accumulates buckets and formats their bounds', t => {
     help: 'Help.',
     labels: [],
     buckets: [0.5, 1],
-    bornAtZero: false,
+    startsAtZero: false,
     series: [{ text: 'core="a"', values: [1, 2, 4, 9.5] }],
   }
   const head = `# HELP ${name} Help.\n# TYPE ${name} histogram\n`

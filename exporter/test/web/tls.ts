@@ -3,7 +3,8 @@ import { join } from 'node:path'
 import { connect } from 'node:tls'
 import { once } from 'node:events'
 import t from 'tap'
-import { closeServer, listen } from '../../http-server.ts'
+import { closeServer } from '../../../shared/runtime/http-server.ts'
+import { DRAIN_TIMEOUT_MS, listen } from '../../http-server.ts'
 import { createTlsServer } from '../../web/tls.ts'
 import { createMemoryLog } from '../fixtures/memory-log.ts'
 
@@ -27,7 +28,7 @@ t.test('server reloads the certificate when its files change', async t => {
     (_request, response) => response.end('here'),
     log,
   )
-  t.teardown(() => closeServer(server))
+  t.teardown(() => closeServer(server, DRAIN_TIMEOUT_MS))
   const { port } = await listen(
     server,
     { host: '127.0.0.1', port: 0 },

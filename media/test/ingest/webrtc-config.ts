@@ -64,7 +64,7 @@ await t.test('parseWebrtcConfig() reads external legs', t => {
 
 const REJECTED: readonly (readonly [raw: unknown, message: string])[] = [
   [7, 'webrtc: expected an object, got 7'],
-  [[], 'webrtc: expected an object, got []'],
+  [[], 'webrtc: expected an object, got a list'],
   [{ enabled: 'yes' }, 'webrtc.enabled: expected true or false, got "yes"'],
   [
     { enabled: true, ingest: 'rtmp' },

@@ -6,7 +6,7 @@ import {
 } from '../../../shared/protocol/frames.ts'
 import {
   BATCH_INTERVAL_MS,
-  SILENCE_LIMIT_MS,
+  SILENCE_TIMEOUT_MS,
 } from '../../../shared/protocol/limits.ts'
 import { FakeClock } from '../fixtures/fake-clock.ts'
 import type { ScriptedExporter } from './fixtures/exporter.ts'
@@ -263,7 +263,7 @@ t.test(
     exporter.freeze()
     const frozenMs = clock.steadyMs()
     await clock.until(() => records.length === 2, 50)
-    t.ok(clock.steadyMs() - frozenMs >= SILENCE_LIMIT_MS)
+    t.ok(clock.steadyMs() - frozenMs >= SILENCE_TIMEOUT_MS)
     outbox.report(legFailure('cam'))
     await clock.until(() => exporter.observed === 1, 10)
     t.match(records[1], { message: /does not respond/ })
@@ -284,7 +284,7 @@ t.test('link sends periodic snapshots while an ack is missing', async t => {
     outbox.report(legFailure('cam'))
     return snapshots() === 6
   }, 50)
-  t.ok(clock.steadyMs() > SILENCE_LIMIT_MS)
+  t.ok(clock.steadyMs() > SILENCE_TIMEOUT_MS)
   t.equal(exporter.batches.length, 1, 'no second batch')
   t.equal(exporter.connections, 1)
 })
@@ -295,7 +295,7 @@ t.test('link drops an exporter that never sends a welcome', async t => {
   exporter.script.welcome = () => null
   startOutbox(t, exporter.url, { clock })
   await clock.until(() => exporter.connections === 3, 50)
-  t.ok(clock.steadyMs() < 2 * SILENCE_LIMIT_MS)
+  t.ok(clock.steadyMs() < 2 * SILENCE_TIMEOUT_MS)
 })
 
 t.test('link sends nothing more to an exporter that stops reading', async t => {

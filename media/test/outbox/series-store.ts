@@ -2,7 +2,7 @@ import t from 'tap'
 
 import { DURATION_BUCKETS } from '../../../shared/protocol/catalogue.ts'
 import {
-  decodeSourceFrame,
+  decodeMediaFrame,
   encodeFrame,
   isHistogramCell,
 } from '../../../shared/protocol/frames.ts'
@@ -84,7 +84,7 @@ t.test('an observation that would make a sum infinite is lost', t => {
   unacked.add(iceDuration('cam', Number.MAX_VALUE))
   const batch = take(unacked)
   t.equal(batch.lost, 1)
-  t.doesNotThrow(() => decodeSourceFrame(encodeFrame(batch)))
+  t.doesNotThrow(() => decodeMediaFrame(encodeFrame(batch)))
   t.end()
 })
 

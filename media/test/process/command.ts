@@ -5,7 +5,7 @@ import { parseProcessConfig } from '../../process/config.ts'
 import { fillPlaceholders } from '../../process/placeholders.ts'
 import { RULES } from '../fixtures/process-list.ts'
 
-t.test('the arguments are in the order of upstream', t => {
+t.test('commandOf() orders the arguments like upstream', t => {
   const config = parseProcessConfig(
     {
       id: 'cam',
@@ -38,7 +38,7 @@ t.test('the arguments are in the order of upstream', t => {
   t.end()
 })
 
-t.test('placeholders are filled, and escaped where it says so', t => {
+t.test('fillPlaceholders() fills values and escapes them on request', t => {
   const values = { processid: 'a:b\\c' }
   for (const [text, filled] of [
     ['{processid}', 'a:b\\c'],
@@ -52,7 +52,7 @@ t.test('placeholders are filled, and escaped where it says so', t => {
   t.end()
 })
 
-t.test('what a placeholder stands for is not filled again', t => {
+t.test('fillPlaceholders() does not fill placeholders in values', t => {
   const values = { processid: '{reference}', reference: '$& $1' }
   t.equal(fillPlaceholders('{processid}', values), '{reference}')
   t.equal(fillPlaceholders('{reference}', values), '$& $1')

@@ -17,7 +17,7 @@ const INPUT = { id: 'in', address: 'rtsp://cam/1', options: [] }
 const OUTPUT = { id: 'out', address: '-', options: [], cleanup: [] }
 const LEAST = { id: 'a', input: [INPUT], output: [OUTPUT] }
 
-/** What is wrong with `raw`, a line each; none: it is taken. */
+/** The problems of `raw` as lines; none if it is accepted. */
 function problems(raw: unknown, rules: Partial<ConfigRules> = {}) {
   try {
     parseProcessConfig(raw, { ...RULES, ...rules })
@@ -28,7 +28,7 @@ function problems(raw: unknown, rules: Partial<ConfigRules> = {}) {
   }
 }
 
-t.test('what is not said has the defaults of upstream', t => {
+t.test('absent fields get the defaults of upstream', t => {
   t.strictSame(parseProcessConfig(LEAST, RULES), {
     id: 'a',
     type: 'ffmpeg',
@@ -46,7 +46,7 @@ t.test('what is not said has the defaults of upstream', t => {
   t.end()
 })
 
-t.test('fields that nobody knows are left out, null is not said', t => {
+t.test('unknown fields are dropped, and null counts as absent', t => {
   const config = parseProcessConfig(
     { ...LEAST, scheduler: 'x', reference: null, limits: null, options: null },
     RULES,
@@ -56,7 +56,7 @@ t.test('fields that nobody knows are left out, null is not said', t => {
   t.end()
 })
 
-t.test('a looped input is not copied', t => {
+t.test('a looped input with codec copy is rejected', t => {
   const raw = (codec: string) => ({
     id: 'a',
     input: [{ address: 'a.mp4', options: ['-stream_loop', '-1'] }],
@@ -70,7 +70,7 @@ t.test('a looped input is not copied', t => {
   t.end()
 })
 
-t.test('each problem names its field, all at once', t => {
+t.test('all problems are reported at once, each with its field', t => {
   const raw = {
     id: 7,
     type: 'gstreamer',
@@ -123,7 +123,7 @@ t.test('each problem names its field, all at once', t => {
   t.end()
 })
 
-t.test('a backoff has defaults, and can be taken away', t => {
+t.test('reconnect_backoff has defaults and can be removed by an update', t => {
   const parse = (reconnect_backoff: unknown) =>
     parseProcessConfig({ ...LEAST, reconnect_backoff }, RULES)
   const { reconnect_backoff } = parse({})
@@ -135,14 +135,14 @@ t.test('a backoff has defaults, and can be taken away', t => {
   t.end()
 })
 
-t.test('what is no object is no process', t => {
+t.test('a process that is not an object is rejected', t => {
   for (const raw of [undefined, null, 1, 'x', []]) {
     t.same(problems(raw), ['process: expected an object'])
   }
   t.end()
 })
 
-t.test('there must be inputs and outputs', t => {
+t.test('a process without inputs or outputs is rejected', t => {
   t.same(problems({ id: 'a' }), [
     'input: expected at least one',
     'output: expected at least one, or webrtc.enabled',
@@ -160,7 +160,7 @@ t.test('there must be inputs and outputs', t => {
   t.end()
 })
 
-t.test('an id can name a stream where webrtc is enabled', t => {
+t.test('with webrtc enabled, an id must be a valid stream id', t => {
   const webrtc = { enabled: true }
   for (const id of ['', '_unknown', '..', 'a/b', 'ä', 'x'.repeat(129)]) {
     t.match(problems({ ...LEAST, id, webrtc }), [/^id: expected 1 to 128 of /])
@@ -168,14 +168,16 @@ t.test('an id can name a stream where webrtc is enabled', t => {
   t.same(problems({ ...LEAST, id: 'restreamer-ui:ingest:1', webrtc }), [])
   t.same(problems({ ...LEAST, id: 'a/b ä' }), [])
   for (const id of ['', 'a\n', 'x'.repeat(257)]) {
-    t.match(problems({ ...LEAST, id }), [/^id: expected 1 to 256 characters/])
+    t.match(problems({ ...LEAST, id }), [
+      /^id: expected 1 to 256 printable characters/,
+    ])
   }
   t.end()
 })
 
-t.test('ids of inputs and outputs are their own, or made', t => {
+t.test('ids of inputs and outputs must be unique and are made if absent', t => {
   t.same(problems({ ...LEAST, input: [INPUT, { ...INPUT, id: 'x' }, INPUT] }), [
-    'input[2].id: expected an id of its own, got "in" again',
+    'input[2].id: expected a unique id, got "in" again',
   ])
   const { input } = parseProcessConfig(
     { ...LEAST, input: [{ address: 'a' }, { address: 'b' }] },
@@ -186,7 +188,7 @@ t.test('ids of inputs and outputs are their own, or made', t => {
   t.end()
 })
 
-t.test('addresses are allowed and refused by pattern', t => {
+t.test('input addresses are allowed and blocked by pattern', t => {
   const refused = [
     'input[0].address: refused by CORE_FFMPEG_ACCESS_INPUT_BLOCK',
   ]
@@ -201,7 +203,7 @@ t.test('addresses are allowed and refused by pattern', t => {
   t.same(problems(at('rtsp://secret'), block), refused)
   t.same(problems(at('rtsp://secret'), { ...allow, ...block }), refused)
   t.same(problems(at('http://a'), block), [])
-  // What counts is what FFmpeg would be given.
+  // Checked after the placeholders are filled.
   t.same(
     problems({ ...at('{reference}'), reference: 'secret' }, block),
     refused,
@@ -212,7 +214,7 @@ t.test('addresses are allowed and refused by pattern', t => {
   t.end()
 })
 
-t.test('what only upstream has is refused, not passed on', t => {
+t.test('placeholders and addresses that only upstream has are rejected', t => {
   for (const name of [
     'memfs',
     'diskfs',
@@ -231,7 +233,7 @@ t.test('what only upstream has is refused, not passed on', t => {
   t.end()
 })
 
-/** Anything, but often something like a process. */
+/** Any JSON, often similar to a process. */
 const anyConfig = fc.oneof(
   fc.jsonValue(),
   fc.record(
@@ -275,7 +277,7 @@ function anyIo() {
   return fc.oneof(fc.array(io, { maxLength: 3 }), fc.jsonValue())
 }
 
-/** Processes that are right. */
+/** Valid processes. */
 const goodConfig = fc
   .record({
     id: fc.stringMatching(/^[A-Za-z0-9]{1,20}$/),
@@ -304,19 +306,19 @@ function goodIo() {
   return fc.array(io, { minLength: 1, maxLength: 3 })
 }
 
-t.test('whatever comes is parsed, or refused by field', t => {
+t.test('any JSON is parsed or rejected with the wrong fields', t => {
   fc.assert(
     fc.property(anyConfig, raw => {
       let config: ProcessConfig
       try {
         config = parseProcessConfig(raw, RULES)
       } catch (error) {
-        // Nothing else is thrown, and there is a field and a reason.
+        // Nothing else is thrown, and every problem has a field and a reason.
         if (!(error instanceof ProcessError)) throw error
         t.equal(error.code, 'bad-config')
         return error.problems.every(p => p.field !== '' && p.message !== '')
       }
-      // What is taken has its own form, so it is taken again as it is.
+      // Parsing an accepted configuration changes nothing.
       t.strictSame(parseProcessConfig(config, RULES), config)
       return true
     }),
@@ -325,7 +327,7 @@ t.test('whatever comes is parsed, or refused by field', t => {
   t.end()
 })
 
-t.test('a configuration is the same after it was stored', t => {
+t.test('a configuration survives storing unchanged', t => {
   fc.assert(
     fc.property(goodConfig, config => {
       const stored: unknown = JSON.parse(
@@ -337,7 +339,7 @@ t.test('a configuration is the same after it was stored', t => {
   t.end()
 })
 
-t.test('a patch with the whole configuration gives just that', t => {
+t.test('a patch with a whole configuration replaces the old one', t => {
   fc.assert(
     fc.property(goodConfig, goodConfig, (before, after) => {
       t.strictSame(parseProcessConfig(mergeJson(before, after), RULES), after)
@@ -347,37 +349,40 @@ t.test('a patch with the whole configuration gives just that', t => {
   t.end()
 })
 
-t.test('the stored form is that of upstream, and keeps what it has', t => {
-  const config = parseProcessConfig(
-    {
-      ...LEAST,
-      limits: { cpu_usage: 50, memory_mbytes: 2, waitfor_seconds: 5 },
-      webrtc: { enabled: true },
-    },
-    RULES,
-  )
-  const before = {
-    ffversion: '^5.1.0',
-    owner: 'me',
-    reconnect_backoff: { max_seconds: 1, jitter: 0 },
-    webrtc: { future: 1 },
-  }
-  t.strictSame(JSON.parse(JSON.stringify(toStoredConfig(config, before))), {
-    ffversion: '^5.1.0',
-    owner: 'me',
-    webrtc: { future: 1, ...config.webrtc },
-    id: 'a',
-    reference: '',
-    input: [INPUT],
-    output: [OUTPUT],
-    options: [],
-    reconnect: false,
-    reconnect_delay_seconds: 0,
-    autostart: true,
-    stale_timeout_seconds: 0,
-    limit_cpu_usage: 50,
-    limit_memory_bytes: 2097152,
-    limit_waitfor_seconds: 5,
-  })
-  t.end()
-})
+t.test(
+  "toStoredConfig() writes upstream's format and keeps unknown fields",
+  t => {
+    const config = parseProcessConfig(
+      {
+        ...LEAST,
+        limits: { cpu_usage: 50, memory_mbytes: 2, waitfor_seconds: 5 },
+        webrtc: { enabled: true },
+      },
+      RULES,
+    )
+    const before = {
+      ffversion: '^5.1.0',
+      owner: 'me',
+      reconnect_backoff: { max_seconds: 1, jitter: 0 },
+      webrtc: { future: 1 },
+    }
+    t.strictSame(JSON.parse(JSON.stringify(toStoredConfig(config, before))), {
+      ffversion: '^5.1.0',
+      owner: 'me',
+      webrtc: { future: 1, ...config.webrtc },
+      id: 'a',
+      reference: '',
+      input: [INPUT],
+      output: [OUTPUT],
+      options: [],
+      reconnect: false,
+      reconnect_delay_seconds: 0,
+      autostart: true,
+      stale_timeout_seconds: 0,
+      limit_cpu_usage: 50,
+      limit_memory_bytes: 2097152,
+      limit_waitfor_seconds: 5,
+    })
+    t.end()
+  },
+)

@@ -2,7 +2,7 @@ import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import t, { type Test } from 'tap'
 
-import { systemClock } from '../../clock.ts'
+import { systemClock } from '../../../shared/runtime/clock.ts'
 import { parseWebrtcConfig } from '../../ingest/webrtc-config.ts'
 import type { ReconnectPolicy } from '../../ffmpeg/reconnect.ts'
 import { ExternalRunner } from '../../process/external-runner.ts'

@@ -12,7 +12,7 @@ function gate() {
   }
 }
 
-t.test('operations of one key are done in turn, others at once', async t => {
+t.test('operations with one key run in order, others concurrently', async t => {
   const queue = new KeyedQueue()
   const { passed, open } = gate()
   const order: string[] = []
@@ -30,7 +30,7 @@ t.test('operations of one key are done in turn, others at once', async t => {
   t.same(order, ['b1', 'a1', 'a2'])
 })
 
-t.test('an operation of two keys waits for both, and holds both', async t => {
+t.test('an operation with two keys waits for both and blocks both', async t => {
   const queue = new KeyedQueue()
   const { passed, open } = gate()
   const order: string[] = []
@@ -48,7 +48,7 @@ t.test('an operation of two keys waits for both, and holds both', async t => {
   t.same(order, ['a', 'both', 'both again', 'b'])
 })
 
-t.test('one that fails stops none after it', async t => {
+t.test('a failed operation does not stop later ones', async t => {
   const queue = new KeyedQueue()
   const failed = queue.run(['a'], () => Promise.reject(new Error('no')))
   const next = queue.run(['a'], () => Promise.resolve('yes'))
@@ -57,7 +57,7 @@ t.test('one that fails stops none after it', async t => {
   await queue.idle()
 })
 
-t.test('too many that wait for one key are refused', async t => {
+t.test('too many operations waiting for one key are rejected', async t => {
   const queue = new KeyedQueue()
   const { passed, open } = gate()
   const waiting = Array.from({ length: 32 }, () =>

@@ -14,7 +14,7 @@ import { waitFor } from '../../../shared/test/fixtures/wait-for.ts'
 
 needFfmpeg(t)
 
-/** A stream whose FFmpeg sends nowhere. */
+/** A stream without a receiver. */
 const STREAM = {
   id: 'camera',
   input: [{ id: 'in', address: 'sine', options: ['-re', '-f', 'lavfi'] }],
@@ -53,7 +53,7 @@ t.test('a process with webrtc enabled feeds its stream', async t => {
   t.same(stream?.calls.slice(5), ['remove'])
 })
 
-t.test('an update that leaves webrtc alone keeps the stream', async t => {
+t.test('an update of other fields than webrtc keeps the stream', async t => {
   const { processes, streams } = await processList(t)
   await processes.add({ ...STREAM, output: OFF.output })
   const [stream] = streams.all
@@ -72,7 +72,7 @@ t.test('an update that leaves webrtc alone keeps the stream', async t => {
   t.equal(streams.all.length, 1)
 })
 
-t.test('an update that changes webrtc or the id has a new stream', async t => {
+t.test('an update of webrtc or the id creates a new stream', async t => {
   const { processes, streams } = await processList(t)
   await processes.add({ ...STREAM, autostart: false })
   await processes.update('camera', { webrtc: { video: 'vp8' } })
@@ -107,7 +107,7 @@ t.test('a restart that the stream requests counts nothing', async t => {
   t.match(stream?.ends, [{ requested: true }])
 })
 
-t.test('an external stream has legs, but no FFmpeg', async t => {
+t.test('an external stream has legs but no FFmpeg', async t => {
   const { processes, streams } = await processList(t)
   await processes.add({
     id: 'studio',
@@ -129,7 +129,7 @@ t.test('an external stream has legs, but no FFmpeg', async t => {
   t.same(stream?.calls.slice(2), ['stop'])
 })
 
-t.test('the list is as it was after a restart of ours', async t => {
+t.test('a new media process has the same list', async t => {
   const dir = await temporaryFolder(t)
   const first = await processList(t, { dir })
   await first.processes.add(OFF)
@@ -153,7 +153,7 @@ t.test('the list is as it was after a restart of ours', async t => {
 })
 
 t.test(
-  'a stored process that cannot be used stays, and can be removed',
+  'an unusable stored process stays in the store and can be removed',
   async t => {
     const dir = await temporaryFolder(t)
     const first = await processList(t, { dir })
@@ -167,7 +167,7 @@ t.test(
     t.match(records, [
       {
         level: 'error',
-        message: 'cannot use a stored process, left as it is',
+        message: 'cannot use a stored process; it stays in the store',
         process: 'off',
         error: { message: /input\[0\].address: expected an address/ },
       },
@@ -180,28 +180,25 @@ t.test(
   },
 )
 
-t.test(
-  'initial processes are added where there is none of that id',
-  async t => {
-    const dir = await temporaryFolder(t)
-    const initial = ['off', 'more'].map(id =>
-      parseProcessConfig({ ...OFF, id, reference: 'file' }, RULES),
-    )
-    const first = await processList(t, { dir })
-    await first.processes.add({ ...OFF, reference: 'mine' })
-    await first.processes.close()
-    const { processes } = await processList(t, { dir, initial })
-    t.same(
-      processes.list().map(({ stored }) => [stored.id, stored.reference]),
-      [
-        ['off', 'mine'],
-        ['more', 'file'],
-      ],
-    )
-  },
-)
+t.test('initial processes are added unless their id is stored', async t => {
+  const dir = await temporaryFolder(t)
+  const initial = ['off', 'more'].map(id =>
+    parseProcessConfig({ ...OFF, id, reference: 'file' }, RULES),
+  )
+  const first = await processList(t, { dir })
+  await first.processes.add({ ...OFF, reference: 'mine' })
+  await first.processes.close()
+  const { processes } = await processList(t, { dir, initial })
+  t.same(
+    processes.list().map(({ stored }) => [stored.id, stored.reference]),
+    [
+      ['off', 'mine'],
+      ['more', 'file'],
+    ],
+  )
+})
 
-t.test('operations at the same time leave one of two outcomes', async t => {
+t.test('concurrent operations have the outcome of one order', async t => {
   const { processes, streams } = await processList(t)
   const outcomes = await Promise.allSettled([
     processes.add({ ...STREAM, output: OFF.output }),
@@ -225,7 +222,7 @@ t.test('operations at the same time leave one of two outcomes', async t => {
   t.equal(processes.get('moved').runner.status().exec, 'finished')
 })
 
-t.test('there is a limit of processes', async t => {
+t.test('a process above MAX_PROCESSES is rejected', async t => {
   const dir = await temporaryFolder(t)
   const stored = { config: {}, created_at: 0, updated_at: 0, order: 'stop' }
   const ids = Array.from({ length: MAX_PROCESSES - 1 }, (_, at) => `p${at}`)
@@ -245,42 +242,52 @@ t.test('there is a limit of processes', async t => {
   await processes.add({ ...OFF, id: 'one-more' })
 })
 
-t.test('20 streams start and go at once, and leave nothing', async t => {
-  const { processes, streams, records } = await processList(t)
-  const ids = Array.from({ length: 20 }, (_, at) => `camera-${at}`)
-  await Promise.all(
-    ids.map(id => processes.add({ ...STREAM, id, output: OFF.output })),
-  )
-  await waitFor(() =>
-    processes.list().every(({ runner }) => runner.status().progress.timeS > 0),
-  )
-  const started = records.filter(({ message }) => message === 'FFmpeg started')
-  const children = started.map(({ pid }) => identify(Number(pid)))
-  t.equal(children.filter(child => child !== undefined).length, 20)
-  await Promise.all(ids.map(id => processes.remove(id)))
-  t.same(processes.list(), [])
-  t.equal(children.filter(child => child && isAlive(child)).length, 0)
-  for (const { calls, ends } of streams.all) {
-    t.equal(calls.at(-1), 'remove')
-    t.match(ends, [{ requested: true }])
-  }
-})
+t.test(
+  '20 streams start and stop concurrently and leave nothing behind',
+  async t => {
+    const { processes, streams, records } = await processList(t)
+    const ids = Array.from({ length: 20 }, (_, at) => `camera-${at}`)
+    await Promise.all(
+      ids.map(id => processes.add({ ...STREAM, id, output: OFF.output })),
+    )
+    await waitFor(() =>
+      processes
+        .list()
+        .every(({ runner }) => runner.status().progress.timeS > 0),
+    )
+    const started = records.filter(
+      ({ message }) => message === 'FFmpeg started',
+    )
+    const children = started.map(({ pid }) => identify(Number(pid)))
+    t.equal(children.filter(child => child !== undefined).length, 20)
+    await Promise.all(ids.map(id => processes.remove(id)))
+    t.same(processes.list(), [])
+    t.equal(children.filter(child => child && isAlive(child)).length, 0)
+    for (const { calls, ends } of streams.all) {
+      t.equal(calls.at(-1), 'remove')
+      t.match(ends, [{ requested: true }])
+    }
+  },
+)
 
-t.test('close() leaves no FFmpeg, also of an operation that runs', async t => {
-  const { processes } = await processList(t)
-  const input = [{ address: PICTURE.at(-1), options: ['-re', '-f', 'lavfi'] }]
-  const ids = ['a', 'b', 'c']
-  await Promise.all(
-    ids.map(id => processes.add({ ...OFF, id, input, autostart: true })),
-  )
-  const late = processes.add({ ...OFF, id: 'late', input, autostart: true })
-  const close = processes.close()
-  await late
-  await close
-  await processes.close()
-  for (const { runner } of processes.list()) {
-    t.match(runner.status().exec, /^(finished|killed|failed)$/)
-    t.equal(runner.status().reconnectS, undefined)
-  }
-  t.equal(processes.list().length, 4)
-})
+t.test(
+  'close() stops every FFmpeg, even of an operation in progress',
+  async t => {
+    const { processes } = await processList(t)
+    const input = [{ address: PICTURE.at(-1), options: ['-re', '-f', 'lavfi'] }]
+    const ids = ['a', 'b', 'c']
+    await Promise.all(
+      ids.map(id => processes.add({ ...OFF, id, input, autostart: true })),
+    )
+    const late = processes.add({ ...OFF, id: 'late', input, autostart: true })
+    const close = processes.close()
+    await late
+    await close
+    await processes.close()
+    for (const { runner } of processes.list()) {
+      t.match(runner.status().exec, /^(finished|killed|failed)$/)
+      t.equal(runner.status().reconnectS, undefined)
+    }
+    t.equal(processes.list().length, 4)
+  },
+)

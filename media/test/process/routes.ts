@@ -37,7 +37,7 @@ const TEST = {
   stale_timeout_seconds: 10,
 }
 
-t.test('POST adds a process and answers with its whole config', async t => {
+t.test('POST adds a process and returns its whole config', async t => {
   const { call } = await processApi(t)
   const added = await call('POST', '', { body: TEST })
   t.equal(added.status, 200)
@@ -52,7 +52,7 @@ t.test('POST adds a process and answers with its whole config', async t => {
   t.same((await call('GET', '/test/config')).json, config)
 })
 
-t.test('POST makes ids and defaults, and starts by itself', async t => {
+t.test('POST fills in ids and defaults and starts the process', async t => {
   const { call } = await processApi(t)
   const { json } = await call('POST', '', {
     body: {
@@ -72,7 +72,7 @@ t.test('POST makes ids and defaults, and starts by itself', async t => {
   t.match(all.json, [{ state: { order: 'start' } }])
 })
 
-t.test('GET of one shows config, state and report', async t => {
+t.test('GET of a process returns config, state and report', async t => {
   const { call } = await processApi(t)
   await call('POST', '', { body: TEST })
   const { json } = await call('GET', '/test')
@@ -111,7 +111,7 @@ t.test('GET of one shows config, state and report', async t => {
   })
 })
 
-t.test('the commands start, restart, reload and stop', async t => {
+t.test('the commands start, restart, reload and stop do so', async t => {
   const { call } = await processApi(t)
   await call('POST', '', { body: TEST })
   const command = (name: string) =>
@@ -156,7 +156,7 @@ t.test('the commands start, restart, reload and stop', async t => {
   })
 })
 
-t.test('an unknown command is 400 and names the known ones', async t => {
+t.test('an unknown command gets 400 with the known ones', async t => {
   const { call } = await processApi(t)
   await call('POST', '', { body: TEST })
   const { status, json } = await call('PUT', '/test/command', {
@@ -170,7 +170,7 @@ t.test('an unknown command is 400 and names the known ones', async t => {
   })
 })
 
-t.test('PUT changes the fields given, and may change the id', async t => {
+t.test('PUT changes the given fields, including the id', async t => {
   const { call } = await processApi(t)
   await call('POST', '', { body: TEST })
   const changed = await call('PUT', '/test', {
@@ -187,7 +187,7 @@ t.test('PUT changes the fields given, and may change the id', async t => {
   t.equal((await call('GET', '/test2')).status, 200)
 })
 
-t.test('PUT that is refused changes nothing', async t => {
+t.test('a rejected PUT changes nothing', async t => {
   const { call } = await processApi(t)
   await call('POST', '', { body: TEST })
   const { status, json } = await call('PUT', '/test', {
@@ -205,7 +205,7 @@ t.test('PUT that is refused changes nothing', async t => {
   t.match((await call('GET', '/test/config')).json, { output: TEST.output })
 })
 
-t.test('DELETE forgets a process', async t => {
+t.test('DELETE removes a process', async t => {
   const { call } = await processApi(t)
   await call('POST', '', { body: { ...TEST, autostart: true } })
   const gone = await call('DELETE', '/test')
@@ -215,7 +215,7 @@ t.test('DELETE forgets a process', async t => {
   t.same((await call('GET', '')).json, [])
 })
 
-t.test('an unknown id is 404 everywhere', async t => {
+t.test('an unknown id gets 404 on every route', async t => {
   const { call } = await processApi(t)
   const answers = [
     await call('GET', '/nobody'),
@@ -238,13 +238,13 @@ t.test('an unknown id is 404 everywhere', async t => {
   t.match(json, { code: 404, message: 'Process not found' })
 })
 
-t.test('an id is taken once', async t => {
+t.test('a second process with the same id gets 400', async t => {
   const { call } = await processApi(t)
   await call('POST', '', { body: TEST })
   const twice = await call('POST', '', { body: TEST })
   t.equal(twice.status, 400)
   t.match(twice.json, {
-    details: ['A process with the id "test" exists already'],
+    details: ['A process with the id "test" already exists'],
   })
   await call('POST', '', { body: { ...TEST, id: 'other' } })
   const renamed = await call('PUT', '/other', { body: { id: 'test' } })
@@ -252,7 +252,7 @@ t.test('an id is taken once', async t => {
   t.equal((await call('GET', '/other')).status, 200)
 })
 
-t.test('the list is filtered as upstream does', async t => {
+t.test('the list is filtered like in upstream', async t => {
   const { call } = await processApi(t)
   for (const [id, reference] of [
     ['cam:1', 'hall'],
@@ -274,7 +274,7 @@ t.test('the list is filtered as upstream does', async t => {
   t.same(await ids('idpattern=x*'), [])
 })
 
-t.test('filter names the parts that are shown', async t => {
+t.test('filter selects the parts in the response', async t => {
   const { call } = await processApi(t)
   await call('POST', '', { body: TEST })
   const parts = async (filter: string) => {
@@ -287,7 +287,7 @@ t.test('filter names the parts that are shown', async t => {
   t.same(await parts('state,report'), [...always, 'state', 'report'])
 })
 
-t.test('an id may hold what must be escaped in a URL', async t => {
+t.test('an id with characters that a URL must escape is found', async t => {
   const { call } = await processApi(t)
   const id = 'a/b c?d%ä'
   t.equal((await call('POST', '', { body: { ...TEST, id } })).status, 200)
@@ -296,7 +296,7 @@ t.test('an id may hold what must be escaped in a URL', async t => {
   t.equal((await call('DELETE', path)).status, 200)
 })
 
-t.test('HEAD answers without a body, other verbs with 405', async t => {
+t.test('HEAD gets no body, other methods get 405', async t => {
   const { call } = await processApi(t)
   await call('POST', '', { body: TEST })
   const head = await call('HEAD', '/test')
@@ -307,51 +307,54 @@ t.test('HEAD answers without a body, other verbs with 405', async t => {
   t.equal(patched.headers['allow'], 'HEAD, GET, PUT, DELETE')
 })
 
-t.test('a body must be JSON, of its type, and not too large', async t => {
-  const { call, origin } = await processApi(t)
-  const text = JSON.stringify(TEST)
-  const post = (headers: Record<string, string>, sent = text) =>
-    call('POST', '', { text: sent, headers })
-  const json = { 'content-type': 'application/json; charset=utf-8' }
-  t.equal((await post({ 'content-type': 'text/plain' })).status, 415)
-  t.equal((await post({ origin: 'http://evil.example' })).status, 415)
-  t.equal((await post({})).status, 200)
-  t.match((await post(json, '{"id":')).json, {
-    code: 400,
-    message: 'Invalid JSON',
-    details: [/JSON/],
-  })
-  t.equal((await post(json, '')).status, 400)
-  t.equal((await post(json, '[]')).status, 400)
-  t.equal((await post(json, 'null')).status, 400)
-  const large = JSON.stringify({ ...TEST, reference: 'x'.repeat(1024 * 1024) })
-  t.match((await post(json, large)).json, {
-    code: 413,
-    message: 'Request body too large',
-    details: [/^The body is at least \d+ bytes, the limit is 1048576$/],
-  })
-  const spaces = Array.from({ length: 32 }, () => Buffer.alloc(65_536, 0x20))
-  const chunked = await request(`${origin}/api/v3/process`, {
-    method: 'POST',
-    headers: json,
-    body: Readable.from(spaces),
-  })
-  await chunked.body.dump()
-  t.equal(chunked.statusCode, 413)
-})
-
 t.test(
-  'what cannot be stored is not done, and said without details',
+  'a body that is too large, not JSON or of another type is rejected',
   async t => {
-    const { call, dir, errors } = await processApi(t)
-    // Root may write everywhere, but not a file where a folder is.
-    await mkdir(join(dir, 'db.json.tmp'))
-    t.match(await call('POST', '', { body: TEST }), {
-      status: 500,
-      json: { code: 500, message: 'Internal error', details: [] },
+    const { call, origin } = await processApi(t)
+    const text = JSON.stringify(TEST)
+    const post = (headers: Record<string, string>, sent = text) =>
+      call('POST', '', { text: sent, headers })
+    const json = { 'content-type': 'application/json; charset=utf-8' }
+    t.equal((await post({ 'content-type': 'text/plain' })).status, 415)
+    t.equal((await post({ origin: 'http://evil.example' })).status, 415)
+    t.equal((await post({})).status, 200)
+    t.match((await post(json, '{"id":')).json, {
+      code: 400,
+      message: 'Invalid JSON',
+      details: [/JSON/],
     })
-    t.equal(errors.length, 1)
-    await rmdir(join(dir, 'db.json.tmp'))
-    t.equal((await call('POST', '', { body: TEST })).status, 200)
+    t.equal((await post(json, '')).status, 400)
+    t.equal((await post(json, '[]')).status, 400)
+    t.equal((await post(json, 'null')).status, 400)
+    const large = JSON.stringify({
+      ...TEST,
+      reference: 'x'.repeat(1024 * 1024),
+    })
+    t.match((await post(json, large)).json, {
+      code: 413,
+      message: 'Request body too large',
+      details: [/^The body is at least \d+ bytes, the limit is 1048576$/],
+    })
+    const spaces = Array.from({ length: 32 }, () => Buffer.alloc(65_536, 0x20))
+    const chunked = await request(`${origin}/api/v3/process`, {
+      method: 'POST',
+      headers: json,
+      body: Readable.from(spaces),
+    })
+    await chunked.body.dump()
+    t.equal(chunked.statusCode, 413)
   },
 )
+
+t.test('a change that cannot be stored gets 500 without details', async t => {
+  const { call, dir, errors } = await processApi(t)
+  // Even root cannot write a file where a folder is.
+  await mkdir(join(dir, 'db.json.tmp'))
+  t.match(await call('POST', '', { body: TEST }), {
+    status: 500,
+    json: { code: 500, message: 'Internal error', details: [] },
+  })
+  t.equal(errors.length, 1)
+  await rmdir(join(dir, 'db.json.tmp'))
+  t.equal((await call('POST', '', { body: TEST })).status, 200)
+})

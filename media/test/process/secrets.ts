@@ -1,4 +1,4 @@
-/** Passwords of addresses, on the whole media process with a real FFmpeg. */
+/** Passwords in addresses, with a whole media process and a real FFmpeg. */
 import t from 'tap'
 
 import { waitFor } from '../../../shared/test/fixtures/wait-for.ts'
@@ -8,11 +8,11 @@ import { wholeApp } from '../fixtures/whole-app.ts'
 needFfmpeg(t)
 t.setTimeout(180_000)
 
-/** Nothing else has a word like it. */
+/** A word that occurs nowhere else. */
 const WORD = 'zq7Word'
 /**
- * FFmpeg takes what is before the first `/ ? #` for the host, which it looks
- * up: so all that may become one is an address of this machine.
+ * FFmpeg resolves the part before the first `/ ? #` as a host name: so any
+ * part that may become one is an address of this machine.
  */
 const USER = '127.0.0.1'
 const HOST = '127.0.0.2:9'
@@ -42,14 +42,14 @@ const CASES: readonly Case[] = [
     address: `http://${HOST}/cam`,
     options: ['-headers', `Authorization: Bearer ${WORD}\r\n`],
   },
-  // With all that FFmpeg has to say, of how it reads its arguments, too.
+  // With all of FFmpeg's output, including how it parses its arguments.
   {
     address: `rtsp://${USER}:p@127.0.0.3/${WORD}@${HOST}/cam`,
     options: ['-loglevel', 'debug'],
   },
 ]
 
-await t.test('no API, no report and no log has a password', async t => {
+await t.test('no API response, report or log contains a password', async t => {
   const app = await wholeApp(t, 24_740)
   await Promise.all(
     CASES.map(async ({ address, options = [] }, at) => {
@@ -59,7 +59,7 @@ await t.test('no API, no report and no log has a password', async t => {
         output: [{ id: 'out', address: '-', options: ['-f', 'null'] }],
         options: options.includes('-loglevel') ? options : [],
         reconnect: false,
-        // As many as have ports.
+        // As many as there are ports for.
         webrtc: { enabled: at < 4 },
       })
       t.equal(status, 200, text)
@@ -75,7 +75,7 @@ await t.test('no API, no report and no log has a password', async t => {
     const report = await app.call('GET', `${path}/report`)
     t.notMatch(state.text, WORD, address)
     t.notMatch(report.text, WORD, address)
-    // So that it is known what failed.
+    // Shows which address failed.
     t.match(state.text, /\*\*\*/, address)
     const { log } = JSON.parse(report.text) as { log: unknown[] }
     t.ok(log.length > 0, address)
@@ -91,7 +91,7 @@ await t.test('no API, no report and no log has a password', async t => {
   t.match(config.text, WORD)
 })
 
-await t.test('what is refused is not quoted', async t => {
+await t.test('errors do not quote a rejected address', async t => {
   const app = await wholeApp(t, 24_740, {
     CORE_FFMPEG_ACCESS_INPUT_ALLOW: '^rtsp://allowed',
   })

@@ -13,14 +13,14 @@ function bounds(
   return staleBounds(parseProcessConfig({ id: 'cam', input, ...more }, RULES))
 }
 
-t.test('the FFmpeg of a stream may be stale', t => {
+t.test('an FFmpeg that feeds a stream has a default stale timeout', t => {
   const noticed = { staleTimeoutMs: 60_000, waitsForSender: false }
   t.same(bounds('rtsp://127.0.0.1/cam'), noticed)
   t.same(bounds('http://127.0.0.1/listen'), noticed)
   t.end()
 })
 
-t.test('what the configuration says counts', t => {
+t.test('a configured stale timeout takes precedence', t => {
   const more = { webrtc: { enabled: true }, stale_timeout_seconds: 5 }
   t.same(bounds('udp://127.0.0.1:1', [], more), {
     staleTimeoutMs: 5_000,
@@ -29,13 +29,13 @@ t.test('what the configuration says counts', t => {
   t.end()
 })
 
-t.test('a process without a stream is never stale by itself', t => {
+t.test('a process without a stream has no default stale timeout', t => {
   const more = { output: [{ id: 'out', address: 'out.ts' }] }
   t.equal(bounds('rtsp://127.0.0.1/cam', [], more).staleTimeoutMs, 0)
   t.end()
 })
 
-t.test('one that waits for a sender may wait', t => {
+t.test('an FFmpeg that waits for a sender may wait', t => {
   for (const [address, options] of [
     ['udp://127.0.0.1:1', []],
     ['rtp://127.0.0.1:1', []],

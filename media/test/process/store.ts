@@ -36,16 +36,16 @@ async function readJson(path: string): Promise<Record<string, unknown>> {
   return typeof value === 'object' ? { ...value } : {}
 }
 
-t.test('a new folder is made, and an empty list is in it', async t => {
+t.test('open() creates the folder, with an empty list', async t => {
   const dir = join(await temporaryFolder(t), 'a', 'b')
   const { store, records } = await open(dir)
   t.same(store.list(), [])
   t.equal(store.size, 0)
   t.same(records, [])
-  t.same(await readdir(dir), ['db.lock'], 'nothing is written without need')
+  t.same(await readdir(dir), ['db.lock'], 'no file is written yet')
 })
 
-t.test('what was put is in the file, in upstream form', async t => {
+t.test("put() writes the process in upstream's format", async t => {
   const dir = await temporaryFolder(t)
   const { store } = await open(dir)
   await store.put(process1('a'))
@@ -60,7 +60,7 @@ t.test('what was put is in the file, in upstream form', async t => {
   t.same(again.store.list(), [process1('a')])
 })
 
-t.test('changes at the same time are all made', async t => {
+t.test('concurrent changes are all made', async t => {
   const dir = await temporaryFolder(t)
   const { store } = await open(dir)
   const ids = Array.from({ length: 50 }, (_, at) => `p${at}`)
@@ -73,7 +73,7 @@ t.test('changes at the same time are all made', async t => {
   )
 })
 
-t.test('a new id keeps its place and its metadata', async t => {
+t.test('a process with a new id keeps its place and metadata', async t => {
   const dir = await temporaryFolder(t)
   const database = {
     version: 4,
@@ -94,7 +94,7 @@ t.test('a new id keeps its place and its metadata', async t => {
   t.equal(store.metadata('x'), undefined)
 })
 
-t.test('what the next version wrote stays', async t => {
+t.test('unknown fields of a newer version stay in the file', async t => {
   const dir = await temporaryFolder(t)
   const database = {
     version: 4,
@@ -115,7 +115,7 @@ t.test('what the next version wrote stays', async t => {
   })
 })
 
-t.test('an id may be a name of Object.prototype', async t => {
+t.test('an id may be a property name of Object.prototype', async t => {
   const dir = await temporaryFolder(t)
   const { store } = await open(dir)
   for (const id of ['__proto__', 'constructor', 'toString']) {
@@ -132,11 +132,11 @@ t.test('an id may be a name of Object.prototype', async t => {
 for (const [what, text] of [
   ['that is cut off', '{"version":4,"process":{"a":{"id":"a"'],
   ['that is empty', ''],
-  ['that is no object', '[]'],
+  ['that is not an object', '[]'],
   ['without a version', '{"process":{}}'],
   ['whose processes are a list', '{"version":4,"process":[]}'],
 ] as const) {
-  t.test(`a file ${what} is kept aside and said so`, async t => {
+  t.test(`a file ${what} is renamed, which is logged`, async t => {
     const dir = await temporaryFolder(t)
     await writeFile(join(dir, 'db.json'), text)
     const { store, records } = await open(dir)
@@ -147,12 +147,16 @@ for (const [what, text] of [
     t.same((await readdir(dir)).sort(), ['db.json', kept])
     t.equal(await readFile(join(dir, kept), 'utf8'), text)
     t.match(records, [
-      { level: 'error', message: /corrupt, kept aside/, kept: join(dir, kept) },
+      {
+        level: 'error',
+        message: /corrupt; file renamed/,
+        kept: join(dir, kept),
+      },
     ])
   })
 }
 
-t.test('a file of another version is refused and left alone', async t => {
+t.test('a file of another version is rejected and left unchanged', async t => {
   const dir = await temporaryFolder(t)
   const text = '{"version":5,"process":{}}'
   await writeFile(join(dir, 'db.json'), text)
@@ -163,22 +167,22 @@ t.test('a file of another version is refused and left alone', async t => {
   t.equal(await readFile(join(dir, 'db.json'), 'utf8'), text)
 })
 
-t.test('a folder that cannot be written is refused by name', async t => {
+t.test('the error for an unusable folder names it', async t => {
   const dir = await temporaryFolder(t)
   await writeFile(join(dir, 'file'), '')
   await t.rejects(open(join(dir, 'file')), {
     name: 'StoreError',
-    message: /^Cannot use CORE_DB_DIR: expected a folder .*file: /,
+    message: /^Cannot use CORE_DB_DIR: expected a writable folder, .*file: /,
   })
 })
 
-t.test('a file that cannot be read is refused', async t => {
+t.test('an unreadable file is rejected', async t => {
   const dir = await temporaryFolder(t)
   await mkdir(join(dir, 'db.json'))
   await t.rejects(open(dir), { name: 'StoreError', message: /^Cannot read / })
 })
 
-t.test('a change that cannot be written was not made', async t => {
+t.test('a change that cannot be written is undone', async t => {
   const dir = join(await temporaryFolder(t), 'db')
   const { store } = await open(dir)
   await store.put(process1('a'))
@@ -197,7 +201,7 @@ t.test('a change that cannot be written was not made', async t => {
   )
 })
 
-t.test('the file is whole whenever its writer is killed', async t => {
+t.test('the file is complete whenever its writer is killed', async t => {
   const dir = await temporaryFolder(t)
   let last = 0
   for (let kill = 0; kill < 15; kill++) {
@@ -206,7 +210,7 @@ t.test('the file is whole whenever its writer is killed', async t => {
     })
     const exit = once(writer, 'exit')
     let rounds = 0
-    // Killed after as many rounds as no other time, mostly amid a write.
+    // Killed after a different number of rounds each time, often in a write.
     for await (const line of createInterface({ input: writer.stdout })) {
       rounds++
       last = Number(line)
@@ -215,15 +219,18 @@ t.test('the file is whole whenever its writer is killed', async t => {
     writer.kill('SIGKILL')
     await exit
     const { store, records } = await open(dir)
-    t.same(records, [], 'it is not corrupt')
+    t.same(records, [], 'the file is not corrupt')
     const [first, second] = store.list()
-    t.ok(first && first.created_at >= last, 'what was told to be written is')
+    t.ok(
+      first && first.created_at >= last,
+      'it has the last change that was reported as written',
+    )
     t.ok(second && second.created_at >= last)
     await store.close()
   }
 })
 
-t.test('a folder that another media process uses is refused', async t => {
+t.test('a folder in use by another media process is rejected', async t => {
   const dir = await temporaryFolder(t)
   const writer = spawn(process.execPath, [WRITER.pathname, dir], {
     stdio: ['ignore', 'pipe', 'inherit'],
@@ -233,16 +240,19 @@ t.test('a folder that another media process uses is refused', async t => {
   await once(writer.stdout, 'data')
   await t.rejects(open(dir), {
     name: 'StoreError',
-    message: new RegExp(`which the process ${writer.pid} uses$`),
+    message: new RegExp(`which process ${writer.pid} uses$`),
   })
   writer.kill('SIGKILL')
   await exit
   t.equal((await open(dir)).store.size, 2)
 })
 
-t.test('only its owner may read the file: there are secrets in it', async t => {
-  const dir = await temporaryFolder(t)
-  const { store } = await open(dir)
-  await store.put(process1('a'))
-  t.equal((await stat(join(dir, 'db.json'))).mode & 0o777, 0o600)
-})
+t.test(
+  'only the owner may read the file, because it holds secrets',
+  async t => {
+    const dir = await temporaryFolder(t)
+    const { store } = await open(dir)
+    await store.put(process1('a'))
+    t.equal((await stat(join(dir, 'db.json'))).mode & 0o777, 0o600)
+  },
+)

@@ -5,24 +5,27 @@ import { FakeStream } from '../whep/fixtures/fake-stream.ts'
 import { WhepServer } from '../whep/fixtures/whep-server.ts'
 import { rawStatus } from './fixtures/raw-request.ts'
 
-t.test('the list has ids and whether they are live, nothing else', async t => {
-  const server = await WhepServer.start(t, {
-    streams: [new FakeStream('cam:1@home', { video: 'h264' })],
-  })
-  server.vp8.live = false
-  const response = await server.request('/')
-  t.equal(response.status, 200)
-  const html = await response.text()
-  t.match(
-    html,
-    '<li class="live"><a href="player/av">av</a> <span>live</span></li>',
-  )
-  t.match(html, '<li><a href="player/vp8">vp8</a> <span>not live</span></li>')
-  t.match(html, '<a href="player/cam%3A1%40home">cam:1@home</a>')
-  t.notMatch(html, /started_at|peers|degraded/)
-})
+t.test(
+  'the list shows ids and whether they are live, nothing else',
+  async t => {
+    const server = await WhepServer.start(t, {
+      streams: [new FakeStream('cam:1@home', { video: 'h264' })],
+    })
+    server.vp8.live = false
+    const response = await server.request('/')
+    t.equal(response.status, 200)
+    const html = await response.text()
+    t.match(
+      html,
+      '<li class="live"><a href="player/av">av</a> <span>live</span></li>',
+    )
+    t.match(html, '<li><a href="player/vp8">vp8</a> <span>not live</span></li>')
+    t.match(html, '<a href="player/cam%3A1%40home">cam:1@home</a>')
+    t.notMatch(html, /started_at|peers|degraded/)
+  },
+)
 
-t.test('the list says what is wrong with a stream', async t => {
+t.test('the list shows the fault of a stream', async t => {
   const server = await WhepServer.start(t)
   server.av.fault = 'video: a <b> & c'
   server.vp8.live = false
@@ -40,35 +43,38 @@ t.test('the list says what is wrong with a stream', async t => {
   )
 })
 
-t.test('with a viewer token the list is nobody else’s business', async t => {
+t.test('with a viewer token set, the list is empty', async t => {
   const server = await WhepServer.start(t, { config: { whepToken: 'secret' } })
   const html = await (await server.request('/')).text()
   t.notMatch(html, /player\/av/)
   t.match(html, 'name="id"')
 })
 
-t.test('pages load nothing from elsewhere, and run nothing inline', async t => {
-  const server = await WhepServer.start(t)
-  for (const path of ['/', '/player/av']) {
-    const response = await server.request(path)
-    const policy = response.headers.get('Content-Security-Policy') ?? ''
-    t.match(policy, /default-src 'none'/)
-    t.notMatch(policy, /unsafe/)
-    t.equal(response.headers.get('X-Content-Type-Options'), 'nosniff')
-    const html = await response.text()
-    t.notMatch(html, /<script(?![^>]* src=)|<style|https?:| on\w+=/)
-    for (const [, link = ''] of html.matchAll(/(?:src|href)="([^"]+)"/g)) {
-      if (link === 'data:,') continue
-      t.notMatch(link, /^\//, 'links are relative: they work under any path')
-      const linked = await server.request(
-        new URL(link, new URL(path, server.base)).pathname,
-      )
-      t.equal(linked.status, 200, link)
+t.test(
+  'pages load nothing from other origins and run nothing inline',
+  async t => {
+    const server = await WhepServer.start(t)
+    for (const path of ['/', '/player/av']) {
+      const response = await server.request(path)
+      const policy = response.headers.get('Content-Security-Policy') ?? ''
+      t.match(policy, /default-src 'none'/)
+      t.notMatch(policy, /unsafe/)
+      t.equal(response.headers.get('X-Content-Type-Options'), 'nosniff')
+      const html = await response.text()
+      t.notMatch(html, /<script(?![^>]* src=)|<style|https?:| on\w+=/)
+      for (const [, link = ''] of html.matchAll(/(?:src|href)="([^"]+)"/g)) {
+        if (link === 'data:,') continue
+        t.notMatch(link, /^\//, 'links are relative: they work under any path')
+        const linked = await server.request(
+          new URL(link, new URL(path, server.base)).pathname,
+        )
+        t.equal(linked.status, 200, link)
+      }
     }
-  }
-})
+  },
+)
 
-t.test('every file of a page is served, unchanged ones as 304', async t => {
+t.test('every file of a page is served, with 304 if unchanged', async t => {
   const server = await WhepServer.start(t)
   const folder = new URL('../../web/static/', import.meta.url)
   const names = await readdir(folder)
@@ -92,21 +98,24 @@ t.test('every file of a page is served, unchanged ones as 304', async t => {
   }
 })
 
-t.test('under a base path, stripped by the proxy or not', async t => {
-  const server = await WhepServer.start(t, {
-    config: { publicBasePath: '/live' },
-  })
-  for (const path of ['/live/', '/', '/live/player/av', '/player/av']) {
-    t.equal((await server.request(path)).status, 200, path)
-  }
-  const bare = await server.request('/live', { redirect: 'manual' })
-  t.equal(bare.status, 308)
-  t.equal(bare.headers.get('Location'), '/live/')
-  const slash = await server.request('/player/av/', { redirect: 'manual' })
-  t.equal(slash.headers.get('Location'), '../av')
-})
+t.test(
+  'pages work under a base path, stripped by the proxy or not',
+  async t => {
+    const server = await WhepServer.start(t, {
+      config: { publicBasePath: '/live' },
+    })
+    for (const path of ['/live/', '/', '/live/player/av', '/player/av']) {
+      t.equal((await server.request(path)).status, 200, path)
+    }
+    const bare = await server.request('/live', { redirect: 'manual' })
+    t.equal(bare.status, 308)
+    t.equal(bare.headers.get('Location'), '/live/')
+    const slash = await server.request('/player/av/', { redirect: 'manual' })
+    t.equal(slash.headers.get('Location'), '../av')
+  },
+)
 
-t.test('ping and about say that it is there, and no more', async t => {
+t.test('/ping and /api reveal no details', async t => {
   const server = await WhepServer.start(t)
   t.equal(await (await server.request('/ping')).text(), 'pong')
   t.same(await (await server.request('/api')).json(), {
@@ -116,7 +125,7 @@ t.test('ping and about say that it is there, and no more', async t => {
   })
 })
 
-t.test('other methods than GET and HEAD are 405', async t => {
+t.test('methods other than GET and HEAD get 405', async t => {
   const server = await WhepServer.start(t)
   for (const path of [
     '/',

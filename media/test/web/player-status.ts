@@ -2,7 +2,7 @@ import t from 'tap'
 import { assertNoCorsProblem } from '../whep/fixtures/assertions.ts'
 import { WhepServer } from '../whep/fixtures/whep-server.ts'
 
-t.test('says how a stream does, and nothing else of it', async t => {
+t.test('player status has the state of a stream, nothing else', async t => {
   const server = await WhepServer.start(t)
   const response = await server.request('/player/av/status')
   t.equal(response.status, 200)
@@ -24,7 +24,7 @@ t.test('says how a stream does, and nothing else of it', async t => {
   })
 })
 
-t.test('an unknown stream has none', async t => {
+t.test('player status of an unknown stream gets 404', async t => {
   const server = await WhepServer.start(t)
   for (const path of ['/player/nobody/status', '/player/constructor/status']) {
     const response = await server.request(path)
@@ -33,7 +33,7 @@ t.test('an unknown stream has none', async t => {
   }
 })
 
-t.test('where viewers need a token, so does the status', async t => {
+t.test('with a viewer token set, player status requires it', async t => {
   const server = await WhepServer.start(t, { config: { whepToken: 'secret' } })
   const ask = (path: string, token?: string) =>
     server.request(path, {
@@ -46,12 +46,16 @@ t.test('where viewers need a token, so does the status', async t => {
   t.match(wrong.headers.get('WWW-Authenticate'), 'error="invalid_token"')
   await assertNoCorsProblem(t, wrong, 401, 'token-wrong')
   const unknown = await ask('/player/nobody/status')
-  t.equal(unknown.status, 401, 'nor may others ask which streams there are')
+  t.equal(
+    unknown.status,
+    401,
+    'the response does not reveal which streams exist',
+  )
   t.equal((await ask('/player/av/status', 'secret')).status, 200)
   t.equal((await ask('/player/nobody/status', 'secret')).status, 404)
 })
 
-t.test('takes GET and HEAD only', async t => {
+t.test('player status answers GET and HEAD only', async t => {
   const server = await WhepServer.start(t)
   for (const method of ['POST', 'PUT', 'PATCH', 'DELETE']) {
     const response = await server.request('/player/av/status', { method })
@@ -64,7 +68,7 @@ t.test('takes GET and HEAD only', async t => {
   t.equal(await head.text(), '')
 })
 
-t.test('under a base path, stripped by the proxy or not', async t => {
+t.test('player status works under a base path, stripped or not', async t => {
   const server = await WhepServer.start(t, {
     config: { publicBasePath: '/live' },
   })

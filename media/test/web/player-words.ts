@@ -1,4 +1,4 @@
-/** What the player page makes of what getStats and the server say. */
+/** The messages of the player page, from getStats and the server's status. */
 import fc from 'fast-check'
 import t from 'tap'
 import { Picture } from '../../web/static/picture.js'
@@ -7,7 +7,7 @@ import { Sound } from '../../web/static/sound.js'
 
 type Perceived = Parameters<typeof wordsOnPlay>[0]
 
-/** Looks at a picture from `fromMs` to `toMs`; gives what it saw each time. */
+/** Samples a picture from `fromMs` to `toMs`; returns the state each time. */
 function lookAt(
   picture: Picture,
   {
@@ -30,11 +30,11 @@ function lookAt(
   })
 }
 
-/** One look a second. */
+/** One sample per second. */
 const everySecond = (fromS: number, toS: number) =>
   Array.from({ length: toS - fromS + 1 }, (_, i) => (fromS + i) * 1_000)
 
-t.test('a steady picture moves, however it is looked at', t => {
+t.test('a steady picture is moving at any sampling interval', t => {
   const waits = fc.array(fc.integer({ min: 1, max: 2_500 }), { minLength: 50 })
   fc.assert(
     fc.property(fc.integer({ min: 1, max: 60 }), waits, (fps, waitsMs) => {
@@ -50,13 +50,13 @@ t.test('a steady picture moves, however it is looked at', t => {
 })
 
 for (const everyS of [5, 8, 13, 30]) {
-  t.test(`a picture every ${everyS} s is waited for`, t => {
+  t.test(`Picture waits for a source with a frame every ${everyS} s`, t => {
     const picture = new Picture()
     const framesAt = (ms: number) => 1 + Math.floor(ms / (everyS * 1_000))
     const lastS = everyS * 10
     const seen = lookAt(picture, { framesAt, looksMs: everySecond(0, lastS) })
     const states = new Set(seen.map(({ at }) => at))
-    t.strictSame([...states], ['moving', 'slow'], 'it never stands still')
+    t.strictSame([...states], ['moving', 'slow'], 'it is never still')
     t.match(seen.at(-1), { at: 'slow', everyMs: everyS * 1_000 })
     const gone = lookAt(picture, {
       framesAt: () => framesAt(lastS * 1_000),
@@ -69,7 +69,7 @@ for (const everyS of [5, 8, 13, 30]) {
   })
 }
 
-t.test('a picture that stops is seen within seconds, each time', t => {
+t.test('a picture that stops is still within seconds, each time', t => {
   const picture = new Picture()
   const stillAfter = (fromS: number, frames: number) => {
     const moves = lookAt(picture, {
@@ -85,11 +85,11 @@ t.test('a picture that stops is seen within seconds, each time', t => {
     return (still?.nowMs ?? Infinity) / 1_000 - fromS - 20
   }
   t.equal(stillAfter(0, 0), 5)
-  t.equal(stillAfter(60, 500), 5, 'one long pause is no rhythm')
+  t.equal(stillAfter(60, 500), 5, 'a single long pause is not a rhythm')
   t.end()
 })
 
-t.test('packets without a picture are none', t => {
+t.test('packets without a decoded frame are undecoded', t => {
   const picture = new Picture()
   t.match(picture.state(0), { at: 'none' })
   picture.take({ packetsReceived: 5 }, 1_000)
@@ -112,7 +112,7 @@ t.test('packets without a picture are none', t => {
   t.end()
 })
 
-/** Second by second, how many of 50 packets and of 48,000 samples come. */
+/** For each second, the share of 50 packets and 48,000 samples that arrive. */
 function listenTo(sound: Sound, heard: readonly number[]) {
   let packetsReceived = 0
   let concealedSamples = 0
@@ -126,7 +126,7 @@ function listenTo(sound: Sound, heard: readonly number[]) {
   })
 }
 
-t.test('sound that is made up is not heard', t => {
+t.test('concealed sound is not heard', t => {
   const seconds = (count: number, share: number) =>
     Array.from({ length: count }, () => share)
   const concealed = listenTo(new Sound(), seconds(8, 0))
@@ -144,11 +144,11 @@ t.test('sound that is made up is not heard', t => {
       new Sound(),
       Array.from({ length: 10 }, () => bursts).flat(),
     ).includes('silent'),
-    'a rhythm of sound is one too',
+    'sound may have a rhythm too',
   )
   const packetsOnly = new Sound()
   packetsOnly.take({ packetsReceived: 50 }, 0)
-  t.equal(packetsOnly.state(0), 'heard', 'where nothing is played')
+  t.equal(packetsOnly.state(0), 'heard', 'packets count if nothing is played')
   t.end()
 })
 
@@ -160,7 +160,7 @@ const HEALTHY: Perceived = {
   waitedMs: 10_000,
 }
 
-t.test('each thing that may be missing is told apart', t => {
+t.test('every missing part has its own message', t => {
   const says = (
     state: string,
     words: string,
@@ -267,7 +267,7 @@ t.test('each thing that may be missing is told apart', t => {
   t.end()
 })
 
-t.test('a stream with a fault is never just playing', t => {
+t.test('a stream with a fault never just says that it plays', t => {
   const playing = { state: 'playing', words: 'Playing.' }
   const reason = 'video: no key frame for 10 s'
   const faulty = { degraded: true, degraded_reason: reason }
@@ -281,9 +281,9 @@ t.test('a stream with a fault is never just playing', t => {
     state: 'degraded',
     words: 'The stream has a fault.',
   })
-  t.strictSame(withFault({ state: 'still', words: 'It stands.' }, faulty), {
+  t.strictSame(withFault({ state: 'still', words: 'Waiting.' }, faulty), {
     state: 'still',
-    words: `It stands. The stream has a fault: ${reason}.`,
+    words: `Waiting. The stream has a fault: ${reason}.`,
   })
   t.end()
 })

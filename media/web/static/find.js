@@ -1,11 +1,11 @@
 /**
- * The page's element for `selector`.
+ * Returns the page's element for `selector`.
  *
  * @template {Element} Type
  * @param {string} selector
  * @param {new () => Type} type
  * @returns {Type}
- * @throws {TypeError} when the page has none, or another
+ * @throws {TypeError} if there is none, or it has another type
  */
 export function find(selector, type) {
   const found = document.querySelector(selector)

@@ -8,7 +8,7 @@ const none = find('#none', HTMLElement)
 const form = find('#open', HTMLFormElement)
 const input = find('#id', HTMLInputElement)
 
-/** Takes the list from the page as the server has it now. */
+/** Replaces the list by that of a freshly loaded page. */
 async function refresh() {
   const response = await fetch(location.href)
   if (!response.ok) throw new Error(`The server answered ${response.status}`)
@@ -34,7 +34,7 @@ async function keepRefreshing() {
   if (!document.hidden) {
     away.textContent = await refresh().then(
       () => '',
-      () => 'The server cannot be reached: this is what was there before.',
+      () => 'The server cannot be reached: this list may be outdated.',
     )
   }
   setTimeout(() => void keepRefreshing(), REFRESH_MS)

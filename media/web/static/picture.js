@@ -1,14 +1,14 @@
 import { Pulse } from './pulse.js'
 
-/** Packets that came so lately are still coming. */
+/** A pause between packets up to this still counts as arriving. */
 const ARRIVING_MS = 3_000
-/** A picture that stands still for no longer is worth no word. */
+/** A picture that is frozen for less is not reported. */
 const STILL_MS = 4_000
-/** A rhythm above this is worth a word. */
+/** A frame interval above this is reported. */
 const SLOW_MS = 4_000
 
 /**
- * What getStats says of received video.
+ * The part of getStats about received video.
  *
  * @typedef {object} PictureStats
  * @property {number} [packetsReceived]
@@ -19,11 +19,11 @@ const SLOW_MS = 4_000
  *   | { at: 'undecoded', forMs: number, whole: boolean }
  *   | { at: 'moving' }
  *   | { at: 'slow', everyMs: number }
- *   | { at: 'still', arrives: boolean }} PictureState `none`: nothing arrived;
- *   `undecoded`: packets or whole frames arrive, none of which was decoded
+ *   | { at: 'still', arrives: boolean }} PictureState `none`: nothing has
+ *   arrived; `undecoded`: packets arrive, but no frame was decoded
  */
 
-/** How a received picture does. */
+/** The state of the received picture, from a series of getStats. */
 export class Picture {
   #pulse = new Pulse(STILL_MS)
   #packets = 0
@@ -34,7 +34,7 @@ export class Picture {
   #firstPacketMs
   #packetMs = 0
 
-  /** The connection is back: what came before it says nothing any more. */
+  /** Forgets what arrived before the connection came back. */
   restart() {
     this.#pulse = new Pulse(STILL_MS)
     this.#whole = false
@@ -42,7 +42,7 @@ export class Picture {
   }
 
   /**
-   * Takes what getStats says now.
+   * Adds the current stats.
    *
    * @param {PictureStats | undefined} stats
    * @param {number} nowMs

@@ -1,12 +1,12 @@
-/** A join takes so long; until then there is nothing to explain. */
+/** Usual time to join; nothing needs an explanation before that. */
 const JOIN_MS = 2_000
-/** What has not arrived by then is missing, unless the server says it waits. */
+/** Media that has not arrived by then is missing, if the server says so too. */
 const MISSING_MS = 6_000
-/** Packets without a picture for so long cannot be decoded. */
+/** Packets that give no picture for this long cannot be decoded. */
 const UNDECODED_MS = 5_000
-/** Without a whole frame it may also be the next key frame that is missing. */
+/** Longer without a whole frame: it may be waiting for a key frame. */
 const NO_WHOLE_FRAME_MS = 8_000
-/** The longest wait for a picture: slow sources send one as seldom. */
+/** Longest wait for a picture: slow sources send one this rarely. */
 const PATIENCE_MS = 30_000
 
 const PLAYING = 'Playing.'
@@ -19,12 +19,12 @@ const KEY_FRAME =
  *
  * @typedef {import('./sound.js').SoundState} SoundState
  *
- * @typedef {'idle' | 'starting' | 'live' | 'failed'} LegState as the server
- *   sees it
+ * @typedef {'idle' | 'starting' | 'live' | 'failed'} LegState the
+ *   server's view
  *
- * @typedef {object} Perceived by a viewer whose connection is up
- * @property {PictureState | undefined} picture undefined: the view has none
- * @property {SoundState | undefined} sound undefined: the view has none
+ * @typedef {object} Perceived what a connected viewer sees and hears
+ * @property {PictureState | undefined} picture undefined: the stream has none
+ * @property {SoundState | undefined} sound undefined: the stream has none
  * @property {{
  *   video: LegState | undefined
  *   audio: LegState | undefined
@@ -34,12 +34,12 @@ const KEY_FRAME =
  *
  * @typedef {object} PlayWords
  * @property {'connected' | 'playing' | 'paused' | 'still' | 'degraded'
- *   | 'failed'} state failed: another view should be tried
+ *   | 'failed'} state failed: reconnect
  * @property {string} words
  */
 
 /**
- * What there is to say to a viewer whose connection is up.
+ * The message for a viewer whose connection is up.
  *
  * @param {Perceived} perceived
  * @returns {PlayWords}
@@ -94,12 +94,12 @@ function onSoundAlone({ sound, waitedMs, legs }) {
  * @returns {PlayWords}
  */
 function onPicture({ sound, legs, waitedMs }, words) {
-  // The server notices that the sound has ended before its rhythm here is known.
+  // The server notices the end of the sound before its rhythm is known here.
   const isHeard = sound === 'heard' && legs.audio !== 'failed'
   if (sound === undefined || isHeard) return { state: 'playing', words }
   if (sound === 'none') {
     if (waitedMs <= MISSING_MS) return { state: 'playing', words }
-    if (isToCome(legs.audio)) {
+    if (isExpected(legs.audio)) {
       const soon = 'The picture plays; the sound has not started yet.'
       return { state: 'connected', words: soon }
     }
@@ -109,8 +109,8 @@ function onPicture({ sound, legs, waitedMs }, words) {
 }
 
 /**
- * Nothing of the picture has arrived. The server sends it from a key frame on:
- * without one, viewers get nothing of a leg that is live.
+ * The message if no video packet has arrived. The server forwards video from a
+ * key frame on: without one, viewers get nothing even though the leg is live.
  *
  * @param {Perceived} perceived
  * @returns {PlayWords}
@@ -118,7 +118,7 @@ function onPicture({ sound, legs, waitedMs }, words) {
 function onNoPicture({ sound, legs, waitedMs }) {
   if (waitedMs <= JOIN_MS) return { state: 'connected', words: FIRST }
   if (sound === 'heard') {
-    if (isToCome(legs.video)) {
+    if (isExpected(legs.video)) {
       const words = 'Sound plays; the picture has not started yet.'
       return { state: 'connected', words }
     }
@@ -171,8 +171,8 @@ function stillWords(arrives, sound) {
 }
 
 /**
- * Whether what has not arrived will not arrive: soon said where the server
- * knows that nothing comes, late where it may be slow.
+ * Whether to give up on media that has not arrived: soon if the server says the
+ * leg has failed, late otherwise, because the source may be slow.
  *
  * @param {LegState | undefined} leg
  * @param {number} waitedMs
@@ -182,13 +182,13 @@ function isMissing(leg, waitedMs) {
 }
 
 /** @param {LegState | undefined} leg */
-function isToCome(leg) {
+function isExpected(leg) {
   return leg === 'starting' || leg === 'idle'
 }
 
 /**
- * What is shown where the server may see a fault: whatever arrives here, it is
- * not what the source should send.
+ * Adds the fault that the server reports, even if media arrives here: it is not
+ * what the source should send.
  *
  * @template {string} State
  * @param {{ state: State, words: string }} shown
@@ -200,6 +200,6 @@ export function withFault({ state, words }, status) {
   const reason = status.degraded_reason
   const fault = `The stream has a fault${reason ? `: ${reason}` : ''}.`
   if (state !== 'playing') return { state, words: `${words} ${fault}` }
-  const said = words === PLAYING ? fault : `${words} ${fault}`
-  return { state: 'degraded', words: said }
+  const shown = words === PLAYING ? fault : `${words} ${fault}`
+  return { state: 'degraded', words: shown }
 }

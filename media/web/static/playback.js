@@ -5,11 +5,11 @@ import { Viewer } from './viewer.js'
 import { Refused } from './whep-client.js'
 import { verdictOn } from './words.js'
 
-/** A lost connection gets so long to come back before ICE is restarted. */
-const PATIENCE_MS = 2_000
-/** Restarted ICE gets so long. */
-const RESTART_MS = 5_000
-/** Between two attempts; the last is for all further ones. */
+/** Time for a lost connection to recover before ICE is restarted. */
+const RECOVERY_TIMEOUT_MS = 2_000
+/** Timeout of an ICE restart. */
+const RESTART_TIMEOUT_MS = 5_000
+/** Delays between attempts; the last one repeats. */
 const RETRY_MS = [1_000, 2_000, 4_000, 8_000, 15_000]
 
 /**
@@ -20,26 +20,26 @@ const RETRY_MS = [1_000, 2_000, 4_000, 8_000, 15_000]
  *
  * @typedef {object} PlaybackOptions
  * @property {URL} url of the WHEP endpoint
- * @property {URL} statusUrl where the server says how the stream does
+ * @property {URL} statusUrl of the stream's status
  * @property {string} streamId
  * @property {HTMLVideoElement} video
  * @property {() => string} token '' for none
  * @property {(state: State, words: string) => void} show
- * @property {() => void} onTokenRefused it waits for `start` then
+ * @property {() => void} onTokenRefused playback then waits for `start`
  */
 
 /**
- * Where the player stands. A phase that waits owns the timer.
+ * The state of the player. A phase that waits owns its timer.
  *
  * @typedef {{ at: 'idle' }
  *   | { at: 'opening', viewer: Viewer }
  *   | { at: 'connected', viewer: Viewer }
  *   | { at: 'lost', viewer: Viewer, timer?: number }
- *   | { at: 'waiting', timer: number, asks: boolean }} Phase `asks`: what the
- *   server says of the stream may tell why
+ *   | { at: 'waiting', timer: number, asks: boolean }} Phase `asks`:
+ *   the status of the stream may explain the failure
  */
 
-/** Plays a stream, and goes on trying: one view of it at a time. */
+/** Plays a stream and reconnects after failures; one session at a time. */
 export class Playback {
   #options
   /** @type {Phase} */
@@ -47,13 +47,13 @@ export class Playback {
   #attempts = 0
   /** @type {readonly Kind[]} */
   #kinds = ['video', 'audio']
-  /** What holds as long as some kind is left out. */
+  /** Shown while a kind is left out. */
   #notice = ''
   #reception = new Reception()
   #poll
-  /** What is shown, without what the server adds. */
+  /** What is shown, without the server's fault. */
   #shown = { state: /** @type {State} */ ('starting'), words: '' }
-  /** Settles when the server knows of the end of all earlier views. */
+  /** Settles once the server knows that all earlier sessions have ended. */
   #left = Promise.resolve()
 
   /** @param {PlaybackOptions} options */
@@ -77,17 +77,17 @@ export class Playback {
     this.#open()
   }
 
-  /** Ends the view; `start` begins another. Idempotent. */
+  /** Ends the session; `start` opens another. Idempotent. */
   stop() {
     this.#enter({ at: 'idle' })
     this.#options.video.srcObject = null
   }
 
   /**
-   * Looks how picture and sound do, whatever the connection says. To be called
+   * Checks picture and sound, whatever the state of the connection. Call it
    * about once a second.
    *
-   * @returns what there is to know of the picture
+   * @returns the stats of the picture
    */
   async look() {
     const viewer = this.#viewer
@@ -150,7 +150,7 @@ export class Playback {
   #play(media) {
     const { video } = this.#options
     video.srcObject = media
-    // A browser may want a gesture: it then stays paused, which is said.
+    // A browser may require a gesture: it then stays paused, and we show that.
     video.play().catch(() => undefined)
   }
 
@@ -175,7 +175,7 @@ export class Playback {
         this.#retry(
           'failed',
           this.#phase.at === 'opening'
-            ? 'No connection came about: UDP to the server may be blocked.'
+            ? 'Could not connect: UDP to the server may be blocked.'
             : 'The connection was lost.',
         )
         return
@@ -186,9 +186,12 @@ export class Playback {
 
   /** @param {Viewer} viewer */
   #onLost(viewer) {
-    const timer = setTimeout(() => void this.#restart(viewer), PATIENCE_MS)
+    const timer = setTimeout(
+      () => void this.#restart(viewer),
+      RECOVERY_TIMEOUT_MS,
+    )
     this.#enter({ at: 'lost', viewer, timer })
-    this.#show('starting', 'The connection was lost; trying to get it back.')
+    this.#show('starting', 'The connection was lost; reconnecting.')
   }
 
   /** @param {Viewer} viewer */
@@ -199,24 +202,24 @@ export class Playback {
     try {
       await viewer.restart()
     } catch {
-      // Such as a session that the server has ended in the meantime.
+      // For example, the server has ended the session meanwhile.
       if (this.#phase === phase) this.#open()
       return
     }
-    // It may have come back by itself, or be over.
+    // It may have recovered by itself, or ended.
     if (this.#phase !== phase) return
     phase.timer = setTimeout(() => {
       this.#retry('failed', 'The connection did not come back.')
-    }, RESTART_MS)
+    }, RESTART_TIMEOUT_MS)
   }
 
   #judge() {
-    // Until the server has answered, all may not be well.
+    // Do not show "playing" before the server has answered: it may know better.
     if (!this.#poll.asked) return
     const { video } = this.#options
-    const said = this.#reception.words(video, this.#poll.latest)
-    if (said === undefined) return
-    const { state, words } = said
+    const perceived = this.#reception.words(video, this.#poll.latest)
+    if (perceived === undefined) return
+    const { state, words } = perceived
     if (state === 'failed') this.#retry(state, words, { asks: true })
     else this.#show(state, words)
     if (state === 'playing') this.#attempts = 0
@@ -243,7 +246,7 @@ export class Playback {
   }
 
   /**
-   * Plays what is left where the browser cannot decode one kind.
+   * Plays the other kind if the browser cannot decode one.
    *
    * @param {import('./whep-client.js').ProblemBody} problem
    */
@@ -260,13 +263,13 @@ export class Playback {
   }
 
   /**
-   * Ends this view, says why, and opens another in a while.
+   * Ends this session, shows why, and opens another after a delay.
    *
    * @param {State} state
    * @param {string} words
    * @param {object} [how]
-   * @param {number} [how.waitMs] at least
-   * @param {boolean} [how.asks] what the server says may tell why
+   * @param {number} [how.waitMs] minimum delay
+   * @param {boolean} [how.asks] the status of the stream may explain it
    */
   #retry(state, words, { waitMs = 0, asks = false } = {}) {
     const backoffMs = RETRY_MS[Math.min(this.#attempts, RETRY_MS.length - 1)]
@@ -290,7 +293,7 @@ export class Playback {
     this.#render()
   }
 
-  /** Shows it, with what the server and the notice add. */
+  /** Shows the state, with the server's fault and the notice. */
   #render() {
     const { state, words } = withFault(this.#shown, this.#poll.latest)
     this.#options.show(state, [words, this.#notice].filter(Boolean).join(' '))

@@ -1,10 +1,11 @@
+/** The player page: connects its elements to Playback and ErrorTrigger. */
 import { find } from './find.js'
 import { Playback } from './playback.js'
-import { Provoker } from './provoke.js'
+import { ErrorTrigger } from './provoke.js'
 
 const LOOK_MS = 1_000
-/** After a pause of so long a picture is looked at as it comes. */
-const SELDOM_MS = 2_000
+/** After a longer pause between frames, the next one is checked at once. */
+const RARE_MS = 2_000
 const TOKEN = 'whep-token'
 
 const streamId = decoded(location.pathname.split('/').at(-1) ?? '')
@@ -33,7 +34,7 @@ const playback = new Playback({
   token,
   show: (name, words) => {
     state.dataset['state'] = name
-    // The same words again would be read out again.
+    // Screen readers would read out the same text again.
     if (state.textContent !== words) state.textContent = words
   },
   onTokenRefused: () => {
@@ -43,7 +44,7 @@ const playback = new Playback({
 })
 
 /**
- * What a part of an address says; one that says nothing is taken as it is.
+ * Decodes a URL segment; returns it unchanged if it is malformed.
  *
  * @param {string} part
  */
@@ -69,7 +70,7 @@ function showNumbers(stats) {
     `second, ${framesDecoded} decoded, ${packetsLost} packets lost`
 }
 
-/** Fits the page to what the stream has: without picture it needs no box. */
+/** Hides what the stream does not have: the sound button, the picture. */
 function showKinds() {
   const media = video.srcObject
   if (!(media instanceof MediaStream)) return
@@ -88,14 +89,14 @@ async function keepLooking() {
 }
 
 /**
- * Looks at once where a picture comes after a while: the first, or one of a
+ * Checks at once when a frame comes after a pause: the first one, or one of a
  * source that sends few.
  *
- * @param {number} lastMs when the last one came
+ * @param {number} lastMs time of the last frame
  */
 function lookAtPictures(lastMs) {
   video.requestVideoFrameCallback(nowMs => {
-    if (nowMs - lastMs > SELDOM_MS) void look()
+    if (nowMs - lastMs > RARE_MS) void look()
     lookAtPictures(nowMs)
   })
 }
@@ -123,14 +124,14 @@ access.addEventListener('submit', event => {
 window.addEventListener('pagehide', () => {
   playback.stop()
 })
-// Back in a page that the browser had kept as it was left.
+// The page comes back from the browser's back/forward cache.
 window.addEventListener('pageshow', ({ persisted }) => {
   if (persisted) playback.start()
 })
 
-new Provoker({ url, token, log: find('#log', HTMLElement) }).listen(
+new ErrorTrigger({ url, token, log: find('#log', HTMLElement) }).listen(
   find('#provoke', HTMLElement),
 )
 playback.start()
 void keepLooking()
-if ('requestVideoFrameCallback' in video) lookAtPictures(-SELDOM_MS)
+if ('requestVideoFrameCallback' in video) lookAtPictures(-RARE_MS)

@@ -6,29 +6,29 @@ import {
   Refused,
 } from './whep-client.js'
 
-/** More requests than any sensible cap, in case there is none. */
+/** Above any sensible cap, in case there is none. */
 const MAX_VIEWERS = 300
 
 const ASK_MS = 1_000
 
 /**
- * @typedef {object} ProvokerOptions
+ * @typedef {object} ErrorTriggerOptions
  * @property {URL} url of the WHEP endpoint
  * @property {() => string} token '' for none
  * @property {HTMLElement} log
  */
 
-/** Makes the errors that TESTING.md checks by hand. */
-export class Provoker {
+/** Causes the errors that TESTING.md checks by hand. */
+export class ErrorTrigger {
   #options
 
-  /** @param {ProvokerOptions} options */
+  /** @param {ErrorTriggerOptions} options */
   constructor(options) {
     this.#options = options
   }
 
   /**
-   * Runs what the buttons in `panel` name, each of them once at a time.
+   * Connects the buttons in `panel`; each runs once at a time.
    *
    * @param {HTMLElement} panel
    */
@@ -45,27 +45,27 @@ export class Provoker {
         button.disabled = true
         act?.()
           .catch((/** @type {unknown} */ error) => {
-            this.#say(`Failed: ${String(error)}`)
+            this.#log(`Failed: ${String(error)}`)
           })
           .finally(() => (button.disabled = false))
       })
     }
   }
 
-  /** 406: the codecs are renamed to some that nobody has. */
+  /** 406: renames the codecs to one that does not exist. */
   async #mismatch() {
     const offer = await makeOffer()
     const none = offer.replace(/^(a=rtpmap:\d+ )[\w-]+/gm, '$1X-NONE')
-    if (await this.#post(none)) this.#say('POST gives 201')
+    if (await this.#post(none)) this.#log('POST gives 201')
   }
 
-  /** Answered, never connected: ends by the ICE deadline, then PATCH is 404. */
+  /** Never connects: the session ends by the ICE timeout, then PATCH gets 404. */
   async #abandon() {
     const session = await this.#post(await makeOffer())
     if (session === undefined) return
-    this.#say('POST gives 201')
+    this.#log('POST gives 201')
     const started = performance.now()
-    this.#say('The offer is abandoned; waiting for the deadline.')
+    this.#log('The offer is abandoned; waiting for the ICE timeout.')
     for (;;) {
       await new Promise(resolve => setTimeout(resolve, ASK_MS))
       const fragment = 'a=end-of-candidates\r\n'
@@ -73,14 +73,14 @@ export class Provoker {
       if (response.status === 204) continue
       const { problem } = await refusal(response)
       const seconds = Math.round((performance.now() - started) / 1000)
-      this.#say(
+      this.#log(
         `After ${seconds} s: PATCH gives ${response.status}, ${problem.type}`,
       )
       return
     }
   }
 
-  /** 503: asks until a cap is reached, then ends all that were let in. */
+  /** 503: opens sessions until a cap is reached, then ends them all. */
   async #cap() {
     const offer = await makeOffer()
     /** @type {import('./whep-client.js').WhepSession[]} */
@@ -88,7 +88,7 @@ export class Provoker {
     const endAll = () =>
       Promise.all(sessions.map(({ resource }) => deleteSession(resource)))
     const end = () => void endAll()
-    // Also when the page is left before the cap is reached.
+    // Also if the page is left before the cap is reached.
     window.addEventListener('pagehide', end)
     try {
       while (sessions.length < MAX_VIEWERS) {
@@ -96,7 +96,7 @@ export class Provoker {
         if (session === undefined) break
         sessions.push(session)
       }
-      this.#say(`${sessions.length} were let in; ending them.`)
+      this.#log(`${sessions.length} were admitted; ending them.`)
     } finally {
       window.removeEventListener('pagehide', end)
       await endAll()
@@ -104,7 +104,7 @@ export class Provoker {
   }
 
   /**
-   * Posts an offer; says it where it is refused.
+   * Posts an offer; logs a refusal.
    *
    * @param {string} offer
    */
@@ -115,13 +115,13 @@ export class Provoker {
     } catch (error) {
       if (!(error instanceof Refused)) throw error
       const { type = '', detail = '' } = error.problem
-      this.#say(`POST gives ${error.status}, ${type}: ${detail}`)
+      this.#log(`POST gives ${error.status}, ${type}: ${detail}`)
       return undefined
     }
   }
 
   /** @param {string} text */
-  #say(text) {
+  #log(text) {
     this.#options.log.textContent += `${text}\n`
   }
 }

@@ -1,36 +1,35 @@
-/** What a source is given while its rhythm is not known. */
-const UNKNOWN_LIMIT_MS = 32_000
-/** So many times its rhythm a source may pause, at most `MOST_BEYOND_MS` more. */
+/** Longest pause while the rhythm of the source is not known yet. */
+const UNKNOWN_RHYTHM_TIMEOUT_MS = 32_000
+/** A source may pause for three times its rhythm, but not much longer. */
 const PATIENCE = 3
-const MOST_BEYOND_MS = 20_000
-/** Gaps that are older say nothing of the rhythm any more. */
+const MAX_EXTRA_MS = 20_000
+/** Older gaps do not count for the rhythm. */
 const MEMORY_MS = 100_000
-/** No source is slower than this and still alive. */
-const SLOWEST_MS = 30_000
+/** Longest rhythm of a source that counts as alive. */
+const MAX_RHYTHM_MS = 30_000
 
-/** Whether something that comes again and again still does, by its own rhythm. */
+/** Detects that a regular event has stopped, judged by its own rhythm. */
 export class Pulse {
-  #leastMs
+  #minMs
   /** @type {{ atMs: number, gapMs: number }[]} */
   #gaps = []
   /** @type {number | undefined} */
   #lastMs
 
   /**
-   * @param {number} leastMs whatever the rhythm is, a pause that is no longer
-   *   says nothing
+   * @param {number} minMs a shorter pause never counts, whatever the rhythm
    */
-  constructor(leastMs) {
-    this.#leastMs = leastMs
+  constructor(minMs) {
+    this.#minMs = minMs
   }
 
-  /** Whether it ever came. */
+  /** Whether there was any event. */
   get began() {
     return this.#lastMs !== undefined
   }
 
   /**
-   * It has come.
+   * Records an event.
    *
    * @param {number} nowMs
    */
@@ -43,18 +42,18 @@ export class Pulse {
   }
 
   /**
-   * The usual gap, milliseconds; undefined while too few were seen. It is the
-   * second longest of late: one pause is no rhythm.
+   * The usual gap, milliseconds; undefined while too few are known. It is the
+   * second longest recent one, since a single pause is not a rhythm.
    */
   get rhythmMs() {
     const [, second] = this.#gaps
       .map(({ gapMs }) => gapMs)
       .sort((one, other) => other - one)
-    return second === undefined ? undefined : Math.min(second, SLOWEST_MS)
+    return second === undefined ? undefined : Math.min(second, MAX_RHYTHM_MS)
   }
 
   /**
-   * Whether it has paused for longer than its rhythm allows.
+   * Whether the pause since the last event is longer than the rhythm allows.
    *
    * @param {number} nowMs
    */
@@ -65,8 +64,8 @@ export class Pulse {
 
   get #limitMs() {
     const { rhythmMs } = this
-    if (rhythmMs === undefined) return UNKNOWN_LIMIT_MS
-    const most = Math.min(PATIENCE * rhythmMs, rhythmMs + MOST_BEYOND_MS)
-    return Math.max(this.#leastMs, most)
+    if (rhythmMs === undefined) return UNKNOWN_RHYTHM_TIMEOUT_MS
+    const limit = Math.min(PATIENCE * rhythmMs, rhythmMs + MAX_EXTRA_MS)
+    return Math.max(this.#minMs, limit)
   }
 }

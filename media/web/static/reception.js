@@ -8,20 +8,20 @@ import { Sound } from './sound.js'
  * @typedef {import('./status-poll.js').ServerStatus} ServerStatus
  */
 
-/** What a viewer sees and hears of one view. */
+/** What the viewer sees and hears. */
 export class Reception {
   #picture = new Picture()
   #sound = new Sound()
   #connectedMs = 0
 
-  /** The connection is up, or up again: from here on something should come. */
+  /** The connection is up, for the first time or again: media is expected. */
   connected() {
     this.#picture.restart()
     this.#sound.restart()
     this.#connectedMs = performance.now()
   }
 
-  /** @param {import('./viewer.js').Inbound} inbound as getStats says now */
+  /** @param {import('./viewer.js').Inbound} inbound the current stats */
   take({ video, audio }) {
     const nowMs = performance.now()
     this.#picture.take(video, nowMs)
@@ -29,11 +29,11 @@ export class Reception {
   }
 
   /**
-   * What there is to say of it.
+   * The state to show and a message about it.
    *
-   * @param {HTMLVideoElement} video that plays it
+   * @param {HTMLVideoElement} video the element that plays it
    * @param {ServerStatus | undefined} status
-   * @returns {PlayWords | undefined} undefined: it is not known what to expect
+   * @returns {PlayWords | undefined} undefined before the stream's tracks are known
    */
   words({ srcObject, paused }, status) {
     if (!(srcObject instanceof MediaStream)) return undefined

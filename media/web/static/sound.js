@@ -1,24 +1,24 @@
 import { Pulse } from './pulse.js'
 
-/** Of what is played, so much at least must have arrived to be heard. */
-const LEAST_HEARD = 0.05
-/** Sound that is gone for no longer is worth no word: it may come in bursts. */
+/** Minimum share of real samples among those played, to count as heard. */
+const MIN_HEARD = 0.05
+/** A shorter pause is not reported, because sound may come in bursts. */
 const PAUSE_MS = 6_000
-/** Packets that give no sound for so long give none. */
+/** Packets that have given no sound for this long will give none. */
 const SILENT_MS = 5_000
 
 /**
- * What getStats says of received audio.
+ * The part of getStats about received audio.
  *
  * @typedef {object} SoundStats
  * @property {number} [packetsReceived]
- * @property {number} [totalSamplesReceived] played, made up ones too
- * @property {number} [concealedSamples] made up, since nothing was there
+ * @property {number} [totalSamplesReceived] played, including concealed ones
+ * @property {number} [concealedSamples] made up for missing packets
  *
- * @typedef {'none' | 'heard' | 'silent'} SoundState `none`: it has not begun
+ * @typedef {'none' | 'heard' | 'silent'} SoundState `none`: not started yet
  */
 
-/** How received sound does. */
+/** The state of the received sound, from a series of getStats. */
 export class Sound {
   #pulse = new Pulse(PAUSE_MS)
   #packets = 0
@@ -27,14 +27,14 @@ export class Sound {
   /** @type {number | undefined} */
   #firstPacketMs
 
-  /** The connection is back: what came before it says nothing any more. */
+  /** Forgets what arrived before the connection came back. */
   restart() {
     this.#pulse = new Pulse(PAUSE_MS)
     this.#firstPacketMs = undefined
   }
 
   /**
-   * Takes what getStats says now.
+   * Adds the current stats.
    *
    * @param {SoundStats | undefined} stats
    * @param {number} nowMs
@@ -46,9 +46,9 @@ export class Sound {
     const played = totalSamplesReceived - this.#played
     const concealed = concealedSamples - this.#concealed
     if (packets > 0) this.#firstPacketMs ??= nowMs
-    // Where nothing is played, as when the browser pauses, packets must do.
+    // If nothing is played, as when the browser pauses, count packets instead.
     const heard =
-      played > 0 ? played - concealed > LEAST_HEARD * played : packets > 0
+      played > 0 ? played - concealed > MIN_HEARD * played : packets > 0
     if (heard && this.#firstPacketMs !== undefined) this.#pulse.beat(nowMs)
     this.#packets = packetsReceived
     this.#played = totalSamplesReceived

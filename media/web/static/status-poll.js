@@ -1,10 +1,10 @@
 const POLL_MS = 3_000
-const ANSWER_LIMIT_MS = 5_000
-/** What is older is not true any more. */
+const RESPONSE_TIMEOUT_MS = 5_000
+/** An older status is not shown. */
 const STALE_MS = 10_000
 
 /**
- * What the server says of the stream.
+ * The status of the stream, as far as the player needs it.
  *
  * @typedef {object} ServerStatus
  * @property {boolean} degraded
@@ -21,8 +21,8 @@ const STALE_MS = 10_000
  */
 
 /**
- * Asks how the stream does while the page is seen: one request at a time, and
- * what fails says nothing.
+ * Polls the status of the stream while the page is visible, one request at a
+ * time. A failed request changes nothing.
  */
 export class StatusPoll {
   #options
@@ -38,18 +38,18 @@ export class StatusPoll {
     this.#options = options
   }
 
-  /** The last answer, as long as it may be true. */
+  /** The last status, unless it is stale. */
   get latest() {
     const fresh = performance.now() - this.#latestMs < STALE_MS
     return fresh ? this.#latest : undefined
   }
 
-  /** False as long as the first answer is awaited. */
+  /** False until the first response. */
   get asked() {
     return this.#asked || document.hidden
   }
 
-  /** Asks from now on. Idempotent. */
+  /** Starts polling. Idempotent. */
   start() {
     if (this.#running !== undefined) return
     const running = new AbortController()
@@ -57,7 +57,7 @@ export class StatusPoll {
     void this.#run(running.signal)
   }
 
-  /** Asks no more, and forgets the answer. Idempotent. */
+  /** Stops polling and forgets the status. Idempotent. */
   stop() {
     this.#running?.abort()
     this.#running = undefined
@@ -95,7 +95,7 @@ export class StatusPoll {
  */
 async function answerOf(url, token, signal) {
   try {
-    const inTime = AbortSignal.timeout(ANSWER_LIMIT_MS)
+    const inTime = AbortSignal.timeout(RESPONSE_TIMEOUT_MS)
     const response = await fetch(url, {
       headers: token === '' ? {} : { Authorization: `Bearer ${token}` },
       signal: AbortSignal.any([signal, inTime]),
@@ -117,7 +117,7 @@ function isStatus(body) {
 }
 
 /**
- * Waits, at most until the page is hidden or seen again, or `signal` aborts.
+ * Waits, or until the page is hidden or shown, or `signal` aborts.
  *
  * @param {number} ms
  * @param {AbortSignal} signal

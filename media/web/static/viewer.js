@@ -8,25 +8,25 @@ import {
 /**
  * @typedef {'audio' | 'video'} Kind
  *
- * @typedef {Partial<Record<Kind, RTCInboundRtpStreamStats>>} Inbound what is
- *   received; a kind that has no packet yet may be absent
+ * @typedef {Partial<Record<Kind, RTCInboundRtpStreamStats>>} Inbound stats by
+ *   kind; a kind without packets may be absent
  *
  * @typedef {object} ViewerOptions
  * @property {URL} url of the WHEP endpoint
  * @property {string} token '' for none
- * @property {readonly Kind[]} kinds to ask for
+ * @property {readonly Kind[]} kinds to request
  * @property {(track: MediaStreamTrack) => void} onTrack
  * @property {(state: RTCPeerConnectionState) => void} onState
  */
 
-/** One view of a stream, from its offer until `close`. */
+/** One WHEP session, from its offer until `close`. */
 export class Viewer {
   #options
   #pc = new RTCPeerConnection()
-  #gone = new AbortController()
+  #closing = new AbortController()
   /** @type {URL | undefined} */
   #resource
-  /** Settles when the offer was answered or refused. @type {Promise<unknown>} */
+  /** Settles once the offer is answered or refused. @type {Promise<unknown>} */
   #offered = Promise.resolve()
 
   /** @param {ViewerOptions} options */
@@ -35,16 +35,16 @@ export class Viewer {
   }
 
   /**
-   * Opens the view. The server is ICE-lite with its candidates in the answer,
-   * so ours need not be gathered first, nor sent.
+   * Opens the session. The server is ICE-lite with its candidates in the
+   * answer, so ours need neither be gathered first nor be sent.
    *
    * @throws {import('./whep-client.js').Refused}
    * @throws {import('./whep-client.js').Unreachable}
-   * @throws {DOMException} once `close` was called
+   * @throws {DOMException} after `close`
    */
   async open() {
     const { url, token, kinds, onTrack, onState } = this.#options
-    const { signal } = this.#gone
+    const { signal } = this.#closing
     signal.throwIfAborted()
     const pc = this.#pc
     for (const kind of kinds) pc.addTransceiver(kind, { direction: 'recvonly' })
@@ -56,11 +56,11 @@ export class Viewer {
     })
     const offer = await pc.createOffer()
     signal.throwIfAborted()
-    // Not aborted: an answer that is under way would leave a session behind.
+    // Never aborted: an answer in flight would leave a session behind.
     const posted = postOffer(url, offer.sdp ?? '', token)
     this.#offered = posted.catch(() => undefined)
     const session = await posted
-    // From here on `close` can tell the server.
+    // From here on `close` can end it at the server.
     this.#resource = session.resource
     signal.throwIfAborted()
     const answer = await session.answer()
@@ -72,7 +72,7 @@ export class Viewer {
     signal.throwIfAborted()
     await pc.setRemoteDescription({ type: 'answer', sdp: answer })
     signal.throwIfAborted()
-    // When the server hangs up, this says so at once; pc takes 7 s and more.
+    // If the server closes, this fires at once; pc takes 7 s or more.
     const transport = pc.getReceivers()[0]?.transport
     transport?.addEventListener('statechange', () => {
       if (transport.state === 'closed') onState('closed')
@@ -82,10 +82,10 @@ export class Viewer {
   /**
    * Restarts ICE, as when a phone changes networks.
    *
-   * @throws as `open`; the view goes on as it was
+   * @throws like `open`; the session continues as before
    */
   async restart() {
-    const { signal } = this.#gone
+    const { signal } = this.#closing
     const pc = this.#pc
     const sdp = pc.currentRemoteDescription?.sdp
     if (this.#resource === undefined || sdp === undefined) return
@@ -104,7 +104,7 @@ export class Viewer {
   }
 
   /**
-   * How picture and sound do.
+   * The stats of picture and sound.
    *
    * @returns {Promise<Inbound>}
    */
@@ -121,12 +121,12 @@ export class Viewer {
   }
 
   /**
-   * Ends it, wherever it is, and tells the server: at once where it can, as
-   * the page may be going. Settles when the server knows.
+   * Ends the session and tells the server, at once if possible, since the page
+   * may be closing. Settles once the server knows.
    */
   async close() {
-    if (this.#gone.signal.aborted) return
-    this.#gone.abort()
+    if (this.#closing.signal.aborted) return
+    this.#closing.abort()
     this.#pc.close()
     if (this.#resource === undefined) await this.#offered
     if (this.#resource !== undefined) await deleteSession(this.#resource)
@@ -134,7 +134,7 @@ export class Viewer {
 }
 
 /**
- * The new credentials in `offer`, as PATCH takes them.
+ * The fragment for PATCH with the new credentials in `offer`.
  *
  * @param {string} offer
  */
@@ -150,7 +150,7 @@ function restartFragment(offer) {
 }
 
 /**
- * The answer `sdp` with credentials and candidates of `fragment`.
+ * The answer `sdp` with the credentials and candidates of `fragment`.
  *
  * @param {string} sdp
  * @param {string} fragment

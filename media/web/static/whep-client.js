@@ -1,13 +1,13 @@
 /**
- * What the server says of a failure: application/problem+json (RFC 9457).
+ * An application/problem+json body (RFC 9457).
  *
  * @typedef {object} ProblemBody
  * @property {string} [type]
  * @property {string} [title]
  * @property {string} [detail]
  * @property {string[]} [kinds] 406: the kinds without a common codec
- * @property {string} [scope] 503: what is full
- * @property {number} [limit] 503: how many it admits
+ * @property {string} [scope] 503: whose limit is reached
+ * @property {number} [limit] 503: the limit
  */
 
 /**
@@ -19,8 +19,8 @@
  * @property {() => Promise<string>} answer
  */
 
-/** A server that takes a request and says nothing is given up, milliseconds. */
-const ANSWER_LIMIT_MS = 15_000
+/** Time for the server to answer a request, milliseconds. */
+const RESPONSE_TIMEOUT_MS = 15_000
 
 /** The server refused; `problem` is its application/problem+json. */
 export class Refused extends Error {
@@ -47,13 +47,13 @@ export class Unreachable extends Error {
 }
 
 /**
- * Posts an offer. Not to be aborted: an answer under way would leave a session
- * behind that nobody knows.
+ * Posts an offer. It cannot be aborted: an answer in flight would leave an
+ * unknown session behind.
  *
  * @param {URL} url
  * @param {string} sdp
- * @param {string} token '' sends none
- * @returns {Promise<WhepSession>} as soon as the session is known
+ * @param {string} token '' for none
+ * @returns {Promise<WhepSession>} once the session is known
  * @throws {Refused | Unreachable}
  */
 export async function postOffer(url, sdp, token) {
@@ -71,24 +71,24 @@ export async function postOffer(url, sdp, token) {
 }
 
 /**
- * Ends a session. Also called as the page goes: hence keepalive.
+ * Ends a session. `keepalive`, because the page may be closing.
  *
  * @param {URL} resource
  */
 export async function deleteSession(resource) {
-  // Who cannot be told finds out by itself: no consent comes any more.
+  // If this fails, the server notices that ICE consent is missing.
   await fetch(resource, { method: 'DELETE', keepalive: true }).catch(
     () => undefined,
   )
 }
 
 /**
- * Patches a session with a fragment, whatever its entity-tag is by now.
+ * Patches a session with a fragment, whatever its current entity-tag is.
  *
  * @param {URL} resource
  * @param {string} fragment
  * @param {AbortSignal} [signal]
- * @returns {Promise<Response>} also where it refuses
+ * @returns {Promise<Response>} of any status
  * @throws {Unreachable}
  */
 export function patchSession(resource, fragment, signal) {
@@ -100,7 +100,7 @@ export function patchSession(resource, fragment, signal) {
 }
 
 /**
- * The error for a response that refuses.
+ * The error for a response that is a refusal.
  *
  * @param {Response} response
  */
@@ -110,7 +110,7 @@ export async function refusal(response) {
 
 /**
  * @param {Response} response
- * @returns {Promise<ProblemBody>} empty where it is none, such as a proxy's
+ * @returns {Promise<ProblemBody>} empty if the body is something else, such as a proxy's page
  */
 async function problemOf(response) {
   try {
@@ -128,7 +128,7 @@ async function problemOf(response) {
  * @param {AbortSignal} [signal]
  */
 async function ask(url, request, signal) {
-  const inTime = AbortSignal.timeout(ANSWER_LIMIT_MS)
+  const inTime = AbortSignal.timeout(RESPONSE_TIMEOUT_MS)
   try {
     return await fetch(url, {
       ...request,

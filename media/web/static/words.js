@@ -1,20 +1,20 @@
 import { Refused, Unreachable } from './whep-client.js'
 
-/** An unknown stream may be added later: that is asked for seldom. */
+/** An unknown stream may be added later: retry, but seldom. */
 const UNKNOWN_STREAM_MS = 10_000
 
 /**
- * What a failure to open a view means to a viewer.
+ * What to tell the viewer after a failure to open the stream, and when to retry.
  *
  * @typedef {object} Verdict
  * @property {'starting' | 'failed'} state
  * @property {string} words
- * @property {number} waitMs the least to wait before the next attempt
- * @property {boolean} asks whether the server may say why meanwhile
+ * @property {number} waitMs minimum wait before the next attempt
+ * @property {boolean} asks whether the status of the stream may explain it
  */
 
 /**
- * @param {unknown} error what opening threw
+ * @param {unknown} error thrown by opening
  * @param {string} streamId
  * @returns {Verdict}
  */

@@ -36,9 +36,9 @@ t.test('the names are no more than the table says', t => {
 
 t.test('families are born at zero only where all labels are known', t => {
   for (const name of FAMILY_NAMES) {
-    const { bornAtZero, labels } = familyOf(name)
+    const { startsAtZero, labels } = familyOf(name)
     const sets = labelSetsAtZero(name, 'cam')
-    t.equal(sets.length > 0, bornAtZero, name)
+    t.equal(sets.length > 0, startsAtZero, name)
     for (const set of sets) {
       t.equal(set.length, labels.length)
       t.equal(set[labels.indexOf('stream_id')], 'cam')

@@ -3,11 +3,11 @@ import t from 'tap'
 import { CATALOGUE, WHEP_ROUTES } from '../../protocol/catalogue.ts'
 import { DEGRADED_REASONS } from '../../protocol/degraded.ts'
 import {
-  decodeSinkFrame,
-  decodeSourceFrame,
+  decodeExporterFrame,
+  decodeMediaFrame,
   encodeFrame,
   ProtocolError,
-  readSourceFrame,
+  readMediaFrame,
   type Batch,
   type Cell,
   type Snapshot,
@@ -32,30 +32,33 @@ const SNAPSHOT = {
   udpPorts: { inUse: 1, available: 2 },
 }
 
-t.test('decodeSourceFrame() reads what encodeFrame() wrote', t => {
+t.test('decodeMediaFrame() reads what encodeFrame() wrote', t => {
   const batch = { ...BATCH, cells: [CELL, HISTOGRAM] }
   for (const frame of [HELLO, BATCH, batch, SNAPSHOT]) {
-    const read = decodeSourceFrame(JSON.stringify(frame))
+    const read = decodeMediaFrame(JSON.stringify(frame))
     t.same(read, frame)
-    t.same(decodeSourceFrame(encodeFrame(read)), frame)
+    t.same(decodeMediaFrame(encodeFrame(read)), frame)
   }
   t.end()
 })
 
-t.test('decodeSinkFrame() reads welcome and ack', t => {
+t.test('decodeExporterFrame() reads welcome and ack', t => {
   for (const kind of ['welcome', 'ack'] as const) {
-    t.same(decodeSinkFrame(encodeFrame({ kind, seq: 3 })), { kind, seq: 3 })
-    t.throws(() => decodeSinkFrame(`{"kind":"${kind}"}`), ProtocolError)
+    t.same(decodeExporterFrame(encodeFrame({ kind, seq: 3 })), { kind, seq: 3 })
+    t.throws(() => decodeExporterFrame(`{"kind":"${kind}"}`), ProtocolError)
   }
-  t.throws(() => decodeSinkFrame('{"kind":"hello"}'), /welcome or ack/)
-  t.throws(() => decodeSinkFrame('null'), /expected the frame to be an object/)
+  t.throws(() => decodeExporterFrame('{"kind":"hello"}'), /welcome or ack/)
+  t.throws(
+    () => decodeExporterFrame('null'),
+    /expected the frame to be an object/,
+  )
   t.end()
 })
 
-t.test('decodeSourceFrame() reads why a stream is degraded', t => {
+t.test('decodeMediaFrame() reads why a stream is degraded', t => {
   const read = (fields: object) => {
     const streams = [{ ...STREAM, degraded: true, ...fields }]
-    const frame = readSourceFrame({ ...SNAPSHOT, streams })
+    const frame = readMediaFrame({ ...SNAPSHOT, streams })
     return frame.kind === 'snapshot' && frame.streams[0]?.degraded_reason
   }
   for (const code of DEGRADED_REASONS) {
@@ -74,7 +77,7 @@ t.test('decodeSourceFrame() reads why a stream is degraded', t => {
 
 t.test('fields that nobody knows are left out', t => {
   const frame = { ...HELLO, __proto__: 1, more: { than: 'needed' } }
-  t.same(Object.keys(readSourceFrame(frame)), Object.keys(HELLO))
+  t.same(Object.keys(readMediaFrame(frame)), Object.keys(HELLO))
   t.end()
 })
 
@@ -87,7 +90,7 @@ const MALFORMED: readonly (readonly [string, unknown, RegExp])[] = [
     { ...HELLO, boot: 'x' },
     /boot to be a lower-case/,
   ],
-  ['no core', { ...HELLO, core: 1 }, /core to be a string of at most 256/],
+  ['no core', { ...HELLO, core: 1 }, /core to be text of at most 256/],
   ['a long core', { ...HELLO, core: 'x'.repeat(257) }, /at most 256/],
   ['a seq below 0', { ...BATCH, seq: -1 }, /seq to be a whole number from 0/],
   ['half a seq', { ...BATCH, seq: 0.5 }, /seq to be a whole number/],
@@ -111,12 +114,12 @@ const MALFORMED: readonly (readonly [string, unknown, RegExp])[] = [
   [
     'a label that is no text',
     { ...BATCH, cells: [{ ...CELL, labels: [1] }] },
-    /a label to be a string/,
+    /cells\[0\]\.labels\[0\] to be text, got 1$/,
   ],
   [
     'a bucket below 0',
     { ...BATCH, cells: [{ ...HISTOGRAM, buckets: [-1] }] },
-    /a bucket to be a whole number/,
+    /cells\[0\]\.buckets\[0\] to be a whole number/,
   ],
   [
     'a sum below 0',
@@ -150,9 +153,9 @@ const MALFORMED: readonly (readonly [string, unknown, RegExp])[] = [
 ]
 
 for (const [name, frame, expected] of MALFORMED) {
-  t.test(`decodeSourceFrame() refuses ${name}`, t => {
+  t.test(`decodeMediaFrame() refuses ${name}`, t => {
     try {
-      decodeSourceFrame(JSON.stringify(frame))
+      decodeMediaFrame(JSON.stringify(frame))
       t.fail('expected it to throw')
     } catch (error) {
       t.type(error, ProtocolError)
@@ -162,18 +165,18 @@ for (const [name, frame, expected] of MALFORMED) {
   })
 }
 
-t.test('decodeSourceFrame() refuses text that is no JSON or too long', t => {
-  t.throws(() => decodeSourceFrame('{'), /not JSON/)
+t.test('decodeMediaFrame() refuses text that is no JSON or too long', t => {
+  t.throws(() => decodeMediaFrame('{'), /not JSON/)
   const long = ' '.repeat(MAX_FRAME_BYTES + 1)
-  t.throws(() => decodeSourceFrame(long), /limit is 1310720/)
+  t.throws(() => decodeMediaFrame(long), /limit is 1310720/)
   t.end()
 })
 
 t.test('a frame that is deep is refused like any other', t => {
   const deep = '['.repeat(300_000) + ']'.repeat(300_000)
   for (const frame of [deep, `{"kind":${deep}}`]) {
-    t.throws(() => decodeSourceFrame(frame), /got a list$/)
-    t.throws(() => decodeSinkFrame(frame), ProtocolError)
+    t.throws(() => decodeMediaFrame(frame), /got a list$/)
+    t.throws(() => decodeExporterFrame(frame), ProtocolError)
   }
   t.end()
 })
@@ -199,7 +202,7 @@ t.test('any text is read or is a ProtocolError', t => {
   )
   fc.assert(
     fc.property(text, text => {
-      for (const decode of [decodeSourceFrame, decodeSinkFrame]) {
+      for (const decode of [decodeMediaFrame, decodeExporterFrame]) {
         try {
           decode(text)
         } catch (error) {
@@ -246,7 +249,7 @@ t.test('the longest batch and snapshot fit the frame limit', t => {
   for (const frame of [batch, snapshot]) {
     const bytes = Buffer.byteLength(encodeFrame(frame))
     t.ok(bytes <= MAX_FRAME_BYTES, `${bytes} bytes`)
-    t.same(decodeSourceFrame(encodeFrame(frame)).kind, frame.kind)
+    t.same(decodeMediaFrame(encodeFrame(frame)).kind, frame.kind)
   }
   t.end()
 })

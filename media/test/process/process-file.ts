@@ -1,7 +1,7 @@
 import t from 'tap'
 
 import { SettingsError } from '../../../shared/runtime/settings.ts'
-import { readProcessFile } from '../../process/initial.ts'
+import { readProcessFile } from '../../process/process-file.ts'
 import { RULES } from '../fixtures/process-list.ts'
 
 const YAML = `
@@ -21,7 +21,7 @@ function read(text: string, readFile = () => text) {
   return readProcessFile('/etc/processes', RULES, readFile)
 }
 
-/** The problems of a file, of which there must be some. */
+/** The problems of a file; fails if there are none. */
 function problemsOf(text: string, readFile?: () => string): readonly string[] {
   try {
     read(text, readFile)
@@ -44,13 +44,13 @@ for (const [what, text] of [
     `{"version":4,"process":{"demo":{"id":"demo","config":${DEMO}}}}`,
   ],
 ] as const) {
-  t.test(`the file may hold ${what}`, t => {
+  t.test(`readProcessFile() accepts ${what}`, t => {
     t.match(read(text), [{ id: 'demo', input: [{ address: 'testsrc2' }] }])
     t.end()
   })
 }
 
-t.test('the limits of a db.json are in its own units', t => {
+t.test('the limits in a db.json are read in its own units', t => {
   const config = `{"limit_memory_bytes":2097152,${DEMO.slice(1)}`
   t.match(read(`{"process":{"demo":{"config":${config}}}}`), [
     { limits: { memory_mbytes: 2 } },
@@ -58,7 +58,7 @@ t.test('the limits of a db.json are in its own units', t => {
   t.end()
 })
 
-t.test('a file may be empty', t => {
+t.test('readProcessFile() accepts an empty file', t => {
   t.same(read(''), [])
   t.same(read('[]'), [])
   t.end()
@@ -70,7 +70,7 @@ t.test('problems name the file, the process and the field', t => {
     'CORE_PROCESS_FILE: /etc/processes: [1].process: expected an object',
   ])
   t.match(problemsOf(`[${DEMO},${DEMO}]`), [
-    /: \[1\]\.id: expected an id of its own$/,
+    /: \[1\]\.id: expected a unique id$/,
   ])
   t.match(
     problemsOf('{"processes":[{"input":[{"address":"a"}]}]}'),
@@ -88,7 +88,7 @@ t.test('problems name the file, the process and the field', t => {
   t.end()
 })
 
-t.test('a file that cannot be read is said', t => {
+t.test('an unreadable file is named in the error', t => {
   const missing = () => {
     throw new Error('ENOENT: no such file')
   }

@@ -1,17 +1,17 @@
-/** Gives up a timer; harmless when it has fired or was given up before. */
+/** Cancels a timer; does nothing once it has fired or been cancelled. */
 export type Cancel = () => void
 
-/** Time, as a parameter, so that tests can move it. */
+/** Time, as a parameter, so that tests can control it. */
 export interface Clock {
-  /** Milliseconds since 1970, for records and people; may jump. */
-  epochMs(): number
-  /** Milliseconds since some moment, for durations; never goes back. */
-  steadyMs(): number
+  /** Wall-clock time for records and people, milliseconds since 1970; may jump. */
+  readonly epochMs: () => number
+  /** Milliseconds since an arbitrary start, for durations; never goes back. */
+  readonly steadyMs: () => number
   /** Calls `run` once, `ms` milliseconds from now. */
-  after(ms: number, run: () => void): Cancel
+  readonly after: (ms: number, run: () => void) => Cancel
 }
 
-/** The machine's own time. */
+/** The time of this machine. */
 export const systemClock: Clock = {
   epochMs: () => Date.now(),
   steadyMs: () => performance.now(),
@@ -26,7 +26,7 @@ export const systemClock: Clock = {
 /**
  * Calls `run` every `ms` milliseconds, once the event loop has read what
  * arrived before. Node runs timers first: a process that was paused, or got no
- * CPU, would otherwise take its own pause for the silence of others.
+ * CPU, would otherwise mistake its own pause for the silence of others.
  */
 export function repeatAfterInput(ms: number, run: () => void): Cancel {
   let pending: NodeJS.Immediate | undefined

@@ -1,8 +1,9 @@
+import { reasonOf } from '../../shared/runtime/errors.ts'
 import { parse } from 'yaml'
 
 import { SettingsError } from '../../shared/runtime/settings.ts'
 import { parseProcessConfig, type ConfigRules } from './config.ts'
-import { isJsonObject } from './fields.ts'
+import { isJsonObject } from '../../shared/protocol/fields.ts'
 import { mergeJson } from './merge.ts'
 import type { ProcessConfig } from './process-config.ts'
 import { ProcessError, problemLines } from './process-error.ts'
@@ -10,9 +11,8 @@ import { fromStoredConfig } from './stored-config.ts'
 
 /**
  * Reads the processes of CORE_PROCESS_FILE, in JSON or YAML: one process, a
- * list of them, `processes:` with a list, or `process:` with a map by id, as
- * db.json has.
- * @throws {SettingsError} that names the file and every field that is wrong
+ * list, `processes:` with a list, or `process:` with a map by id, like db.json.
+ * @throws {SettingsError} that names the file and every wrong field
  */
 export function readProcessFile(
   path: string,
@@ -29,7 +29,7 @@ export function readProcessFile(
   const configs = processesIn(document).flatMap(({ name, raw }) => {
     try {
       const config = parseProcessConfig(raw, rules)
-      if (seen.has(config.id)) problem(name, 'id: expected an id of its own')
+      if (seen.has(config.id)) problem(name, 'id: expected a unique id')
       seen.add(config.id)
       return [config]
     } catch (error) {
@@ -47,18 +47,18 @@ function readDocument(
   readFile: (path: string) => string,
 ): unknown {
   try {
-    // JSON is YAML, too. The bound keeps aliases from growing without end.
+    // JSON is YAML, too. The limit stops aliases that expand endlessly.
     return parse(readFile(path), { maxAliasCount: 100 })
   } catch (cause) {
-    const message = cause instanceof Error ? cause.message : String(cause)
-    // Without the line that it quotes, which may be an address's.
+    const message = reasonOf(cause)
+    // Without the line it quotes, which may contain an address.
     const [reason = ''] = message.split(/:?\n/)
     throw new SettingsError([`CORE_PROCESS_FILE: ${path}: ${reason}`])
   }
 }
 
 interface Named {
-  /** Where it is in the file. */
+  /** Its path in the file. */
   readonly name: string
   readonly raw: unknown
 }
@@ -78,7 +78,7 @@ function processesIn(document: unknown): readonly Named[] {
   return [{ name: '', raw: document }]
 }
 
-/** Of a record of db.json, the configuration; else it is one already. */
+/** The configuration in a record of db.json; anything else is one already. */
 function configIn(raw: Readonly<Record<string, unknown>>): unknown {
   const { config } = raw
   return isJsonObject(config) ? fromStoredConfig(config) : raw

@@ -4,7 +4,7 @@ import type { ProcessConfig } from './process-config.ts'
 import type { Process } from './processes.ts'
 import type { Order } from './store.ts'
 
-/** What of a process is asked for. */
+/** The parts of a process that a client can request. */
 export const VIEW_PARTS = ['config', 'state', 'report', 'metadata'] as const
 
 export type ViewPart = (typeof VIEW_PARTS)[number]
@@ -14,7 +14,7 @@ export interface StateView {
   readonly order: Order
   readonly exec: string
   readonly runtime_seconds: number
-  /** -1: no start is due. */
+  /** -1: no start is scheduled. */
   readonly reconnect_seconds: number
   readonly last_logline: string
   readonly progress: ProgressView
@@ -26,7 +26,7 @@ export interface StateView {
 
 /** Upstream's Progress (http/api/progress.go). */
 export interface ProgressView {
-  /** Only datarhei's patched FFmpeg tells these two. */
+  /** Only datarhei's patched FFmpeg reports these two. */
   readonly inputs: readonly never[]
   readonly outputs: readonly never[]
   readonly frame: number
@@ -47,7 +47,7 @@ export interface ProcessView {
   readonly id: string
   readonly type: 'ffmpeg'
   readonly reference: string
-  /** Unix seconds, as is the next. */
+  /** Unix seconds, like the next. */
   readonly created_at: number
   readonly updated_at: number
   readonly config?: ProcessConfig
@@ -96,7 +96,7 @@ function viewProgress(progress: Progress): ProgressView {
     inputs: [],
     outputs: [],
     frame,
-    // FFmpeg counts packets only where datarhei patched it.
+    // Only datarhei's patched FFmpeg counts packets.
     packet: 0,
     fps,
     q,
