@@ -14,7 +14,7 @@ const readme = await readFile(
   'utf8',
 )
 
-/** The rows that README must have for `table`, in its order. */
+/** Returns the rows that README must have for a settings table. */
 function rowsOf(table: SettingsTable): readonly string[] {
   return Object.values(table).map(({ name, fallback, help, secret }) => {
     const shown = fallback === '' ? '' : `\`${fallback}\``
@@ -35,7 +35,7 @@ for (const [part, table] of Object.entries({
   })
 }
 
-t.test('README lists every family as the catalogue has it', t => {
+t.test('README lists every family with its type and labels', t => {
   const rows = readme.match(/^\| dragonfork_webrtc_.*$/gm) ?? []
   t.equal(rows.length, Object.keys(CATALOGUE).length)
   for (const name of FAMILY_NAMES) {
