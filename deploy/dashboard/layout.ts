@@ -44,7 +44,9 @@ export function layOut(rows: readonly Row[]): (Panel | RowPanel)[] {
       x += width
     }
     if (x !== COLUMNS) {
-      throw new RangeError(`Cannot lay out row: ${x} columns, not ${COLUMNS}`)
+      throw new RangeError(
+        `Cannot lay out row: expected ${COLUMNS} columns, got ${x}`,
+      )
     }
     y += height
   }

@@ -68,7 +68,7 @@ function query(expr: string, legend: string) {
   return legend === '' ? builder : builder.legendFormat(legend)
 }
 
-/** Thresholds from the least value up; the first colour has no lower bound. */
+/** Thresholds in ascending order; the first colour has no lower bound. */
 export function thresholds(first: string, ...steps: readonly Threshold[]) {
   return new ThresholdsConfigBuilder()
     .mode(ThresholdsMode.Absolute)

@@ -171,7 +171,7 @@ const HIDDEN_COLUMNS = [
   'job',
 ]
 
-/** The first line, and beside it the firing alerts. */
+/** The first line, and the table of firing alerts. */
 export function verdictRow(link: RunbookLink): Row {
   return {
     height: 5,
@@ -189,7 +189,7 @@ export function verdictRow(link: RunbookLink): Row {
           .withTarget(instantQuery(verdictQuery(), 'verdict'))
           .mappings([verdictTexts()])
           .thresholds(thresholds('green', { value: 1, color: 'red' }))
-          .noValue('Prometheus does not answer')
+          .noValue('Prometheus does not respond')
           .textMode(BigValueTextMode.Value)
           .colorMode(BigValueColorMode.Background),
       },

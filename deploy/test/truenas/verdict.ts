@@ -2,10 +2,12 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t from 'tap'
-import { readAlerts, RULE_FILES } from './fixtures/bundle.ts'
+import { readRunbook } from '../../dashboard/runbook.ts'
+import { readAlerts, readBundle, RULE_FILES } from './fixtures/bundle.ts'
 import { readVerdict } from './fixtures/dashboard.ts'
 import {
   DEGRADED_REASONS,
+  OTHER_REASON,
   type DegradedReason,
 } from '../../../shared/protocol/degraded.ts'
 import { requireProgram, run } from '../../../shared/test/fixtures/program.ts'
@@ -235,6 +237,19 @@ async function verdictOn(series: Series, dir: string): Promise<string> {
   if (value === undefined) throw new Error(`No value in: ${output}`)
   return texts.get(Number(value)) ?? `No text for ${value}`
 }
+
+t.test('the runbook lists each reason with its text, worst first', async t => {
+  const section = readRunbook(await readBundle('README.md')).find(
+    ({ title }) => title === 'A stream is degraded',
+  )
+  const [, ...rows] = [
+    ...(section?.text ?? '').matchAll(/^\| (.*?) \| `(.*?)` \|/gm),
+  ].map(([, text, reason]) => [text, reason])
+  t.strictSame(rows, [
+    ...DEGRADED_REASONS.map(reason => [REASON_TEXTS[reason], reason]),
+    ['A stream is degraded', OTHER_REASON],
+  ])
+})
 
 t.test('the first line', { jobs: 2 }, async t => {
   if (requireProgram(t, 'promtool') === undefined) return
