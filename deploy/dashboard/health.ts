@@ -1,11 +1,4 @@
-/**
- * deploy/dashboard/ generates the two Grafana dashboards.
- * Owns: panels, queries, the first line, the links to the runbook.
- * Gets: the README of the TrueNAS bundle, which has the runbook.
- * Gives: the JSON files in deploy/truenas/core/grafana/dashboards/.
- *
- * This file is the dashboard "WebRTC Health".
- */
+/** The dashboard "WebRTC Health". */
 import {
   AnnotationQueryBuilder,
   DashboardCursorSync,

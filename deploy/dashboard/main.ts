@@ -1,6 +1,12 @@
 /**
- * Writes the dashboards: `node deploy/dashboard/main.ts`. With --check it
- * writes nothing and exits with 1 if a file is out of date.
+ * deploy/dashboard/ generates the two Grafana dashboards.
+ * Owns: panels, queries, the first line, the links to the runbook.
+ * Gets: the README of the TrueNAS bundle, which has the runbook.
+ * Gives: the JSON files in deploy/truenas/core/grafana/dashboards/.
+ *
+ *     node deploy/dashboard/main.ts [--check]
+ *
+ * With --check it writes nothing and exits with 1 if a file is out of date.
  */
 import { readFile, writeFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'

@@ -1,5 +1,6 @@
 /**
  * deploy/verify/ checks a running installation, one line per check.
+ * Owns: the checks and their words.
  * Gets: URLs as arguments, and the settings of the media process from the
  * environment: deploy/truenas/core/verify runs it in that container.
  * Gives: lines on standard output and an exit code.
