@@ -1,7 +1,7 @@
 /**
- * Observations per second from report() in this process to the totals of a
- * real exporter, over a real WebSocket; the ceiling beside it is prom-client
- * observing the same in a loop, without any process between.
+ * Measures observations per second from report() in this process to the
+ * totals of a real exporter, over a real WebSocket. The baseline is prom-client
+ * observing the same values in a loop in one process.
  */
 import { setImmediate } from 'node:timers/promises'
 import { Histogram, Registry } from 'prom-client'
@@ -19,8 +19,8 @@ import { waitFor } from '../../shared/test/fixtures/wait-for.ts'
 
 const OBSERVATIONS = 1_000_000
 const ROUNDS = 5
-/** Between two turns of the event loop, as in a server that does its work. */
-const AT_ONCE = 1_000
+/** Observations per turn of the event loop, as in a busy server. */
+const OBSERVATIONS_PER_TURN = 1_000
 
 const STREAMS = Array.from({ length: 50 }, (_, i) => `camera-${i}`)
 const ROUTE = 'POST /api/v3/whep/{id}'
@@ -62,17 +62,17 @@ const histogram = new Histogram({
   registers: [new Registry()],
 })
 
-/** Seconds until `observe` was called for all, and `done` says that it is. */
+/** Calls `observe` for all observations; returns the seconds until `isDone`. */
 async function time(
   observe: (streamId: string, value: number) => void,
-  done: () => Promise<boolean>,
+  isDone: () => Promise<boolean>,
 ): Promise<number> {
   const startMs = performance.now()
   for (let i = 0; i < OBSERVATIONS; i += 1) {
     observe(STREAMS[i % STREAMS.length] ?? '', (i % 1000) / 500)
-    if (i % AT_ONCE === 0) await setImmediate()
+    if (i % OBSERVATIONS_PER_TURN === 0) await setImmediate()
   }
-  await waitFor(done, 'all observations to be counted')
+  await waitFor(isDone, 'all observations to be counted')
   return (performance.now() - startMs) / 1000
 }
 
@@ -81,7 +81,7 @@ async function read(name: string): Promise<number> {
 }
 
 const endToEnd: number[] = []
-const ceiling: number[] = []
+const baseline: number[] = []
 const exporterCpu: number[] = []
 for (let round = 1; round <= ROUNDS; round += 1) {
   const cpuBefore = await read('process_cpu_seconds_total')
@@ -100,7 +100,7 @@ for (let round = 1; round <= ROUNDS; round += 1) {
     ),
   )
   exporterCpu.push((await read('process_cpu_seconds_total')) - cpuBefore)
-  ceiling.push(
+  baseline.push(
     await time(
       (stream_id, value) => {
         histogram.observe({ route: ROUTE, stream_id }, value)
@@ -118,16 +118,16 @@ const write = (line: string) => process.stdout.write(`${line}\n`)
 const perSecond = (seconds: number) =>
   Math.round(OBSERVATIONS / seconds).toLocaleString('en')
 
-write(`${OBSERVATIONS} observations a round, median of ${ROUNDS} rounds`)
+write(`${OBSERVATIONS} observations per round, median of ${ROUNDS} rounds`)
 write(
-  `  report() until the exporter shows it  ${perSecond(median(endToEnd)).padStart(12)} a second`,
+  `  report() until the exporter shows it  ${perSecond(median(endToEnd)).padStart(12)} per second`,
 )
 write(
-  `  prom-client observe() in a loop       ${perSecond(median(ceiling)).padStart(12)} a second`,
+  `  prom-client observe() in a loop       ${perSecond(median(baseline)).padStart(12)} per second`,
 )
 write(
-  `  ratio                                 ${(median(ceiling) / median(endToEnd)).toFixed(2).padStart(12)}`,
+  `  ratio                                 ${(median(baseline) / median(endToEnd)).toFixed(2).padStart(12)}`,
 )
 write(
-  `  CPU of the exporter, scrapes too      ${median(exporterCpu).toFixed(2).padStart(12)} s a round`,
+  `  CPU of the exporter, with scrapes     ${median(exporterCpu).toFixed(2).padStart(12)} s per round`,
 )

@@ -1,7 +1,7 @@
 /**
- * WHEP POST at a real media process with a real stream, while its exporter is
- * up, frozen and absent: the latency must not move. `up` stands there twice,
- * so that the second shows what is noise.
+ * Measures the latency of a WHEP POST to a real media process with a real
+ * stream while its exporter is up, frozen and absent: it must not change. `up`
+ * is measured twice, so that the second run shows the noise.
  */
 import { cleanup } from 'node-datachannel'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
@@ -41,17 +41,17 @@ async function startExporter(): Promise<Child> {
   return exporter
 }
 
-/** Brings the exporter into a state from whatever it is in. */
-async function turnTo(
+/** Brings the exporter from any state into `state`; undefined: absent. */
+async function switchTo(
   state: (typeof STATES)[number],
-  before: Child | undefined,
+  current: Child | undefined,
 ): Promise<Child | undefined> {
-  before?.kill('SIGCONT')
+  current?.kill('SIGCONT')
   if (state === 'absent') {
-    if (before !== undefined) await kill(before)
+    if (current !== undefined) await kill(current)
     return undefined
   }
-  const exporter = before ?? (await startExporter())
+  const exporter = current ?? (await startExporter())
   if (state === 'frozen') exporter.kill('SIGSTOP')
   return exporter
 }
@@ -77,7 +77,7 @@ async function kill(child: Child): Promise<void> {
   await child.exited
 }
 
-/** Opens a session and ends it; gives the milliseconds until the answer. */
+/** Opens a session and ends it; returns the milliseconds until the answer. */
 async function post(endpoint: string, offer: string): Promise<number> {
   const startMs = performance.now()
   const { statusCode, headers, body } = await request(endpoint, {
@@ -115,9 +115,9 @@ try {
   const times = new Map(STATES.map(state => [state, [] as number[]]))
   for (let round = 0; round < ROUNDS; round += 1) {
     // Each state comes first, second, third and last equally often.
-    const turn = round % STATES.length
-    for (const state of [...STATES.slice(turn), ...STATES.slice(0, turn)]) {
-      exporter = await turnTo(state, exporter)
+    const first = round % STATES.length
+    for (const state of [...STATES.slice(first), ...STATES.slice(0, first)]) {
+      exporter = await switchTo(state, exporter)
       for (let i = 0; i < WARM_UP; i += 1) await post(endpoint, offer)
       for (let i = 0; i < POSTS; i += 1) {
         times.get(state)?.push(await post(endpoint, offer))
@@ -127,9 +127,9 @@ try {
 
   const write = (line: string) => process.stdout.write(`${line}\n`)
   write(
-    `${ROUNDS * POSTS} WHEP POSTs a state, in ${ROUNDS} rounds; milliseconds`,
+    `${ROUNDS * POSTS} WHEP POSTs per state, in ${ROUNDS} rounds; milliseconds`,
   )
-  write('  exporter       p50     p95     p99   p50 and p95 to those of up')
+  write('  exporter       p50     p95     p99   ratio of p50 and p95 to up')
   const sortedUp = times.get('up')?.sort((a, b) => a - b) ?? []
   for (const [state, list] of times) {
     const sorted = list.sort((a, b) => a - b)

@@ -7,7 +7,7 @@ const REJECTIONS = `sum by (scope) (
   rate(dragonfork_webrtc_cap_rejections_total{${OF_STREAM}}[$__rate_interval])
 )`
 
-/** How many more viewers fit? */
+/** How many more viewers does the box have room for? */
 export function capacityRow(link: RunbookLink): Row {
   const runbook = link('Caps and ports')
   return {
@@ -19,9 +19,9 @@ export function capacityRow(link: RunbookLink): Row {
         panel: gauge({
           title: 'UDP ports available',
           description:
-            'A viewer takes one, a stream with video and audio eight. Below ' +
-            '10 the next stream may not start: widen the pool. The dial ends ' +
-            'at the most that were free in the time shown.',
+            'A viewer takes one port, a stream with video and audio eight. ' +
+            'Below 10 the next stream may not start: widen the pool. The ' +
+            'gauge ends at the maximum in the time range.',
           runbook,
         })
           .withTarget(
@@ -31,7 +31,7 @@ export function capacityRow(link: RunbookLink): Row {
             ),
           )
           .decimals(0)
-          .noValue('Not told')
+          .noValue('Not reported')
           .thresholds(
             thresholds(
               'red',
@@ -45,8 +45,8 @@ export function capacityRow(link: RunbookLink): Row {
         panel: timeseries({
           title: 'UDP ports in use',
           description:
-            'Should go up and down with streams and viewers. One that only ' +
-            'rises is a leak: tell us, with the log of core.',
+            'Rises and falls with streams and viewers. If it only rises, ' +
+            'ports leak: report a bug, with the log of the container core.',
           runbook,
         })
           .withTarget(
@@ -56,14 +56,14 @@ export function capacityRow(link: RunbookLink): Row {
             ),
           )
           .decimals(0)
-          .noValue('Not told'),
+          .noValue('Not reported'),
       },
       {
         width: 9,
         panel: stacked({
           title: 'Cap rejections',
           description:
-            'Viewers refused with 503. global: raise ' +
+            'Viewers rejected with 503. global: raise ' +
             'CORE_WEBRTC_MAX_PEERS_TOTAL. stream: raise ' +
             'CORE_WEBRTC_MAX_PEERS_PER_STREAM.',
           runbook,

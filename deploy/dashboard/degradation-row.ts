@@ -11,7 +11,7 @@ const MISMATCHES = `sum by (kind) (
   increase(dragonfork_webrtc_codec_mismatches_total{${OF_STREAM}}[$__range])
 )`
 
-/** What breaks without an error being seen? */
+/** What is broken although no request fails? */
 export function degradationRow(link: RunbookLink): Row {
   return {
     title: 'Silent degradation',
@@ -22,9 +22,9 @@ export function degradationRow(link: RunbookLink): Row {
         panel: bars({
           title: 'FFmpeg leg failures',
           description:
-            'A bar: FFmpeg stopped sending the video or audio of a stream. ' +
-            'The next bar comes only after it has recovered, so ask ' +
-            '/api/v3/webrtc/streams whether it has.',
+            'Each bar: FFmpeg stopped sending the video or audio of a ' +
+            'stream. A leg that stays down adds no further bar, so look at ' +
+            '/api/v3/webrtc/streams to see whether it has recovered.',
           runbook: link('WebRTCFFmpegLegFailure'),
         })
           .withTarget(rangeQuery(LEG_FAILURES, '{{stream_id}} {{leg}}'))
@@ -36,9 +36,9 @@ export function degradationRow(link: RunbookLink): Row {
         panel: stat({
           title: 'Codec mismatches',
           description:
-            'Players refused with 406 in the time shown, because they cannot ' +
-            'take what the stream has. Give the stream another codec, or the ' +
-            'viewer another browser.',
+            'Players rejected with 406 in the time range because they do not ' +
+            'support the codec of the stream. Give the stream another codec, ' +
+            'or use another browser.',
           runbook: link('Codec mismatches'),
         })
           .withTarget(instantQuery(MISMATCHES, '{{kind}}'))

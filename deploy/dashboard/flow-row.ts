@@ -13,7 +13,7 @@ import { OF_CORE, OF_STREAM } from './selectors.ts'
 
 const PEERS = `dragonfork_webrtc_active_peers{${OF_STREAM}}`
 
-/** What is there to watch, and who watches? */
+/** Which streams run, and how many viewers do they have? */
 export function flowRow(link: RunbookLink): Row {
   const runbook = link('Nothing is flowing')
   return {
@@ -25,8 +25,8 @@ export function flowRow(link: RunbookLink): Row {
         panel: stat({
           title: 'Active streams',
           description:
-            'Processes with webrtc.enabled that run. Fewer than you started: ' +
-            'look at their state and report.',
+            'Running processes with webrtc.enabled. If there are fewer than ' +
+            'you started, look at their state and report.',
           runbook,
         })
           .withTarget(
@@ -36,7 +36,7 @@ export function flowRow(link: RunbookLink): Row {
             ),
           )
           .decimals(0)
-          .noValue('Not told')
+          .noValue('Not reported')
           .thresholds(thresholds('blue', { value: 1, color: 'green' })),
       },
       {
@@ -44,9 +44,10 @@ export function flowRow(link: RunbookLink): Row {
         panel: timeseries({
           title: 'Viewers per stream',
           description:
-            'Sessions that were answered and have not ended. A line that ' +
-            'ends: the stream was removed, or the media process is away. All ' +
-            'lines fall at once: the network of this box.',
+            'Sessions that were answered and have not ended. A line ends ' +
+            'when the stream is removed or the media process is not ' +
+            'connected. If all lines drop at once, check the network of the ' +
+            'box.',
           runbook,
         })
           .withTarget(
@@ -59,7 +60,9 @@ export function flowRow(link: RunbookLink): Row {
         width: 8,
         panel: table({
           title: 'Top 5 streams by viewers',
-          description: 'Now. Where a cap is near, raise it before it is met.',
+          description:
+            'At the end of the time range. Raise a cap before a stream ' +
+            'reaches it.',
           runbook: link('Caps and ports'),
         })
           .withTarget(tableQuery(`topk(5, sum by (stream_id) (${PEERS}))`))

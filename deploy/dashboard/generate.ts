@@ -2,15 +2,18 @@ import { healthDashboard } from './health.ts'
 import { linksTo, readRunbook } from './runbook.ts'
 import { runbookDashboard } from './runbook-dashboard.ts'
 
-/** Keys of the SDK's variables that Grafana 11.3 does not know. */
-const LATER_KEYS = new Set([
+/** Keys of the SDK's variables that are newer than Grafana 11.3. */
+const NEWER_KEYS = new Set([
   'allowCustomValue',
   'auto',
   'auto_count',
   'auto_min',
 ])
 
-/** The text of each dashboard file by its name, made from the README. */
+/**
+ * Returns the JSON of each dashboard by file name.
+ * @param readme text of deploy/truenas/core/README.md, which has the runbook
+ */
 export function generate(readme: string): ReadonlyMap<string, string> {
   const sections = readRunbook(readme)
   const dashboards = {
@@ -20,13 +23,13 @@ export function generate(readme: string): ReadonlyMap<string, string> {
   return new Map(
     Object.entries(dashboards).map(([name, dashboard]) => [
       name,
-      `${JSON.stringify(dashboard, knownToGrafana, 2)}\n`,
+      `${JSON.stringify(dashboard, dropNewerKeys, 2)}\n`,
     ]),
   )
 }
 
-/** The SDK is of a later Grafana and says more than 11.3 understands. */
-function knownToGrafana(key: string, value: unknown): unknown {
-  const isLater = LATER_KEYS.has(key) || value === 'inControlsMenu'
-  return isLater ? undefined : value
+/** The SDK targets a newer Grafana and writes keys that 11.3 rejects. */
+function dropNewerKeys(key: string, value: unknown): unknown {
+  const isNewer = NEWER_KEYS.has(key) || value === 'inControlsMenu'
+  return isNewer ? undefined : value
 }

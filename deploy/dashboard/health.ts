@@ -19,10 +19,10 @@ import { OF_CORE, OF_STREAM } from './selectors.ts'
 import { verdictRow } from './verdict.ts'
 import { whepRow } from './whep-row.ts'
 
-/** Schema of dashboards in Grafana 11.3; the SDK itself is of a later one. */
+/** Dashboard schema of Grafana 11.3; the SDK's own default is newer. */
 export const SCHEMA_VERSION = 39
 
-/** The dashboard as Grafana reads it from a file. */
+/** Returns the dashboard as the JSON model that Grafana reads from a file. */
 export function healthDashboard(link: RunbookLink) {
   return {
     uid: 'dragonfork-webrtc-health',
@@ -50,7 +50,7 @@ export function healthDashboard(link: RunbookLink) {
   }
 }
 
-// Values come from series that are there while the media process is away.
+// From a family that the exporter also has without a media process.
 function coreVariable() {
   return variable(
     'core',

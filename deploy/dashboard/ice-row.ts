@@ -19,7 +19,7 @@ import { OF_STREAM } from './selectors.ts'
 
 const ESTABLISHMENT = 'dragonfork_webrtc_ice_establishment_duration_seconds'
 
-// Viewers are rare events: a rate over a scrape or two would mostly be 0/0.
+// Viewers are rare events: a rate over one or two scrapes is mostly 0/0.
 const shareOf = (result: 'connected' | 'failed') =>
   `sum(increase(${ESTABLISHMENT}_count{${OF_STREAM},result="${result}"}[10m]))
 / sum(increase(${ESTABLISHMENT}_count{${OF_STREAM}}[10m]))`
@@ -41,7 +41,7 @@ const NO_VIEWERS: SpecialValueMap = {
   },
 }
 
-/** Do accepted viewers get connected, and soon? */
+/** Do accepted viewers connect, and how fast? */
 export function iceRow(link: RunbookLink): Row {
   return {
     title: 'ICE establishment',
@@ -52,8 +52,8 @@ export function iceRow(link: RunbookLink): Row {
         panel: gauge({
           title: 'Success and failure',
           description:
-            'Share of the viewers of the last ten minutes that got connected, ' +
-            'and of those that did not. Below 90 % look at the reasons on the ' +
+            'Share of viewers that connected in the last ten minutes, and ' +
+            'share that failed to. Below 90 %, look at the reasons on the ' +
             'right.',
           runbook: link('WebRTCICEFailureRateHigh'),
         })
@@ -87,8 +87,9 @@ export function iceRow(link: RunbookLink): Row {
           title: 'Establishment time',
           description:
             'From the answer until connected or failed. "p95 all" above the ' +
-            'line for ten minutes raises the alert. Compare p95 of connected ' +
-            'and failed: a slow network, or viewers that never get through?',
+            'line for ten minutes fires the alert. Compare the p95 of ' +
+            'connected and failed: a slow network, or viewers that never ' +
+            'get through?',
           runbook: link('WebRTCICEEstablishmentSlow'),
         })
           .withTarget(rangeQuery(quantile(0.5, ', result'), 'p50 {{result}}'))
@@ -104,9 +105,9 @@ export function iceRow(link: RunbookLink): Row {
         panel: table({
           title: 'Failures by reason',
           description:
-            'Viewers lost in the time shown. timeout: never connected, look ' +
-            'at firewall and announced addresses. disconnected: was ' +
-            'connected, then silent. failed: DTLS or a worker.',
+            'Viewers lost in the time range. timeout: never connected, check ' +
+            'the firewall and the announced addresses. disconnected: was ' +
+            'connected, then went silent. failed: DTLS or a media worker.',
           runbook: link('WebRTCICEFailureRateHigh'),
         })
           .withTarget(tableQuery(FAILURES))

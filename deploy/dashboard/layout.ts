@@ -1,32 +1,33 @@
 import type { Builder } from '@grafana/grafana-foundation-sdk/cog'
 import type { Panel, RowPanel } from '@grafana/grafana-foundation-sdk/dashboard'
 
-/** Grafana's grid is so many columns wide. */
+/** Width of Grafana's grid. */
 const COLUMNS = 24
 
 /**
- * The version whose options the panels are written in. Without it Grafana
- * takes them for very old ones, and migrates them.
+ * The Grafana version whose panel options these are. Without it Grafana takes
+ * the panels for very old ones and migrates them.
  */
 const GRAFANA_VERSION = '11.3.0'
 
-/** A panel with its width in columns. */
-export interface Placed {
+/** A panel and its width in columns. */
+export interface PlacedPanel {
   readonly width: number
   readonly panel: Builder<Panel>
 }
 
-/** Panels beside each other, all of one height; below a heading, or on top. */
+/** Panels side by side, all of the same height. */
 export interface Row {
+  /** Heading above the panels; the first row of the dashboard has none. */
   readonly title?: string
   /** Height in Grafana's units of about 36 pixels. */
   readonly height: number
-  readonly panels: readonly Placed[]
+  readonly panels: readonly PlacedPanel[]
 }
 
 /**
- * Puts the rows below each other and numbers the panels, 1 from the top left.
- * @throws {RangeError} when a row is not exactly as wide as the grid
+ * Stacks the rows and numbers the panels from 1, starting at the top left.
+ * @throws {RangeError} if a row is not exactly as wide as the grid
  */
 export function layOut(rows: readonly Row[]): (Panel | RowPanel)[] {
   const placed: (Panel | RowPanel)[] = []
@@ -43,7 +44,9 @@ export function layOut(rows: readonly Row[]): (Panel | RowPanel)[] {
       x += width
     }
     if (x !== COLUMNS) {
-      throw new RangeError(`Cannot lay out row: ${x} columns, not ${COLUMNS}`)
+      throw new RangeError(
+        `Cannot lay out row: expected ${COLUMNS} columns, got ${x}`,
+      )
     }
     y += height
   }

@@ -1,6 +1,12 @@
 /**
- * Writes the dashboards: `node deploy/dashboard/main.ts`. With --check it
- * writes nothing and fails where a file is not what would be written.
+ * deploy/dashboard/ generates the two Grafana dashboards.
+ * Owns: panels, queries, the first line, the links to the runbook.
+ * Gets: the README of the TrueNAS bundle, which has the runbook.
+ * Gives: the JSON files in deploy/truenas/core/grafana/dashboards/.
+ *
+ *     node deploy/dashboard/main.ts [--check]
+ *
+ * With --check it writes nothing and exits with 1 if a file is out of date.
  */
 import { readFile, writeFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
@@ -17,7 +23,7 @@ for (const [name, json] of generate(readme)) {
     process.stdout.write(`wrote ${fileURLToPath(file)}\n`)
   } else if ((await readFile(file, 'utf8')) !== json) {
     process.stderr.write(
-      `${name} is not what its source says: node deploy/dashboard/main.ts\n`,
+      `${name} is out of date: run node deploy/dashboard/main.ts\n`,
     )
     process.exitCode = 1
   }

@@ -1,4 +1,4 @@
-/** The kinds of panel this project uses, with what they have in common. */
+/** The panel types of the dashboards, with their common options. */
 import {
   BigValueColorMode,
   BigValueGraphMode,
@@ -39,26 +39,26 @@ export const PROMETHEUS: DataSourceRef = {
   uid: 'prometheus',
 }
 
-/** What every panel says beside its queries. */
+/** The text that every panel must have. */
 export interface PanelText {
   readonly title: string
-  /** What it means, and what to do when it is not well. */
+  /** What the panel shows, and what to do when it looks bad. */
   readonly description: string
-  /** Address of the runbook section. */
+  /** Path in Grafana of the runbook section. */
   readonly runbook: string
 }
 
-/** Now: one value a series. */
+/** An instant query: one value per series. */
 export function instantQuery(expr: string, legend = '') {
   return query(expr, legend).instant()
 }
 
-/** The time range of the dashboard: one line a series. */
+/** A range query over the dashboard's time range: one line per series. */
 export function rangeQuery(expr: string, legend = '') {
   return query(expr, legend).range()
 }
 
-/** Now: one row a series, its labels as columns. */
+/** An instant query as a table: one row per series, its labels as columns. */
 export function tableQuery(expr: string) {
   return query(expr, '').instant().format(PromQueryFormat.Table)
 }
@@ -68,7 +68,7 @@ function query(expr: string, legend: string) {
   return legend === '' ? builder : builder.legendFormat(legend)
 }
 
-/** Thresholds from the least value up; the first colour has no lower bound. */
+/** Thresholds in ascending order; the first colour has no lower bound. */
 export function thresholds(first: string, ...steps: readonly Threshold[]) {
   return new ThresholdsConfigBuilder()
     .mode(ThresholdsMode.Absolute)
@@ -86,7 +86,7 @@ function lastValue() {
   return new ReduceDataOptionsBuilder().calcs(['lastNotNull']).values(false)
 }
 
-/** One or a few large numbers. */
+/** One or more large numbers. */
 export function stat(text: PanelText) {
   return described(new StatBuilder(), text)
     .reduceOptions(lastValue())
@@ -94,7 +94,7 @@ export function stat(text: PanelText) {
     .graphMode(BigValueGraphMode.None)
 }
 
-/** Dials from 0 up. */
+/** Gauges that start at 0. */
 export function gauge(text: PanelText) {
   return described(new GaugeBuilder(), text)
     .reduceOptions(lastValue())
@@ -102,12 +102,12 @@ export function gauge(text: PanelText) {
     .min(0)
 }
 
-/** Rows. */
+/** A table. */
 export function table(text: PanelText) {
   return described(new TableBuilder(), text)
 }
 
-/** Lines over time, with a legend that shows the last value. */
+/** Lines over time, with the last value and the maximum in the legend. */
 export function timeseries(text: PanelText) {
   return described(new TimeseriesBuilder(), text)
     .min(0)
@@ -127,14 +127,14 @@ export function timeseries(text: PanelText) {
     )
 }
 
-/** Lines on top of each other. */
+/** Stacked lines over time. */
 export function stacked(text: PanelText) {
   return timeseries(text)
     .fillOpacity(40)
     .stacking(new StackingConfigBuilder().mode(StackingMode.Normal).group('A'))
 }
 
-/** A bar for each moment at which something happened. */
+/** A bar for each point in time with events. */
 export function bars(text: PanelText) {
   return timeseries(text).drawStyle(GraphDrawStyle.Bars).fillOpacity(80)
 }

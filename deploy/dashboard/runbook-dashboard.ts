@@ -1,11 +1,11 @@
-/** The dashboard "WebRTC Runbook": the README's sections, a panel each. */
+/** The dashboard "WebRTC Runbook": one panel per section of the README. */
 import { PanelBuilder, TextMode } from '@grafana/grafana-foundation-sdk/text'
 import { SCHEMA_VERSION } from './health.ts'
 import { panelIdOf, RUNBOOK_UID, type RunbookSection } from './runbook.ts'
 
 const HEIGHT = 11
 
-/** The dashboard as Grafana reads it from a file. */
+/** Returns the dashboard as the JSON model that Grafana reads from a file. */
 export function runbookDashboard(sections: readonly RunbookSection[]) {
   return {
     uid: RUNBOOK_UID,

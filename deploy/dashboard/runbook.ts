@@ -9,8 +9,8 @@ export interface RunbookSection {
 export const RUNBOOK_UID = 'dragonfork-webrtc-runbook'
 
 /**
- * The `###` sections below `## Runbook`, in their order.
- * @throws {RangeError} when there is no such heading
+ * Returns the `###` sections below `## Runbook`, in order.
+ * @throws {RangeError} if the README has no such heading
  */
 export function readRunbook(readme: string): readonly RunbookSection[] {
   const [, after] = readme.split(/^## Runbook$/m)
@@ -25,24 +25,24 @@ export function readRunbook(readme: string): readonly RunbookSection[] {
   })
 }
 
-/** Gives the address, within Grafana, of the section of that title. */
+/** Returns the path, within Grafana, of the section with this title. */
 export type RunbookLink = (title: string) => string
 
 /**
- * Links to the sections by title; a title that is not there is an error, so
- * no link leads nowhere.
+ * Returns a function that links to sections by title. It throws a RangeError
+ * for an unknown title, so a dashboard cannot have a broken link.
  */
 export function linksTo(sections: readonly RunbookSection[]): RunbookLink {
   return title => {
     const index = sections.findIndex(section => section.title === title)
     if (index < 0) {
-      throw new RangeError(`Cannot link to runbook section ${title}: not there`)
+      throw new RangeError(`Cannot link to ${title}: no such runbook section`)
     }
     return `/d/${RUNBOOK_UID}/webrtc-runbook?viewPanel=${panelIdOf(index)}`
   }
 }
 
-/** Panel id of the section at `index`: 1, 2, 3, in the order of the README. */
+/** Panel id of the section at `index`: 1, 2, 3, in README order. */
 export function panelIdOf(index: number): number {
   return index + 1
 }

@@ -1,7 +1,7 @@
-/** Matchers of the dashboard's variables, to stand between braces. */
+/** Label matchers for the dashboard's variables, without the braces. */
 
-/** Families without `stream_id`. */
+/** For families without `stream_id`. */
 export const OF_CORE = 'core="$core"'
 
-/** Families with `stream_id`. */
+/** For families with `stream_id`. */
 export const OF_STREAM = `${OF_CORE},stream_id=~"$stream"`

@@ -1,4 +1,4 @@
-/** The first line of the dashboard: OK, or the worst of what is wrong. */
+/** The first line of the dashboard: OK, or the worst condition. */
 import {
   BigValueColorMode,
   BigValueTextMode,
@@ -16,67 +16,70 @@ import type { Row } from './layout.ts'
 import { instantQuery, stat, table, tableQuery, thresholds } from './panels.ts'
 import type { RunbookLink } from './runbook.ts'
 
-/** Something that is wrong while `when` has samples. */
-interface Problem {
-  readonly says: string
+/** A state of the box that the first line shows while `when` has samples. */
+interface Condition {
+  readonly text: string
   readonly color: 'red' | 'orange' | 'blue'
-  /** PromQL that gives samples, of any value, while it is so. */
+  /** PromQL that returns samples, of any value, while the condition holds. */
   readonly when: string
 }
 
 const firing = (alert: string) =>
   `ALERTS{alertname="${alert}",alertstate="firing",core="$core"}`
 
-/** What the first line says of each reason. */
+/** The text for each reason why a stream is degraded. */
 const DEGRADED = {
-  'worker-frozen': { says: 'A media worker hangs', color: 'red' },
-  'leg-failed': { says: 'A stream lacks picture or sound', color: 'red' },
-  codec: { says: 'A copied input is of a wrong codec', color: 'red' },
-  'payload-type': { says: 'RTP of a wrong payload type', color: 'red' },
-  'standing-picture': { says: 'The picture of a stream stands', color: 'red' },
-  slow: { says: 'A stream is slower than real time', color: 'red' },
-  'no-key-frames': { says: 'A stream has no key frames', color: 'red' },
-  timestamps: { says: 'Timestamps of a stream run wild', color: 'red' },
-  fast: { says: 'A stream is faster than real time', color: 'red' },
-  'b-frames': { says: 'A stream has B-frames', color: 'red' },
-  'pixel-format': {
-    says: 'Pictures that browsers cannot decode',
+  'worker-frozen': { text: 'A media worker is frozen', color: 'red' },
+  'leg-failed': { text: 'A stream lacks video or audio', color: 'red' },
+  codec: { text: 'Browsers cannot play a copied codec', color: 'red' },
+  'payload-type': { text: 'Wrong RTP payload type', color: 'red' },
+  'standing-picture': {
+    text: 'The picture of a stream is frozen',
     color: 'red',
   },
-  'sparse-key-frames': { says: 'Key frames are far apart', color: 'orange' },
-  loss: { says: 'Packets are lost before a stream', color: 'orange' },
-} as const satisfies Record<DegradedReason, Pick<Problem, 'says' | 'color'>>
+  slow: { text: 'A stream is slower than real time', color: 'red' },
+  'no-key-frames': { text: 'A stream has no key frames', color: 'red' },
+  timestamps: { text: 'Timestamps of a stream jump', color: 'red' },
+  fast: { text: 'A stream is faster than real time', color: 'red' },
+  'b-frames': { text: 'A stream has B-frames', color: 'red' },
+  'pixel-format': {
+    text: 'Browsers cannot decode a pixel format',
+    color: 'red',
+  },
+  'sparse-key-frames': { text: 'Key frames are far apart', color: 'orange' },
+  loss: { text: 'RTP packets are lost on the way in', color: 'orange' },
+} as const satisfies Record<DegradedReason, Pick<Condition, 'text' | 'color'>>
 
 const degradedStreams = (reason = '') =>
   `dragonfork_exporter_degraded_streams{core="$core"${reason}} > 0`
 
-/** Worst first: what makes the rest blind, then what all viewers feel. */
-const PROBLEMS: readonly Problem[] = [
+/** Worst first: what hides everything else, then what all viewers notice. */
+const CONDITIONS: readonly Condition[] = [
   {
-    says: 'No metrics: exporter down',
+    text: 'No metrics: exporter down',
     color: 'red',
     when: 'absent(up{job="dragonfork-exporter"} == 1)',
   },
   {
-    // Another box's exporter may be up, or CORE_ID was changed.
-    says: 'No metrics of this core',
+    // Only another box is scraped, or CORE_ID was changed.
+    text: 'No metrics of this core',
     color: 'red',
     when: 'absent(dragonfork_exporter_media_connected{core="$core"})',
   },
   {
-    says: 'Media process not connected',
+    text: 'Media process not connected',
     color: 'red',
     when: 'dragonfork_exporter_media_connected{core="$core"} == 0',
   },
   {
-    says: 'Media process silent',
+    text: 'Media process silent',
     color: 'red',
     when:
       'time() - ' +
       'dragonfork_exporter_last_snapshot_timestamp_seconds{core="$core"} > 30',
   },
   {
-    says: 'FFmpeg leg failed',
+    text: 'FFmpeg leg failed',
     color: 'red',
     when: firing('WebRTCFFmpegLegFailure'),
   },
@@ -85,64 +88,64 @@ const PROBLEMS: readonly Problem[] = [
     when: degradedStreams(`,reason="${reason}"`),
   })),
   {
-    // For a reason that only a newer media process knows.
-    says: 'A stream is degraded',
+    // The reason is one that only a newer media process knows.
+    text: 'A stream is degraded',
     color: 'red',
     when: degradedStreams(),
   },
   {
-    says: 'UDP ports run out',
+    text: 'UDP ports are running out',
     color: 'red',
     when: 'dragonfork_webrtc_udp_ports_available{core="$core"} < 10',
   },
   {
-    says: 'ICE failures',
+    text: 'ICE failures',
     color: 'orange',
     when: firing('WebRTCICEFailureRateHigh'),
   },
   {
-    says: 'WHEP errors',
+    text: 'WHEP errors',
     color: 'orange',
     when: firing('WebRTCWHEPErrorRateHigh'),
   },
   {
-    says: 'ICE slow',
+    text: 'ICE slow',
     color: 'orange',
     when: firing('WebRTCICEEstablishmentSlow'),
   },
   {
-    says: 'Numbers stand still: state not kept',
+    text: 'Counters frozen: state not written',
     color: 'orange',
     when: firing('WebRTCStateNotKept'),
   },
   {
-    says: 'Numbers too small: observations lost',
+    text: 'Counters too low: observations lost',
     color: 'orange',
     when: firing('WebRTCObservationsLost'),
   },
   {
-    says: 'Numbers too small: observations rejected',
+    text: 'Counters too low: observations rejected',
     color: 'orange',
     when: firing('WebRTCObservationsRejected'),
   },
   {
-    says: 'More streams than EXPORTER_MAX_STREAMS',
+    text: 'More streams than EXPORTER_MAX_STREAMS',
     color: 'orange',
     when: firing('WebRTCSeriesRejected'),
   },
   {
-    says: 'No stream is running',
+    text: 'No stream is running',
     color: 'blue',
     when: 'dragonfork_webrtc_active_streams{core="$core"} == 0',
   },
 ]
 
 /**
- * The number of the worst problem, from 1; 0 when there is none. Sums without
- * labels are all alike, so `or` takes the first that is there.
+ * Returns PromQL for the rank of the worst condition, from 1, or 0 if there is
+ * none. The operands have no labels, so `or` keeps the first one that exists.
  */
 export function verdictQuery(): string {
-  const ranked = PROBLEMS.map(
+  const ranked = CONDITIONS.map(
     ({ when }, index) => `max(${when}) * 0 + ${index + 1}`,
   )
   return [...ranked, 'vector(0)'].join('\nor ')
@@ -152,16 +155,23 @@ function verdictTexts(): ValueMap {
   const options: Record<string, ValueMappingResult> = {
     '0': { text: 'OK', color: 'green', index: 0 },
   }
-  PROBLEMS.forEach(({ says, color }, index) => {
+  CONDITIONS.forEach(({ text, color }, index) => {
     const rank = index + 1
-    options[String(rank)] = { text: says, color, index: rank }
+    options[String(rank)] = { text, color, index: rank }
   })
   return { type: MappingType.ValueToText, options }
 }
 
-const HIDDEN = ['Time', 'Value', '__name__', 'alertstate', 'core', 'job']
+const HIDDEN_COLUMNS = [
+  'Time',
+  'Value',
+  '__name__',
+  'alertstate',
+  'core',
+  'job',
+]
 
-/** The verdict, and beside it the alerts that fire. */
+/** The first line, and the table of firing alerts. */
 export function verdictRow(link: RunbookLink): Row {
   return {
     height: 5,
@@ -171,15 +181,15 @@ export function verdictRow(link: RunbookLink): Row {
         panel: stat({
           title: 'Is WebRTC healthy right now?',
           description:
-            'OK, or the worst of what is wrong. Alerts that fire are listed ' +
-            'on the right; the runbook has a section for each. Which stream ' +
-            'is degraded, and why, is in /api/v3/webrtc/streams.',
+            'OK, or the worst condition. Firing alerts are listed on the ' +
+            'right; the runbook has a section for each. ' +
+            '/api/v3/webrtc/streams shows which stream is degraded, and why.',
           runbook: link('The first line'),
         })
           .withTarget(instantQuery(verdictQuery(), 'verdict'))
           .mappings([verdictTexts()])
           .thresholds(thresholds('green', { value: 1, color: 'red' }))
-          .noValue('Prometheus does not answer')
+          .noValue('Prometheus does not respond')
           .textMode(BigValueTextMode.Value)
           .colorMode(BigValueColorMode.Background),
       },
@@ -188,8 +198,9 @@ export function verdictRow(link: RunbookLink): Row {
         panel: table({
           title: 'Alerts firing',
           description:
-            'Empty is good. Look the name up in the runbook. An alert fires ' +
-            'once its condition has held for the time its rule says.',
+            'Empty is good. Each alert has a section of its name in the ' +
+            'runbook. An alert fires when its condition has held for the ' +
+            'duration in its rule.',
           runbook: link('WebRTCMediaNotConnected'),
         })
           .withTarget(
@@ -198,11 +209,13 @@ export function verdictRow(link: RunbookLink): Row {
           .withTransformation({
             id: 'organize',
             options: {
-              excludeByName: Object.fromEntries(HIDDEN.map(n => [n, true])),
+              excludeByName: Object.fromEntries(
+                HIDDEN_COLUMNS.map(name => [name, true]),
+              ),
               renameByName: { alertname: 'alert', stream_id: 'stream' },
             },
           })
-          .noValue('No alert fires'),
+          .noValue('No alert is firing'),
       },
     ],
   }

@@ -11,8 +11,8 @@ import {
 import type { RunbookLink } from './runbook.ts'
 import { OF_STREAM } from './selectors.ts'
 
-// The histogram's count is the number of requests as well, and it is there
-// from zero on, which whep_requests_total cannot be: its codes are open.
+// Counted by the histogram, whose series start at zero; those of
+// whep_requests_total cannot, because the set of status codes is open.
 const REQUEST_RATE = `sum by (route) (
   rate(dragonfork_webrtc_whep_request_duration_seconds_count{${OF_STREAM}}[$__rate_interval])
 )`
@@ -25,7 +25,7 @@ const DURATION_P95 = `histogram_quantile(0.95, sum by (le, route) (
   rate(dragonfork_webrtc_whep_request_duration_seconds_bucket{${OF_STREAM}}[$__rate_interval])
 ))`
 
-/** Do viewers get an answer, and soon? */
+/** Do WHEP requests succeed, and how fast? */
 export function whepRow(link: RunbookLink): Row {
   const runbook = link('WebRTCWHEPErrorRateHigh')
   return {
@@ -37,9 +37,9 @@ export function whepRow(link: RunbookLink): Row {
         panel: stat({
           title: 'Requests by route',
           description:
-            'POST is a viewer that comes, DELETE one that leaves, PATCH a ' +
-            'candidate or a restart. Many POSTs and few DELETEs: players ' +
-            'try again and again, see "Errors by code".',
+            'POST: a viewer joins. DELETE: a viewer leaves. PATCH: an ICE ' +
+            'candidate or an ICE restart. Many POSTs and few DELETEs mean ' +
+            'that players keep retrying: see "Errors by code".',
           runbook,
         })
           .withTarget(instantQuery(REQUEST_RATE, '{{route}}'))
@@ -52,9 +52,9 @@ export function whepRow(link: RunbookLink): Row {
         panel: stacked({
           title: 'Errors by code',
           description:
-            'Requests answered with 4xx or 5xx. Above the line for five ' +
-            'minutes on one stream raises the alert; the runbook says what ' +
-            'each code asks for.',
+            'Requests answered with 4xx or 5xx. The alert fires when one ' +
+            'stream is above the line for five minutes; the runbook says ' +
+            'what to do about each code.',
           runbook,
         })
           .withTarget(rangeQuery(ERROR_RATE, '{{code}}'))
@@ -68,9 +68,9 @@ export function whepRow(link: RunbookLink): Row {
         panel: timeseries({
           title: 'p95 request duration by route',
           description:
-            'One request in twenty takes longer. A POST takes some ten ' +
-            'milliseconds; more than a second means that the media workers ' +
-            'or the CPU are at their limit.',
+            'One request in twenty takes longer than this. A POST takes ' +
+            'tens of milliseconds; more than a second means that the media ' +
+            'workers or the CPU are overloaded.',
           runbook,
         })
           .withTarget(rangeQuery(DURATION_P95, '{{route}}'))

@@ -1,17 +1,17 @@
-# The exporter. Build from the root of the checkout:
+# Image of the exporter. Build it from the root of the checkout:
 #   docker build -f deploy/images/exporter.Dockerfile .
-# No BuildKit needed.
+# BuildKit is not required.
 ARG NODE_IMAGE=node:24-bookworm-slim
 
 FROM ${NODE_IMAGE} AS modules
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
-# The media process's own packages stay out; the lock file pins the rest.
+# Without the packages of the media process; the lock file pins the rest.
 RUN npm pkg delete dependencies.mediasoup dependencies.sdp-transform dependencies.undici \
  && npm install --omit=dev --ignore-scripts \
  && npm cache clean --force
 
-# Readable to the user node, also where the checkout was made under umask 077.
+# Readable by the user node, even from a checkout made with umask 077.
 FROM ${NODE_IMAGE} AS sources
 WORKDIR /app
 COPY package.json ./
@@ -25,7 +25,7 @@ ENV NODE_ENV=production
 WORKDIR /app
 COPY --from=modules /app/node_modules node_modules
 COPY --from=sources /app ./
-# A named volume takes its owner from here.
+# A named volume gets its owner from here.
 RUN mkdir /data && chown node:node /data
 USER node
 # Fills the compile cache, so that a container starts faster.

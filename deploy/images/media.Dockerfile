@@ -1,9 +1,9 @@
-# The media process. Build from the root of the checkout:
+# Image of the media process. Build it from the root of the checkout:
 #   docker build -f deploy/images/media.Dockerfile .
-# No BuildKit needed.
+# BuildKit is not required.
 ARG NODE_IMAGE=node:24-bookworm-slim
 
-# FFmpeg, and the libraries of a worker that is built from its sources.
+# FFmpeg, and the libraries for a worker that is built from source.
 FROM ${NODE_IMAGE} AS runtime
 RUN apt-get update \
  && apt-get install -y --no-install-recommends \
@@ -11,10 +11,10 @@ RUN apt-get update \
  && rm -rf /var/lib/apt/lists/*
 WORKDIR /app
 
-# The set-up's own code obtains the worker and proves it by a DTLS handshake:
-# the official one where it can be downloaded, else built, which takes some
-# minutes. A worker laid at deploy/images/mediasoup-worker is taken as it is.
-# Where it fails, its logs are printed: no file of this stage is kept.
+# The code of `npm run setup` gets the worker and tests it with a DTLS
+# handshake. It downloads the official one, or else compiles it, which takes a
+# few minutes. If deploy/images/mediasoup-worker exists, it uses that file. If
+# it fails, it prints its logs, because no file of this stage is kept.
 FROM runtime AS worker
 ENV XDG_CACHE_HOME=/cache
 COPY package.json package-lock.json .npmrc ./
@@ -28,12 +28,12 @@ RUN own=/app/deploy/images/mediasoup-worker \
 FROM ${NODE_IMAGE} AS modules
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
-# The worker's sources are half of the size, and the worker stage has them.
+# The worker's sources are half of the size; only the worker stage needs them.
 RUN npm ci --omit=dev --ignore-scripts \
  && npm cache clean --force \
  && rm -rf node_modules/mediasoup/worker
 
-# Readable to the user node, also where the checkout was made under umask 077.
+# Readable by the user node, even from a checkout made with umask 077.
 FROM ${NODE_IMAGE} AS sources
 WORKDIR /app
 COPY package.json ./
@@ -50,7 +50,7 @@ ENV NODE_ENV=production \
 COPY --from=worker /mediasoup-worker /usr/local/bin/mediasoup-worker
 COPY --from=modules /app/node_modules node_modules
 COPY --from=sources /app ./
-# A named volume takes its owner from here.
+# A named volume gets its owner from here.
 RUN mkdir /data && chown node:node /data
 USER node
 # Fills the compile cache, so that a container starts faster.

@@ -7,14 +7,26 @@ import {
 } from '../../shared/protocol/catalogue.ts'
 import type { SettingsTable } from '../../shared/runtime/settings.ts'
 import { SETTINGS as EXPORTER } from '../../exporter/config.ts'
+import { createTelemetry } from '../../exporter/telemetry.ts'
 import { SETTINGS as MEDIA } from '../../media/config.ts'
 
-const readme = await readFile(
-  new URL('../../README.md', import.meta.url),
-  'utf8',
-)
+/** Reads a file by its path in the repository. */
+function read(path: string): Promise<string> {
+  return readFile(new URL(`../../${path}`, import.meta.url), 'utf8')
+}
 
-/** The rows that README must have for `table`, in its order. */
+const readme = await read('README.md')
+
+/** Returns the first two columns of the README's rows that match. */
+function rowsLike(first: RegExp): readonly (readonly string[])[] {
+  return readme
+    .split('\n')
+    .map(line => line.split(' | ').map(cell => cell.replace(/^\| /, '')))
+    .filter(([cell = '']) => first.test(cell))
+    .map(cells => cells.slice(0, 2))
+}
+
+/** Returns the rows that README must have for a settings table. */
 function rowsOf(table: SettingsTable): readonly string[] {
   return Object.values(table).map(({ name, fallback, help, secret }) => {
     const shown = fallback === '' ? '' : `\`${fallback}\``
@@ -35,7 +47,7 @@ for (const [part, table] of Object.entries({
   })
 }
 
-t.test('README lists every family as the catalogue has it', t => {
+t.test('README lists every family with its type and labels', t => {
   const rows = readme.match(/^\| dragonfork_webrtc_.*$/gm) ?? []
   t.equal(rows.length, Object.keys(CATALOGUE).length)
   for (const name of FAMILY_NAMES) {
@@ -44,4 +56,37 @@ t.test('README lists every family as the catalogue has it', t => {
     t.ok(rows.map(String).includes(row.replace('|  |', '| |')), row)
   }
   t.end()
+})
+
+t.test('README lists every metric of the exporter with its type', async t => {
+  const { registry } = createTelemetry('0')
+  const metrics = (await registry.getMetricsAsJSON())
+    .filter(({ name }) => name.startsWith('dragonfork_exporter_'))
+    .map(({ name, type }) => [name, String(type)])
+  t.ok(metrics.length > 10)
+  t.strictSame(rowsLike(/^dragonfork_exporter_/).toSorted(), metrics.toSorted())
+})
+
+/** Returns the routes that a source file adds to its router. */
+async function routesIn(path: string): Promise<readonly string[]> {
+  const source = await read(path)
+  const prefix = /new Router\(\{ prefix: '(.*)' \}\)/.exec(source)?.[1] ?? ''
+  return [...source.matchAll(/router\.(get|post|put|delete)\('(.*?)'/g)].map(
+    ([, method = '', route = '']) => {
+      const template = (prefix + route).replace(/\/$/, '')
+      return `${method.toUpperCase()} ${template.replace(/:(\w+)/g, '{$1}')}`
+    },
+  )
+}
+
+t.test('README lists every route of the admin API', async t => {
+  const routes = [
+    ...(await routesIn('media/process/routes.ts')),
+    ...(await routesIn('media/web/admin-routes.ts')),
+  ]
+  t.ok(routes.length > 10)
+  t.strictSame(
+    rowsLike(/^(GET|POST|PUT|DELETE) /).map(([route]) => route),
+    routes,
+  )
 })

@@ -3,29 +3,28 @@ import { reasonOf } from '../../shared/runtime/errors.ts'
 /** One thing to verify. */
 export interface Check {
   readonly title: string
-  /** Gives what it found; throws an Error that says what is wrong. */
+  /** Resolves to what was found; rejects with an Error that says what failed. */
   readonly run: () => Promise<string>
 }
 
 /**
- * Runs the checks one after the other, and tells of each in a line.
- * @returns how many failed
+ * Runs the checks one after the other and prints a line for each.
+ * @returns the number of failed checks
  */
 export async function runChecks(
   checks: readonly Check[],
-  say: (line: string) => void,
+  print: (line: string) => void,
 ): Promise<number> {
   let failed = 0
   for (const { title, run } of checks) {
     try {
-      say(`ok    ${title}: ${await run()}`)
+      print(`ok    ${title}: ${await run()}`)
     } catch (error) {
       failed += 1
-      const reason = reasonOf(error)
-      say(`FAIL  ${title}: ${reason}`)
+      print(`FAIL  ${title}: ${reasonOf(error)}`)
     }
   }
-  say(
+  print(
     failed === 0
       ? `All ${checks.length} checks passed`
       : `${failed} of ${checks.length} checks failed`,

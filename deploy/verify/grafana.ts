@@ -1,5 +1,5 @@
 import type { Check } from './check.ts'
-import { askJson, type Patiently } from './http.ts'
+import { fetchJson, type Retry } from './http.ts'
 
 const DASHBOARD = 'dragonfork-webrtc-health'
 
@@ -8,33 +8,33 @@ interface Dashboard {
   readonly meta: { readonly folderTitle: string }
 }
 
-interface Proxied {
+interface QueryResult {
   readonly status: string
   readonly data: { readonly result: readonly unknown[] }
 }
 
-/** Whether Grafana has the dashboard and reaches Prometheus. */
+/** Checks that Grafana has the dashboard and can query Prometheus. */
 export function grafanaCheck(
   grafanaUrl: string,
   password: string,
-  patiently: Patiently,
+  retry: Retry,
 ): Check {
   const login = Buffer.from(`admin:${password}`).toString('base64')
   const headers = { authorization: `Basic ${login}` }
   return {
     title: 'Grafana',
     run: () =>
-      patiently(async () => {
-        const { dashboard, meta } = await askJson<Dashboard>(
+      retry(async () => {
+        const { dashboard, meta } = await fetchJson<Dashboard>(
           `${grafanaUrl}/api/dashboards/uid/${DASHBOARD}`,
           headers,
         )
-        const { status, data } = await askJson<Proxied>(
+        const { status, data } = await fetchJson<QueryResult>(
           `${grafanaUrl}/api/datasources/proxy/uid/prometheus/api/v1/query?query=up`,
           headers,
         )
         if (status !== 'success' || data.result.length === 0) {
-          throw new Error('its data source has no data')
+          throw new Error('the data source returns no data')
         }
         return `${meta.folderTitle} / ${dashboard.title}, with data`
       }),

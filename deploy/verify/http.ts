@@ -1,32 +1,40 @@
-import { reasonOf } from '../../shared/runtime/errors.ts'
+import { setTimeout } from 'node:timers/promises'
 import { request } from 'undici'
+import { reasonOf } from '../../shared/runtime/errors.ts'
 
-const TIMEOUT_MS = 10_000
+const RESPONSE_TIMEOUT_MS = 10_000
+const RETRY_INTERVAL_MS = 500
 
-export interface Ask {
+export interface RequestOptions {
   readonly method?: 'GET' | 'POST' | 'DELETE'
   readonly headers?: Readonly<Record<string, string>>
   readonly body?: string
 }
 
-export interface Answer {
+export interface TextResponse {
   readonly status: number
+  /** The header Location; empty if there is none. */
   readonly location: string
   readonly text: string
 }
 
-/** Asks and reads the whole answer, whatever its status. */
-export async function ask(url: string, given: Ask = {}): Promise<Answer> {
-  const { method = 'GET', headers = {}, body } = given
+/**
+ * Sends a request and reads the whole response, whatever its status.
+ * @throws {Error} if there is no response
+ */
+export async function fetchText(
+  url: string,
+  options: RequestOptions = {},
+): Promise<TextResponse> {
+  const { method = 'GET', headers = {}, body } = options
   const response = await request(url, {
     method,
     headers,
     ...(body === undefined ? {} : { body }),
-    headersTimeout: TIMEOUT_MS,
-    bodyTimeout: TIMEOUT_MS,
+    headersTimeout: RESPONSE_TIMEOUT_MS,
+    bodyTimeout: RESPONSE_TIMEOUT_MS,
   }).catch((cause: unknown) => {
-    const reason = reasonOf(cause)
-    throw new Error(`${url} does not answer: ${reason}`, { cause })
+    throw new Error(`${url} does not respond: ${reasonOf(cause)}`, { cause })
   })
   const { location } = response.headers
   return {
@@ -37,44 +45,39 @@ export async function ask(url: string, given: Ask = {}): Promise<Answer> {
 }
 
 /**
- * The JSON at `url`; its reader says of what shape it is.
- * @throws {Error} when the status is not 200
+ * Fetches JSON. The caller names its shape, which is not checked.
+ * @throws {Error} if there is no response, or its status is not 200
  */
-export async function askJson<Shape>(
+export async function fetchJson<Shape>(
   url: string,
   headers: Readonly<Record<string, string>> = {},
 ): Promise<Shape> {
-  const { status, text } = await ask(url, { headers })
-  if (status !== 200) throw new Error(`${url} answers ${status}`)
+  const { status, text } = await fetchText(url, { headers })
+  if (status !== 200) throw new Error(`${url} returned ${status}`)
   return JSON.parse(text) as Shape
 }
 
-/** Headers that carry a bearer token, where there is one. */
+/** Returns the headers for a bearer token; none without a token. */
 export function bearer(
   token: string | undefined,
 ): Readonly<Record<string, string>> {
   return token === undefined ? {} : { authorization: `Bearer ${token}` }
 }
 
-/** Tries until `attempt` does not throw; its last error comes through. */
-export type Patiently = <Value>(attempt: () => Promise<Value>) => Promise<Value>
+/** Calls `attempt` until it succeeds; rethrows its last error on timeout. */
+export type Retry = <Value>(attempt: () => Promise<Value>) => Promise<Value>
 
-/** Patience for so long, milliseconds: what has just started takes a while. */
-export function patienceOf(limitMs: number): Patiently {
-  return attempt => retry(limitMs, attempt)
-}
-
-async function retry<Value>(
-  limitMs: number,
-  attempt: () => Promise<Value>,
-): Promise<Value> {
-  const endMs = performance.now() + limitMs
-  for (;;) {
-    try {
-      return await attempt()
-    } catch (error) {
-      if (performance.now() > endMs) throw error
+/** Returns a Retry with this timeout: services take a while to start. */
+export function retryFor(timeoutMs: number): Retry {
+  return async attempt => {
+    const endMs = performance.now() + timeoutMs
+    for (;;) {
+      try {
+        return await attempt()
+      } catch (error) {
+        if (performance.now() > endMs) throw error
+      }
+      await setTimeout(RETRY_INTERVAL_MS)
     }
-    await new Promise(resolve => setTimeout(resolve, 500))
   }
 }

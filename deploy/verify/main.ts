@@ -1,12 +1,15 @@
 /**
- * Says whether an installation works, line by line. deploy/truenas/core/verify
- * runs it in the container of the media process, whose settings it reads.
+ * deploy/verify/ checks a running installation, one line per check.
+ * Owns: the checks and their words.
+ * Gets: URLs as arguments, and the settings of the media process from the
+ * environment: deploy/truenas/core/verify runs it in that container.
+ * Gives: lines on standard output and an exit code.
  *
  *     node deploy/verify/main.ts --metrics URL --prometheus URL
  *       (--grafana URL | --without-grafana) [--stream ID] [--patience SECONDS]
  *
- * With --grafana the password of its user admin is read from standard input.
- * Exit codes: 0 all is well, 1 something is not, 2 bad arguments.
+ * With --grafana it reads the password of the user admin from standard input.
+ * Exit codes: 0 all checks passed, 1 a check failed, 2 bad arguments.
  */
 import { readFileSync } from 'node:fs'
 import { text } from 'node:stream/consumers'
@@ -16,7 +19,7 @@ import { readConfig } from '../../media/config.ts'
 import { runChecks, type Check } from './check.ts'
 import { exporterCheck } from './exporter.ts'
 import { grafanaCheck } from './grafana.ts'
-import { ask, patienceOf } from './http.ts'
+import { fetchText, retryFor } from './http.ts'
 import { rulesCheck, targetsCheck } from './prometheus.ts'
 import { whepCheck } from './whep.ts'
 
@@ -24,9 +27,9 @@ function mediaCheck(coreUrl: string): Check {
   return {
     title: 'media process',
     run: async () => {
-      const { status } = await ask(`${coreUrl}/ping`)
-      if (status !== 200) throw new Error(`${coreUrl}/ping answers ${status}`)
-      return `answers at ${coreUrl}/`
+      const { status } = await fetchText(`${coreUrl}/ping`)
+      if (status !== 200) throw new Error(`${coreUrl}/ping returned ${status}`)
+      return `responds at ${coreUrl}/`
     },
   }
 }
@@ -49,12 +52,12 @@ async function main(): Promise<void> {
   const { core, apiToken, whepToken } = config
   const coreUrl = `http://127.0.0.1:${config.address.port}${config.publicBasePath}`
   const promUrl = values.prometheus
-  const patiently = patienceOf(Number(values.patience) * 1000)
+  const retry = retryFor(Number(values.patience) * 1000)
   const checks = [
     mediaCheck(coreUrl),
-    exporterCheck(values.metrics, core, patiently),
-    targetsCheck(promUrl, core, patiently),
-    rulesCheck(promUrl, patiently),
+    exporterCheck(values.metrics, core, retry),
+    targetsCheck(promUrl, core, retry),
+    rulesCheck(promUrl, retry),
     whepCheck({
       coreUrl,
       promUrl,
@@ -62,12 +65,12 @@ async function main(): Promise<void> {
       apiToken,
       whepToken,
       stream: values.stream,
-      patiently,
+      retry,
     }),
   ]
   if (!values['without-grafana']) {
     const password = (await text(process.stdin)).trim()
-    checks.push(grafanaCheck(values.grafana, password, patiently))
+    checks.push(grafanaCheck(values.grafana, password, retry))
   }
   const failed = await runChecks(checks, line => {
     process.stdout.write(`${line}\n`)

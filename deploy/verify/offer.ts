@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto'
 
 /**
- * An SDP offer as a browser makes it, for a session that is closed before it
- * connects: nobody is behind its candidates and its fingerprint.
+ * Creates an SDP offer like a browser's. No peer has its fingerprint, so a
+ * session with it can be opened and deleted, but never connects.
  */
 export function makeOffer(): string {
   const transport = [

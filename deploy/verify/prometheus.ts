@@ -1,7 +1,7 @@
 import type { Check } from './check.ts'
-import { askJson, type Patiently } from './http.ts'
+import { fetchJson, type Retry } from './http.ts'
 
-/** Alerts of prom/rules/. */
+/** The alerts in prom/rules/. */
 export const ALERTS = [
   'WebRTCWHEPErrorRateHigh',
   'WebRTCICEEstablishmentSlow',
@@ -45,26 +45,26 @@ interface Vector {
   }
 }
 
-/** The sum of an instant query's samples; 0 when there are none. */
+/** Returns the sum of the samples of an instant query; 0 without samples. */
 export async function sumOf(promUrl: string, expr: string): Promise<number> {
   const query = new URLSearchParams({ query: expr })
-  const { data } = await askJson<Vector>(
+  const { data } = await fetchJson<Vector>(
     `${promUrl}/api/v1/query?${query.toString()}`,
   )
   return data.result.reduce((sum, { value }) => sum + Number(value[1]), 0)
 }
 
-/** Whether every target is scraped, and `core` is the box's. */
+/** Checks that every target is up, and that the external label is `core`. */
 export function targetsCheck(
   promUrl: string,
   core: string,
-  patiently: Patiently,
+  retry: Retry,
 ): Check {
   return {
     title: 'Prometheus targets',
     run: () =>
-      patiently(async () => {
-        const { data } = await askJson<Targets>(`${promUrl}/api/v1/targets`)
+      retry(async () => {
+        const { data } = await fetchJson<Targets>(`${promUrl}/api/v1/targets`)
         const targets = data.activeTargets
         const down = targets.find(({ health }) => health !== 'up')
         if (down !== undefined) {
@@ -72,7 +72,7 @@ export function targetsCheck(
             `${down.scrapeUrl} is ${down.health}: ${down.lastError}`,
           )
         }
-        if (targets.length === 0) throw new Error('there are none')
+        if (targets.length === 0) throw new Error('there are no targets')
         await checkExternalLabel(promUrl, core)
         return `${targets.length} up, external label core="${core}"`
       }),
@@ -80,35 +80,39 @@ export function targetsCheck(
 }
 
 async function checkExternalLabel(promUrl: string, core: string) {
-  const { data } = await askJson<{ data: { yaml: string } }>(
+  const { data } = await fetchJson<{ data: { yaml: string } }>(
     `${promUrl}/api/v1/status/config`,
   )
   const label = /external_labels:\n\s+core: (.*)/.exec(data.yaml)?.[1]
   if (label !== core) {
-    throw new Error(`external label core is ${label ?? 'not set'}, not ${core}`)
+    throw new Error(
+      `external label core is ${label ?? 'not set'}, expected ${core}`,
+    )
   }
 }
 
-/** Whether all rules are loaded and were evaluated without error. */
-export function rulesCheck(promUrl: string, patiently: Patiently): Check {
+/** Checks that all rules are loaded and evaluate without an error. */
+export function rulesCheck(promUrl: string, retry: Retry): Check {
   return {
     title: 'Prometheus rules',
     run: () =>
-      patiently(async () => {
-        const { data } = await askJson<Rules>(`${promUrl}/api/v1/rules`)
+      retry(async () => {
+        const { data } = await fetchJson<Rules>(`${promUrl}/api/v1/rules`)
         const rules = data.groups.flatMap(group => group.rules)
         const names = rules.map(({ name }) => name)
         const missing = ALERTS.filter(name => !names.includes(name))
-        if (missing.length > 0) throw new Error(`not there: ${missing.join()}`)
-        const ill = rules.find(({ health }) => health !== 'ok')
-        if (ill !== undefined) {
-          throw new Error(
-            `${ill.name} is ${ill.health}: ${ill.lastError ?? ''}`,
-          )
+        if (missing.length > 0) {
+          throw new Error(`missing: ${missing.join(', ')}`)
         }
-        const firing = rules.filter(({ state }) => state === 'firing')
-        const now = firing.map(({ name }) => name).join(', ') || 'none'
-        return `${rules.length} healthy, firing: ${now}`
+        const unhealthy = rules.find(({ health }) => health !== 'ok')
+        if (unhealthy !== undefined) {
+          const { name, health, lastError = '' } = unhealthy
+          throw new Error(`${name} is ${health}: ${lastError}`)
+        }
+        const firing = rules
+          .filter(({ state }) => state === 'firing')
+          .map(({ name }) => name)
+        return `${rules.length} healthy, firing: ${firing.join(', ') || 'none'}`
       }),
   }
 }

@@ -1,6 +1,6 @@
 import { WHEP_ROUTES } from '../../shared/protocol/catalogue.ts'
 import type { Check } from './check.ts'
-import { ask, askJson, bearer, type Patiently } from './http.ts'
+import { bearer, fetchJson, fetchText, type Retry } from './http.ts'
 import { makeOffer } from './offer.ts'
 import { sumOf } from './prometheus.ts'
 
@@ -10,9 +10,9 @@ export interface WhepOptions {
   readonly core: string
   readonly apiToken: string | undefined
   readonly whepToken: string | undefined
-  /** The stream to use; else the first that is live. */
+  /** The stream to use; undefined: the first one that is live. */
   readonly stream: string | undefined
-  readonly patiently: Patiently
+  readonly retry: Retry
 }
 
 interface Stream {
@@ -20,7 +20,7 @@ interface Stream {
   readonly state: string
 }
 
-/** Whether a viewer can come and go, and Prometheus sees both. */
+/** Checks that a session opens and closes, and that Prometheus counts both. */
 export function whepCheck(options: WhepOptions): Check {
   return {
     title: 'WHEP',
@@ -29,13 +29,13 @@ export function whepCheck(options: WhepOptions): Check {
       const counts = () => countsOf(options, id)
       const before = await counts()
       await openAndClose(options, id)
-      await options.patiently(async () => {
+      await options.retry(async () => {
         const now = await counts()
         if (now.opened <= before.opened || now.closed <= before.closed) {
-          throw new Error(`Prometheus does not see the session on ${id}`)
+          throw new Error(`Prometheus did not count the session on ${id}`)
         }
       })
-      return `a session on ${id} opened and closed, and Prometheus saw both`
+      return `a session on ${id} opened and closed, and Prometheus counted both`
     },
   }
 }
@@ -43,10 +43,10 @@ export function whepCheck(options: WhepOptions): Check {
 function liveStream({
   coreUrl,
   apiToken,
-  patiently,
+  retry,
 }: WhepOptions): Promise<string> {
-  return patiently(async () => {
-    const streams = await askJson<readonly Stream[]>(
+  return retry(async () => {
+    const streams = await fetchJson<readonly Stream[]>(
       `${coreUrl}/api/v3/webrtc/streams`,
       bearer(apiToken),
     )
@@ -54,28 +54,29 @@ function liveStream({
     if (live !== undefined) return live.id
     const states = streams.map(({ id, state }) => `${id} is ${state}`)
     throw new Error(
-      `no stream is live: ${states.join(', ') || 'there is none'}`,
+      `no stream is live: ${states.join(', ') || 'there are no streams'}`,
     )
   })
 }
 
 async function openAndClose(options: WhepOptions, id: string): Promise<void> {
   const { coreUrl, whepToken } = options
-  const opened = await ask(`${coreUrl}/api/v3/whep/${encodeURIComponent(id)}`, {
+  const endpoint = `${coreUrl}/api/v3/whep/${encodeURIComponent(id)}`
+  const opened = await fetchText(endpoint, {
     method: 'POST',
     headers: { 'content-type': 'application/sdp', ...bearer(whepToken) },
     body: makeOffer(),
   })
   if (opened.status !== 201) {
-    throw new Error(`POST answers ${opened.status}: ${opened.text}`)
+    throw new Error(`POST returned ${opened.status}: ${opened.text}`)
   }
   const session = new URL(opened.location, coreUrl)
-  const closed = await ask(session.href, {
+  const closed = await fetchText(session.href, {
     method: 'DELETE',
     headers: bearer(whepToken),
   })
   if (closed.status !== 204) {
-    throw new Error(`DELETE answers ${closed.status}: ${closed.text}`)
+    throw new Error(`DELETE returned ${closed.status}: ${closed.text}`)
   }
 }
 

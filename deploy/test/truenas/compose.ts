@@ -35,14 +35,14 @@ const text = await readBundle('docker-compose.yml')
 const compose = await readYaml<Compose>('docker-compose.yml')
 const services = Object.entries(compose.services)
 
-/** Variables that the file takes from .env, with their defaults. */
+/** The variables that the file reads from .env, with their defaults. */
 const VARIABLES = new Map(
   [...text.matchAll(/\$\{(\w+)(?::?-([^}]*))?(?::\?[^}]*)?\}/g)].map(
     ([, name = '', fallback]) => [name, fallback],
   ),
 )
 
-t.test('the services are those of the specification', t => {
+t.test('the bundle has four services with documented container names', t => {
   t.strictSame(
     services.map(([name, { container_name }]) => [name, container_name]),
     [
@@ -56,25 +56,28 @@ t.test('the services are those of the specification', t => {
 })
 
 for (const [name, service] of services) {
-  t.test(`${name} may do no more than it must`, async t => {
-    t.equal(service.read_only, true)
-    t.strictSame(service.cap_drop, ['ALL'])
-    t.strictSame(service.security_opt, ['no-new-privileges:true'])
-    t.strictSame(service.tmpfs, ['/tmp'])
-    t.equal(service.restart, 'unless-stopped')
-    t.ok(service.logging.options['max-size'], 'its log is bounded')
-    if (service.build === undefined) {
-      t.ok(service.healthcheck, 'it has a healthcheck')
-    } else {
-      const dockerfile = await readBundle(
-        `../../../${service.build.dockerfile}`,
-      )
-      t.match(dockerfile, /^HEALTHCHECK /m)
-      t.match(dockerfile, /^USER node$/m)
-    }
-  })
+  t.test(
+    `${name} runs with minimal privileges, restart and health checks`,
+    async t => {
+      t.equal(service.read_only, true)
+      t.strictSame(service.cap_drop, ['ALL'])
+      t.strictSame(service.security_opt, ['no-new-privileges:true'])
+      t.strictSame(service.tmpfs, ['/tmp'])
+      t.equal(service.restart, 'unless-stopped')
+      t.ok(service.logging.options['max-size'], 'bounded log')
+      if (service.build === undefined) {
+        t.ok(service.healthcheck, 'healthcheck')
+      } else {
+        const dockerfile = await readBundle(
+          `../../../${service.build.dockerfile}`,
+        )
+        t.match(dockerfile, /^HEALTHCHECK /m)
+        t.match(dockerfile, /^USER node$/m)
+      }
+    },
+  )
 
-  t.test(`${name}: the image is pinned, and .env may name another`, t => {
+  t.test(`${name} has a pinned image that .env can override`, t => {
     t.match(
       service.image,
       /^\$\{[A-Z]+_IMAGE:-[\w./-]+:v?\d+\.\d+\.\d+[\w.-]*\}$/,
@@ -82,16 +85,16 @@ for (const [name, service] of services) {
     t.end()
   })
 
-  t.test(`${name}: no secret stands in its environment`, t => {
+  t.test(`${name} has no secret in its environment`, t => {
     for (const key of Object.keys(service.environment)) {
-      // Viewers' token is known to every viewer.
+      // Every viewer knows this token.
       if (key === 'CORE_WHEP_TOKEN') continue
       t.notMatch(key, /(TOKEN|PASSWORD)$/)
     }
     t.end()
   })
 
-  t.test(`${name}: it writes to named volumes only`, t => {
+  t.test(`${name} writes to named volumes only`, t => {
     for (const volume of service.volumes) {
       const [from = ''] = volume.split(':')
       t.ok(volume.endsWith(':ro') || compose.volumes[from], volume)
@@ -100,19 +103,19 @@ for (const [name, service] of services) {
   })
 }
 
-t.test('only Grafana is shown to the network', t => {
-  const shown = services.flatMap(([name, { ports = [] }]) =>
+t.test('only Grafana publishes a port beyond loopback', t => {
+  const published = services.flatMap(([name, { ports = [] }]) =>
     ports
       .filter(
         port => !/^(127\.0\.0\.1|\$\{PROM_BIND:-127\.0\.0\.1\}):/.test(port),
       )
       .map(port => `${name} ${port}`),
   )
-  t.strictSame(shown, ['grafana ${GRAFANA_PORT:-3000}:3000'])
+  t.strictSame(published, ['grafana ${GRAFANA_PORT:-3000}:3000'])
   t.end()
 })
 
-t.test('each starts when what it needs is healthy; core needs nobody', t => {
+t.test('prom and grafana wait for a healthy dependency, core for none', t => {
   const order = services.map(([name, { depends_on = {} }]) => [
     name,
     depends_on,
@@ -126,9 +129,9 @@ t.test('each starts when what it needs is healthy; core needs nobody', t => {
   t.end()
 })
 
-t.test('every setting of the media process can be given', t => {
+t.test('core passes on every setting of the media process', t => {
   const given = compose.services['core']?.environment ?? {}
-  // The image has its FFmpeg at its place.
+  // The image has its own FFmpeg.
   const fixed = ['CORE_FFMPEG_BINARY']
   for (const { name } of Object.values(MEDIA)) {
     if (fixed.includes(name)) continue
@@ -137,7 +140,7 @@ t.test('every setting of the media process can be given', t => {
   t.end()
 })
 
-t.test('no setting is given that the process does not have', t => {
+t.test('core and exporter pass on only settings that exist', t => {
   const check = (service: string, settings: readonly { name: string }[]) => {
     const names = settings.flatMap(({ name }) => [name, `${name}_FILE`])
     for (const key of Object.keys(
@@ -152,7 +155,7 @@ t.test('no setting is given that the process does not have', t => {
 })
 
 t.test(
-  'the README has every variable with its default, and no other',
+  'the README lists exactly the variables, with their defaults',
   async t => {
     const readme = await readBundle('README.md')
     const [, settings = ''] = readme.split(/^## Settings$/m)
@@ -171,30 +174,33 @@ t.test(
   },
 )
 
-t.test('.env.example names only what the file reads', async t => {
+t.test('.env.example has only variables that the file reads', async t => {
   const example = await readBundle('.env.example')
   const names = [...example.matchAll(/^#?([A-Z_]+)=(.*)$/gm)]
   t.ok(names.length > 10)
   for (const [, name = '', value = ''] of names) {
     if (name === 'COMPOSE_PROJECT_NAME') continue
     t.ok(VARIABLES.has(name), name)
-    t.notMatch(value, '$', 'nothing in it is executed')
+    t.notMatch(value, '$', 'no value looks like a command')
   }
 })
 
-t.test('Docker Compose takes it, with what make-env wrote', async t => {
-  const program = requireProgram(t, 'docker-compose')
-  if (program === undefined) return
-  const dir = t.testdir()
-  await copyBundle(dir)
-  await run(join(dir, 'make-env'), [])
-  const { code, output } = await run(program, ['config', '--quiet'], {
-    cwd: dir,
-  })
-  t.equal(code, 0, output)
-})
+t.test(
+  'Docker Compose accepts the file and the output of make-env',
+  async t => {
+    const program = requireProgram(t, 'docker-compose')
+    if (program === undefined) return
+    const dir = t.testdir()
+    await copyBundle(dir)
+    await run(join(dir, 'make-env'), [])
+    const { code, output } = await run(program, ['config', '--quiet'], {
+      cwd: dir,
+    })
+    t.equal(code, 0, output)
+  },
+)
 
-t.test('without .env it says what to do', async t => {
+t.test('Docker Compose without .env says to run make-env', async t => {
   const program = requireProgram(t, 'docker-compose')
   if (program === undefined) return
   const dir = t.testdir()
@@ -204,14 +210,14 @@ t.test('without .env it says what to do', async t => {
   t.match(output, 'run ./make-env first, it writes .env and secrets/')
 })
 
-t.test('Grafana does not start without its password', async t => {
+t.test('Grafana does not start without a readable password', async t => {
   const [shell = '', flag = '', script = ''] =
     compose.services['grafana']?.entrypoint ?? []
-  // Compose turns two dollars into one.
+  // Compose replaces $$ by $.
   const start = script.replaceAll('$$', '$')
   const unreadable = t.testdir({ password: 'chosen' }) + '/password'
   await chmod(unreadable, 0o000)
-  // Root may read everything, and Grafana is not root.
+  // Root can read every file; Grafana does not run as root.
   const isRoot = process.getuid?.() === 0
   const asNobody = isRoot ? 'setpriv' : 'env'
   const as = isRoot ? ['--reuid=65534', '--'] : []

@@ -18,7 +18,7 @@ const FILES = [
 const health = await readDashboard(FILES[0])
 const QUERIES = queriesOf(health)
 
-t.test('the committed dashboards are what their source makes', async t => {
+t.test('the committed dashboards match their source', async t => {
   const made = generate(await readBundle('README.md'))
   t.strictSame([...made.keys()], [...FILES])
   for (const [name, json] of made) {
@@ -27,12 +27,12 @@ t.test('the committed dashboards are what their source makes', async t => {
 })
 
 for (const file of FILES) {
-  t.test(`${file} is of the types of Grafana 11.3`, async t => {
+  t.test(`${file} type-checks against Grafana 11.3`, async t => {
     const dashboard = await readDashboard(file)
     const annotations = (dashboard.annotations?.list ?? []).map(
-      // These keys are the data source's, which publishes no types for them.
+      // Keys of the Prometheus data source, which publishes no types for them.
       ({ expr, step, titleFormat, textFormat, tagKeys, ...known }) => {
-        t.ok(expr && step && titleFormat && textFormat, 'annotation is whole')
+        t.ok(expr && step && titleFormat && textFormat, 'complete annotation')
         t.type(tagKeys ?? '', 'string')
         return known
       },
@@ -46,19 +46,19 @@ for (const file of FILES) {
   })
 }
 
-t.test('the check against Grafana sees a key it does not know', async t => {
+t.test('the check against Grafana reports an unknown key', async t => {
   const wrong = { ...health, annotations: {}, refreshEvery: '30s' }
   const found = await checkAgainstGrafana(wrong, [], t.testdir())
   t.match(found.join(), /'"refreshEvery"' does not exist/)
 })
 
-t.test('the check against Grafana sees a value it does not allow', async t => {
+t.test('the check against Grafana reports an invalid value', async t => {
   const wrong = { type: 'stat', title: '', options: { textMode: 'big' } }
   const found = await checkAgainstGrafana({}, [wrong], t.testdir())
   t.match(found.join(), /'"big"' is not assignable/)
 })
 
-t.test("the five rows have the specification's panels", t => {
+t.test('WebRTC Health has the first line and five rows of panels', t => {
   const rows = new Map<string, string[]>()
   let row = ''
   for (const { type, title } of health.panels) {
@@ -100,7 +100,7 @@ t.test("the five rows have the specification's panels", t => {
   t.end()
 })
 
-t.test('it refreshes, filters and annotates as specified', t => {
+t.test('WebRTC Health has its refresh, variables and annotations', t => {
   t.equal(health.uid, 'dragonfork-webrtc-health')
   t.equal(health.title, 'WebRTC Health')
   t.equal(health.refresh, '30s')
@@ -115,7 +115,7 @@ t.test('it refreshes, filters and annotates as specified', t => {
   t.end()
 })
 
-t.test('every panel says what to do and leads to the runbook', async t => {
+t.test('every panel has a description and a link to the runbook', async t => {
   const sections = readRunbook(await readBundle('README.md'))
   for (const panel of health.panels) {
     if (panel.type === 'row') continue
@@ -128,20 +128,20 @@ t.test('every panel says what to do and leads to the runbook', async t => {
   }
 })
 
-t.test('it asks only for metrics and labels that exist', t => {
+t.test('the dashboard queries only metrics and labels that exist', t => {
   for (const { where, expr } of QUERIES) {
     t.strictSame(unknownIn(expr), [], where)
   }
   t.end()
 })
 
-t.test('every family of the catalogue is on it', t => {
+t.test('the dashboard queries every family of the catalogue', t => {
   const all = QUERIES.map(({ expr }) => expr).join('\n')
   for (const name of FAMILY_NAMES) t.ok(all.includes(name), name)
   t.end()
 })
 
-t.test('Prometheus can parse every query', async t => {
+t.test('promtool parses every query of the dashboard', async t => {
   if (requireProgram(t, 'promtool') === undefined) return
   const dir = t.testdir()
   const rules = QUERIES.map(({ expr }, index) => ({

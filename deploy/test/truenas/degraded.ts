@@ -1,7 +1,6 @@
 /**
- * Streams that carry RTP and still cannot be seen or heard as they should,
- * one for each reason, looked for in Prometheus; those that are not quick are
- * in deploy/test/soak/degraded.ts.
+ * One degraded stream for each reason, until Prometheus shows it. The slow
+ * cases are in deploy/test/soak/degraded.ts.
  */
 import t from 'tap'
 import { requireProgram } from '../../../shared/test/fixtures/program.ts'
@@ -10,11 +9,11 @@ import { DegradedMatrix } from './fixtures/degraded-matrix.ts'
 
 const UDP_PORT = 28_200
 
-t.test('each reason is seen, of the right stream', async t => {
+t.test('Prometheus shows each reason for the right stream', async t => {
   if (requireProgram(t, 'prometheus') === undefined) return
   const matrix = await DegradedMatrix.start(t, UDP_PORT)
   const quick = Object.entries(DEGRADED_CASES).filter(([, one]) => one.quick)
-  await t.test('and no other', { jobs: quick.length }, t => {
+  await t.test('degraded streams', { jobs: quick.length }, t => {
     for (const [what, one] of quick) t.test(what, t => matrix.check(t, one))
     t.end()
   })

@@ -1,6 +1,6 @@
 /**
- * The alerts of exporter-alerts.yml, their faults made for real; but for
- * WebRTCStateNotKept, which needs a full disk and has promtool's tests only.
+ * The alerts of exporter-alerts.yml fire on real faults. WebRTCStateNotKept
+ * would need a full disk, so it has promtool tests only.
  */
 import { once } from 'node:events'
 import t, { type Test } from 'tap'
@@ -12,46 +12,46 @@ import {
   type BundlePrometheus,
 } from './fixtures/bundle-prometheus.ts'
 import { requireProgram } from '../../../shared/test/fixtures/program.ts'
-import { startTeller, type Teller } from './fixtures/teller.ts'
+import { FakeMedia } from './fixtures/fake-media.ts'
 
 const CORE = 'dragonfork-test'
 const SNAPSHOT_INTERVAL_MS = 1_000
 
-/** An exporter, what tells it, and a Prometheus with the bundle's rules. */
-interface Setting {
+/** An exporter with a fake media process, and the bundle's Prometheus. */
+interface Pipeline {
   readonly exporter: ReturnType<typeof startExporter>
   readonly ingestUrl: string
-  readonly teller: Teller
+  readonly media: FakeMedia
   readonly prometheus: BundlePrometheus
 }
 
 async function start(
   t: Test,
   env: Readonly<Record<string, string>> = {},
-): Promise<Setting> {
+): Promise<Pipeline> {
   const exporter = startExporter(t, { CORE_ID: CORE, ...env })
   const target = `127.0.0.1:${await listening(exporter, 'web')}`
   const ingest = await listening(exporter, 'ingest')
   const ingestUrl = `ws://127.0.0.1:${ingest}/ingest`
-  const teller = await startTeller(t, ingestUrl, CORE)
-  teller.snapshot('live')
+  const media = await FakeMedia.connect(t, ingestUrl, CORE)
+  media.sendSnapshot('live')
   const prometheus = await startBundlePrometheus(t, { target, core: CORE })
-  await seen(prometheus, 'dragonfork_exporter_media_connected')
-  return { exporter, ingestUrl, teller, prometheus }
+  await scrapedTwice(prometheus, 'dragonfork_exporter_media_connected')
+  return { exporter, ingestUrl, media, prometheus }
 }
 
-/** Waits for a second scrape: what grows from there is seen growing. */
-async function seen(prometheus: BundlePrometheus, metric: string) {
+/** Waits for a second scrape, so that increase() sees any growth from then. */
+async function scrapedTwice(prometheus: BundlePrometheus, metric: string) {
   await waitFor(async () => {
     const [answer] = await prometheus.query(`count_over_time(${metric}[1m])`)
     return (answer?.value ?? 0) >= 2
   }, `two scrapes of ${metric}`)
 }
 
-/** Tells snapshots again and again, as a healthy media process does. */
-function keepTelling(t: Test, teller: Teller, ...streams: string[]): void {
+/** Sends snapshots regularly, as a healthy media process does. */
+function sendSnapshots(t: Test, media: FakeMedia, ...streams: string[]): void {
   const timer = setInterval(() => {
-    teller.snapshot(...streams)
+    media.sendSnapshot(...streams)
   }, SNAPSHOT_INTERVAL_MS)
   t.teardown(() => {
     clearInterval(timer)
@@ -64,12 +64,12 @@ t.test('exporter alerts', { jobs: 4 }, t => {
     return
   }
 
-  t.test('what the media process lost, and it alone, is told', async t => {
-    const { teller, prometheus } = await start(t)
-    keepTelling(t, teller, 'live')
-    teller.batch(5, 0)
+  t.test('lost observations fire WebRTCObservationsLost only', async t => {
+    const { media, prometheus } = await start(t)
+    sendSnapshots(t, media, 'live')
+    media.sendBatch({ observed: 5, lost: 0 })
     t.strictSame(await prometheus.firing(), [])
-    teller.batch(12, 5)
+    media.sendBatch({ observed: 12, lost: 5 })
     const { labels, annotations } = await prometheus.fires(
       'WebRTCObservationsLost',
     )
@@ -78,9 +78,9 @@ t.test('exporter alerts', { jobs: 4 }, t => {
     t.strictSame(await prometheus.firing(), ['WebRTCObservationsLost'])
   })
 
-  t.test('a frame that is none raises the alert with its reason', async t => {
-    const { ingestUrl, teller, prometheus } = await start(t)
-    keepTelling(t, teller, 'live')
+  t.test('a malformed frame fires WebRTCObservationsRejected only', async t => {
+    const { ingestUrl, media, prometheus } = await start(t)
+    sendSnapshots(t, media, 'live')
     const stranger = new WebSocket(ingestUrl)
     await once(stranger, 'open')
     stranger.send('{"kind":"nonsense"}')
@@ -90,31 +90,34 @@ t.test('exporter alerts', { jobs: 4 }, t => {
     t.strictSame(await prometheus.firing(), ['WebRTCObservationsRejected'])
   })
 
-  t.test('more streams than EXPORTER_MAX_STREAMS', async t => {
-    const { teller, prometheus } = await start(t, { EXPORTER_MAX_STREAMS: '1' })
-    keepTelling(t, teller, 'live', 'other', 'third')
+  t.test('too many streams fire WebRTCSeriesRejected only', async t => {
+    const { media, prometheus } = await start(t, { EXPORTER_MAX_STREAMS: '1' })
+    sendSnapshots(t, media, 'live', 'other', 'third')
     await prometheus.fires('WebRTCSeriesRejected')
     t.strictSame(await prometheus.firing(), ['WebRTCSeriesRejected'])
   })
 
-  t.test('a media process that is connected but silent', async t => {
-    const { teller, prometheus } = await start(t)
+  t.test('WebRTCSnapshotStale fires until snapshots arrive', async t => {
+    const { media, prometheus } = await start(t)
     await prometheus.fires('WebRTCSnapshotStale')
-    keepTelling(t, teller, 'live')
+    sendSnapshots(t, media, 'live')
     await prometheus.ends('WebRTCSnapshotStale')
     t.strictSame(await prometheus.firing(), [])
   })
 
-  t.test('a media process that is gone, then an exporter that is', async t => {
-    const { exporter, teller, prometheus } = await start(t)
-    await teller.close()
-    const { labels } = await prometheus.fires('WebRTCMediaNotConnected')
-    t.equal(labels['core'], CORE)
-    exporter.kill('SIGKILL')
-    await exporter.exited
-    await prometheus.fires('WebRTCExporterDown')
-    // What cannot be scraped is not said to be disconnected.
-    await prometheus.ends('WebRTCMediaNotConnected')
-  })
+  t.test(
+    'a disconnect fires its alert, a killed exporter replaces it',
+    async t => {
+      const { exporter, media, prometheus } = await start(t)
+      await media.close()
+      const { labels } = await prometheus.fires('WebRTCMediaNotConnected')
+      t.equal(labels['core'], CORE)
+      exporter.kill('SIGKILL')
+      await exporter.exited
+      await prometheus.fires('WebRTCExporterDown')
+      // Without a scrape nobody knows whether the media process is connected.
+      await prometheus.ends('WebRTCMediaNotConnected')
+    },
+  )
   t.end()
 })

@@ -1,8 +1,7 @@
 /**
- * Faults of a whole box, made for real, and what the dashboard's first line
- * says of each. Those of FFmpeg and of viewers are made in faults.ts, those
- * of streams that play badly in degraded.ts, lost observations in
- * exporter-alerts.ts; a disk that is full has promtool's tests only.
+ * The dashboard's first line on real faults of a whole box. Faults of FFmpeg
+ * and of viewers are in faults.ts, degraded streams in degraded.ts, and lost
+ * observations in exporter-alerts.ts; a full disk has promtool tests only.
  */
 import { once } from 'node:events'
 import t, { type Test } from 'tap'
@@ -20,18 +19,19 @@ import {
 
 type Options = Parameters<typeof startBundleStack>
 
-/** Something that goes wrong with a box that was well. */
+/** A fault of a box that was healthy. */
 interface Fault {
   readonly media?: Options[2]
   readonly more?: Options[3]
   readonly make: (bundle: BundleStack, t: Test) => unknown
-  readonly says: string | RegExp
-  /** Ends the fault; then the line says OK again. */
+  /** The first line during the fault. */
+  readonly text: string | RegExp
+  /** Ends the fault; then the first line is OK again. */
   readonly end?: (bundle: BundleStack) => unknown
 }
 
-/** A verdict has its own time, a snapshot's, a scrape's and an alert's. */
-const SAYS_WITHIN_MS = 90_000
+/** Snapshot, scrape and alert evaluation each delay the first line. */
+const FIRST_LINE_TIMEOUT_MS = 90_000
 
 function workerPid({ stack }: BundleStack): number {
   const started = stack.media.records.findLast(
@@ -61,34 +61,34 @@ const FAULTS: Readonly<Record<string, Fault>> = {
     make: ({ stack }) => {
       stack.exporter.kill('SIGKILL')
     },
-    says: 'No metrics: exporter down',
+    text: 'No metrics: exporter down',
   },
   'the media process is killed': {
     make: ({ stack }) => {
       stack.media.kill('SIGKILL')
     },
-    says: 'Media process not connected',
+    text: 'Media process not connected',
     end: bundle => bundle.restartMedia(),
   },
-  'the media process stands still': {
+  'the media process is stopped by SIGSTOP': {
     make: ({ stack }) => {
       stack.media.kill('SIGSTOP')
     },
-    says: /Media process (silent|not connected)/,
+    text: /Media process (silent|not connected)/,
     end: ({ stack }) => {
       stack.media.kill('SIGCONT')
     },
   },
-  'the media worker stands still': {
+  'the media worker is stopped by SIGSTOP': {
     make: bundle => {
       process.kill(workerPid(bundle), 'SIGSTOP')
     },
-    says: 'A media worker hangs',
+    text: 'A media worker is frozen',
     end: bundle => {
       process.kill(workerPid(bundle), 'SIGCONT')
     },
   },
-  'ten ports are not left': {
+  'fewer than ten ports are left': {
     // `demo` takes 8 of 20, each viewer one.
     media: { CORE_WEBRTC_UDP_MAX_PORT: '29019' },
     make: async ({ endpoint }, t) => {
@@ -96,23 +96,23 @@ const FAULTS: Readonly<Record<string, Fault>> = {
       await WhepViewer.open(t, endpoint)
       await WhepViewer.open(t, endpoint)
     },
-    says: 'UDP ports run out',
+    text: 'UDP ports are running out',
   },
   'the last stream is stopped': {
     make: bundle => command(bundle, 'stop'),
-    says: 'No stream is running',
+    text: 'No stream is running',
     end: bundle => command(bundle, 'start'),
   },
-  'a stranger talks to the exporter': {
+  'the exporter receives a malformed frame': {
     make: async ({ stack }) => {
       const stranger = new WebSocket(stack.ingestUrl)
       await once(stranger, 'open')
       stranger.send('{"kind":"nonsense"}')
       await once(stranger, 'close')
     },
-    says: 'Numbers too small: observations rejected',
+    text: 'Counters too low: observations rejected',
   },
-  'one stream more than EXPORTER_MAX_STREAMS': {
+  'there are more streams than EXPORTER_MAX_STREAMS': {
     more: {
       exporter: { EXPORTER_MAX_STREAMS: '1' },
       streams: [{ ...testStream('second'), autostart: false }],
@@ -123,56 +123,56 @@ const FAULTS: Readonly<Record<string, Fault>> = {
         headers: { 'content-type': 'application/json' },
         body: JSON.stringify(testStream('third')),
       }).then(({ body }) => body.dump()),
-    says: 'More streams than EXPORTER_MAX_STREAMS',
+    text: 'More streams than EXPORTER_MAX_STREAMS',
   },
 }
 
 const FIRST_PORT = 29_000
 const PORTS_EACH = 50
 
-t.test('the first line says it', { jobs: 3 }, t => {
+t.test('the first line on real faults', { jobs: 3 }, t => {
   if (requireProgram(t, 'prometheus') === undefined) {
     t.end()
     return
   }
   for (const [index, [what, fault]] of Object.entries(FAULTS).entries()) {
-    t.test(what, async t => {
-      const { media, more, make, says, end } = fault
-      // The one with few ports has them at the beginning.
+    t.test(`is "${fault.text}" when ${what}`, async t => {
+      const { media, more, make, text, end } = fault
+      // The fault with its own port range has the first range.
       const isFirst = media !== undefined
       const port = isFirst ? FIRST_PORT : FIRST_PORT + PORTS_EACH * (index + 1)
       const bundle = await startBundleStack(t, port, media, more)
-      // As viewers and their tests end: killed, it leaves its worker.
+      // So that it can end by itself: killed, it would leave its worker.
       t.teardown(() => {
         bundle.stack.media.kill('SIGCONT')
       })
-      const line = async (wanted: string | RegExp) => {
+      const firstLineIs = async (expected: string | RegExp) => {
         let last = ''
         const found = waitFor(
           async () => {
             last = await bundle.verdict()
-            return typeof wanted === 'string'
-              ? last === wanted
-              : wanted.test(last)
+            return typeof expected === 'string'
+              ? last === expected
+              : expected.test(last)
           },
-          String(wanted),
-          SAYS_WITHIN_MS,
+          String(expected),
+          FIRST_LINE_TIMEOUT_MS,
         )
         await found.catch((cause: unknown) => {
-          throw new Error(`The line says ${last}, not ${wanted}`, { cause })
+          throw new Error(`Expected ${expected}, got ${last}`, { cause })
         })
       }
       if (more?.exporter?.['EXPORTER_MAX_STREAMS'] === undefined) {
-        await line('OK')
+        await firstLineIs('OK')
       }
       const madeMs = performance.now()
       await make(bundle, t)
-      await line(says)
+      await firstLineIs(text)
       const tookS = ((performance.now() - madeMs) / 1_000).toFixed(1)
-      t.pass(`${String(says)} after ${tookS} s, on ${CORE}`)
+      t.pass(`${String(text)} after ${tookS} s, on ${CORE}`)
       if (end === undefined) return
       await end(bundle)
-      await line('OK')
+      await firstLineIs('OK')
     })
   }
   t.end()

@@ -4,23 +4,23 @@ import { WhepViewer } from '../fixtures/whep-viewer.ts'
 import { keepDoing, startBundleStack } from './fixtures/bundle-stack.ts'
 import { requireProgram } from '../../../shared/test/fixtures/program.ts'
 
-t.test('viewers that come and go raise no alert', async t => {
+t.test('viewers that join and leave fire no alert', async t => {
   if (requireProgram(t, 'prometheus') === undefined) return
   const bundle = await startBundleStack(t, 21_200)
   const { prometheus, endpoint } = bundle
-  const comeAndGo = async () => {
+  const joinAndLeave = async () => {
     const viewer = await WhepViewer.open(t, endpoint)
     await waitFor(
       () =>
         Promise.resolve(
           viewer.packets('video') > 0 && viewer.packets('audio') > 0,
         ),
-      'picture and sound',
+      'video and audio',
     )
     t.equal(await viewer.end(), 204)
   }
-  // Longer than the alerts' windows and waits together, in hurried minutes.
-  await keepDoing(2_000, comeAndGo, () =>
+  // Longer than the window and `for` of any alert, with shortened times.
+  await keepDoing(2_000, joinAndLeave, () =>
     waitFor(
       async () => {
         const [up] = await prometheus.query('count_over_time(up[5m])')
@@ -30,7 +30,7 @@ t.test('viewers that come and go raise no alert', async t => {
       120_000,
     ),
   )
-  // What was before the first scrape is left out.
+  // The window leaves out alerts from before the first scrape.
   const fired = 'max_over_time(ALERTS{alertstate="firing"}[25s])'
   t.strictSame(await prometheus.query(fired), [])
   t.equal(await bundle.verdict(), 'OK')

@@ -6,38 +6,38 @@ import { run } from '../../../shared/test/fixtures/program.ts'
 
 const SECRETS = ['api-token', 'ingest-token', 'grafana-admin-password']
 
+t.test('make-env writes .env and three different secrets', async t => {
+  const dir = t.testdir()
+  await copyBundle(dir)
+  const { code, output } = await run(join(dir, 'make-env'), [])
+  t.equal(code, 0, output)
+  t.equal(
+    await readFile(join(dir, '.env'), 'utf8'),
+    await readFile(BUNDLE + '.env.example', 'utf8'),
+  )
+  const secrets = await Promise.all(
+    SECRETS.map(name => readFile(join(dir, 'secrets', name), 'utf8')),
+  )
+  for (const secret of secrets) t.match(secret, /^[A-Za-z0-9_-]{32}\n$/)
+  t.equal(new Set(secrets).size, SECRETS.length)
+  for (const secret of secrets) t.notMatch(output, secret.trim())
+})
+
 t.test(
-  'make-env writes .env and secrets that differ from each other',
+  'make-env closes the folder secrets/ to others, not its files',
   async t => {
     const dir = t.testdir()
     await copyBundle(dir)
-    const { code, output } = await run(join(dir, 'make-env'), [])
-    t.equal(code, 0, output)
-    t.equal(
-      await readFile(join(dir, '.env'), 'utf8'),
-      await readFile(BUNDLE + '.env.example', 'utf8'),
-    )
-    const secrets = await Promise.all(
-      SECRETS.map(name => readFile(join(dir, 'secrets', name), 'utf8')),
-    )
-    for (const secret of secrets) t.match(secret, /^[A-Za-z0-9_-]{32}\n$/)
-    t.equal(new Set(secrets).size, SECRETS.length)
-    for (const secret of secrets) t.notMatch(output, secret.trim())
+    await run(join(dir, 'make-env'), [])
+    t.equal((await stat(join(dir, 'secrets'))).mode & 0o777, 0o700)
+    for (const name of SECRETS) {
+      const { mode } = await stat(join(dir, 'secrets', name))
+      t.equal(mode & 0o777, 0o444, name)
+    }
   },
 )
 
-t.test('make-env keeps others out of the folder, not containers', async t => {
-  const dir = t.testdir()
-  await copyBundle(dir)
-  await run(join(dir, 'make-env'), [])
-  t.equal((await stat(join(dir, 'secrets'))).mode & 0o777, 0o700)
-  for (const name of SECRETS) {
-    const { mode } = await stat(join(dir, 'secrets', name))
-    t.equal(mode & 0o777, 0o444, name)
-  }
-})
-
-t.test('make-env lets containers read a checkout of umask 077', async t => {
+t.test('make-env makes a checkout of umask 077 readable', async t => {
   const dir = t.testdir()
   await copyBundle(dir)
   await chmod(join(dir, 'prom/rules'), 0o700)
@@ -50,7 +50,7 @@ t.test('make-env lets containers read a checkout of umask 077', async t => {
   t.equal(await modeOf('prom/prometheus.yml'), 0o644)
 })
 
-t.test('make-env run again leaves alone what is there', async t => {
+t.test('make-env keeps existing files when it runs again', async t => {
   const dir = t.testdir()
   await copyBundle(dir)
   const script = join(dir, 'make-env')
@@ -73,7 +73,7 @@ t.test('make-env run again leaves alone what is there', async t => {
 })
 
 t.test(
-  'make-env adds CORE_ID to a .env of v0.1, and says what is over',
+  'make-env adds CORE_ID to a .env of v0.1 and reports an obsolete line',
   async t => {
     const dir = t.testdir()
     await copyBundle(dir)
@@ -83,7 +83,7 @@ t.test(
     )
     const { code, output } = await run(join(dir, 'make-env'), [])
     t.equal(code, 0, output)
-    t.match(output, 'GRAFANA_ADMIN_PASSWORD in .env is not read')
+    t.match(output, 'GRAFANA_ADMIN_PASSWORD in .env is no longer read')
     t.match(
       await readFile(join(dir, '.env'), 'utf8'),
       /^CORE_HTTP_PORT=8081\n[^]*^CORE_ID=dragonfork-truenas$/m,
@@ -91,7 +91,7 @@ t.test(
   },
 )
 
-t.test('make-env adds CORE_ID in a line of its own', async t => {
+t.test('make-env adds CORE_ID on a line of its own', async t => {
   const dir = t.testdir()
   await copyBundle(dir)
   await writeFile(join(dir, '.env'), 'CORE_HTTP_PORT=8081')

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import t from 'tap'
 import { parse } from 'yaml'
-import { readRunbook } from '../../dashboard/runbook.ts'
+import { readRunbook, RUNBOOK_UID } from '../../dashboard/runbook.ts'
 import { ALERTS } from '../../verify/prometheus.ts'
 import {
   BUNDLE,
@@ -10,17 +10,18 @@ import {
   readBundle,
   RULE_FILES,
 } from './fixtures/bundle.ts'
+import { readDashboard } from './fixtures/dashboard.ts'
 import { unknownIn } from './fixtures/known-metrics.ts'
 import { requireProgram, run } from '../../../shared/test/fixtures/program.ts'
 
 const RULES = fileURLToPath(new URL('rules/', import.meta.url))
 
-/** File of the promtool tests of a rules file. */
+/** Path of the promtool tests for a rules file. */
 function testsOf(rules: string): string {
   return RULES + rules.replace(/^.*\/(.*)\.yml$/, '$1.test.yml')
 }
 
-t.test('promtool takes the configuration and all rules', async t => {
+t.test('promtool accepts the configuration and all rules', async t => {
   if (requireProgram(t, 'promtool') === undefined) return
   const { code, output } = await run('promtool', [
     'check',
@@ -32,7 +33,7 @@ t.test('promtool takes the configuration and all rules', async t => {
 })
 
 for (const file of RULE_FILES) {
-  t.test(`${file} fires and keeps quiet as its tests say`, async t => {
+  t.test(`${file} passes its promtool tests`, async t => {
     if (requireProgram(t, 'promtool') === undefined) return
     const { code, output } = await run('promtool', [
       'test',
@@ -42,31 +43,48 @@ for (const file of RULE_FILES) {
     t.equal(code, 0, output)
   })
 
-  t.test(`${file}: each alert is tested firing and not firing`, async t => {
-    const { tests } = parse(await readFile(testsOf(file), 'utf8')) as {
-      tests: readonly {
-        alert_rule_test: readonly {
-          alertname: string
-          exp_alerts?: unknown[]
+  t.test(
+    `${file}: promtool tests show each alert firing and not firing`,
+    async t => {
+      const { tests } = parse(await readFile(testsOf(file), 'utf8')) as {
+        tests: readonly {
+          alert_rule_test: readonly {
+            alertname: string
+            exp_alerts?: unknown[]
+          }[]
         }[]
-      }[]
-    }
-    const cases = tests.flatMap(test => test.alert_rule_test)
-    for (const { alert } of await readAlerts(file)) {
-      const own = cases.filter(({ alertname }) => alertname === alert)
-      const fires = own.filter(({ exp_alerts }) => exp_alerts?.length)
-      t.ok(fires.length > 0, `${alert} fires`)
-      t.ok(own.length > fires.length, `${alert} keeps quiet`)
-    }
-  })
+      }
+      const cases = tests.flatMap(test => test.alert_rule_test)
+      for (const { alert } of await readAlerts(file)) {
+        const own = cases.filter(({ alertname }) => alertname === alert)
+        const fires = own.filter(({ exp_alerts }) => exp_alerts?.length)
+        t.ok(fires.length > 0, `${alert} fires`)
+        t.ok(own.length > fires.length, `${alert} does not fire`)
+      }
+    },
+  )
 
-  t.test(`${file} asks only for metrics and labels that exist`, async t => {
+  t.test(`${file} queries only metrics and labels that exist`, async t => {
     for (const { alert, expr } of await readAlerts(file)) {
       t.strictSame(unknownIn(expr), [], alert)
     }
   })
 
-  t.test(`${file}: each alert leads to its section of the runbook`, async t => {
+  t.test(
+    `${file}: the runbook_url of each alert is the panel of that alert`,
+    async t => {
+      const runbook = await readDashboard(`${RUNBOOK_UID}.json`)
+      const titles = new Map(runbook.panels.map(({ id, title }) => [id, title]))
+      for (const { alert, annotations } of await readAlerts(file)) {
+        const url = new URL(annotations['runbook_url'] ?? '', 'http://grafana')
+        t.equal(url.pathname, `/d/${runbook.uid}/webrtc-runbook`, alert)
+        const panel = Number(url.searchParams.get('viewPanel'))
+        t.equal(titles.get(panel), alert)
+      }
+    },
+  )
+
+  t.test(`${file}: each alert links to its section of the runbook`, async t => {
     const sections = readRunbook(await readBundle('README.md'))
     const titles = sections.map(({ title }) => title)
     for (const { alert, labels, annotations } of await readAlerts(file)) {
@@ -82,7 +100,7 @@ for (const file of RULE_FILES) {
   })
 }
 
-t.test('verify waits for exactly these alerts', async t => {
+t.test('verify expects exactly the alerts of the rule files', async t => {
   const alerts = await Promise.all(RULE_FILES.map(readAlerts))
   t.strictSame(
     alerts.flat().map(({ alert }) => alert),
@@ -91,7 +109,7 @@ t.test('verify waits for exactly these alerts', async t => {
 })
 
 t.test(
-  "the specification's four alerts have its names and thresholds",
+  'the four WebRTC alerts have their documented names and thresholds',
   async t => {
     const alerts = await readAlerts('prom/rules/webrtc-alerts.yml')
     const shown = alerts.map(({ alert, expr, for: time, labels }) => ({

@@ -1,16 +1,18 @@
-/** What the dashboard's first line says in each state of the box. */
+/** The dashboard's first line in each state of the box. */
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t from 'tap'
-import { readAlerts, RULE_FILES } from './fixtures/bundle.ts'
+import { readRunbook } from '../../dashboard/runbook.ts'
+import { readAlerts, readBundle, RULE_FILES } from './fixtures/bundle.ts'
 import { readVerdict } from './fixtures/dashboard.ts'
 import {
   DEGRADED_REASONS,
+  OTHER_REASON,
   type DegradedReason,
 } from '../../../shared/protocol/degraded.ts'
 import { requireProgram, run } from '../../../shared/test/fixtures/program.ts'
 
-/** Values, in promtool's notation, by name and labels. */
+/** Values in promtool's notation, by series. */
 type Series = Readonly<Record<string, string>>
 
 const LEG = (stream: string) =>
@@ -27,11 +29,11 @@ const SNAPSHOT = 'dragonfork_exporter_last_snapshot_timestamp_seconds{core="a"}'
 const STREAMS = 'dragonfork_webrtc_active_streams{core="a"}'
 const PORTS = 'dragonfork_webrtc_udp_ports_available{core="a"}'
 
-/** Asked for at this time, after so many scrapes. */
+/** Time at which the query is evaluated. */
 const AT = '20m'
 
-/** Alerts of what makes the numbers end. */
-const BLINDING = [
+/** Alerts on the metrics pipeline: the first line has its own queries. */
+const PIPELINE_ALERTS = [
   'WebRTCExporterDown',
   'WebRTCMediaNotConnected',
   'WebRTCSnapshotStale',
@@ -48,33 +50,33 @@ const HEALTHY: Series = {
   [DEGRADED('live')]: '0x80',
 }
 
-/** No gauge of a snapshot has been told for five minutes. */
-const UNTOLD: Series = {
+/** Without a snapshot for the last five minutes, all gauges are absent. */
+const NO_SNAPSHOT: Series = {
   [STREAMS]: '1x60 stale',
   [PORTS]: '900x60 stale',
   [PEERS('live')]: '2x60 stale',
   [DEGRADED('live')]: '0x60 stale',
 }
 
-const UNSCRAPED: Series = {
-  ...UNTOLD,
+const NOT_SCRAPED: Series = {
+  ...NO_SNAPSHOT,
   [CONNECTED]: '1x60 stale',
   [SNAPSHOT]: '0+15x60 stale',
   [LEG('live')]: '0x60 stale',
 }
 
 const STATES: Readonly<Record<string, readonly [string, Series]>> = {
-  'all is well': ['OK', HEALTHY],
+  'everything is healthy': ['OK', HEALTHY],
   'nothing was ever scraped': ['No metrics: exporter down', {}],
   'the exporter is down': [
     'No metrics: exporter down',
-    { ...HEALTHY, ...UNSCRAPED, [UP]: '1x60 0x20' },
+    { ...HEALTHY, ...NOT_SCRAPED, [UP]: '1x60 0x20' },
   ],
-  'the exporter is down, and another box has one that is up': [
+  'the exporter is down and the exporter of another box is up': [
     'No metrics of this core',
     {
       ...HEALTHY,
-      ...UNSCRAPED,
+      ...NOT_SCRAPED,
       [UP]: '1x60 0x20',
       'up{job="dragonfork-exporter",instance="other:9464"}': '1x80',
       'dragonfork_exporter_media_connected{core="b"}': '1x80',
@@ -87,23 +89,28 @@ const STATES: Readonly<Record<string, readonly [string, Series]>> = {
       'dragonfork_exporter_media_connected{core="b"}': '1x80',
     },
   ],
-  'the media process is down, or its link is cut': [
+  'the media process is down or its link is cut': [
     'Media process not connected',
-    { ...HEALTHY, ...UNTOLD, [CONNECTED]: '1x60 0x20', [SNAPSHOT]: '900x80' },
+    {
+      ...HEALTHY,
+      ...NO_SNAPSHOT,
+      [CONNECTED]: '1x60 0x20',
+      [SNAPSHOT]: '900x80',
+    },
   ],
-  'the exporter has just started, without a media process': [
+  'the exporter has just started without a media process': [
     'Media process not connected',
     { [UP]: '1x80', [CONNECTED]: '0x80', [SNAPSHOT]: '0x80' },
   ],
-  'the media process is connected and tells nothing': [
+  'the media process is connected and sends no snapshots': [
     'Media process silent',
-    { ...HEALTHY, ...UNTOLD, [SNAPSHOT]: '0+15x60 900x20' },
+    { ...HEALTHY, ...NO_SNAPSHOT, [SNAPSHOT]: '0+15x60 900x20' },
   ],
-  'a leg of one stream failed minutes ago, and the stream runs': [
+  'a leg failed minutes ago and has recovered': [
     'OK',
     { ...HEALTHY, [LEG('live')]: '0x20 1x60' },
   ],
-  'a stream is degraded for a reason that is not known': [
+  'a stream is degraded for an unknown reason': [
     'A stream is degraded',
     {
       ...HEALTHY,
@@ -111,7 +118,7 @@ const STATES: Readonly<Record<string, readonly [string, Series]>> = {
       [DEGRADED('cam', 'other')]: '_x21 1x60',
     },
   ],
-  'an older exporter gives no reason': [
+  'a stream is degraded and an older exporter has no reason': [
     'A stream is degraded',
     {
       ...HEALTHY,
@@ -120,7 +127,7 @@ const STATES: Readonly<Record<string, readonly [string, Series]>> = {
       [DEGRADED('cam')]: '0x20 1x60',
     },
   ],
-  'a stream was degraded': [
+  'a degraded stream has recovered': [
     'OK',
     {
       ...HEALTHY,
@@ -128,7 +135,7 @@ const STATES: Readonly<Record<string, readonly [string, Series]>> = {
       [DEGRADED('cam', 'slow')]: '_x20 1x50 stale',
     },
   ],
-  'a degraded stream is deleted': [
+  'a degraded stream was deleted': [
     'OK',
     {
       ...HEALTHY,
@@ -136,15 +143,15 @@ const STATES: Readonly<Record<string, readonly [string, Series]>> = {
       [DEGRADED('cam', 'leg-failed')]: '1x20 stale',
     },
   ],
-  'two streams are degraded, of which one is worse': [
-    'A stream lacks picture or sound',
+  'two streams are degraded, one of them worse': [
+    'A stream lacks video or audio',
     {
       ...HEALTHY,
       [DEGRADED('cam', 'loss')]: '1x80',
       [DEGRADED('door', 'leg-failed')]: '1x80',
     },
   ],
-  'the media process was restarted a minute ago': [
+  'the media process restarted a minute ago': [
     'OK',
     {
       ...HEALTHY,
@@ -153,7 +160,7 @@ const STATES: Readonly<Record<string, readonly [string, Series]>> = {
       [STREAMS]: '1x70 stale _x3 1x5',
     },
   ],
-  'the exporter was given another address a minute ago': [
+  'the exporter got another address a minute ago': [
     'OK',
     {
       ...HEALTHY,
@@ -163,9 +170,12 @@ const STATES: Readonly<Record<string, readonly [string, Series]>> = {
       [PEERS('live').replace('{', '{instance="new",')]: '_x76 2x4',
     },
   ],
-  'few ports are left': ['UDP ports run out', { ...HEALTHY, [PORTS]: '9x80' }],
+  'few ports are left': [
+    'UDP ports are running out',
+    { ...HEALTHY, [PORTS]: '9x80' },
+  ],
   'no stream runs': ['No stream is running', { ...HEALTHY, [STREAMS]: '0x80' }],
-  'an alert of another box fires': [
+  'an alert of another box is firing': [
     'OK',
     {
       ...HEALTHY,
@@ -183,26 +193,26 @@ const STATES: Readonly<Record<string, readonly [string, Series]>> = {
   ],
 }
 
-/** What the first line says of each reason. */
-const SAID = {
-  'worker-frozen': 'A media worker hangs',
-  'leg-failed': 'A stream lacks picture or sound',
-  codec: 'A copied input is of a wrong codec',
-  'payload-type': 'RTP of a wrong payload type',
+/** The text for each reason why a stream is degraded. */
+const REASON_TEXTS = {
+  'worker-frozen': 'A media worker is frozen',
+  'leg-failed': 'A stream lacks video or audio',
+  codec: 'Browsers cannot play a copied codec',
+  'payload-type': 'Wrong RTP payload type',
   'no-key-frames': 'A stream has no key frames',
-  timestamps: 'Timestamps of a stream run wild',
-  'standing-picture': 'The picture of a stream stands',
+  timestamps: 'Timestamps of a stream jump',
+  'standing-picture': 'The picture of a stream is frozen',
   slow: 'A stream is slower than real time',
   fast: 'A stream is faster than real time',
   'b-frames': 'A stream has B-frames',
-  'pixel-format': 'Pictures that browsers cannot decode',
+  'pixel-format': 'Browsers cannot decode a pixel format',
   'sparse-key-frames': 'Key frames are far apart',
-  loss: 'Packets are lost before a stream',
+  loss: 'RTP packets are lost on the way in',
 } as const satisfies Record<DegradedReason, string>
 
 const { expr, texts } = await readVerdict()
 
-/** What the first line says after `AT` of these series. */
+/** Returns the text of the first line at `AT` for these series. */
 async function verdictOn(series: Series, dir: string): Promise<string> {
   const file = join(dir, 'verdict.test.yml')
   const test = {
@@ -211,7 +221,7 @@ async function verdictOn(series: Series, dir: string): Promise<string> {
       series: name,
       values,
     })),
-    // It is wrong on purpose: promtool tells a value only where it differs.
+    // Wrong on purpose: promtool prints a value only if it is unexpected.
     promql_expr_test: [
       {
         expr: expr.replaceAll('$core', 'a'),
@@ -224,30 +234,42 @@ async function verdictOn(series: Series, dir: string): Promise<string> {
   await writeFile(file, JSON.stringify({ tests: [test] }))
   const { output } = await run('promtool', ['test', 'rules', file])
   const value = /got:\s*\{\} (\S+)/.exec(output)?.[1]
-  if (value === undefined) throw new Error(`No answer: ${output}`)
+  if (value === undefined) throw new Error(`No value in: ${output}`)
   return texts.get(Number(value)) ?? `No text for ${value}`
 }
 
+t.test('the runbook lists each reason with its text, worst first', async t => {
+  const section = readRunbook(await readBundle('README.md')).find(
+    ({ title }) => title === 'A stream is degraded',
+  )
+  const [, ...rows] = [
+    ...(section?.text ?? '').matchAll(/^\| (.*?) \| `(.*?)` \|/gm),
+  ].map(([, text, reason]) => [text, reason])
+  t.strictSame(rows, [
+    ...DEGRADED_REASONS.map(reason => [REASON_TEXTS[reason], reason]),
+    ['A stream is degraded', OTHER_REASON],
+  ])
+})
+
 t.test('the first line', { jobs: 2 }, async t => {
   if (requireProgram(t, 'promtool') === undefined) return
-  for (const [state, [says, series]] of Object.entries(STATES)) {
-    t.test(`says ${says} when ${state}`, async t => {
-      t.equal(await verdictOn(series, t.testdir()), says)
+  for (const [state, [text, series]] of Object.entries(STATES)) {
+    t.test(`is "${text}" when ${state}`, async t => {
+      t.equal(await verdictOn(series, t.testdir()), text)
     })
   }
 
   for (const reason of DEGRADED_REASONS) {
-    t.test(`says ${SAID[reason]} of a stream with ${reason}`, async t => {
+    t.test(`is "${REASON_TEXTS[reason]}" for the reason ${reason}`, async t => {
       const series = { ...HEALTHY, [DEGRADED('cam', reason)]: '_x70 1x10' }
-      t.equal(await verdictOn(series, t.testdir()), SAID[reason])
+      t.equal(await verdictOn(series, t.testdir()), REASON_TEXTS[reason])
     })
   }
 
   const alerts = (await Promise.all(RULE_FILES.map(readAlerts))).flat()
   for (const { alert } of alerts) {
-    // Those are told at once, by what they are about.
-    if (BLINDING.includes(alert)) continue
-    t.test(`does not say OK when ${alert} fires`, async t => {
+    if (PIPELINE_ALERTS.includes(alert)) continue
+    t.test(`is not OK while ${alert} is firing`, async t => {
       const firing = `ALERTS{alertname="${alert}",alertstate="firing",core="a"}`
       const series = { ...HEALTHY, [firing]: '1x80' }
       t.not(await verdictOn(series, t.testdir()), 'OK')

@@ -11,7 +11,7 @@ import { requireProgram, run } from '../../../shared/test/fixtures/program.ts'
 const CORE = 'dragonfork-verify'
 const PASSWORD = 'secret-of-grafana'
 
-/** Answers the two questions that verify has for Grafana. */
+/** Starts a server that answers the two requests verify sends to Grafana. */
 async function startGrafana(t: Test): Promise<string> {
   const right = `Basic ${Buffer.from(`admin:${PASSWORD}`).toString('base64')}`
   const answers: Readonly<Record<string, object>> = {
@@ -41,7 +41,7 @@ async function startGrafana(t: Test): Promise<string> {
   return `http://127.0.0.1:${address.port}`
 }
 
-/** Runs the script itself with a `docker` that answers as given. */
+/** Runs the script with a shell script as `docker`. */
 function runScript(t: Test, docker: string) {
   const bin = t.testdir({ docker: `#!/bin/sh\n${docker}\n` })
   chmodSync(join(bin, 'docker'), 0o755)
@@ -50,22 +50,28 @@ function runScript(t: Test, docker: string) {
   })
 }
 
-t.test('verify names a container that is not up', async t => {
+t.test('verify names a container that is not running', async t => {
   const { code, output } = await runScript(t, '[ "$2" = version ]')
   t.equal(code, 1)
-  t.match(output, 'FAIL  exporter: it is not up, see docker compose logs exp')
+  t.match(output, 'FAIL  exporter: not running, see docker compose logs exp')
 })
 
-t.test('verify says so when the media process ends under it', async t => {
-  const { code, output } = await runScript(
-    t,
-    '[ "$2" != exec ] || exit 137; echo 127.0.0.1:1',
-  )
-  t.equal(code, 1)
-  t.match(output, 'FAIL  core: it does not stay up, see docker compose logs co')
-})
+t.test(
+  'verify fails when the media process stops during the checks',
+  async t => {
+    const { code, output } = await runScript(
+      t,
+      '[ "$2" != exec ] || exit 137; echo 127.0.0.1:1',
+    )
+    t.equal(code, 1)
+    t.match(
+      output,
+      'FAIL  core: it stopped during the checks, see docker compose logs co',
+    )
+  },
+)
 
-t.test('verify', async t => {
+t.test('verify on a running stack', async t => {
   if (requireProgram(t, 'prometheus') === undefined) return
   const stack = await startStack(t, {
     udpPort: 21_350,
@@ -105,26 +111,29 @@ t.test('verify', async t => {
       },
     )
 
-  await t.test("Prometheus' healthcheck sees whether it answers", async t => {
-    const { services } = await readYaml<{
-      services: { prom: { healthcheck: { test: readonly string[] } } }
-    }>('docker-compose.yml')
-    const [, program = '', ...args] = services.prom.healthcheck.test
-    const at = (url: string) =>
-      run(
-        program,
-        args.map(arg => arg.replace('http://127.0.0.1:9090', url)),
-      )
-    t.equal((await at(`http://${prometheus.address}`)).code, 0)
-    t.not((await at('http://127.0.0.1:1')).code, 0)
-  })
+  await t.test(
+    "Prometheus' healthcheck passes only while it responds",
+    async t => {
+      const { services } = await readYaml<{
+        services: { prom: { healthcheck: { test: readonly string[] } } }
+      }>('docker-compose.yml')
+      const [, program = '', ...args] = services.prom.healthcheck.test
+      const at = (url: string) =>
+        run(
+          program,
+          args.map(arg => arg.replace('http://127.0.0.1:9090', url)),
+        )
+      t.equal((await at(`http://${prometheus.address}`)).code, 0)
+      t.not((await at('http://127.0.0.1:1')).code, 0)
+    },
+  )
 
-  await t.test('all is well', async t => {
+  await t.test('verify passes all checks on a healthy stack', async t => {
     const { code, output } = await verify([`--grafana=${grafana}`], {
       input: `${PASSWORD}\n`,
     })
-    t.match(output, `ok    media process: answers at ${stack.url}/`)
-    t.match(output, `11 families, each sample with core="${CORE}"`)
+    t.match(output, `ok    media process: responds at ${stack.url}/`)
+    t.match(output, `11 families, every sample with core="${CORE}"`)
     t.match(output, `1 up, external label core="${CORE}"`)
     t.match(output, 'ok    Prometheus rules: 11 healthy, firing: none')
     t.match(output, 'a session on demo opened and closed')
@@ -133,25 +142,22 @@ t.test('verify', async t => {
     t.equal(code, 0)
   })
 
-  await t.test('each thing that is wrong is named', async t => {
+  await t.test('verify names each failed check', async t => {
     const { code, output } = await verify(
       ['--without-grafana', '--stream=nobody', '--patience=2'],
       { env: { CORE_ID: 'another-box' } },
     )
     t.match(output, /FAIL {2}exporter: core should be "another-box"/)
     t.match(output, /FAIL {2}Prometheus targets: external label core is/)
-    t.match(output, /FAIL {2}WHEP: POST answers 404/)
+    t.match(output, /FAIL {2}WHEP: POST returned 404/)
     t.match(output, 'ok    Prometheus rules')
     t.match(output, /3 of 5 checks failed\n$/)
     t.equal(code, 1)
   })
 
-  await t.test(
-    'what cannot be understood is said, with another code',
-    async t => {
-      const { code, output } = await verify(['--without-coffee'], {})
-      t.equal(code, 2)
-      t.match(output, "Cannot verify: Unknown option '--without-coffee'")
-    },
-  )
+  await t.test('verify rejects an unknown option with exit code 2', async t => {
+    const { code, output } = await verify(['--without-coffee'], {})
+    t.equal(code, 2)
+    t.match(output, "Cannot verify: Unknown option '--without-coffee'")
+  })
 })
