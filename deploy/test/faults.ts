@@ -20,8 +20,9 @@ import {
 } from './fixtures/stack.ts'
 import { waitFor } from '../../shared/test/fixtures/wait-for.ts'
 import { WhepViewer } from './fixtures/whep-viewer.ts'
+import { takePorts } from '../../shared/test/fixtures/ports.ts'
 
-const UDP_PORT = 26_200
+const UDP_PORTS = await takePorts(200)
 
 /** A viewer of `demo`, as soon as it can be had. */
 function playDemo(t: Test, stack: Stack): Promise<WhepViewer> {
@@ -59,7 +60,7 @@ const PAUSE_MS = 5_000
 t.test('a media process that is paused blames no leg for it', async t => {
   const ids = ['one', 'two', 'three']
   const stack = await startStack(t, {
-    udpPort: UDP_PORT,
+    udpPorts: UDP_PORTS,
     processes: ids.map(id => testStream(id)),
   })
   const statuses = async () => {
@@ -134,7 +135,7 @@ t.test('an address in use ends the start and says which', async t => {
   const port = typeof bound === 'object' ? String(bound?.port) : ''
   const address = `127.0.0.1:${port}`
   const media = await startMedia(t, t.testdir(), {
-    udpPort: UDP_PORT,
+    udpPorts: UDP_PORTS,
     media: { CORE_ADDRESS: address },
   })
   const exporter = startExporter(t, { EXPORTER_ADDRESS: address })
@@ -148,7 +149,7 @@ t.test('an address in use ends the start and says which', async t => {
 
 t.test('without FFmpeg it says so, counts legs, and waits', async t => {
   const stack = await startStack(t, {
-    udpPort: UDP_PORT,
+    udpPorts: UDP_PORTS,
     processes: [testStream('demo')],
     media: { CORE_FFMPEG_BINARY: 'no-such-ffmpeg' },
   })
@@ -173,7 +174,7 @@ t.test('an exporter that comes late gets everything', async t => {
   const port = await listening(first, 'ingest')
   await first.end()
   const media = await startMedia(t, t.testdir(), {
-    udpPort: UDP_PORT,
+    udpPorts: UDP_PORTS,
     processes: [testStream('demo')],
     media: { CORE_EXPORTER_URL: `ws://127.0.0.1:${port}/ingest` },
   })
@@ -198,7 +199,7 @@ t.test('both may be killed: what was owed is told by the next', async t => {
   const port = await listening(exporter, 'ingest')
   const start = async () => {
     const media = await startMedia(t, dir, {
-      udpPort: UDP_PORT,
+      udpPorts: UDP_PORTS,
       media: { CORE_EXPORTER_URL: `ws://127.0.0.1:${port}/ingest` },
     })
     const url = `http://127.0.0.1:${await listening(media, 'web')}`
@@ -251,7 +252,7 @@ t.test('both may be killed: what was owed is told by the next', async t => {
 
 t.test('a CORE_ID that differs is an error on both sides', async t => {
   const stack = await startStack(t, {
-    udpPort: UDP_PORT,
+    udpPorts: UDP_PORTS,
     media: { CORE_ID: 'one' },
     exporter: { CORE_ID: 'other' },
   })
@@ -271,7 +272,7 @@ t.test(
   'a worker that dies: its viewers fail, its streams come back',
   async t => {
     const stack = await startStack(t, {
-      udpPort: UDP_PORT,
+      udpPorts: UDP_PORTS,
       processes: [testStream('demo')],
     })
     const viewer = await playDemo(t, stack)
@@ -297,7 +298,7 @@ t.test(
 
 t.test('a frozen worker: 504, and nothing leaks when it thaws', async t => {
   const stack = await startStack(t, {
-    udpPort: UDP_PORT,
+    udpPorts: UDP_PORTS,
     processes: [testStream('demo')],
   })
   const viewer = await playDemo(t, stack)
@@ -330,7 +331,7 @@ t.test('a frozen worker: 504, and nothing leaks when it thaws', async t => {
 
 t.test('SIGTERM leaves no process', async t => {
   const stack = await startStack(t, {
-    udpPort: UDP_PORT,
+    udpPorts: UDP_PORTS,
     processes: [testStream('demo')],
   })
   const viewer = await playDemo(t, stack)

@@ -8,8 +8,9 @@ import { ffmpeg, freePort, keepFeeding } from './fixtures/feed.ts'
 import { startStack } from './fixtures/stack.ts'
 import { waitFor } from '../../shared/test/fixtures/wait-for.ts'
 import { WhepViewer } from './fixtures/whep-viewer.ts'
+import { takePorts } from '../../shared/test/fixtures/ports.ts'
 
-const UDP_PORT = 26_600
+const UDP_PORTS = await takePorts(200)
 
 const dir = t.testdir()
 const movie = join(dir, 'movie.mp4')
@@ -78,7 +79,7 @@ const INPUTS: Readonly<Record<string, (t: Test) => Promise<Input> | Input>> = {
 for (const [kind, open] of Object.entries(INPUTS)) {
   t.test(`a stream from ${kind} plays, picture and sound`, async t => {
     const stack = await startStack(t, {
-      udpPort: UDP_PORT,
+      udpPorts: UDP_PORTS,
       processes: [
         {
           id: kind,

@@ -6,11 +6,12 @@ import { startStack, testStream } from './fixtures/stack.ts'
 import { waitFor } from '../../shared/test/fixtures/wait-for.ts'
 import { CHROMIUM, onlySection } from '../../media/test/whep/fixtures/offers.ts'
 import { WhepViewer } from './fixtures/whep-viewer.ts'
+import { takePorts } from '../../shared/test/fixtures/ports.ts'
 
-const UDP_PORT = 26_000
+const UDP_PORTS = await takePorts(200)
 
 const stack = await startStack(t, {
-  udpPort: UDP_PORT,
+  udpPorts: UDP_PORTS,
   processes: [
     testStream('demo'),
     testStream('still', { video: { codec: 'none' } }),

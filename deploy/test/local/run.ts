@@ -2,6 +2,7 @@ import { fileURLToPath } from 'node:url'
 import t from 'tap'
 import { request } from 'undici'
 import { lives, Run } from './fixtures/run.ts'
+import { takePorts } from '../../../shared/test/fixtures/ports.ts'
 
 const RUN = fileURLToPath(new URL('../../local/run.ts', import.meta.url))
 /** What `npm start` may take to end. */
@@ -13,11 +14,12 @@ async function get(url: string): Promise<{ status: number; text: string }> {
 }
 
 t.test('npm start plays demo, and leaves nothing when it ends', async t => {
+  const udpPorts = await takePorts(200)
   const run = new Run(t, [process.execPath, RUN], {
     CORE_DB_DIR: t.testdir({}),
     CORE_WEBRTC_LISTEN_ADDRESSES: '127.0.0.1',
-    CORE_WEBRTC_UDP_MIN_PORT: '21000',
-    CORE_WEBRTC_UDP_MAX_PORT: '21199',
+    CORE_WEBRTC_UDP_MIN_PORT: `${udpPorts.min}`,
+    CORE_WEBRTC_UDP_MAX_PORT: `${udpPorts.max}`,
     CORE_WEBRTC_WORKERS: '1',
   })
   await run.printed('Ctrl-C ends it')

@@ -17,12 +17,14 @@ import {
   startBundleStack,
   type BundleStack,
 } from './fixtures/bundle-stack.ts'
+import { takePorts } from '../../../shared/test/fixtures/ports.ts'
 
 type Options = Parameters<typeof startBundleStack>
 
 /** Something that goes wrong with a box that was well. */
 interface Fault {
-  readonly media?: Options[2]
+  /** Number of UDP ports; default 50. */
+  readonly ports?: number
   readonly more?: Options[3]
   readonly make: (bundle: BundleStack, t: Test) => unknown
   readonly says: string | RegExp
@@ -90,7 +92,7 @@ const FAULTS: Readonly<Record<string, Fault>> = {
   },
   'ten ports are not left': {
     // `demo` takes 8 of 20, each viewer one.
-    media: { CORE_WEBRTC_UDP_MAX_PORT: '29019' },
+    ports: 20,
     make: async ({ endpoint }, t) => {
       await WhepViewer.open(t, endpoint)
       await WhepViewer.open(t, endpoint)
@@ -127,21 +129,15 @@ const FAULTS: Readonly<Record<string, Fault>> = {
   },
 }
 
-const FIRST_PORT = 29_000
-const PORTS_EACH = 50
-
 t.test('the first line says it', { jobs: 3 }, t => {
   if (requireProgram(t, 'prometheus') === undefined) {
     t.end()
     return
   }
-  for (const [index, [what, fault]] of Object.entries(FAULTS).entries()) {
+  for (const [what, fault] of Object.entries(FAULTS)) {
     t.test(what, async t => {
-      const { media, more, make, says, end } = fault
-      // The one with few ports has them at the beginning.
-      const isFirst = media !== undefined
-      const port = isFirst ? FIRST_PORT : FIRST_PORT + PORTS_EACH * (index + 1)
-      const bundle = await startBundleStack(t, port, media, more)
+      const { ports = 50, more, make, says, end } = fault
+      const bundle = await startBundleStack(t, await takePorts(ports), {}, more)
       // As viewers and their tests end: killed, it leaves its worker.
       t.teardown(() => {
         bundle.stack.media.kill('SIGCONT')

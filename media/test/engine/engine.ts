@@ -14,8 +14,9 @@ import { MEDIA_LIMITS, type MediaLimits } from '../../limits.ts'
 import { capturedLog } from '../fixtures/captured-log.ts'
 import { dumpWorker } from '../fixtures/worker-dump.ts'
 import { waitFor } from '../../../shared/test/fixtures/wait-for.ts'
+import { takePorts } from '../../../shared/test/fixtures/ports.ts'
 
-const UDP_PORTS = { min: 22_400, max: 22_409 }
+const UDP_PORTS = await takePorts(10)
 const OPUS = {
   kind: 'audio',
   mimeType: 'audio/opus',

@@ -26,7 +26,7 @@ const CASES = [
 
 await t.test('a copy that browsers cannot play sends nothing', async t => {
   const sources = await makeSources(await temporaryFolder(t))
-  const stack = await startMediaStack(24_780, { ports: 20 })
+  const stack = await startMediaStack({ ports: 20 })
   t.teardown(() => stack.close())
   for (const [codec, kind, words] of CASES) {
     const config = managedConfig({ video: 'copy', audio: 'copy' })

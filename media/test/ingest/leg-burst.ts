@@ -9,9 +9,9 @@ import {
   untilLive,
 } from '../fixtures/media-stack.ts'
 import { waitFor } from '../../../shared/test/fixtures/wait-for.ts'
+import { takePorts } from '../../../shared/test/fixtures/ports.ts'
 
-const FIRST_PORT = 22_410
-const PORTS = 10
+const PORTS = await takePorts(10)
 /** Linux counts what sockets hold and what they had to drop. */
 const SOCKETS = '/proc/net/udp'
 /** What a socket holds where nobody asks for more. */
@@ -30,7 +30,7 @@ function sockets() {
     .map(line => line.trim().split(/\s+/))
     .filter(([, local = '']) => {
       const port = parseInt(local.split(':')[1] ?? '', 16)
-      return port >= FIRST_PORT && port < FIRST_PORT + PORTS
+      return port >= PORTS.min && port <= PORTS.max
     })
   const sum = (values: number[]) => values.reduce((a, b) => a + b, 0)
   return {
@@ -42,7 +42,7 @@ function sockets() {
 const skip = !existsSync(SOCKETS) && `${SOCKETS} is not there`
 
 await t.test('key frames that a busy worker reads later', { skip }, async t => {
-  const stack = await startMediaStack(FIRST_PORT, { ports: PORTS })
+  const stack = await startMediaStack({ udpPorts: PORTS })
   t.teardown(() => stack.close())
   const stream = stack.streams.add(
     streamId('noise'),

@@ -11,13 +11,14 @@ import {
   untilLive,
 } from '../fixtures/media-stack.ts'
 import { waitFor } from '../../../shared/test/fixtures/wait-for.ts'
+import { takePorts } from '../../../shared/test/fixtures/ports.ts'
 
 const LEG_TIMEOUT_MS = 1_000
 /** The contract: a fault shows within the leg timeout and a second. */
 const SHOWN_WITHIN_MS = LEG_TIMEOUT_MS + 1_000
 
-async function startStream(t: Test, firstPort: number) {
-  const stack = await startMediaStack(firstPort, {
+async function startStream(t: Test) {
+  const stack = await startMediaStack({
     ports: 20,
     legTimeoutMs: LEG_TIMEOUT_MS,
     legStartTimeoutMs: 2_000,
@@ -45,7 +46,7 @@ async function untilSteady(stream: LiveStream): Promise<void> {
 }
 
 await t.test('FFmpeg ends and nobody asked for it', async t => {
-  const { stream, failures, run } = await startStream(t, 22_200)
+  const { stream, failures, run } = await startStream(t)
   const ffmpeg = await run()
   await untilLive(stream)
   ffmpeg.kill('SIGKILL')
@@ -65,7 +66,7 @@ await t.test('FFmpeg ends and nobody asked for it', async t => {
 })
 
 await t.test('FFmpeg that fails again and again', async t => {
-  const { stream, failures, run } = await startStream(t, 22_220)
+  const { stream, failures, run } = await startStream(t)
   for (let attempt = 0; attempt < 3; attempt++) {
     const ffmpeg = await run(['-i', '/nonexistent/input.mp4'])
     await ffmpeg.ended
@@ -77,7 +78,7 @@ await t.test('FFmpeg that fails again and again', async t => {
 })
 
 await t.test('FFmpeg that falls silent', async t => {
-  const { stream, failures, run } = await startStream(t, 22_240)
+  const { stream, failures, run } = await startStream(t)
   const ffmpeg = await run()
   await untilSteady(stream)
   const frozenAt = performance.now()
@@ -100,7 +101,7 @@ await t.test('FFmpeg that falls silent', async t => {
 })
 
 await t.test('FFmpeg that does not end when an operator asks', async t => {
-  const { stream, failures, run } = await startStream(t, 22_380)
+  const { stream, failures, run } = await startStream(t)
   const ffmpeg = await run()
   await untilLive(stream)
   ffmpeg.kill('SIGSTOP')
@@ -122,7 +123,7 @@ await t.test('FFmpeg that does not end when an operator asks', async t => {
 })
 
 await t.test('one leg that falls silent', async t => {
-  const { stream, failures, run } = await startStream(t, 22_260)
+  const { stream, failures, run } = await startStream(t)
   await run([
     ...['-re', '-f', 'lavfi', '-i', 'testsrc2=size=320x180:rate=15'],
     ...['-re', '-f', 'lavfi', '-i', 'sine=frequency=440:duration=2'],
@@ -139,14 +140,14 @@ await t.test('one leg that falls silent', async t => {
 })
 
 await t.test('an input that never gives a packet', async t => {
-  const { stream, failures, run } = await startStream(t, 22_280)
+  const { stream, failures, run } = await startStream(t)
   const nobody = createSocket('udp4')
   t.teardown(() => {
     nobody.close()
   })
   nobody.bind(0, '127.0.0.1')
   await once(nobody, 'listening')
-  await run(['-i', `udp://127.0.0.1:22299`])
+  await run(['-i', `udp://127.0.0.1:${(await takePorts(1)).min}`])
   t.match(stream.status, { state: 'starting' })
   await waitFor(() => stream.status.state === 'failed')
   t.match(stream.status.legs, { video: { cause: 'silent' } })
@@ -154,7 +155,7 @@ await t.test('an input that never gives a packet', async t => {
 })
 
 await t.test('an input without audio', async t => {
-  const { stream, failures, run } = await startStream(t, 22_300)
+  const { stream, failures, run } = await startStream(t)
   const ffmpeg = await run(PATTERN_AND_TONE.slice(0, 5))
   await ffmpeg.ended
   t.match(stream.status.legs, {
@@ -165,7 +166,7 @@ await t.test('an input without audio', async t => {
 })
 
 await t.test('a picture that the encoder refuses', async t => {
-  const { stream, run } = await startStream(t, 22_320)
+  const { stream, run } = await startStream(t)
   // x264 takes at most 16384 pixels in a line.
   const ffmpeg = await run([
     ...['-re', '-f', 'lavfi', '-i', 'testsrc2=size=16400x16:rate=15'],
@@ -179,7 +180,7 @@ await t.test('a picture that the encoder refuses', async t => {
 })
 
 await t.test('a port of FFmpeg that another program takes', async t => {
-  const { stack, stream, failures, run } = await startStream(t, 22_340)
+  const { stack, stream, failures, run } = await startStream(t)
   const { outputs } = await stream.prepareRun()
   const port = Number(/localrtpport=(\d+)/.exec(outputs.join(' '))?.[1])
   const thief = createSocket('udp4')
@@ -207,7 +208,7 @@ await t.test('a port of FFmpeg that another program takes', async t => {
 })
 
 await t.test('a pool without ports for the legs', async t => {
-  const stack = await startMediaStack(22_360, { ports: 7 })
+  const stack = await startMediaStack({ ports: 7 })
   t.teardown(() => stack.close())
   const stream = stack.streams.add(streamId('cam'), managedConfig())
   await t.rejects(stream.prepareRun(), { name: 'StreamError', code: 'ports' })
@@ -222,7 +223,7 @@ await t.test('a pool without ports for the legs', async t => {
 })
 
 await t.test('a worker that does not answer', async t => {
-  const { stack, stream, failures } = await startStream(t, 22_370)
+  const { stack, stream, failures } = await startStream(t)
   const [worker] = stack.engine.workers
   if (worker === undefined) throw new Error('Expected a worker')
   process.kill(worker.pid, 'SIGSTOP')

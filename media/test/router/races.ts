@@ -27,7 +27,7 @@ const VIEWERS = 60
 
 t.setTimeout(120_000)
 
-const stack = await startMediaStack(22_030, {
+const stack = await startMediaStack({
   ports: 70,
   workers: 2,
   feedIdleMs: 50,
@@ -163,7 +163,7 @@ async function atMoment(ms: number): Promise<void> {
 }
 
 async function startStack(t: Test) {
-  const stack = await startMediaStack(22_420, {
+  const stack = await startMediaStack({
     ports: 20,
     // The engine must not kill the frozen worker.
     limits: { workerUnresponsiveTimeoutMs: 600_000 },

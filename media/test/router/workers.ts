@@ -18,8 +18,8 @@ const FIREFOX = { video: 126, audio: 109 }
 t.setTimeout(120_000)
 t.teardown(endViewers)
 
-async function playing(t: Test, firstPort: number, workers: number) {
-  const stack = await startMediaStack(firstPort, {
+async function playing(t: Test, workers: number) {
+  const stack = await startMediaStack({
     ports: 60,
     workers,
     limits: { workerPingIntervalMs: 100 },
@@ -52,7 +52,7 @@ async function isEmpty(worker: MediaWorker): Promise<boolean> {
 }
 
 await t.test('the worker of a stream is killed', async t => {
-  const { stack, stream, own, view, restart } = await playing(t, 22_500, 1)
+  const { stack, stream, own, view, restart } = await playing(t, 1)
   const viewers = [await view(), await view(FIREFOX)]
   const states: string[] = []
   for (const viewer of viewers) {
@@ -74,7 +74,7 @@ await t.test('the worker of a stream is killed', async t => {
 })
 
 await t.test('the worker ends in a shutdown', async t => {
-  const { stack, stream, own, view } = await playing(t, 22_560, 1)
+  const { stack, stream, own, view } = await playing(t, 1)
   const { transport } = await view()
   stack.engine.beginShutdown()
   // As Ctrl-C in a terminal does.
@@ -87,7 +87,7 @@ await t.test('the worker ends in a shutdown', async t => {
 })
 
 await t.test('FFmpeg ends before it is restarted', async t => {
-  const { stack, stream, own, restart } = await playing(t, 22_560, 1)
+  const { stack, stream, own, restart } = await playing(t, 1)
   process.kill(own.pid, 'SIGKILL')
   await waitFor(() => stack.restartsNeeded.length === 1)
   stream.runEnded({ asked: false, code: 1, signal: null, log: [] })
@@ -97,7 +97,7 @@ await t.test('FFmpeg ends before it is restarted', async t => {
 })
 
 await t.test('viewers of a stream spread over the workers', async t => {
-  const { stack, own, view } = await playing(t, 22_620, 2)
+  const { stack, own, view } = await playing(t, 2)
   const other = stack.engine.workers.find(worker => worker !== own)
   if (other === undefined) throw new Error('There is one worker only')
   const viewers: TestViewer[] = []
@@ -130,7 +130,7 @@ await t.test('viewers of a stream spread over the workers', async t => {
 })
 
 await t.test('a frozen worker', async t => {
-  const { stack, stream, own, view } = await playing(t, 22_680, 1)
+  const { stack, stream, own, view } = await playing(t, 1)
   const first = await view()
   await first.plays('video')
   process.kill(own.pid, 'SIGSTOP')
@@ -163,7 +163,7 @@ await t.test('a frozen worker', async t => {
 })
 
 await t.test('twenty streams at once', async t => {
-  const stack = await startMediaStack(22_740, {
+  const stack = await startMediaStack({
     ports: 180,
     workers: 2,
     // So many encoders at once take their time.

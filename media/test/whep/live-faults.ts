@@ -23,7 +23,6 @@ function workerOf(server: LiveServer): number {
 
 t.test('a frozen worker answers 504 and leaks nothing (M36)', async t => {
   const server = await LiveServer.start(t, {
-    firstPort: 24_340,
     ports: 20,
     streams: { h264: H264 },
   })
@@ -67,7 +66,6 @@ t.test('a frozen worker answers 504 and leaks nothing (M36)', async t => {
 
 t.test('the death of a worker ends its viewers and counts failed', async t => {
   const server = await LiveServer.start(t, {
-    firstPort: 24_360,
     ports: 20,
     streams: { h264: H264 },
   })
@@ -93,7 +91,6 @@ t.test(
   'an empty port pool answers 503 until a port is released (M35)',
   async t => {
     const server = await LiveServer.start(t, {
-      firstPort: 24_380,
       // Eight for the legs, two for viewers.
       ports: 10,
       streams: { h264: H264 },
@@ -118,7 +115,6 @@ t.test(
 
 t.test('a DTLS certificate that was not offered counts failed', async t => {
   const server = await LiveServer.start(t, {
-    firstPort: 24_390,
     ports: 12,
     streams: { h264: H264 },
     iceTimeoutMs: 20_000,

@@ -20,7 +20,7 @@ const VIEWER = {
 const OVER = 'FFmpeg has ended and is not started again'
 
 await t.test('a stream that is over answers 409', async t => {
-  const app = await wholeApp(t, 24_700)
+  const app = await wholeApp(t)
   const endpoint = new URL('/api/v3/whep/once', app.origin)
   const post = () =>
     fetch(endpoint, {
@@ -92,7 +92,7 @@ await t.test('a stream that is over answers 409', async t => {
 })
 
 await t.test('a stream that never began is over as well', async t => {
-  const app = await wholeApp(t, 24_700)
+  const app = await wholeApp(t)
   const add = (more: object) =>
     app.call('POST', '/api/v3/process', {
       id: 'never',

@@ -14,7 +14,6 @@ await t.test('Firefox on the player page', async t => {
   const firefox = await Firefox.start(t)
   if (firefox === undefined) return
   const server = await LiveServer.start(t, {
-    firstPort: 24_300,
     ports: 40,
     streams: { h264: H264, vp8: VP8 },
     // Firefox ignores loopback candidates.

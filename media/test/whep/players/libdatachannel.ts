@@ -9,7 +9,6 @@ t.teardown(cleanup)
 
 await t.test('libdatachannel plays streams', async t => {
   const server = await LiveServer.start(t, {
-    firstPort: 24_000,
     streams: { h264: H264, vp8: VP8, mute: { audio: { codec: 'none' } } },
   })
   const idle = server.portsInUse

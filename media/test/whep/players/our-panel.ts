@@ -7,7 +7,6 @@ await t.test('the panel', async t => {
   const browser = await startChromium(t)
   if (browser === undefined) return
   const server = await LiveServer.start(t, {
-    firstPort: 24_480,
     ports: 19,
     streams: { h264: H264 },
     caps: { total: 0, perStream: 4 },

@@ -43,7 +43,6 @@ await t.test('our player, kept from playing', async t => {
   const browser = await startChromium(t)
   if (browser === undefined) return
   const server = await LiveServer.start(t, {
-    firstPort: 24_500,
     ports: 30,
     streams: { h264: H264, vp8: VP8 },
     caps: { total: 2, perStream: 1 },
@@ -169,7 +168,6 @@ await t.test('a viewer token is asked for, and kept', async t => {
   const browser = await startChromium(t)
   if (browser === undefined) return
   const server = await LiveServer.start(t, {
-    firstPort: 24_530,
     ports: 15,
     streams: { vp8: VP8 },
     config: { whepToken: 'a-secret' },
@@ -201,7 +199,6 @@ await t.test('a page that the browser kept plays again', async t => {
   })
   if (browser === undefined) return
   const server = await LiveServer.start(t, {
-    firstPort: 24_545,
     ports: 15,
     streams: { vp8: VP8 },
   })

@@ -24,7 +24,6 @@ await t.test('our player, on sources of all kinds', async t => {
   const browser = await startChromium(t)
   if (browser === undefined) return
   const server = await LiveServer.start(t, {
-    firstPort: 24_560,
     ports: 60,
     streams: {
       seldom: VP8,

@@ -17,7 +17,6 @@ await t.test('our player', async t => {
   const browser = await startChromium(t)
   if (browser === undefined) return
   const server = await LiveServer.start(t, {
-    firstPort: 24_060,
     streams: {
       h264: H264,
       vp8: VP8,

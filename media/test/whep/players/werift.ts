@@ -47,7 +47,6 @@ async function view(
 
 await t.test('werift plays streams', async t => {
   const server = await LiveServer.start(t, {
-    firstPort: 24_240,
     streams: { h264: H264, vp8: VP8 },
   })
   const idle = server.portsInUse
