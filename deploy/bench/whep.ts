@@ -10,7 +10,7 @@ import { join } from 'node:path'
 import { request } from 'undici'
 
 import { Cutter } from '../../media/test/outbox/fixtures/cutter.ts'
-import { startChild, type Child } from '../test/fixtures/child.ts'
+import { startChild, type Child } from '../../shared/test/fixtures/child.ts'
 import { scrape, valueOf } from '../test/fixtures/scrape.ts'
 import { listening, testStream } from '../test/fixtures/stack.ts'
 import { waitFor } from '../../shared/test/fixtures/wait-for.ts'

@@ -8,7 +8,8 @@ import t, { type Test } from 'tap'
 import { request } from 'undici'
 import type { StreamStatus } from '../../media/router/status.ts'
 import { CHROMIUM } from '../../media/test/whep/fixtures/offers.ts'
-import { startChild, type Child, type LogRecord } from './fixtures/child.ts'
+import { startChild, type Child } from '../../shared/test/fixtures/child.ts'
+import type { LogRecord } from '../../shared/test/fixtures/memory-log.ts'
 import { scrape, told, valueOf } from './fixtures/scrape.ts'
 import {
   listening,

@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url'
 import t from 'tap'
 import { request } from 'undici'
-import { lives, Run } from './fixtures/run.ts'
+import { lives, pidsOf, startRun } from './fixtures/run.ts'
 import { takePorts } from '../../../shared/test/fixtures/ports.ts'
 
 const RUN = fileURLToPath(new URL('../../local/run.ts', import.meta.url))
@@ -15,7 +15,7 @@ async function get(url: string): Promise<{ status: number; text: string }> {
 
 t.test('npm start plays demo, and leaves nothing when it ends', async t => {
   const udpPorts = await takePorts(200)
-  const run = new Run(t, [process.execPath, RUN], {
+  const run = startRun(t, [process.execPath, RUN], {
     CORE_DB_DIR: t.testdir({}),
     CORE_WEBRTC_LISTEN_ADDRESSES: '127.0.0.1',
     CORE_WEBRTC_UDP_MIN_PORT: `${udpPorts.min}`,
@@ -34,9 +34,9 @@ t.test('npm start plays demo, and leaves nothing when it ends', async t => {
   t.match(metrics.text, /^dragonfork_webrtc_active_streams\{.*\} 1$/m)
 
   const startedAt = performance.now()
-  run.process.kill('SIGTERM')
-  t.equal(await run.ended(), 0)
+  run.kill('SIGTERM')
+  t.equal(await run.exited, 0)
   t.ok(performance.now() - startedAt < END_WITHIN_MS, 'within 5 s')
-  t.ok(run.pids.length >= 2, 'a worker and FFmpeg were there')
-  t.same(run.pids.filter(lives), [])
+  t.ok(pidsOf(run).length >= 2, 'a worker and FFmpeg were there')
+  t.same(pidsOf(run).filter(lives), [])
 })

@@ -11,7 +11,7 @@ import {
 } from '../../engine/engine.ts'
 import { findWorkerBinary } from '../../engine/worker-binary.ts'
 import { MEDIA_LIMITS, type MediaLimits } from '../../limits.ts'
-import { capturedLog } from '../fixtures/captured-log.ts'
+import { memoryLog } from '../../../shared/test/fixtures/memory-log.ts'
 import { dumpWorker } from '../fixtures/worker-dump.ts'
 import { waitFor } from '../../../shared/test/fixtures/wait-for.ts'
 import { takePorts } from '../../../shared/test/fixtures/ports.ts'
@@ -31,7 +31,7 @@ async function startEngine(
   options: Partial<EngineOptions> = {},
   limits: Partial<MediaLimits> = {},
 ) {
-  const { log, records: logged } = capturedLog()
+  const { log, records: logged } = memoryLog()
   const engine = await Engine.start({
     workers: 1,
     binary: findWorkerBinary(process.env),

@@ -9,7 +9,7 @@ import {
   streamId,
 } from '../fixtures/media-stack.ts'
 import { needFfmpeg } from '../fixtures/need-ffmpeg.ts'
-import { temporaryFolder } from '../fixtures/temporary-folder.ts'
+import { temporaryFolder } from '../../../shared/test/fixtures/temporary-folder.ts'
 import { waitFor } from '../../../shared/test/fixtures/wait-for.ts'
 import { makeSources } from './fixtures/failing-sources.ts'
 

@@ -2,7 +2,7 @@ import t from 'tap'
 
 import { systemClock } from '../../clock.ts'
 import { ExternalRunner } from '../../process/external-runner.ts'
-import { capturedLog } from '../fixtures/captured-log.ts'
+import { memoryLog } from '../../../shared/test/fixtures/memory-log.ts'
 import { FakeStream } from '../fixtures/fake-streams.ts'
 import { waitFor } from '../../../shared/test/fixtures/wait-for.ts'
 
@@ -11,7 +11,7 @@ function externalRunner(
   reconnect = { enabled: true, delayMs: 0 },
 ) {
   const port = new FakeStream('studio')
-  const { log, records } = capturedLog()
+  const { log, records } = memoryLog()
   const clock = systemClock
   const random = () => 0
   const runner = new ExternalRunner({ port, reconnect, clock, log, random })

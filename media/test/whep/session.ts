@@ -2,8 +2,8 @@ import t, { type Test } from 'tap'
 import type { ViewerState } from '../../whep/stream-port.ts'
 import { readFragment } from '../../whep/fragment.ts'
 import { Sessions } from '../../whep/sessions.ts'
-import { capturedLog } from '../fixtures/captured-log.ts'
-import { FakeClock } from '../fixtures/fake-clock.ts'
+import { memoryLog } from '../../../shared/test/fixtures/memory-log.ts'
+import { FakeClock } from '../../../shared/test/fixtures/fake-clock.ts'
 import { CountedSlots } from './fixtures/counted-slots.ts'
 import { FakeStream } from './fixtures/fake-stream.ts'
 import { Observations } from './fixtures/observations.ts'
@@ -17,7 +17,7 @@ async function offered(t: Test) {
   const clock = new FakeClock()
   const observations = new Observations()
   const stream = new FakeStream('av', { video: 'h264', audio: 'opus' })
-  const { log, records } = capturedLog()
+  const { log, records } = memoryLog()
   const slots = new CountedSlots({ total: 1, perStream: 0 })
   const sessions = new Sessions({
     slots,
@@ -231,7 +231,7 @@ t.test('a transport that changed state before onState is handled', async t => {
     iceTimeoutMs: ICE_TIMEOUT_MS,
     clock,
     report: observations.report,
-    log: capturedLog().log,
+    log: memoryLog().log,
     onChange: () => undefined,
   })
   t.teardown(() => later.close())
