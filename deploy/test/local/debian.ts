@@ -114,7 +114,7 @@ t.test('without apt-get the names and the way out are said', async t => {
   const context = recordedContext({})
   t.equal(
     await failure(installPackages(WANTED, context, other)),
-    "Missing: ffmpeg libuv1-dev (by Debian's names), and there is no apt-get " +
+    "Missing: ffmpeg libuv1-dev (Debian's names), and there is no apt-get " +
       'to install them with. Install them, then run this again. To do without ' +
       'libuv1-dev, set MEDIASOUP_WORKER_BIN to the path of a mediasoup worker ' +
       'of the pinned version.',
@@ -132,7 +132,7 @@ t.test('an apt-get that fails is quoted, and its log is named', async t => {
   const { context, root, log } = await fakeAptGet(t, script)
   t.match(
     await failure(installPackages(WANTED, context, root)),
-    /^Cannot install ffmpeg libuv1-dev by apt-get:\nE: Broken\nInstall what .* The whole log is \S+\/logs\/apt-get\.log$/,
+    /^Cannot install ffmpeg libuv1-dev by apt-get:\nE: Broken\nInstall the packages .* The whole log is \S+\/logs\/apt-get\.log$/,
   )
   t.match(await log(), /^\$ env .* update\npmstatus:x:1:half\nE: Broken$/m)
 })
@@ -193,6 +193,6 @@ t.test('an installation that brings no program has failed', async t => {
   const has = () => Promise.resolve(false)
   t.match(
     await failure(installPackages(WANTED, context, { ...root, has })),
-    /^apt-get has installed all, but this is not to be found: the program ffmpeg \(ffmpeg\), the library libuv \(libuv1-dev\)\n/,
+    /^apt-get has installed everything, but these are still missing: the program ffmpeg \(ffmpeg\), the library libuv \(libuv1-dev\)\n/,
   )
 })

@@ -64,7 +64,7 @@ t.test('an npm that fails is quoted, and tried again next time', async t => {
   const failure = {
     name: 'SetupError',
     message:
-      /^Cannot npm ci --include=dev --loglevel=error:\nno network\nSee whether .* The whole log is \S+\/logs\/npm-ci\.log$/,
+      /^Cannot npm ci --include=dev --loglevel=error:\nno network\nCheck that .* The whole log is \S+\/logs\/npm-ci\.log$/,
   }
   await t.rejects(install(), failure)
   await t.rejects(install(), failure)

@@ -70,7 +70,7 @@ for (const name of ['media', 'exporter']) {
     t.equal(await run.exited, 1)
     t.match(
       run.output,
-      `The ${name} process ended with code 3. Its last words:`,
+      `The ${name} process ended with code 3. Its last lines:`,
     )
     t.match(run.output, 'no camera in the house')
     t.same(pidsOf(run).filter(lives), [])

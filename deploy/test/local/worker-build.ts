@@ -58,7 +58,7 @@ t.test('sources without the line to fix are not built', async t => {
     {
       name: 'SetupError',
       message:
-        /DtlsTransport\.cpp should have \(operationType == BIO_CB_RETURN\) once and has it 0 times/,
+        /DtlsTransport\.cpp should have \(operationType == BIO_CB_RETURN\) once but has it 0 times/,
     },
   )
 })

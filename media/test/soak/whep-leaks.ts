@@ -19,7 +19,7 @@ import {
   GSTREAMER,
   OBS,
 } from '../whep/fixtures/offers.ts'
-import { Peer } from '../whep/fixtures/peer.ts'
+import { Peer } from '../fixtures/peer.ts'
 
 t.teardown(cleanup)
 

@@ -5,7 +5,7 @@ import { waitFor } from '../../../shared/test/fixtures/wait-for.ts'
 import { answerOf, assertProblem, locationOf } from './fixtures/assertions.ts'
 import { H264, LiveServer } from './fixtures/live-server.ts'
 import { CHROMIUM, fragmentOf } from './fixtures/offers.ts'
-import { Peer } from './fixtures/peer.ts'
+import { Peer } from '../fixtures/peer.ts'
 
 t.teardown(cleanup)
 

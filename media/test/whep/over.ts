@@ -7,7 +7,7 @@ import { needFfmpeg } from '../fixtures/need-ffmpeg.ts'
 import { wholeApp } from '../fixtures/whole-app.ts'
 import { assertProblem } from './fixtures/assertions.ts'
 import { CHROMIUM } from './fixtures/offers.ts'
-import { Peer } from './fixtures/peer.ts'
+import { Peer } from '../fixtures/peer.ts'
 
 needFfmpeg(t)
 t.teardown(cleanup)

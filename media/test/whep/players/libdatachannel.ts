@@ -3,7 +3,7 @@ import { cleanup } from 'node-datachannel'
 import t from 'tap'
 import { waitFor } from '../../../../shared/test/fixtures/wait-for.ts'
 import { H264, LiveServer, VP8 } from '../fixtures/live-server.ts'
-import { Peer, type PeerOffer } from '../fixtures/peer.ts'
+import { Peer, type PeerOffer } from '../../fixtures/peer.ts'
 
 t.teardown(cleanup)
 

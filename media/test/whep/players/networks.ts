@@ -5,7 +5,7 @@ import t from 'tap'
 import { waitFor } from '../../../../shared/test/fixtures/wait-for.ts'
 import { openPage, startChromium } from '../fixtures/chromium.ts'
 import { H264, LiveServer } from '../fixtures/live-server.ts'
-import { Peer } from '../fixtures/peer.ts'
+import { Peer } from '../../fixtures/peer.ts'
 import { takePorts } from '../../../../shared/test/fixtures/ports.ts'
 
 t.teardown(cleanup)
