@@ -7,7 +7,8 @@ import { fileURLToPath } from 'node:url'
 import t, { type Test } from 'tap'
 import packageJson from '../../../package.json' with { type: 'json' }
 import type { Child } from '../../../shared/test/fixtures/child.ts'
-import { lives, pidsOf, startRun } from './fixtures/run.ts'
+import { lives } from '../../../shared/test/fixtures/program.ts'
+import { pidsOf, startRun } from './fixtures/run.ts'
 
 const RUN = fileURLToPath(new URL('fixtures/run-fakes.ts', import.meta.url))
 const START = fileURLToPath(new URL('fixtures/start-fakes.ts', import.meta.url))

@@ -1,7 +1,8 @@
 import { fileURLToPath } from 'node:url'
 import t from 'tap'
 import { request } from 'undici'
-import { lives, pidsOf, startRun } from './fixtures/run.ts'
+import { lives } from '../../../shared/test/fixtures/program.ts'
+import { pidsOf, startRun } from './fixtures/run.ts'
 import { takePorts } from '../../../shared/test/fixtures/ports.ts'
 
 const RUN = fileURLToPath(new URL('../../local/run.ts', import.meta.url))

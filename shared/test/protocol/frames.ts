@@ -32,7 +32,7 @@ const SNAPSHOT = {
   udpPorts: { inUse: 1, available: 2 },
 }
 
-t.test('decodeSourceFrame() reads what encodeFrame() wrote', t => {
+t.test('decodeSourceFrame() reads what encodeFrame() writes', t => {
   const batch = { ...BATCH, cells: [CELL, HISTOGRAM] }
   for (const frame of [HELLO, BATCH, batch, SNAPSHOT]) {
     const read = decodeSourceFrame(JSON.stringify(frame))
@@ -52,7 +52,7 @@ t.test('decodeSinkFrame() reads welcome and ack', t => {
   t.end()
 })
 
-t.test('decodeSourceFrame() reads why a stream is degraded', t => {
+t.test('decodeSourceFrame() reads the reason of a degraded stream', t => {
   const read = (fields: object) => {
     const streams = [{ ...STREAM, degraded: true, ...fields }]
     const frame = readSourceFrame({ ...SNAPSHOT, streams })
@@ -61,18 +61,18 @@ t.test('decodeSourceFrame() reads why a stream is degraded', t => {
   for (const code of DEGRADED_REASONS) {
     t.equal(read({ degraded_reason: code }), code)
   }
-  t.equal(read({}), undefined, 'older media processes give none')
+  t.equal(read({}), undefined, 'an older media process sends none')
   t.equal(
     read({ degraded_reason: 'gremlins' }),
     'other',
-    'newer ones know more',
+    'a newer one may send an unknown reason',
   )
   t.throws(() => read({ degraded_reason: 1 }), ProtocolError)
   t.throws(() => read({ degraded_reason: 'x'.repeat(257) }), ProtocolError)
   t.end()
 })
 
-t.test('fields that nobody knows are left out', t => {
+t.test('decodeSourceFrame() drops unknown fields', t => {
   const frame = { ...HELLO, __proto__: 1, more: { than: 'needed' } }
   t.same(Object.keys(readSourceFrame(frame)), Object.keys(HELLO))
   t.end()
@@ -82,11 +82,7 @@ const MALFORMED: readonly (readonly [string, unknown, RegExp])[] = [
   ['a list', [], /the frame to be an object, got a list$/],
   ['null', null, /the frame to be an object, got null/],
   ['no kind', {}, /kind to be hello, batch or snapshot, got nothing/],
-  [
-    'a boot id that is none',
-    { ...HELLO, boot: 'x' },
-    /boot to be a lower-case/,
-  ],
+  ['an invalid boot id', { ...HELLO, boot: 'x' }, /boot to be a lower-case/],
   ['no core', { ...HELLO, core: 1 }, /core to be a string of at most 256/],
   ['a long core', { ...HELLO, core: 'x'.repeat(257) }, /at most 256/],
   ['a seq below 0', { ...BATCH, seq: -1 }, /seq to be a whole number from 0/],
@@ -109,7 +105,7 @@ const MALFORMED: readonly (readonly [string, unknown, RegExp])[] = [
     /total to be a whole number from 0, got -1/,
   ],
   [
-    'a label that is no text',
+    'a label that is not a string',
     { ...BATCH, cells: [{ ...CELL, labels: [1] }] },
     /a label to be a string/,
   ],
@@ -142,7 +138,7 @@ const MALFORMED: readonly (readonly [string, unknown, RegExp])[] = [
     /streams to be a list of at most 5000 items/,
   ],
   [
-    'running that is neither',
+    'running that is not a boolean',
     { ...SNAPSHOT, streams: [{ ...STREAM, running: 1 }] },
     /running to be true or false/,
   ],
@@ -162,14 +158,14 @@ for (const [name, frame, expected] of MALFORMED) {
   })
 }
 
-t.test('decodeSourceFrame() refuses text that is no JSON or too long', t => {
+t.test('decodeSourceFrame() refuses text that is not JSON or too long', t => {
   t.throws(() => decodeSourceFrame('{'), /not JSON/)
   const long = ' '.repeat(MAX_FRAME_BYTES + 1)
   t.throws(() => decodeSourceFrame(long), /limit is 1310720/)
   t.end()
 })
 
-t.test('a frame that is deep is refused like any other', t => {
+t.test('decodeSourceFrame() refuses a deeply nested frame', t => {
   const deep = '['.repeat(300_000) + ']'.repeat(300_000)
   for (const frame of [deep, `{"kind":${deep}}`]) {
     t.throws(() => decodeSourceFrame(frame), /got a list$/)
@@ -178,7 +174,7 @@ t.test('a frame that is deep is refused like any other', t => {
   t.end()
 })
 
-t.test('any text is read or is a ProtocolError', t => {
+t.test('decodeSourceFrame() reads any text or throws a ProtocolError', t => {
   const text = fc.oneof(
     fc.string(),
     fc.json(),
@@ -213,7 +209,7 @@ t.test('any text is read or is a ProtocolError', t => {
   t.end()
 })
 
-t.test('the longest batch and snapshot fit the frame limit', t => {
+t.test('the largest batch and snapshot fit the frame limit', t => {
   const id = parseStreamId('x'.repeat(128))
   const most = Number.MAX_SAFE_INTEGER
   const cell: Cell = {
