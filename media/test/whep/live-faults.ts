@@ -1,4 +1,4 @@
-/** WHEP on a real worker that freezes, dies, or has no ports left: row M36. */
+/** WHEP on a real worker that freezes, dies or has no ports: M35 and M36. */
 import { cleanup } from 'node-datachannel'
 import t from 'tap'
 import { waitFor } from '../../../shared/test/fixtures/wait-for.ts'
@@ -35,7 +35,7 @@ t.test('a frozen worker answers 504 and leaks nothing (M36)', async t => {
   const restart = fragmentOf(CHROMIUM, { ufrag: 'newU', pwd: 'n'.repeat(22) })
   const [post, other, patch] = await Promise.all([
     server.post('h264', CHROMIUM),
-    // Other payload types need a pipe, which is not created either.
+    // Other payload types need a pipe transport, which times out too.
     server.post('h264', CHROMIUM.replaceAll(/\b108\b/g, '45')),
     fetch(new URL(path, server.base), {
       method: 'PATCH',

@@ -1,4 +1,4 @@
-/** libdatachannel as a player, over real HTTP, worker and FFmpeg. */
+/** libdatachannel as a player, on real HTTP, worker and FFmpeg. */
 import { cleanup } from 'node-datachannel'
 import t from 'tap'
 import { waitFor } from '../../../../shared/test/fixtures/wait-for.ts'
@@ -84,7 +84,7 @@ await t.test('libdatachannel plays streams', async t => {
   )
 
   await t.test(
-    'a viewer that vanishes ends and counts disconnected',
+    'a session whose viewer vanishes ends and counts disconnected',
     async t => {
       const peer = new Peer({ audio: { payloadType: 111 } })
       t.teardown(() => {

@@ -1,4 +1,4 @@
-/** Viewers that do not use IPv4 and UDP. */
+/** Viewers that connect over TCP or IPv6. */
 import { networkInterfaces } from 'node:os'
 import { cleanup } from 'node-datachannel'
 import t from 'tap'

@@ -1,4 +1,4 @@
-/** werift as a player, over real HTTP, worker and FFmpeg. */
+/** werift as a player, on real HTTP, worker and FFmpeg. */
 import t, { type Test } from 'tap'
 import {
   RTCPeerConnection,
