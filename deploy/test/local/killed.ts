@@ -1,4 +1,4 @@
-/** The set-up is killed in each of its steps, and then started again. */
+/** Kills the set-up in each of its steps, then runs it again. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
@@ -22,10 +22,10 @@ import { fakeWorkerSources } from './fixtures/worker-sources.ts'
 import { archiveOf } from './fixtures/worker-archive.ts'
 
 const STEP = fileURLToPath(new URL('fixtures/step.ts', import.meta.url))
-/** The worker that this machine was set up with. */
+/** The worker of this machine. */
 const REAL = process.env['MEDIASOUP_WORKER_BIN'] ?? (await findPlace({})).worker
 
-/** A cache and a folder of programs of its own, first on PATH. */
+/** An empty cache, and a folder for programs that is first on PATH. */
 function scene(t: Test) {
   const folder = t.testdir({ bin: {} })
   const bin = join(folder, 'bin')
@@ -40,16 +40,16 @@ function scene(t: Test) {
     bin,
     env,
     context: () => recordedContext(env),
-    /** In a script: what hangs, the first time that it is reached. */
+    /** A line of a script that hangs the first time it is reached. */
     hangOnce: `if ! [ -e ${pid} ]; then echo $$ >${pid}; exec sleep 1000; fi`,
-    /** Whether the program that hung is still there. */
+    /** Whether the program that hung still runs. */
     hangs: async () => lives(Number(await readFile(pid, 'utf8'))),
     killHung: async () => process.kill(Number(await readFile(pid, 'utf8'))),
     isReached: () => existsSync(pid),
   }
 }
 
-/** Starts a step in a process of its own and kills that at the right moment. */
+/** Starts a step in a process and kills that once `isTime`. */
 async function kill(
   t: Test,
   step: string,
@@ -69,7 +69,7 @@ async function kill(
   t.equal(child.signalCode, 'SIGKILL', 'it was killed')
 }
 
-t.test('npm ci that is killed is done again', async t => {
+t.test('npm ci is run again after a kill', async t => {
   const s = scene(t)
   const root = t.testdir({
     bin: {},
@@ -93,10 +93,10 @@ t.test('npm ci that is killed is done again', async t => {
   ])
   const again = s.context()
   await installModules(again, root)
-  t.equal(again.said(), '', 'and then not once more')
+  t.equal(again.said(), '', 'but not a third time')
 })
 
-t.test('a build that is killed is done again', async t => {
+t.test('the worker is built again after a kill', async t => {
   const s = scene(t)
   await fakeProgram(s.bin, 'meson', 'mkdir out')
   const result = 'out/mediasoup-worker'
@@ -111,7 +111,11 @@ t.test('a build that is killed is done again', async t => {
   }
   await kill(t, 'build', JSON.stringify(place), s.env, s.isReached)
   await waitFor(async () => !(await s.hangs()), 'ninja to end with the set-up')
-  t.match(await readdir(place.cache), [/^logs$/, /^making-/], 'half is left')
+  t.match(
+    await readdir(place.cache),
+    [/^logs$/, /^making-/],
+    'the unfinished build is left',
+  )
 
   await sweepWorkshops(place.cache)
   await buildWorker(place, s.context())
@@ -119,7 +123,7 @@ t.test('a build that is killed is done again', async t => {
   t.same(await readdir(place.cache), ['logs', place.worker.split('/').at(-1)])
 })
 
-t.test('a download that is killed is done again', async t => {
+t.test('the worker is downloaded again after a kill', async t => {
   const s = scene(t)
   const worker = await fakeProgram(s.folder, 'worker', WORKER_SCRIPT)
   const archive = await archiveOf(s.folder, worker)
@@ -154,7 +158,7 @@ t.test('a download that is killed is done again', async t => {
   t.same(await readdir(place.cache), [place.worker.split('/').at(-1)])
 })
 
-t.test('a proof that is killed is done again', async t => {
+t.test('the worker is proven again after a kill', async t => {
   const s = scene(t)
   const worker = await fakeProgram(
     s.folder,
@@ -163,7 +167,7 @@ t.test('a proof that is killed is done again', async t => {
   )
   const place = { ...(await findPlace(s.env)), worker }
   await kill(t, 'proof', JSON.stringify(place), s.env, s.isReached)
-  // A real worker ends with the pipe to its parent, unlike this one.
+  // Unlike a real worker, this one does not end with its parent's pipe.
   await s.killHung()
 
   const next = s.context()

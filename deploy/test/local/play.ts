@@ -12,7 +12,7 @@ import { pidsOf, startRun } from './fixtures/run.ts'
 
 const RUN = fileURLToPath(new URL('fixtures/run-fakes.ts', import.meta.url))
 const START = fileURLToPath(new URL('fixtures/start-fakes.ts', import.meta.url))
-/** What `npm start` may take to end. */
+/** The time in which `npm start` must end. */
 const END_WITHIN_MS = 5_000
 
 function runFakes(
@@ -24,11 +24,11 @@ function runFakes(
   return startRun(t, [process.execPath, RUN, media, exporter], env)
 }
 
-async function gone(pids: readonly number[]): Promise<void> {
+async function untilEnded(pids: readonly number[]): Promise<void> {
   while (pids.some(lives)) await delay(20)
 }
 
-t.test('both run until SIGTERM, and nothing is left', async t => {
+t.test('both processes run until SIGTERM and leave nothing behind', async t => {
   const run = runFakes(t, { media: 'parent' })
   await run.printed('Ctrl-C ends it')
   t.match(run.output, /player {4}http:\/\/127\.0\.0\.1:\d+\/player\/demo/)
@@ -42,7 +42,7 @@ t.test('both run until SIGTERM, and nothing is left', async t => {
   t.same(pidsOf(run).filter(lives), [])
 })
 
-t.test('processes that ignore SIGTERM are ended all the same', async t => {
+t.test('processes that ignore SIGTERM are killed', async t => {
   const run = runFakes(t, { media: 'stubborn', exporter: 'stubborn' })
   await run.printed('Ctrl-C ends it')
   const startedAt = performance.now()
@@ -52,8 +52,8 @@ t.test('processes that ignore SIGTERM are ended all the same', async t => {
   t.same(pidsOf(run).filter(lives), [])
 })
 
-t.test('Ctrl-C in a terminal ends both', async t => {
-  // Without `exec`, a shell that Ctrl-C reaches too answers for the program.
+t.test('Ctrl-C in a terminal ends both processes', async t => {
+  // Without `exec` Ctrl-C would also reach a shell, whose exit code counts.
   const command = `exec ${process.execPath} ${RUN}`
   const run = startRun(t, ['script', '-qec', command, '/dev/null'], {
     SHELL: '/bin/sh',
@@ -66,18 +66,21 @@ t.test('Ctrl-C in a terminal ends both', async t => {
 })
 
 for (const name of ['media', 'exporter']) {
-  t.test(`a start that the ${name} process dies in says so`, async t => {
-    const run = runFakes(t, { [name]: 'dies' })
-    t.equal(await run.exited, 1)
-    t.match(
-      run.output,
-      `The ${name} process ended with code 3. Its last lines:`,
-    )
-    t.match(run.output, 'no camera in the house')
-    t.same(pidsOf(run).filter(lives), [])
-  })
+  t.test(
+    `a start fails with the last lines of a ${name} process that exits`,
+    async t => {
+      const run = runFakes(t, { [name]: 'dies' })
+      t.equal(await run.exited, 1)
+      t.match(
+        run.output,
+        `The ${name} process ended with code 3. Its last lines:`,
+      )
+      t.match(run.output, 'no camera in the house')
+      t.same(pidsOf(run).filter(lives), [])
+    },
+  )
 
-  t.test(`the ${name} process takes the other with it`, async t => {
+  t.test(`the death of the ${name} process ends the other`, async t => {
     const run = runFakes(t)
     await run.printed('Ctrl-C ends it')
     const [exporter = 0, media = 0] = pidsOf(run)
@@ -88,7 +91,7 @@ for (const name of ['media', 'exporter']) {
   })
 }
 
-t.test('a signal during the start ends what was started', async t => {
+t.test('a signal during the start ends what has been started', async t => {
   const run = runFakes(t, { media: 'silent' })
   await run.printed('"process":"media"')
   run.kill('SIGTERM')
@@ -96,16 +99,16 @@ t.test('a signal during the start ends what was started', async t => {
   t.same(pidsOf(run).filter(lives), [])
 })
 
-t.test('SIGKILL leaves nothing behind either', async t => {
+t.test('SIGKILL leaves nothing behind', async t => {
   const run = runFakes(t)
   await run.printed('Ctrl-C ends it')
   run.kill('SIGKILL')
   await run.exited
-  await gone(pidsOf(run))
+  await untilEnded(pidsOf(run))
   t.equal(pidsOf(run).length, 2)
 })
 
-t.test('all ports in use are named, each with its setting', async t => {
+t.test('a start names all ports in use, each with its setting', async t => {
   const server = createServer().listen(0, '127.0.0.1')
   await once(server, 'listening')
   t.teardown(() => server.close())
@@ -121,7 +124,7 @@ t.test('all ports in use are named, each with its setting', async t => {
   t.same(pidsOf(run), [], 'nothing was started')
 })
 
-t.test('a signal that only npm gets reaches both through it', async t => {
+t.test('a signal to npm alone ends both processes', async t => {
   const start = packageJson.scripts.start.replace(/deploy\S+/, START)
   const folder = t.testdir({})
   await writeFile(

@@ -11,7 +11,7 @@ import { recordedContext } from './fixtures/context.ts'
 import { fakeProgram } from './fixtures/fake-program.ts'
 import { fakeWorkerSources } from './fixtures/worker-sources.ts'
 
-/** Programs in the place of Meson and Ninja, and a cache of its own. */
+/** Fakes of Meson and Ninja, and an empty cache. */
 async function scene(t: Test, ninja: string) {
   const sources = await fakeWorkerSources(t.testdir({}))
   const bin = join(t.testdirName, 'bin')
@@ -31,24 +31,21 @@ async function scene(t: Test, ninja: string) {
   return { place, context: recordedContext(env) }
 }
 
-t.test(
-  'every fix still applies to the sources of the pinned mediasoup',
-  async t => {
-    const { sources } = await findPlace({})
-    const folder = t.testdir({})
-    await prepareSources(join(sources, 'worker'), folder)
-    for (const { file, from, to } of FIXES) {
-      const text = await readFile(join(folder, file), 'utf8')
-      t.notMatch(text, from, `${file}: the old text is gone`)
-      t.match(text, to)
-    }
-    const subprojects = await readdir(join(folder, 'subprojects'))
-    t.notOk(subprojects.includes('openssl.wrap'), 'nothing is downloaded')
-    t.ok(subprojects.includes('openssl'), 'a stand-in is there')
-  },
-)
+t.test('every fix applies to the sources of the pinned mediasoup', async t => {
+  const { sources } = await findPlace({})
+  const folder = t.testdir({})
+  await prepareSources(join(sources, 'worker'), folder)
+  for (const { file, from, to } of FIXES) {
+    const text = await readFile(join(folder, file), 'utf8')
+    t.notMatch(text, from, `${file}: the old text is gone`)
+    t.match(text, to)
+  }
+  const subprojects = await readdir(join(folder, 'subprojects'))
+  t.notOk(subprojects.includes('openssl.wrap'), 'nothing is downloaded')
+  t.ok(subprojects.includes('openssl'), 'a stand-in is there')
+})
 
-t.test('sources without the line to fix are not built', async t => {
+t.test('prepareSources() fails if a fix does not apply', async t => {
   const sources = await fakeWorkerSources(t.testdir({}))
   const file = 'src/RTC/DtlsTransport.cpp'
   await writeFile(join(sources, 'worker', file), 'a new version\n')
@@ -64,7 +61,7 @@ t.test('sources without the line to fix are not built', async t => {
 })
 
 t.test(
-  'the worker is built into the cache, and nothing else is left',
+  'buildWorker() leaves only the worker and its log in the cache',
   async t => {
     const { place, context } = await scene(
       t,
@@ -77,24 +74,27 @@ t.test(
   },
 )
 
-t.test('a build that fails says what the compiler said', async t => {
-  const { place, context } = await scene(
-    t,
-    'echo "error: no such type"; exit 1',
-  )
-  await t.rejects(buildWorker(place, context), {
-    name: 'SetupError',
-    message:
-      /ninja said:\nerror: no such type\n.* MEDIASOUP_WORKER_BIN .* The whole log is \S+\/logs\/worker-build\.log$/,
-  })
-  t.same(await readdir(place.cache), ['logs'])
-  t.match(
-    await readFile(join(place.cache, 'logs', 'worker-build.log'), 'utf8'),
-    /^\$ meson setup out [^]*^\$ ninja -C out [^]*^error: no such type$/m,
-  )
-})
+t.test(
+  'the error of a failed build quotes the compiler and names the log',
+  async t => {
+    const { place, context } = await scene(
+      t,
+      'echo "error: no such type"; exit 1',
+    )
+    await t.rejects(buildWorker(place, context), {
+      name: 'SetupError',
+      message:
+        /ninja said:\nerror: no such type\n.* MEDIASOUP_WORKER_BIN .* The whole log is \S+\/logs\/worker-build\.log$/,
+    })
+    t.same(await readdir(place.cache), ['logs'])
+    t.match(
+      await readFile(join(place.cache, 'logs', 'worker-build.log'), 'utf8'),
+      /^\$ meson setup out [^]*^\$ ninja -C out [^]*^error: no such type$/m,
+    )
+  },
+)
 
-t.test('a compiler that got no memory is tried alone', async t => {
+t.test('a build that runs out of memory is repeated with one job', async t => {
   const { place, context } = await scene(
     t,
     `case "$([ -e tried ] && echo again) $*" in
