@@ -4,7 +4,8 @@ import t from 'tap'
 
 import { shiftTimestamps } from '../fixtures/udp-relay.ts'
 import { waitFor } from '../../../shared/test/fixtures/wait-for.ts'
-import { freePort, startCamera } from './fixtures/camera.ts'
+import { startCamera } from './fixtures/camera.ts'
+import { takePorts } from '../../../shared/test/fixtures/ports.ts'
 import {
   RecordedRun,
   stepsOf,
@@ -137,7 +138,7 @@ function sendTs(port: number, size: string, rate: number, seconds: number) {
 }
 
 await t.test('another sender takes over, of another size and rate', async t => {
-  const port = await freePort()
+  const { min: port } = await takePorts(1)
   const run = await RecordedRun.start(t, [
     { address: `udp://127.0.0.1:${port}`, options: ['-f', 'mpegts'] },
   ])
