@@ -10,7 +10,7 @@ import type { StreamStatus } from '../../media/router/status.ts'
 import { CHROMIUM } from '../../media/test/whep/fixtures/offers.ts'
 import { startChild, type Child } from '../../shared/test/fixtures/child.ts'
 import type { LogRecord } from '../../shared/test/fixtures/memory-log.ts'
-import { scrape, told, valueOf } from './fixtures/scrape.ts'
+import { scrape, webrtcValue, valueOf } from './fixtures/scrape.ts'
 import {
   listening,
   startExporter,
@@ -170,7 +170,7 @@ t.test(
       const samples = await stack.scrape()
       return ['video', 'audio'].every(leg => {
         const labels = { stream_id: 'demo', leg }
-        return told(samples, 'ffmpeg_leg_failures_total', labels) === 1
+        return webrtcValue(samples, 'ffmpeg_leg_failures_total', labels) === 1
       })
     }, 'the failures of both legs')
     const { statusCode, body } = await request(`${stack.url}/`)
@@ -198,7 +198,7 @@ t.test('an exporter that starts late gets all observations', async t => {
   const labels = { code: '404', stream_id: '_unknown' }
   await waitFor(
     async () =>
-      told(await scrape(metrics), 'whep_requests_total', labels) === 5,
+      webrtcValue(await scrape(metrics), 'whep_requests_total', labels) === 5,
     'all five requests',
   )
 })
@@ -221,10 +221,10 @@ t.test('observations survive a kill of both processes', async t => {
     const labels = { code: '404', stream_id: '_unknown' }
     const samples = await waitFor(async () => {
       const samples = await scrape(metrics)
-      const shown = told(samples, 'whep_requests_total', labels)
+      const shown = webrtcValue(samples, 'whep_requests_total', labels)
       return shown !== undefined && shown >= total && samples
     }, `${total} requests`)
-    t.equal(told(samples, 'whep_requests_total', labels), total)
+    t.equal(webrtcValue(samples, 'whep_requests_total', labels), total)
     const refused = samples.filter(
       ({ name, value }) =>
         /_observations_(rejected|lost)_total$/.test(name) && value > 0,
@@ -291,18 +291,20 @@ t.test(
     process.kill(await workerPid(stack.media), 'SIGKILL')
     await waitFor(async () => {
       const labels = { stream_id: 'demo', reason: 'failed' }
-      return told(await stack.scrape(), 'ice_failures_total', labels) === 1
+      return (
+        webrtcValue(await stack.scrape(), 'ice_failures_total', labels) === 1
+      )
     }, 'the viewer to be counted as failed')
     const next = await playDemo(t, stack)
     await next.plays()
     t.equal(await next.end(), 204)
     const after = await waitFor(async () => {
       const samples = await stack.scrape()
-      return told(samples, 'udp_ports_in_use') === 8 && samples
+      return webrtcValue(samples, 'udp_ports_in_use') === 8 && samples
     }, 'the viewer ports to be released')
     for (const leg of ['video', 'audio']) {
       const labels = { stream_id: 'demo', leg }
-      t.equal(told(after, 'ffmpeg_leg_failures_total', labels), 0, leg)
+      t.equal(webrtcValue(after, 'ffmpeg_leg_failures_total', labels), 0, leg)
     }
   },
 )
@@ -332,11 +334,11 @@ t.test(
     t.match(await body.json(), { status: 504 })
     const samples = await waitFor(async () => {
       const scraped = await stack.scrape()
-      return told(scraped, 'udp_ports_in_use') === 8 && scraped
+      return webrtcValue(scraped, 'udp_ports_in_use') === 8 && scraped
     }, 'the viewer ports to be released')
     const labels = { stream_id: 'demo', reason: 'timeout' }
-    t.equal(told(samples, 'ice_failures_total', labels), 1)
-    t.equal(told(samples, 'active_peers', { stream_id: 'demo' }), 0)
+    t.equal(webrtcValue(samples, 'ice_failures_total', labels), 1)
+    t.equal(webrtcValue(samples, 'active_peers', { stream_id: 'demo' }), 0)
     const next = await playDemo(t, stack)
     await next.plays()
     t.equal(await next.end(), 204)

@@ -1,7 +1,7 @@
 import t from 'tap'
 import { request } from 'undici'
 import { FAMILY_NAMES } from '../../shared/protocol/catalogue.ts'
-import { told, type Sample } from './fixtures/scrape.ts'
+import { webrtcValue, type Sample } from './fixtures/scrape.ts'
 import { startStack, testStream } from './fixtures/stack.ts'
 import { waitFor } from '../../shared/test/fixtures/wait-for.ts'
 import { CHROMIUM, onlySection } from '../../media/test/whep/fixtures/offers.ts'
@@ -49,7 +49,7 @@ function scraped(
 
 await scraped(
   'both streams run',
-  samples => told(samples, 'active_streams') === 2,
+  samples => webrtcValue(samples, 'active_streams') === 2,
 )
 
 t.test('the first scrape has all eleven families', async t => {
@@ -67,16 +67,16 @@ t.test('a stream that never started has series at zero', async t => {
   const samples = await stack.scrape()
   for (const leg of ['video', 'audio']) {
     const labels = { stream_id: 'off', leg }
-    t.equal(told(samples, 'ffmpeg_leg_failures_total', labels), 0)
+    t.equal(webrtcValue(samples, 'ffmpeg_leg_failures_total', labels), 0)
   }
 })
 
 t.test('a viewer is counted while it plays, and no longer', async t => {
   const samples = await scraped(
     'ports of two streams',
-    s => told(s, 'udp_ports_in_use') === 12,
+    s => webrtcValue(s, 'udp_ports_in_use') === 12,
   )
-  t.equal(told(samples, 'active_peers', { stream_id: 'demo' }), 0)
+  t.equal(webrtcValue(samples, 'active_peers', { stream_id: 'demo' }), 0)
   const viewer = await waitFor(
     () => WhepViewer.open(t, demo).catch(() => undefined),
     'RTP has arrived',
@@ -84,25 +84,25 @@ t.test('a viewer is counted while it plays, and no longer', async t => {
   await viewer.plays()
   const playing = await scraped(
     'the viewer',
-    s => told(s, 'active_peers', { stream_id: 'demo' }) === 1,
+    s => webrtcValue(s, 'active_peers', { stream_id: 'demo' }) === 1,
   )
-  t.equal(told(playing, 'udp_ports_in_use'), 13, 'one port per viewer')
+  t.equal(webrtcValue(playing, 'udp_ports_in_use'), 13, 'one port per viewer')
   t.equal(await viewer.end(), 204)
   const after = await scraped(
     'no viewer',
     s =>
-      told(s, 'active_peers', { stream_id: 'demo' }) === 0 &&
-      told(s, 'udp_ports_in_use') === 12,
+      webrtcValue(s, 'active_peers', { stream_id: 'demo' }) === 0 &&
+      webrtcValue(s, 'udp_ports_in_use') === 12,
   )
   t.equal(
-    told(after, 'ice_establishment_duration_seconds_count', {
+    webrtcValue(after, 'ice_establishment_duration_seconds_count', {
       stream_id: 'demo',
       result: 'connected',
     }),
     1,
   )
   t.equal(
-    told(after, 'whep_requests_total', {
+    webrtcValue(after, 'whep_requests_total', {
       route: 'DELETE /api/v3/whep/{id}/{r}',
       code: '204',
       stream_id: 'demo',
@@ -136,12 +136,12 @@ t.test('each error has a status code and is counted', async t => {
         stream_id: stream,
       }
       const count = (s: readonly Sample[]) =>
-        told(s, 'whep_requests_total', labels) ?? 0
+        webrtcValue(s, 'whep_requests_total', labels) ?? 0
       return count(samples) === count(before) + 1
     }),
   )
   const mismatches = (samples: readonly Sample[]) =>
-    told(samples, 'codec_mismatches_total', {
+    webrtcValue(samples, 'codec_mismatches_total', {
       stream_id: 'demo',
       kind: 'video',
     }) ?? NaN
@@ -168,19 +168,19 @@ t.test(
     const samples = await scraped(
       'two timeouts',
       s =>
-        told(s, 'ice_failures_total', {
+        webrtcValue(s, 'ice_failures_total', {
           stream_id: 'demo',
           reason: 'timeout',
         }) === 2,
     )
     const rejected = (stream_id: string, scope: string) =>
-      told(samples, 'cap_rejections_total', { stream_id, scope })
+      webrtcValue(samples, 'cap_rejections_total', { stream_id, scope })
     t.equal(rejected('demo', 'stream'), 1)
     t.equal(rejected('demo', 'global'), 0)
     t.equal(rejected('still', 'global'), 1)
     await scraped(
       'no peers',
-      s => told(s, 'active_peers', { stream_id: 'demo' }) === 0,
+      s => webrtcValue(s, 'active_peers', { stream_id: 'demo' }) === 0,
     )
   },
 )

@@ -60,7 +60,7 @@ export function closingLine({ passed, failed, skipped }) {
 const RESULT = /^(not ok|ok) \d+ - (.*)$/
 /** tap's last line. It counts assertions, and files that crash. */
 const TOTALS = /^# \{ total: \d+(.*) \}$/
-/** Lines to leave out of a file that failed. */
+/** Lines not to print of a file that failed. */
 const NOISE = /^\s*(?:ok \d+ - .*|1\.\.\d+.*|# time=.*)?$/
 const SKIPPED = /^\s*ok \d+ - (.* # SKIP.*)$/
 

@@ -76,17 +76,17 @@ async function play(
     )
   }
 
-  const asked = once(signal, 'abort')
+  const stopped = once(signal, 'abort')
   const timer = setTimeout(() => {
     fail(`Cannot start: no answer within ${START_TIMEOUT_MS / 1000} s`)
   }, START_TIMEOUT_MS)
   try {
     const busy = await findBusyPorts(env)
     if (busy.length > 0) throw new PlayError(busy.join('\n'))
-    const text = await Promise.race([startBoth(), failed.promise, asked])
+    const text = await Promise.race([startBoth(), failed.promise, stopped])
     clearTimeout(timer)
     if (typeof text === 'string') say(text)
-    await Promise.race([failed.promise, asked])
+    await Promise.race([failed.promise, stopped])
     return 0
   } catch (error) {
     if (!(error instanceof PlayError)) throw error

@@ -43,15 +43,15 @@ ok 3 - media/test/last.ts # time=1ms
 # time=40ms`
 
 function read(tap: string) {
-  const said: string[] = []
-  const reader = new TapReader(text => said.push(text))
+  const printed: string[] = []
+  const reader = new TapReader(text => printed.push(text))
   for (const line of tap.split('\n')) reader.read(line)
-  return { reader, said }
+  return { reader, printed }
 }
 
 t.test('TapReader prints a line per file, and failures in full', t => {
-  const { said } = read(TAP)
-  t.same(said, [
+  const { printed } = read(TAP)
+  t.same(printed, [
     'ok      media/test/good.ts # time=16.8ms',
     '        in Firefox # SKIP no firefox-esr',
     'FAILED  media/test/bad.ts # time=3ms',

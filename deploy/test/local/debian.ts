@@ -6,7 +6,7 @@ import type { Machine } from '../../local/setup/machine.mjs'
 import { recordedContext } from './fixtures/context.ts'
 import { fakeProgram } from './fixtures/fake-program.ts'
 
-const WANTED = [
+const PACKAGES = [
   { name: 'ffmpeg', programs: ['ffmpeg'] },
   { name: 'libuv1-dev', libraries: ['libuv'], forWorker: true },
 ]
@@ -71,8 +71,8 @@ t.test(
   async t => {
     const { context, calls } = await fakeAptGet(t, '')
     const all = machine({ has: () => Promise.resolve(true) })
-    await installPackages(WANTED, context, all)
-    t.equal(context.said(), '')
+    await installPackages(PACKAGES, context, all)
+    t.equal(context.output(), '')
     t.equal(await calls(), '')
   },
 )
@@ -81,18 +81,18 @@ t.test('root installs only what is missing', async t => {
   const { context, calls, root } = await fakeAptGet(t, '')
   const has: Machine['has'] = async entry =>
     entry.name === 'libuv1-dev' || (await root.has(entry))
-  await installPackages(WANTED, context, { ...root, has })
+  await installPackages(PACKAGES, context, { ...root, has })
   t.equal(
     await calls(),
     'apt-get -q update\n' +
       'apt-get -q install -y --no-install-recommends ffmpeg\n',
   )
-  t.match(context.said(), 'Debian packages that are missing: ffmpeg\n')
+  t.match(context.output(), 'Debian packages that are missing: ffmpeg\n')
 })
 
 t.test('a user with sudo without a password installs by sudo', async t => {
   const { context, calls, sudoer } = await fakeAptGet(t, '')
-  await installPackages(WANTED, context, sudoer)
+  await installPackages(PACKAGES, context, sudoer)
   t.match(
     await calls(),
     /sudo -n env DEBIAN_FRONTEND=noninteractive LC_ALL=C.UTF-8 apt-get/,
@@ -102,7 +102,7 @@ t.test('a user with sudo without a password installs by sudo', async t => {
 t.test('any other user gets the exact command to type', async t => {
   const context = recordedContext({})
   t.equal(
-    await failure(installPackages(WANTED, context, machine())),
+    await failure(installPackages(PACKAGES, context, machine())),
     'Missing: ffmpeg libuv1-dev. Installing them takes root, and there is no ' +
       'sudo without a password. Run this command, then run this again:' +
       "\n\n  sudo sh -c 'apt-get update && apt-get install -y " +
@@ -118,13 +118,13 @@ t.test(
     const other = machine({ hasProgram: () => false })
     const context = recordedContext({})
     t.equal(
-      await failure(installPackages(WANTED, context, other)),
+      await failure(installPackages(PACKAGES, context, other)),
       "Missing: ffmpeg libuv1-dev (Debian's names), and there is no apt-get " +
         'to install them with. Install them, then run this again. To do without ' +
         'libuv1-dev, set MEDIASOUP_WORKER_BIN to the path of a mediasoup worker ' +
         'of the pinned version.',
     )
-    const ffmpeg = WANTED.slice(0, 1)
+    const ffmpeg = PACKAGES.slice(0, 1)
     t.notMatch(
       await failure(installPackages(ffmpeg, context, other)),
       'MEDIASOUP_WORKER_BIN',
@@ -137,7 +137,7 @@ t.test('the error of a failed apt-get quotes it and names the log', async t => {
   const script = 'echo pmstatus:x:1:half; echo E: Broken; exit 100'
   const { context, root, log } = await fakeAptGet(t, script)
   t.match(
-    await failure(installPackages(WANTED, context, root)),
+    await failure(installPackages(PACKAGES, context, root)),
     /^Cannot install ffmpeg libuv1-dev by apt-get:\nE: Broken\nInstall the packages .* The whole log is \S+\/logs\/apt-get\.log$/,
   )
   t.match(await log(), /^\$ env .* update\npmstatus:x:1:half\nE: Broken$/m)
@@ -153,7 +153,7 @@ t.test(
     esac`
     const { context, calls, root } = await fakeAptGet(t, script)
     t.match(
-      await failure(installPackages(WANTED, context, root)),
+      await failure(installPackages(PACKAGES, context, root)),
       /^Cannot install libuv1-dev by apt-get; the other packages are installed:\nE: Unable to locate package libuv1-dev\n/,
     )
     t.match(await calls(), /install -y --no-install-recommends ffmpeg\n$/)
@@ -163,7 +163,7 @@ t.test(
 t.test('a failed update of the lists is no error', async t => {
   const script = 'case "$*" in *update) echo "E: no network"; exit 100;; esac'
   const { context, root, log } = await fakeAptGet(t, script)
-  await installPackages(WANTED, context, root)
+  await installPackages(PACKAGES, context, root)
   t.match(await log(), 'E: no network')
 })
 
@@ -176,7 +176,7 @@ t.test('an interrupted dpkg is repaired first', async t => {
     fi;;
   esac`
   const { context, calls, root } = await fakeAptGet(t, script)
-  await installPackages(WANTED, context, root)
+  await installPackages(PACKAGES, context, root)
   t.match(
     await calls(),
     /dpkg --configure -a\napt-get .* --fix-broken --no-remove\napt-get .* ffmpeg libuv1-dev\n$/,
@@ -190,7 +190,7 @@ t.test('update waits for another apt-get that holds the lock', async t => {
     fi;;
   esac`
   const { context, calls, root } = await fakeAptGet(t, script)
-  await installPackages(WANTED, context, root)
+  await installPackages(PACKAGES, context, root)
   t.match(await calls(), /^apt-get -q update\napt-get -q update\n.* install/)
 })
 
@@ -198,7 +198,7 @@ t.test('an installation after which a program is missing fails', async t => {
   const { context, root } = await fakeAptGet(t, '')
   const has = () => Promise.resolve(false)
   t.match(
-    await failure(installPackages(WANTED, context, { ...root, has })),
+    await failure(installPackages(PACKAGES, context, { ...root, has })),
     /^apt-get has installed everything, but these are still missing: the program ffmpeg \(ffmpeg\), the library libuv \(libuv1-dev\)\n/,
   )
 })

@@ -93,7 +93,7 @@ t.test('npm ci is run again after a kill', async t => {
   ])
   const again = s.context()
   await installModules(again, root)
-  t.equal(again.said(), '', 'but not a third time')
+  t.equal(again.output(), '', 'but not a third time')
 })
 
 t.test('the worker is built again after a kill', async t => {
@@ -128,9 +128,9 @@ t.test('the worker is downloaded again after a kill', async t => {
   const worker = await fakeProgram(s.folder, 'worker', WORKER_SCRIPT)
   const archive = await archiveOf(s.folder, worker)
   const half = archive.subarray(0, archive.length / 2)
-  const asked: ServerResponse[] = []
+  const responses: ServerResponse[] = []
   const server = createServer((_request, response) => {
-    if (asked.push(response) === 1) response.write(half)
+    if (responses.push(response) === 1) response.write(half)
     else response.end(archive)
   })
   server.listen(0, '127.0.0.1')
@@ -149,7 +149,7 @@ t.test('the worker is downloaded again after a kill', async t => {
     'download',
     JSON.stringify(place),
     s.env,
-    () => asked.length > 0,
+    () => responses.length > 0,
   )
 
   await sweepWorkshops(place.cache)
@@ -172,5 +172,5 @@ t.test('the worker is proven again after a kill', async t => {
 
   const next = s.context()
   await proveWorker(worker, place, next)
-  t.match(next.said(), 'proving it by a DTLS handshake: done')
+  t.match(next.output(), 'proving it by a DTLS handshake: done')
 })

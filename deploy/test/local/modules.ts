@@ -34,7 +34,7 @@ async function scene(t: Test, script = '') {
       XDG_CACHE_HOME: join(root, 'cache'),
     })
     await installModules(context, root)
-    return context.said()
+    return context.output()
   }
   return { root, install, calls: () => readFile(calls, 'utf8') }
 }

@@ -37,7 +37,7 @@ t.test('every fix applies to the sources of the pinned mediasoup', async t => {
   await prepareSources(join(sources, 'worker'), folder)
   for (const { file, from, to } of FIXES) {
     const text = await readFile(join(folder, file), 'utf8')
-    t.notMatch(text, from, `${file}: the old text is gone`)
+    t.notMatch(text, from, `${file}: the old text is replaced`)
     t.match(text, to)
   }
   const subprojects = await readdir(join(folder, 'subprojects'))
@@ -70,7 +70,7 @@ t.test(
     t.equal(await buildWorker(place, context), place.worker)
     t.equal(await readFile(place.worker, 'utf8'), 'built\n')
     t.same(await readdir(place.cache), ['logs', 'the-worker'])
-    t.match(context.said(), /building it from its sources, about 8 minutes/)
+    t.match(context.output(), /building it from its sources, about 8 minutes/)
   },
 )
 

@@ -21,14 +21,14 @@ interface Scene {
   readonly place: Place
   readonly context: RecordedContext
   /** The paths requested from the server. */
-  readonly asked: string[]
+  readonly requested: string[]
 }
 
 /** An empty cache, and a server instead of the official one. */
 async function scene(t: Test, answer: RequestListener): Promise<Scene> {
-  const asked: string[] = []
+  const requested: string[] = []
   const server = createServer((request, response) => {
-    asked.push(request.url ?? '')
+    requested.push(request.url ?? '')
     answer(request, response)
   })
   server.listen(0, '127.0.0.1')
@@ -44,7 +44,11 @@ async function scene(t: Test, answer: RequestListener): Promise<Scene> {
     MEDIASOUP_WORKER_PREBUILT_DOWNLOAD_BASE_URL: `http://127.0.0.1:${port}/dl`,
     XDG_CACHE_HOME: t.testdir({}),
   }
-  return { place: await findPlace(env), context: recordedContext(env), asked }
+  return {
+    place: await findPlace(env),
+    context: recordedContext(env),
+    requested,
+  }
 }
 
 /** The content of the cache without proofs and logs. */
@@ -60,17 +64,17 @@ t.test(
     const s = await scene(t, (_request, response) => response.end(archive))
 
     t.equal(await findWorker(s.place, s.context), s.place.worker)
-    t.match(s.asked, [
+    t.match(s.requested, [
       /^\/dl\/3\.27\.1\/mediasoup-worker-3\.27\.1-linux-\w+-kernel\d+\.tgz$/,
     ])
-    t.match(s.context.said(), 'downloading the official one: done')
-    t.match(s.context.said(), 'proving it by a DTLS handshake: done')
+    t.match(s.context.output(), 'downloading the official one: done')
+    t.match(s.context.output(), 'proving it by a DTLS handshake: done')
     t.same(await cached(s), [s.place.worker.split('/').at(-1)])
 
     const again = recordedContext(s.context.env)
     t.equal(await findWorker(s.place, again), s.place.worker)
-    t.equal(again.said(), '', 'the second time there is nothing to do')
-    t.equal(s.asked.length, 1)
+    t.equal(again.output(), '', 'the second time there is nothing to do')
+    t.equal(s.requested.length, 1)
   },
 )
 
@@ -80,7 +84,7 @@ t.test('a downloaded worker that fails its proof is not kept', async t => {
   const s = await scene(t, (_request, response) => response.end(archive))
 
   t.equal(await findWorker(s.place, s.context), undefined)
-  t.match(s.context.said(), 'cannot use the official one')
+  t.match(s.context.output(), 'cannot use the official one')
   t.same(await cached(s), [])
 })
 
@@ -103,7 +107,7 @@ t.test('a download that is not an archive is refused', async t => {
   const s = await scene(t, (_request, response) => response.end('<html>'))
 
   t.equal(await findWorker(s.place, s.context), undefined)
-  t.match(s.context.said(), /cannot use the official one: gzip: /)
+  t.match(s.context.output(), /cannot use the official one: gzip: /)
   t.same(await cached(s), [])
 })
 
@@ -157,7 +161,7 @@ t.test('findWorker() finds none if the server does not answer', async t => {
   const place = { ...s.place, prebuilt: 'http://127.0.0.1:9/worker.tgz' }
 
   t.equal(await findWorker(place, s.context), undefined)
-  t.match(s.context.said(), /cannot use the official one: fetch failed/)
+  t.match(s.context.output(), /cannot use the official one: fetch failed/)
 })
 
 t.test(
@@ -170,7 +174,7 @@ t.test(
     }
 
     t.equal(await findWorker(s.place, recordedContext(env)), undefined)
-    t.same(s.asked, [])
+    t.same(s.requested, [])
   },
 )
 
@@ -182,7 +186,7 @@ t.test('findWorker() uses a working MEDIASOUP_WORKER_BIN', async t => {
   })
 
   t.equal(await findWorker(s.place, context), REAL)
-  t.same(s.asked, [])
+  t.same(s.requested, [])
 })
 
 t.test(
@@ -203,11 +207,11 @@ t.test(
 
     t.equal(await findWorker(s.place, context), undefined)
     t.match(
-      context.said(),
+      context.output(),
       'cannot use MEDIASOUP_WORKER_BIN, /bin/true: it ended with code 0',
     )
     t.match(
-      context.said(),
+      context.output(),
       /cannot use the cached one, .*: it ended with code 1/,
     )
   },

@@ -18,13 +18,13 @@ t.test('proveWorker() proves a worker once, wherever the file is', async t => {
   const { place, newContext } = await scene(t)
   const context = newContext()
   await proveWorker(REAL, place, context)
-  t.match(context.said(), 'proving it by a DTLS handshake: done')
+  t.match(context.output(), 'proving it by a DTLS handshake: done')
 
   const copy = join(place.cache, 'copy')
   await copyFile(REAL, copy)
   const again = newContext()
   await proveWorker(copy, place, again)
-  t.equal(again.said(), '', 'the same content is not proven twice')
+  t.equal(again.output(), '', 'the same content is not proven twice')
 })
 
 t.test(

@@ -189,11 +189,11 @@ await t.test('the player page', async t => {
       await says(page, 'playing')
       release.resolve(undefined)
       // Longer than the timeout of a restart.
-      const said = (await wordsOf(page)).length
+      const count = (await wordsOf(page)).length
       const frames = Number(await page.getAttribute('body', 'data-frames'))
       await decodes(page, frames + 15 * 8)
       t.same(
-        (await wordsOf(page)).slice(said),
+        (await wordsOf(page)).slice(count),
         [],
         'the status does not change again',
       )
