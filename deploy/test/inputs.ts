@@ -1,11 +1,10 @@
-import { once } from 'node:events'
 import { readFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { basename, join } from 'node:path'
 import t, { type Test } from 'tap'
 import { ffmpeg, keepFeeding } from './fixtures/feed.ts'
 import { startStack } from './fixtures/stack.ts'
+import { listenLocal } from '../../shared/test/fixtures/listen-local.ts'
 import { waitFor } from '../../shared/test/fixtures/wait-for.ts'
 import { WhepViewer } from './fixtures/whep-viewer.ts'
 import { takePorts } from '../../shared/test/fixtures/ports.ts'
@@ -37,14 +36,7 @@ async function serveFiles(t: Test): Promise<string> {
       () => response.writeHead(404).end(),
     )
   })
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  t.teardown(() => {
-    server.closeAllConnections()
-    server.close()
-  })
-  const { port } = server.address() as AddressInfo
-  return `http://127.0.0.1:${port}`
+  return `http://127.0.0.1:${await listenLocal(t, server)}`
 }
 
 interface Input {

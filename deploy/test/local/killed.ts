@@ -4,11 +4,11 @@ import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import { readdir, readFile } from 'node:fs/promises'
 import { createServer, type ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import t, { type Test } from 'tap'
 import { lives } from '../../../shared/test/fixtures/program.ts'
+import { listenLocal } from '../../../shared/test/fixtures/listen-local.ts'
 import { waitFor } from '../../../shared/test/fixtures/wait-for.ts'
 import { installModules } from '../../local/setup/modules.mjs'
 import { buildWorker } from '../../local/worker/build.mjs'
@@ -133,13 +133,7 @@ t.test('the worker is downloaded again after a kill', async t => {
     if (responses.push(response) === 1) response.write(half)
     else response.end(archive)
   })
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  t.teardown(() => {
-    server.close()
-    server.closeAllConnections()
-  })
-  const { port } = server.address() as AddressInfo
+  const port = await listenLocal(t, server)
   const place = {
     ...(await findPlace(s.env)),
     prebuilt: `http://127.0.0.1:${port}/worker.tgz`,

@@ -1,9 +1,8 @@
-import { once } from 'node:events'
 import { mkdir, readdir, utimes } from 'node:fs/promises'
 import { createServer, type RequestListener } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
+import { listenLocal } from '../../../shared/test/fixtures/listen-local.ts'
 import { findWorker } from '../../local/worker/obtain.mjs'
 import { findPlace, type Place } from '../../local/worker/place.mjs'
 import { downloadWorker } from '../../local/worker/prebuilt.mjs'
@@ -31,13 +30,7 @@ async function scene(t: Test, answer: RequestListener): Promise<Scene> {
     requested.push(request.url ?? '')
     answer(request, response)
   })
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  t.teardown(() => {
-    server.close()
-    server.closeAllConnections()
-  })
-  const { port } = server.address() as AddressInfo
+  const port = await listenLocal(t, server)
   const env = {
     ...process.env,
     MEDIASOUP_WORKER_BIN: '',
