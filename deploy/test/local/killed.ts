@@ -17,9 +17,12 @@ import { downloadWorker } from '../../local/worker/prebuilt.mjs'
 import { proveWorker } from '../../local/worker/proof.mjs'
 import { sweepWorkshops } from '../../local/worker/workshop.mjs'
 import { recordedContext } from './fixtures/context.ts'
-import { fakeProgram, WORKER_SCRIPT } from './fixtures/fake-program.ts'
-import { fakeWorkerSources } from './fixtures/worker-sources.ts'
-import { archiveOf } from './fixtures/worker-archive.ts'
+import { fakeProgram } from './fixtures/fake-program.ts'
+import {
+  archiveOf,
+  fakeWorkerSources,
+  WORKER_SCRIPT,
+} from './fixtures/fake-worker.ts'
 
 const STEP = fileURLToPath(new URL('fixtures/step.ts', import.meta.url))
 /** The worker of this machine. */

@@ -9,7 +9,7 @@ import {
 import { findPlace, type Place } from '../../local/worker/place.mjs'
 import { recordedContext } from './fixtures/context.ts'
 import { fakeProgram } from './fixtures/fake-program.ts'
-import { fakeWorkerSources } from './fixtures/worker-sources.ts'
+import { fakeWorkerSources } from './fixtures/fake-worker.ts'
 
 /** Fakes of Meson and Ninja, and an empty cache. */
 async function scene(t: Test, ninja: string) {
