@@ -10,16 +10,17 @@ import { join } from 'node:path'
 import { request } from 'undici'
 
 import { Cutter } from '../../media/test/outbox/fixtures/cutter.ts'
-import { startChild, type Child } from '../test/fixtures/child.ts'
+import { startChild, type Child } from '../../shared/test/fixtures/child.ts'
 import { scrape, valueOf } from '../test/fixtures/scrape.ts'
 import { listening, testStream } from '../test/fixtures/stack.ts'
+import { takePorts } from '../../shared/test/fixtures/ports.ts'
 import { waitFor } from '../../shared/test/fixtures/wait-for.ts'
 import { CHROMIUM } from '../../media/test/whep/fixtures/offers.ts'
 
 const ROUNDS = 12
 const POSTS = 25
 const WARM_UP = 5
-const FIRST_UDP_PORT = 25_000
+const UDP_PORTS = await takePorts(200)
 
 const STATES = ['up', 'frozen', 'absent', 'up again'] as const
 
@@ -66,8 +67,8 @@ async function startMedia(): Promise<Child> {
     CORE_EXPORTER_URL: `ws://127.0.0.1:${ingest.port}/ingest`,
     CORE_WEBRTC_LISTEN_ADDRESSES: '127.0.0.1',
     CORE_WEBRTC_ANNOUNCED_ADDRESSES: '127.0.0.1',
-    CORE_WEBRTC_UDP_MIN_PORT: String(FIRST_UDP_PORT),
-    CORE_WEBRTC_UDP_MAX_PORT: String(FIRST_UDP_PORT + 199),
+    CORE_WEBRTC_UDP_MIN_PORT: String(UDP_PORTS.min),
+    CORE_WEBRTC_UDP_MAX_PORT: String(UDP_PORTS.max),
     CORE_WEBRTC_WORKERS: '1',
   })
 }

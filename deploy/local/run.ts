@@ -1,13 +1,13 @@
 /**
  * Runs both processes with the stream `demo`, on a machine that is set up;
- * `npm start` does that first. Settings are those of both processes.
+ * `npm start` sets up first. Takes the settings of both processes.
  */
 
 import { join } from 'node:path'
-import { runUntilSignal } from './run/program.ts'
+import { playUntilSignal } from './run/play.ts'
 import { ROOT } from './setup/checkout.mjs'
 
-await runUntilSignal({
+await playUntilSignal({
   media: [process.execPath, join(ROOT, 'media', 'main.ts')],
   exporter: [process.execPath, join(ROOT, 'exporter', 'main.ts')],
   env: {

@@ -2,7 +2,7 @@
 
 import { fileURLToPath } from 'node:url'
 import { NODE } from './setup/checkout.mjs'
-import { handOver } from './setup/hand-over.mjs'
+import { handOver } from './setup/command.mjs'
 import { program } from './setup/program.mjs'
 
 const RUN = fileURLToPath(new URL('run.ts', import.meta.url))

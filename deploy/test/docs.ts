@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises'
+import { access, readFile } from 'node:fs/promises'
 import t from 'tap'
 import {
   CATALOGUE,
@@ -90,3 +90,21 @@ t.test('README lists every route of the admin API', async t => {
     routes,
   )
 })
+
+for (const document of [
+  'README.md',
+  'CONTRIBUTING.md',
+  'deploy/TESTING.md',
+  'deploy/truenas/core/README.md',
+]) {
+  t.test(`${document} names only files and folders that exist`, async t => {
+    const text = await read(document)
+    const paths = text.match(
+      /(?<![\w/.-])(?:media|exporter|shared|deploy)\/[\w./-]*\w(?![\w*])/g,
+    )
+    t.ok(paths?.length)
+    for (const path of new Set(paths)) {
+      await t.resolves(access(new URL(`../../${path}`, import.meta.url)), path)
+    }
+  })
+}

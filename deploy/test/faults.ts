@@ -8,8 +8,9 @@ import t, { type Test } from 'tap'
 import { request } from 'undici'
 import type { StreamStatus } from '../../media/stream/status.ts'
 import { CHROMIUM } from '../../media/test/whep/fixtures/offers.ts'
-import { startChild, type Child, type LogRecord } from './fixtures/child.ts'
-import { scrape, told, valueOf } from './fixtures/scrape.ts'
+import { startChild, type Child } from '../../shared/test/fixtures/child.ts'
+import type { LogRecord } from '../../shared/test/fixtures/memory-log.ts'
+import { scrape, webrtcValue, valueOf } from './fixtures/scrape.ts'
 import {
   listening,
   startExporter,
@@ -18,12 +19,14 @@ import {
   testStream,
   type Stack,
 } from './fixtures/stack.ts'
+import { lives } from '../../shared/test/fixtures/program.ts'
 import { waitFor } from '../../shared/test/fixtures/wait-for.ts'
 import { WhepViewer } from './fixtures/whep-viewer.ts'
+import { takePorts } from '../../shared/test/fixtures/ports.ts'
 
-const UDP_PORT = 26_200
+const UDP_PORTS = await takePorts(200)
 
-/** A viewer of `demo`, as soon as it can be had. */
+/** A viewer of `demo`, once it can be opened. */
 function playDemo(t: Test, stack: Stack): Promise<WhepViewer> {
   return waitFor(
     () =>
@@ -34,7 +37,7 @@ function playDemo(t: Test, stack: Stack): Promise<WhepViewer> {
   )
 }
 
-/** Asks so many times for a stream that is not there. */
+/** Sends POST `times` times for a stream that does not exist. */
 async function askNobody(t: Test, url: string, times: number): Promise<void> {
   for (let sent = 0; sent < times; sent++) {
     const { statusCode, body } = await request(`${url}/api/v3/whep/nobody`, {
@@ -56,10 +59,10 @@ async function workerPid(media: Child): Promise<number> {
 /** More than CORE_WEBRTC_LEG_TIMEOUT_MS. */
 const PAUSE_MS = 5_000
 
-t.test('a media process that is paused blames no leg for it', async t => {
+t.test('a paused media process counts no leg failure', async t => {
   const ids = ['one', 'two', 'three']
   const stack = await startStack(t, {
-    udpPort: UDP_PORT,
+    udpPorts: UDP_PORTS,
     processes: ids.map(id => testStream(id)),
   })
   const statuses = async () => {
@@ -77,15 +80,15 @@ t.test('a media process that is paused blames no leg for it', async t => {
       return now.length === 2 * ids.length && isAbove ? now : undefined
     }, 'RTP on all legs')
 
-  // Long enough for a rhythm, without which a leg may be silent for longer.
+  // Enough to know the packet interval: before, a leg may be silent longer.
   const before = await allAbove(Array<number>(2 * ids.length).fill(200))
   process.kill(stack.media.pid, 'SIGSTOP')
-  // The workers and FFmpeg go on.
+  // The workers and FFmpeg keep running.
   await setTimeout(PAUSE_MS)
   process.kill(stack.media.pid, 'SIGCONT')
   await allAbove(before.map(count => count + 50))
   for (const { id, degraded } of await statuses()) {
-    t.equal(degraded, false, `${id} is well`)
+    t.equal(degraded, false, `${id} is healthy`)
     for (const leg of ['video', 'audio']) {
       const labels = { stream_id: id, leg }
       const name = 'dragonfork_webrtc_ffmpeg_leg_failures_total'
@@ -95,85 +98,94 @@ t.test('a media process that is paused blames no leg for it', async t => {
   }
 })
 
-t.test('every bad setting is named at once, with exit code 2', async t => {
-  const cases = [
-    {
-      script: 'media/main.ts',
-      env: { CORE_ADDRESS: 'nowhere', CORE_WEBRTC_WORKERS: '0' },
-    },
-    {
-      script: 'exporter/main.ts',
-      env: { EXPORTER_ADDRESS: 'nowhere', EXPORTER_MAX_STREAMS: 'many' },
-    },
-  ]
-  for (const { script, env } of cases) {
-    for (const args of [[], ['--check-config']]) {
-      const child = startChild(script, env, args)
-      t.equal(await child.exited, 2, `${script} ${args.join('')}`)
-      const problems = child.records.map(({ problem }) => String(problem))
-      t.equal(problems.length, 2)
-      for (const name of Object.keys(env)) {
-        t.ok(
-          problems.some(
-            problem =>
-              problem.startsWith(`${name}: `) && problem.includes('expected'),
-          ),
-          name,
-        )
+t.test(
+  'a start with bad settings names all of them and exits with code 2',
+  async t => {
+    const cases = [
+      {
+        script: 'media/main.ts',
+        env: { CORE_ADDRESS: 'nowhere', CORE_WEBRTC_WORKERS: '0' },
+      },
+      {
+        script: 'exporter/main.ts',
+        env: { EXPORTER_ADDRESS: 'nowhere', EXPORTER_MAX_STREAMS: 'many' },
+      },
+    ]
+    for (const { script, env } of cases) {
+      for (const args of [[], ['--check-config']]) {
+        const child = startChild(script, env, args)
+        t.equal(await child.exited, 2, `${script} ${args.join('')}`)
+        const problems = child.records.map(({ problem }) => String(problem))
+        t.equal(problems.length, 2)
+        for (const name of Object.keys(env)) {
+          t.ok(
+            problems.some(
+              problem =>
+                problem.startsWith(`${name}: `) && problem.includes('expected'),
+            ),
+            name,
+          )
+        }
       }
     }
-  }
-})
+  },
+)
 
-t.test('an address in use ends the start and says which', async t => {
-  const other = createServer()
-  other.listen(0, '127.0.0.1')
-  await once(other, 'listening')
-  t.teardown(() => other.close())
-  const bound = other.address()
-  const port = typeof bound === 'object' ? String(bound?.port) : ''
-  const address = `127.0.0.1:${port}`
-  const media = await startMedia(t, t.testdir(), {
-    udpPort: UDP_PORT,
-    media: { CORE_ADDRESS: address },
-  })
-  const exporter = startExporter(t, { EXPORTER_ADDRESS: address })
-  for (const child of [media, exporter]) {
-    t.equal(await child.exited, 1)
-    const reason = String(child.records.at(-1)?.['reason'])
-    t.match(reason, port)
-    t.match(reason, /_ADDRESS/, 'names the setting to change')
-  }
-})
-
-t.test('without FFmpeg it says so, counts legs, and waits', async t => {
-  const stack = await startStack(t, {
-    udpPort: UDP_PORT,
-    processes: [testStream('demo')],
-    media: { CORE_FFMPEG_BINARY: 'no-such-ffmpeg' },
-  })
-  const isComplaint = ({ reason }: LogRecord) =>
-    String(reason).includes('no executable no-such-ffmpeg in PATH')
-  await stack.media.logged(isComplaint)
-  await waitFor(async () => {
-    const samples = await stack.scrape()
-    return ['video', 'audio'].every(leg => {
-      const labels = { stream_id: 'demo', leg }
-      return told(samples, 'ffmpeg_leg_failures_total', labels) === 1
+t.test(
+  'a start with an address in use names it and exits with code 1',
+  async t => {
+    const other = createServer()
+    other.listen(0, '127.0.0.1')
+    await once(other, 'listening')
+    t.teardown(() => other.close())
+    const bound = other.address()
+    const port = typeof bound === 'object' ? String(bound?.port) : ''
+    const address = `127.0.0.1:${port}`
+    const media = await startMedia(t, t.testdir(), {
+      udpPorts: UDP_PORTS,
+      media: { CORE_ADDRESS: address },
     })
-  }, 'both legs counted')
-  const { statusCode, body } = await request(`${stack.url}/`)
-  await body.dump()
-  t.equal(statusCode, 200)
-})
+    const exporter = startExporter(t, { EXPORTER_ADDRESS: address })
+    for (const child of [media, exporter]) {
+      t.equal(await child.exited, 1)
+      const reason = String(child.records.at(-1)?.['reason'])
+      t.match(reason, port)
+      t.match(reason, /_ADDRESS/, 'names the setting to change')
+    }
+  },
+)
 
-t.test('an exporter that comes late gets everything', async t => {
-  // Takes a port and gives it back: the exporter comes there later.
+t.test(
+  'without FFmpeg the media process logs it, counts leg failures and serves',
+  async t => {
+    const stack = await startStack(t, {
+      udpPorts: UDP_PORTS,
+      processes: [testStream('demo')],
+      media: { CORE_FFMPEG_BINARY: 'no-such-ffmpeg' },
+    })
+    const isComplaint = ({ reason }: LogRecord) =>
+      String(reason).includes('no executable no-such-ffmpeg in PATH')
+    await stack.media.logged(isComplaint)
+    await waitFor(async () => {
+      const samples = await stack.scrape()
+      return ['video', 'audio'].every(leg => {
+        const labels = { stream_id: 'demo', leg }
+        return webrtcValue(samples, 'ffmpeg_leg_failures_total', labels) === 1
+      })
+    }, 'the failures of both legs')
+    const { statusCode, body } = await request(`${stack.url}/`)
+    await body.dump()
+    t.equal(statusCode, 200)
+  },
+)
+
+t.test('an exporter that starts late gets all observations', async t => {
+  // Finds a free port, on which the exporter starts later.
   const first = startExporter(t)
   const port = await listening(first, 'ingest')
   await first.end()
   const media = await startMedia(t, t.testdir(), {
-    udpPort: UDP_PORT,
+    udpPorts: UDP_PORTS,
     processes: [testStream('demo')],
     media: { CORE_EXPORTER_URL: `ws://127.0.0.1:${port}/ingest` },
   })
@@ -186,19 +198,19 @@ t.test('an exporter that comes late gets everything', async t => {
   const labels = { code: '404', stream_id: '_unknown' }
   await waitFor(
     async () =>
-      told(await scrape(metrics), 'whep_requests_total', labels) === 5,
-    'all five',
+      webrtcValue(await scrape(metrics), 'whep_requests_total', labels) === 5,
+    'all five requests',
   )
 })
 
-t.test('both may be killed: what was owed is told by the next', async t => {
+t.test('observations survive a kill of both processes', async t => {
   const dir = t.testdir()
   const state = join(dir, 'state.json')
   let exporter = startExporter(t, { EXPORTER_STATE_FILE: state })
   const port = await listening(exporter, 'ingest')
   const start = async () => {
     const media = await startMedia(t, dir, {
-      udpPort: UDP_PORT,
+      udpPorts: UDP_PORTS,
       media: { CORE_EXPORTER_URL: `ws://127.0.0.1:${port}/ingest` },
     })
     const url = `http://127.0.0.1:${await listening(media, 'web')}`
@@ -209,15 +221,15 @@ t.test('both may be killed: what was owed is told by the next', async t => {
     const labels = { code: '404', stream_id: '_unknown' }
     const samples = await waitFor(async () => {
       const samples = await scrape(metrics)
-      const shown = told(samples, 'whep_requests_total', labels)
+      const shown = webrtcValue(samples, 'whep_requests_total', labels)
       return shown !== undefined && shown >= total && samples
     }, `${total} requests`)
-    t.equal(told(samples, 'whep_requests_total', labels), total)
+    t.equal(webrtcValue(samples, 'whep_requests_total', labels), total)
     const refused = samples.filter(
       ({ name, value }) =>
         /_observations_(rejected|lost)_total$/.test(name) && value > 0,
     )
-    t.strictSame(refused, [], 'nothing was refused or lost')
+    t.strictSame(refused, [], 'nothing was rejected or lost')
   }
 
   let { media, url } = await start()
@@ -230,10 +242,10 @@ t.test('both may be killed: what was owed is told by the next', async t => {
   await waitFor(async () => {
     const text = await readFile(spool, 'utf8').catch(() => '')
     return text.includes('"total":8')
-  }, 'what is owed to be written down')
+  }, 'the spool to have the unacknowledged observations')
   media.kill('SIGKILL')
   await media.exited
-  // One that ends in order leaves what it found, and what it saw.
+  // One that ends by SIGTERM keeps the spool, with its own observations.
   ;({ media, url } = await start())
   await askNobody(t, url, 2)
   await media.end()
@@ -246,12 +258,12 @@ t.test('both may be killed: what was owed is told by the next', async t => {
   await counts(11)
   await askNobody(t, url, 1)
   await counts(12)
-  await waitFor(() => !existsSync(spool), 'the file to go')
+  await waitFor(() => !existsSync(spool), 'the spool to be removed')
 })
 
-t.test('a CORE_ID that differs is an error on both sides', async t => {
+t.test('both processes log an error if their CORE_ID differs', async t => {
   const stack = await startStack(t, {
-    udpPort: UDP_PORT,
+    udpPorts: UDP_PORTS,
     media: { CORE_ID: 'one' },
     exporter: { CORE_ID: 'other' },
   })
@@ -268,10 +280,10 @@ t.test('a CORE_ID that differs is an error on both sides', async t => {
 })
 
 t.test(
-  'a worker that dies: its viewers fail, its streams come back',
+  'after the death of a worker, viewers fail and streams come back',
   async t => {
     const stack = await startStack(t, {
-      udpPort: UDP_PORT,
+      udpPorts: UDP_PORTS,
       processes: [testStream('demo')],
     })
     const viewer = await playDemo(t, stack)
@@ -279,58 +291,63 @@ t.test(
     process.kill(await workerPid(stack.media), 'SIGKILL')
     await waitFor(async () => {
       const labels = { stream_id: 'demo', reason: 'failed' }
-      return told(await stack.scrape(), 'ice_failures_total', labels) === 1
-    }, 'the failed viewer')
+      return (
+        webrtcValue(await stack.scrape(), 'ice_failures_total', labels) === 1
+      )
+    }, 'the viewer to be counted as failed')
     const next = await playDemo(t, stack)
     await next.plays()
     t.equal(await next.end(), 204)
     const after = await waitFor(async () => {
       const samples = await stack.scrape()
-      return told(samples, 'udp_ports_in_use') === 8 && samples
-    }, 'all given back')
+      return webrtcValue(samples, 'udp_ports_in_use') === 8 && samples
+    }, 'the viewer ports to be released')
     for (const leg of ['video', 'audio']) {
       const labels = { stream_id: 'demo', leg }
-      t.equal(told(after, 'ffmpeg_leg_failures_total', labels), 0, leg)
+      t.equal(webrtcValue(after, 'ffmpeg_leg_failures_total', labels), 0, leg)
     }
   },
 )
 
-t.test('a frozen worker: 504, and nothing leaks when it thaws', async t => {
-  const stack = await startStack(t, {
-    udpPort: UDP_PORT,
-    processes: [testStream('demo')],
-  })
-  const viewer = await playDemo(t, stack)
-  t.equal(await viewer.end(), 204)
-  const pid = await workerPid(stack.media)
-  process.kill(pid, 'SIGSTOP')
-  const { statusCode, headers, body } = await request(
-    `${stack.url}/api/v3/whep/demo`,
-    {
-      method: 'POST',
-      headers: { 'content-type': 'application/sdp' },
-      body: CHROMIUM,
-    },
-  )
-  process.kill(pid, 'SIGCONT')
-  t.equal(statusCode, 504)
-  t.equal(headers['content-type'], 'application/problem+json')
-  t.match(await body.json(), { status: 504 })
-  const samples = await waitFor(async () => {
-    const scraped = await stack.scrape()
-    return told(scraped, 'udp_ports_in_use') === 8 && scraped
-  }, 'all given back')
-  const labels = { stream_id: 'demo', reason: 'timeout' }
-  t.equal(told(samples, 'ice_failures_total', labels), 1)
-  t.equal(told(samples, 'active_peers', { stream_id: 'demo' }), 0)
-  const next = await playDemo(t, stack)
-  await next.plays()
-  t.equal(await next.end(), 204)
-})
+t.test(
+  'a frozen worker answers 504 and leaks nothing when it resumes',
+  async t => {
+    const stack = await startStack(t, {
+      udpPorts: UDP_PORTS,
+      processes: [testStream('demo')],
+    })
+    const viewer = await playDemo(t, stack)
+    t.equal(await viewer.end(), 204)
+    const pid = await workerPid(stack.media)
+    process.kill(pid, 'SIGSTOP')
+    const { statusCode, headers, body } = await request(
+      `${stack.url}/api/v3/whep/demo`,
+      {
+        method: 'POST',
+        headers: { 'content-type': 'application/sdp' },
+        body: CHROMIUM,
+      },
+    )
+    process.kill(pid, 'SIGCONT')
+    t.equal(statusCode, 504)
+    t.equal(headers['content-type'], 'application/problem+json')
+    t.match(await body.json(), { status: 504 })
+    const samples = await waitFor(async () => {
+      const scraped = await stack.scrape()
+      return webrtcValue(scraped, 'udp_ports_in_use') === 8 && scraped
+    }, 'the viewer ports to be released')
+    const labels = { stream_id: 'demo', reason: 'timeout' }
+    t.equal(webrtcValue(samples, 'ice_failures_total', labels), 1)
+    t.equal(webrtcValue(samples, 'active_peers', { stream_id: 'demo' }), 0)
+    const next = await playDemo(t, stack)
+    await next.plays()
+    t.equal(await next.end(), 204)
+  },
+)
 
-t.test('SIGTERM leaves no process', async t => {
+t.test('SIGTERM leaves no process behind', async t => {
   const stack = await startStack(t, {
-    udpPort: UDP_PORT,
+    udpPorts: UDP_PORTS,
     processes: [testStream('demo')],
   })
   const viewer = await playDemo(t, stack)
@@ -342,19 +359,10 @@ t.test('SIGTERM leaves no process', async t => {
   t.equal(await stack.exporter.end(), 0)
   viewer.vanish()
   for (const pid of pids) {
-    await waitFor(() => isGone(pid), `${pid} is gone`)
+    await waitFor(() => !lives(pid), `process ${pid} to end`)
   }
   t.strictSame(
     stack.media.records.filter(({ level }) => level === 'error'),
     [],
   )
 })
-
-async function isGone(pid: number): Promise<boolean> {
-  try {
-    // A zombie is gone, too: its parent has yet to look.
-    return (await readFile(`/proc/${pid}/stat`, 'utf8')).includes(') Z ')
-  } catch {
-    return true
-  }
-}

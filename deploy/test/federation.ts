@@ -19,13 +19,13 @@ const LEGS = 'dragonfork_webrtc_ffmpeg_leg_failures_total'
 const ICE = 'dragonfork_webrtc_ice_establishment_duration_seconds'
 const PEERS = 'dragonfork_webrtc_active_peers'
 
-/** Two deployments that differ in nothing but CORE_ID and what happened. */
+/** Two deployments that differ only in CORE_ID and in what they report. */
 const CORES = [
   { core: 'core-a', legFailures: 3, answers: 7 },
   { core: 'core-b', legFailures: 5, answers: 2 },
 ] as const
 
-/** Starts an exporter and brings it what happened; gives its address. */
+/** Starts an exporter, reports to it, and returns its address. */
 async function startCore(
   t: Parameters<typeof startExporter>[0],
   { core, legFailures, answers }: (typeof CORES)[number],
@@ -62,7 +62,7 @@ function federationOf(...targets: readonly string[]): ScrapeJob {
   }
 }
 
-/** The value of `expression` by core, as soon as there are two. */
+/** The value of `expression` by core, once both cores have one. */
 function byCore(
   prometheus: Prometheus,
   expression: string,
@@ -84,14 +84,14 @@ async function showsBothCores(
     const legs = await byCore(prometheus, `${LEGS}{leg="video"}`)
     // Prometheus promises no order.
     return CORES.every(({ core, legFailures }) => legs[core] === legFailures)
-  }, 'what happened at both cores')
+  }, 'the counts of both cores')
   t.strictSame(await byCore(prometheus, `${ICE}_count`), {
     'core-a': 7,
     'core-b': 2,
   })
   t.strictSame(await byCore(prometheus, PEERS), { 'core-a': 7, 'core-b': 2 })
-  // Were `instance` all that tells two series apart, dropping it would
-  // leave fewer.
+  // If only `instance` distinguished two series, there would be fewer
+  // without it.
   const all = '{__name__=~"dragonfork_webrtc_.*"}'
   const names =
     'count by (__name__, core, stream_id, le, route, code, result, reason, kind, scope, leg)'
@@ -101,7 +101,7 @@ async function showsBothCores(
   t.equal(distinct?.value, series?.value, 'distinct without job and instance')
 }
 
-t.test('two cores never collide', async t => {
+t.test('the series of two cores never collide', async t => {
   if (requireProgram(t, 'prometheus') === undefined) return
   const [a, b] = await Promise.all([
     startCore(t, CORES[0]),
@@ -113,7 +113,7 @@ t.test('two cores never collide', async t => {
     await showsBothCores(t, prometheus)
   })
 
-  t.test('in a third Prometheus that federates those of both', async t => {
+  t.test('in a third Prometheus that federates one of each core', async t => {
     const own = await Promise.all([
       startPrometheus(t, [scrapeOf(a)]),
       startPrometheus(t, [scrapeOf(b)]),

@@ -1,15 +1,19 @@
-import { once } from 'node:events'
 import { readFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { basename, join } from 'node:path'
 import t, { type Test } from 'tap'
-import { ffmpeg, freePort, keepFeeding } from './fixtures/feed.ts'
+import { ffmpeg, keepFeeding } from './fixtures/feed.ts'
 import { startStack } from './fixtures/stack.ts'
+import { listenLocal } from '../../shared/test/fixtures/listen-local.ts'
 import { waitFor } from '../../shared/test/fixtures/wait-for.ts'
 import { WhepViewer } from './fixtures/whep-viewer.ts'
+import { takePorts } from '../../shared/test/fixtures/ports.ts'
 
-const UDP_PORT = 26_600
+const UDP_PORTS = await takePorts(200)
+
+async function port(): Promise<number> {
+  return (await takePorts(1)).min
+}
 
 const dir = t.testdir()
 const movie = join(dir, 'movie.mp4')
@@ -24,7 +28,7 @@ await ffmpeg([
 ])
 await ffmpeg(['-i', movie, '-c', 'copy', '-hls_list_size', '0', hls])
 
-/** Serves the files of `dir`, as a web server with an HLS stream does. */
+/** Serves the files of `dir` like a web server with an HLS stream. */
 async function serveFiles(t: Test): Promise<string> {
   const server = createServer((request, response) => {
     readFile(join(dir, basename(request.url ?? ''))).then(
@@ -32,14 +36,7 @@ async function serveFiles(t: Test): Promise<string> {
       () => response.writeHead(404).end(),
     )
   })
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  t.teardown(() => {
-    server.closeAllConnections()
-    server.close()
-  })
-  const { port } = server.address() as AddressInfo
-  return `http://127.0.0.1:${port}`
+  return `http://127.0.0.1:${await listenLocal(t, server)}`
 }
 
 interface Input {
@@ -47,7 +44,7 @@ interface Input {
   readonly options?: readonly string[]
 }
 
-/** Each makes what it needs on loopback and says how FFmpeg reads it. */
+/** Each starts its source on loopback and returns how FFmpeg reads it. */
 const INPUTS: Readonly<Record<string, (t: Test) => Promise<Input> | Input>> = {
   file: () => ({ address: movie, options: ['-re', '-stream_loop', '-1'] }),
   hls: async t => ({
@@ -55,20 +52,20 @@ const INPUTS: Readonly<Record<string, (t: Test) => Promise<Input> | Input>> = {
     options: ['-re'],
   }),
   rtmp: async t => {
-    const address = `rtmp://127.0.0.1:${await freePort()}/live/a`
+    const address = `rtmp://127.0.0.1:${await port()}/live/a`
     const copy = ['-c', 'copy', '-f', 'flv', '-listen', '1']
     keepFeeding(t, [...LOOPED, ...copy, address])
     return { address }
   },
   srt: async t => {
-    const address = `srt://127.0.0.1:${await freePort()}`
+    const address = `srt://127.0.0.1:${await port()}`
     const copy = ['-c', 'copy', '-f', 'mpegts']
     keepFeeding(t, [...LOOPED, ...copy, `${address}?mode=listener`])
     return { address: `${address}?mode=caller` }
   },
   rtsp: async t => {
-    // FFmpeg is no RTSP server to play from; it can be one to push to.
-    const address = `rtsp://127.0.0.1:${await freePort()}/a`
+    // FFmpeg cannot serve RTSP to players, but it can receive a push.
+    const address = `rtsp://127.0.0.1:${await port()}/a`
     const copy = ['-c', 'copy', '-f', 'rtsp', '-rtsp_transport', 'tcp']
     keepFeeding(t, [...LOOPED, ...copy, address])
     return { address, options: ['-rtsp_flags', 'listen'] }
@@ -76,9 +73,9 @@ const INPUTS: Readonly<Record<string, (t: Test) => Promise<Input> | Input>> = {
 }
 
 for (const [kind, open] of Object.entries(INPUTS)) {
-  t.test(`a stream from ${kind} plays, picture and sound`, async t => {
+  t.test(`a stream from ${kind} plays with picture and sound`, async t => {
     const stack = await startStack(t, {
-      udpPort: UDP_PORT,
+      udpPorts: UDP_PORTS,
       processes: [
         {
           id: kind,

@@ -1,16 +1,17 @@
 import t from 'tap'
 import { request } from 'undici'
 import { FAMILY_NAMES } from '../../shared/protocol/catalogue.ts'
-import { told, type Sample } from './fixtures/scrape.ts'
+import { webrtcValue, type Sample } from './fixtures/scrape.ts'
 import { startStack, testStream } from './fixtures/stack.ts'
 import { waitFor } from '../../shared/test/fixtures/wait-for.ts'
 import { CHROMIUM, onlySection } from '../../media/test/whep/fixtures/offers.ts'
 import { WhepViewer } from './fixtures/whep-viewer.ts'
+import { takePorts } from '../../shared/test/fixtures/ports.ts'
 
-const UDP_PORT = 26_000
+const UDP_PORTS = await takePorts(200)
 
 const stack = await startStack(t, {
-  udpPort: UDP_PORT,
+  udpPorts: UDP_PORTS,
   processes: [
     testStream('demo'),
     testStream('still', { video: { codec: 'none' } }),
@@ -35,7 +36,7 @@ async function post(id: string, body: string, type = 'application/sdp') {
   return { status: answer.statusCode, text, location: String(location) }
 }
 
-/** Waits until a scrape says so. */
+/** Waits for a scrape that `holds` accepts. */
 function scraped(
   what: string,
   holds: (samples: readonly Sample[]) => boolean,
@@ -48,10 +49,10 @@ function scraped(
 
 await scraped(
   'both streams run',
-  samples => told(samples, 'active_streams') === 2,
+  samples => webrtcValue(samples, 'active_streams') === 2,
 )
 
-t.test('all eleven families are in the first scrape', async t => {
+t.test('the first scrape has all eleven families', async t => {
   const { body } = await request(stack.metricsUrl)
   const types = (await body.text()).matchAll(
     /^# TYPE (dragonfork_webrtc_\S+)/gm,
@@ -62,20 +63,20 @@ t.test('all eleven families are in the first scrape', async t => {
   )
 })
 
-t.test('a stream that was never started has its series at zero', async t => {
+t.test('a stream that never started has series at zero', async t => {
   const samples = await stack.scrape()
   for (const leg of ['video', 'audio']) {
     const labels = { stream_id: 'off', leg }
-    t.equal(told(samples, 'ffmpeg_leg_failures_total', labels), 0)
+    t.equal(webrtcValue(samples, 'ffmpeg_leg_failures_total', labels), 0)
   }
 })
 
-t.test('a viewer plays, is counted, and leaves', async t => {
+t.test('a viewer is counted while it plays, and no longer', async t => {
   const samples = await scraped(
     'ports of two streams',
-    s => told(s, 'udp_ports_in_use') === 12,
+    s => webrtcValue(s, 'udp_ports_in_use') === 12,
   )
-  t.equal(told(samples, 'active_peers', { stream_id: 'demo' }), 0)
+  t.equal(webrtcValue(samples, 'active_peers', { stream_id: 'demo' }), 0)
   const viewer = await waitFor(
     () => WhepViewer.open(t, demo).catch(() => undefined),
     'RTP has arrived',
@@ -83,25 +84,25 @@ t.test('a viewer plays, is counted, and leaves', async t => {
   await viewer.plays()
   const playing = await scraped(
     'the viewer',
-    s => told(s, 'active_peers', { stream_id: 'demo' }) === 1,
+    s => webrtcValue(s, 'active_peers', { stream_id: 'demo' }) === 1,
   )
-  t.equal(told(playing, 'udp_ports_in_use'), 13, 'one port a viewer')
+  t.equal(webrtcValue(playing, 'udp_ports_in_use'), 13, 'one port per viewer')
   t.equal(await viewer.end(), 204)
   const after = await scraped(
-    'the viewer gone',
+    'no viewer',
     s =>
-      told(s, 'active_peers', { stream_id: 'demo' }) === 0 &&
-      told(s, 'udp_ports_in_use') === 12,
+      webrtcValue(s, 'active_peers', { stream_id: 'demo' }) === 0 &&
+      webrtcValue(s, 'udp_ports_in_use') === 12,
   )
   t.equal(
-    told(after, 'ice_establishment_duration_seconds_count', {
+    webrtcValue(after, 'ice_establishment_duration_seconds_count', {
       stream_id: 'demo',
       result: 'connected',
     }),
     1,
   )
   t.equal(
-    told(after, 'whep_requests_total', {
+    webrtcValue(after, 'whep_requests_total', {
       route: 'DELETE /api/v3/whep/{id}/{r}',
       code: '204',
       stream_id: 'demo',
@@ -110,13 +111,13 @@ t.test('a viewer plays, is counted, and leaves', async t => {
   )
 })
 
-t.test('viewers with other payload types play, too', async t => {
+t.test('a viewer with other payload types plays', async t => {
   const viewer = await WhepViewer.open(t, demo, { video: 121, audio: 63 })
   await viewer.plays()
   t.equal(await viewer.end(), 204)
 })
 
-t.test('each error has its code, and its series', async t => {
+t.test('each error has a status code and is counted', async t => {
   const before = await stack.scrape()
   const codes: [string, Promise<{ status: number }>, number][] = [
     ['demo', post('demo', 'hello'), 400],
@@ -127,7 +128,7 @@ t.test('each error has its code, and its series', async t => {
     ['demo', post('demo', CHROMIUM, 'text/plain'), 415],
   ]
   for (const [, answer, code] of codes) t.equal((await answer).status, code)
-  await scraped('every one of them', samples =>
+  await scraped('a count of each error', samples =>
     codes.every(([stream, , code]) => {
       const labels = {
         route: 'POST /api/v3/whep/{id}',
@@ -135,53 +136,56 @@ t.test('each error has its code, and its series', async t => {
         stream_id: stream,
       }
       const count = (s: readonly Sample[]) =>
-        told(s, 'whep_requests_total', labels) ?? 0
+        webrtcValue(s, 'whep_requests_total', labels) ?? 0
       return count(samples) === count(before) + 1
     }),
   )
   const mismatches = (samples: readonly Sample[]) =>
-    told(samples, 'codec_mismatches_total', {
+    webrtcValue(samples, 'codec_mismatches_total', {
       stream_id: 'demo',
       kind: 'video',
     }) ?? NaN
   t.equal(mismatches(await stack.scrape()), mismatches(before) + 1)
 })
 
-t.test('caps answer 503 by scope; abandoned offers time out', async t => {
-  const audio = onlySection('1')
-  const answers = [
-    await post('demo', CHROMIUM),
-    await post('demo', CHROMIUM),
-    await post('demo', CHROMIUM),
-    await post('still', audio),
-    await post('still', audio),
-  ]
-  t.strictSame(
-    answers.map(({ status }) => status),
-    [201, 201, 503, 201, 503],
-  )
-  t.match(JSON.parse(answers[2]?.text ?? ''), { scope: 'stream', limit: 2 })
-  t.match(JSON.parse(answers[4]?.text ?? ''), { scope: 'global', limit: 3 })
-  const samples = await scraped(
-    'two timeouts',
-    s =>
-      told(s, 'ice_failures_total', {
-        stream_id: 'demo',
-        reason: 'timeout',
-      }) === 2,
-  )
-  const rejected = (stream_id: string, scope: string) =>
-    told(samples, 'cap_rejections_total', { stream_id, scope })
-  t.equal(rejected('demo', 'stream'), 1)
-  t.equal(rejected('demo', 'global'), 0)
-  t.equal(rejected('still', 'global'), 1)
-  await scraped(
-    'no peers',
-    s => told(s, 'active_peers', { stream_id: 'demo' }) === 0,
-  )
-})
+t.test(
+  'caps answer 503 with their scope; abandoned offers time out',
+  async t => {
+    const audio = onlySection('1')
+    const answers = [
+      await post('demo', CHROMIUM),
+      await post('demo', CHROMIUM),
+      await post('demo', CHROMIUM),
+      await post('still', audio),
+      await post('still', audio),
+    ]
+    t.strictSame(
+      answers.map(({ status }) => status),
+      [201, 201, 503, 201, 503],
+    )
+    t.match(JSON.parse(answers[2]?.text ?? ''), { scope: 'stream', limit: 2 })
+    t.match(JSON.parse(answers[4]?.text ?? ''), { scope: 'global', limit: 3 })
+    const samples = await scraped(
+      'two timeouts',
+      s =>
+        webrtcValue(s, 'ice_failures_total', {
+          stream_id: 'demo',
+          reason: 'timeout',
+        }) === 2,
+    )
+    const rejected = (stream_id: string, scope: string) =>
+      webrtcValue(samples, 'cap_rejections_total', { stream_id, scope })
+    t.equal(rejected('demo', 'stream'), 1)
+    t.equal(rejected('demo', 'global'), 0)
+    t.equal(rejected('still', 'global'), 1)
+    await scraped(
+      'no peers',
+      s => webrtcValue(s, 'active_peers', { stream_id: 'demo' }) === 0,
+    )
+  },
+)
 
-t.test('nothing but JSON records is written', t => {
+t.test('both processes print only JSON records', t => {
   t.strictSame(stack.media.stray, [])
   t.strictSame(stack.exporter.stray, [])
   t.end()

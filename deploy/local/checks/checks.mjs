@@ -5,23 +5,21 @@ import { join } from 'node:path'
 import { BIN, NODE, ROOT } from '../setup/checkout.mjs'
 import { run } from '../setup/command.mjs'
 import { program } from '../setup/program.mjs'
-import { closingLine, sum } from './tally.mjs'
+import { closingLine, sum } from './tap.mjs'
 
 /**
- * @typedef {object} CheckContext
- * @property {NodeJS.ProcessEnv} env
- * @property {AbortSignal} signal
- * @property {(text: string) => void} say
+ * @typedef {import('./tap.mjs').CheckContext} CheckContext
+ * @typedef {import('./tap.mjs').Tally} Tally
  *
- * @typedef {(context: CheckContext) => Promise<import('./tally.mjs').Tally>} Check
+ * @typedef {(context: CheckContext) => Promise<Tally>} Check
  */
 
-/** The folders that hold tests and benches. */
+/** The folders that hold tests and benchmarks. */
 const PARTS = ['shared', 'media', 'exporter', 'deploy']
 
 /**
- * Sets up, runs the checks one after the other, whatever fails, and closes
- * with the line that counts.
+ * Sets up, runs all checks one after the other even if some fail, and prints
+ * the counts as the last line.
  *
  * @param {readonly Check[]} checks
  */
@@ -38,7 +36,7 @@ export async function runChecks(checks) {
 }
 
 /**
- * A check that one of npm's programs does: it counts as one.
+ * A check by one of npm's programs. It counts as one.
  *
  * @param {string} what
  * @param {string} tool
@@ -63,7 +61,7 @@ export function toolCheck(what, tool, ...args) {
 }
 
 /**
- * The `.ts` files directly in a folder of each part, by paths from the root.
+ * The `.ts` files directly in a folder of each part, as paths from the root.
  *
  * @param {string} folder such as `test/soak`
  */

@@ -1,13 +1,25 @@
-/** Runs test files with tap: a line a file, and what failed in full. */
+/** Runs test files with tap: prints a line per file, and failures in full. */
 
 import { join } from 'node:path'
 import { BIN, NODE, ROOT } from '../setup/checkout.mjs'
 import { run } from '../setup/command.mjs'
 
 /**
+ * @typedef {object} CheckContext
+ * @property {NodeJS.ProcessEnv} env
+ * @property {AbortSignal} signal
+ * @property {(text: string) => void} say
+ *
+ * @typedef {object} Tally the number of assertions, or of whole checks
+ * @property {number} passed
+ * @property {number} failed
+ * @property {number} skipped
+ */
+
+/**
  * @param {readonly string[]} args for `tap run`: options and files
- * @param {import('./checks.mjs').CheckContext} context
- * @returns {Promise<import('./tally.mjs').Tally>}
+ * @param {CheckContext} context
+ * @returns {Promise<Tally>}
  */
 export async function runTap(args, { env, signal, say }) {
   const reader = new TapReader(say)
@@ -23,20 +35,41 @@ export async function runTap(args, { env, signal, say }) {
   return reader.tally(code === 0)
 }
 
-/** A file's result, at the left margin. */
+/** @param {readonly Tally[]} tallies */
+export function sum(tallies) {
+  const all = { passed: 0, failed: 0, skipped: 0 }
+  for (const { passed, failed, skipped } of tallies) {
+    all.passed += passed
+    all.failed += failed
+    all.skipped += skipped
+  }
+  return all
+}
+
+/**
+ * The last line of a run: `12 passed, 0 failed`, with `, 1 skipped` if any is.
+ *
+ * @param {Tally} tally
+ */
+export function closingLine({ passed, failed, skipped }) {
+  const rest = skipped > 0 ? `, ${skipped} skipped` : ''
+  return `${passed} passed, ${failed} failed${rest}`
+}
+
+/** A file's result, which is not indented. */
 const RESULT = /^(not ok|ok) \d+ - (.*)$/
-/** tap's last word. It counts what each file asserts, and files that crash. */
+/** tap's last line. It counts assertions, and files that crash. */
 const TOTALS = /^# \{ total: \d+(.*) \}$/
-/** What is of no interest in a file that failed. */
+/** Lines not to print of a file that failed. */
 const NOISE = /^\s*(?:ok \d+ - .*|1\.\.\d+.*|# time=.*)?$/
 const SKIPPED = /^\s*ok \d+ - (.* # SKIP.*)$/
 
-/** Reads what tap prints of a run, line by line. */
+/** Reads the output of tap line by line. */
 export class TapReader {
   #say
-  /** @type {string[]} the lines of the file that is being read */
+  /** @type {string[]} the lines of the current file */
   #lines = []
-  /** Whether the last file failed; its diagnostics follow its result. */
+  /** Whether the last file failed: its diagnostics follow its result. */
   #failed = false
   #totals = ''
 
@@ -74,7 +107,7 @@ export class TapReader {
 
   /**
    * @param {boolean} succeeded by tap's exit code
-   * @returns {import('./tally.mjs').Tally}
+   * @returns {Tally}
    */
   tally(succeeded) {
     /** @param {string} what */
@@ -82,7 +115,7 @@ export class TapReader {
       Number(new RegExp(`${what}: (\\d+)`).exec(this.#totals)?.[1] ?? 0)
     return {
       passed: count('pass'),
-      // A run that broke has failed, whatever it counted until then.
+      // A run that broke off failed, even if no assertion did.
       failed: Math.max(count('fail'), succeeded ? 0 : 1),
       skipped: count('skip') + count('todo'),
     }

@@ -5,7 +5,7 @@ import { SETTINGS as MEDIA } from '../../../media/config.ts'
 import type { Address } from '../../../shared/runtime/settings.ts'
 import { setting } from '../setup/checkout.mjs'
 
-/** The settings that say where the two listen. */
+/** The settings of the addresses that the two processes listen on. */
 const LISTENERS = [
   MEDIA.address,
   EXPORTER.address,
@@ -13,49 +13,40 @@ const LISTENERS = [
 ] as const
 
 /**
- * Says of each port that another program has which it is and how to change it:
- * all of them at once, before anything is started.
+ * Names every port that another program uses, with the setting that changes
+ * it: all at once, before anything is started.
  */
 export async function findBusyPorts(
   env: NodeJS.ProcessEnv,
 ): Promise<readonly string[]> {
   const problems = await Promise.all(
     LISTENERS.map(async ({ name, fallback, parse }) => {
-      const address = tryParse(parse, setting(env, name) ?? fallback)
-      if (address === undefined || !(await isBusy(address))) return []
+      const address = await busy(() => parse(setting(env, name) ?? fallback))
+      if (address === undefined) return []
       const { host, port } = address
       return [
-        `Port ${port} is in use by another program. End that one, or listen ` +
-          `elsewhere: ${name}=${host}:${port + 1000} npm start`,
+        `Port ${port} is in use by another program. Stop that program, or ` +
+          `use another port: ${name}=${host}:${port + 1000} npm start`,
       ]
     }),
   )
   return problems.flat()
 }
 
-/** A bad setting is for the process itself to explain, with all the others. */
-function tryParse(
-  parse: (text: string) => Address,
-  text: string,
-): Address | undefined {
-  try {
-    return parse(text)
-  } catch {
-    return undefined
-  }
-}
-
-async function isBusy({ host, port }: Address): Promise<boolean> {
+/** The address, if it is in use. The process itself reports other problems. */
+async function busy(read: () => Address): Promise<Address | undefined> {
   const server = createServer()
+  let address: Address | undefined
   try {
-    server.listen({ port, ...(host === '' ? {} : { host }) })
+    address = read()
+    const { host, port } = address
+    server.listen({ port, ...(host !== '' && { host }) })
     await once(server, 'listening')
-    return false
+    return undefined
   } catch (error) {
-    // Every other error is for the process itself to explain.
-    return (
+    const isBusy =
       error instanceof Error && 'code' in error && error.code === 'EADDRINUSE'
-    )
+    return isBusy ? address : undefined
   } finally {
     server.close()
   }

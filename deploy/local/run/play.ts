@@ -1,48 +1,118 @@
 import { once } from 'node:events'
+import { setting } from '../setup/checkout.mjs'
+import type { Command } from '../setup/death-signal.mjs'
 import { findBusyPorts } from './busy-ports.ts'
-import { Stack, StackError, type StackOptions, type Urls } from './stack.ts'
+import { Child } from './child.ts'
 
-export interface PlayOptions extends Omit<StackOptions, 'onLine'> {
-  /** Takes what is for the user. */
-  readonly say: (text: string) => void
-  /** Takes the log records of both processes, a line each. */
-  readonly log: (line: string) => void
-  /** The user has had enough. */
-  readonly signal: AbortSignal
+/** Generous, since the machine may be busy. */
+const START_TIMEOUT_MS = 60_000
+/** Together less than the 5 s in which `npm start` ends. */
+const MEDIA_GRACE_MS = 2_500
+const EXPORTER_GRACE_MS = 1_000
+
+export interface PlayOptions {
+  readonly media: Command
+  readonly exporter: Command
+  readonly env: NodeJS.ProcessEnv
 }
+
+/** The processes cannot run; the message says why. */
+class PlayError extends Error {}
 
 /**
- * Runs both processes until the signal, or until one of them ends.
- * @returns the exit code: 0 ended as asked, 1 could not start or broke
+ * Runs both processes until a signal arrives or one of them ends. Messages for
+ * the user go to stdout, the logs of the processes to stderr. The exit code is
+ * 0 after a signal, 1 after a failure.
  */
-export async function play(options: PlayOptions): Promise<number> {
-  const { env, say, log, signal } = options
-  const stack = new Stack({
-    ...options,
-    onLine: (process, line) => {
-      log(line.replace(/^\{/, `{"process":"${process}",`))
-    },
-  })
-  const asked = once(signal, 'abort')
-  try {
-    const busy = await findBusyPorts(env)
-    if (busy.length > 0) throw new StackError(busy.join('\n'))
-    say(greeting(await stack.start(signal)))
-    await Promise.race([stack.broken, asked])
-  } catch (error) {
-    if (error instanceof StackError) {
-      say(error.message)
-      return 1
-    }
-    if (!signal.aborted) throw error
-  } finally {
-    await stack.close()
+export async function playUntilSignal(options: PlayOptions): Promise<void> {
+  const stop = new AbortController()
+  for (const signal of ['SIGHUP', 'SIGINT', 'SIGTERM'] as const) {
+    process.on(signal, () => {
+      stop.abort()
+    })
   }
-  say('Ended')
-  return 0
+  for (const stream of [process.stdout, process.stderr]) {
+    // Its reader has ended. SIGHUP ends this process, not a failed write.
+    stream.on('error', () => undefined)
+  }
+  process.exitCode = await play(options, stop.signal)
 }
 
-function greeting({ media, exporter }: Urls): string {
+async function play(
+  { media, exporter, env }: PlayOptions,
+  signal: AbortSignal,
+): Promise<number> {
+  const failed = Promise.withResolvers<never>()
+  failed.promise.catch(() => undefined)
+  const fail = (message: string) => {
+    failed.reject(new PlayError(message))
+  }
+  const children: Child[] = []
+  let isEnding = false
+  const start = (name: string, command: Command, env: NodeJS.ProcessEnv) => {
+    if (isEnding) throw new PlayError('Cannot start: already ending')
+    const child = new Child(command, env, line => {
+      const named = line.replace(/^\{/, `{"process":"${name}",`)
+      process.stderr.write(`${named}\n`)
+    })
+    children.push(child)
+    void child.ended.then(how => {
+      fail(`The ${name} process ${how}. Its last lines:\n${child.lastLines}`)
+    })
+    return child
+  }
+  const startBoth = async () => {
+    const first = start('exporter', exporter, env)
+    const ingest = reachable(await first.listening('ingest'))
+    const metrics = reachable(await first.listening('web'))
+    const CORE_EXPORTER_URL =
+      setting(env, 'CORE_EXPORTER_URL') ?? `ws://${ingest}/ingest`
+    const second = start('media', media, { ...env, CORE_EXPORTER_URL })
+    const web = reachable(await second.listening('web'))
+    const hasTls = setting(env, 'EXPORTER_TLS_CERT_FILE') !== undefined
+    return greeting(
+      `http://${web}`,
+      `${hasTls ? 'https' : 'http'}://${metrics}`,
+    )
+  }
+
+  const stopped = once(signal, 'abort')
+  const timer = setTimeout(() => {
+    fail(`Cannot start: no answer within ${START_TIMEOUT_MS / 1000} s`)
+  }, START_TIMEOUT_MS)
+  try {
+    const busy = await findBusyPorts(env)
+    if (busy.length > 0) throw new PlayError(busy.join('\n'))
+    const text = await Promise.race([startBoth(), failed.promise, stopped])
+    clearTimeout(timer)
+    if (typeof text === 'string') say(text)
+    await Promise.race([failed.promise, stopped])
+    return 0
+  } catch (error) {
+    if (!(error instanceof PlayError)) throw error
+    say(error.message)
+    return 1
+  } finally {
+    clearTimeout(timer)
+    isEnding = true
+    const [first, second] = children
+    // The exporter ends last, so that it gets the last metrics.
+    await second?.stop(MEDIA_GRACE_MS)
+    await first?.stop(EXPORTER_GRACE_MS)
+    if (signal.aborted) say('Ended')
+  }
+}
+
+function say(text: string): void {
+  process.stdout.write(`${text}\n`)
+}
+
+/** Where this machine reaches a listener on `address`. */
+function reachable(address: string): string {
+  return address.replace(/^(0\.0\.0\.0|\[::\]):/, 'localhost:')
+}
+
+function greeting(media: string, exporter: string): string {
   return [
     '',
     'Dragon Fork WebRTC plays:',

@@ -1,17 +1,22 @@
-/** Debian's apt-get: installs packages, and repairs what was cut short. */
+/** Debian's apt-get: installs packages and repairs interrupted installations. */
 
 import { setTimeout as delay } from 'node:timers/promises'
 
-/** How long another apt, such as the nightly one, is waited for. */
+/** How long to wait for another apt, such as the nightly one. */
 const LOCK_TIMEOUT_S = 900
 const LOCK_RETRY_MS = 2000
+const OPTIONS = [
+  `DPkg::Lock::Timeout=${LOCK_TIMEOUT_S}`,
+  'Acquire::Retries=3',
+  'APT::Status-Fd=1',
+].flatMap(setting => ['-o', setting])
 /** A line of apt-get's Status-Fd: kind, package or number, percent, text. */
 const STATUS = /^(?:dl|pm)status:[^:]*:([\d.]+):(.*)$/
-/** What apt-get says whatever it does. */
+/** Lines that apt-get always prints. */
 const NOISE = /^(?:Reading package lists|Building dependency|Reading state)/
 const LOCKED = /Could not get lock|Unable to lock directory/
-/** What apt-get says where an earlier one was ended in the middle. */
-const CUT_SHORT = /dpkg --configure -a|--fix-broken|needs to be reinstalled/
+/** What apt-get prints after an earlier run was interrupted. */
+const INTERRUPTED = /dpkg --configure -a|--fix-broken|needs to be reinstalled/
 
 export class Apt {
   #step
@@ -20,7 +25,7 @@ export class Apt {
 
   /**
    * @param {import('./step.mjs').Step} step
-   * @param {readonly string[]} root the words that make us root
+   * @param {readonly string[]} root the command prefix that makes us root
    * @param {AbortSignal | undefined} signal
    */
   constructor(step, root, signal) {
@@ -30,13 +35,14 @@ export class Apt {
   }
 
   /**
-   * Fetches the lists of packages. One that cannot be had is perhaps not
-   * needed, so a failure shows only in what cannot be installed afterwards.
+   * Fetches the package lists. A failure is no error: perhaps the list is not
+   * needed, and if it is, the installation fails with a better message.
    */
   async update() {
     const until = Date.now() + LOCK_TIMEOUT_S * 1000
     for (;;) {
-      const failure = await this.#aptGet('update')
+      // `DPkg::Lock::Timeout` does not cover the lock of the lists.
+      const failure = await this.#run('apt-get', '-q', ...OPTIONS, 'update')
       if (failure === undefined || !LOCKED.test(failure)) return
       if (Date.now() > until) return
       this.#step.progress('waiting for another apt-get to end')
@@ -45,17 +51,17 @@ export class Apt {
   }
 
   /**
-   * Installs packages, or says why it cannot.
+   * Installs packages.
    *
    * @param {readonly string[]} names
-   * @returns {Promise<string | undefined>} what apt-get said if it failed
+   * @returns {Promise<string | undefined>} apt-get's output if it failed
    */
   async install(names) {
-    const failure = await this.#install(names)
-    if (failure === undefined || !CUT_SHORT.test(failure)) return failure
+    const failure = await this.#install('--no-install-recommends', ...names)
+    if (failure === undefined || !INTERRUPTED.test(failure)) return failure
     await this.#run('dpkg', '--configure', '-a')
-    await this.#aptGet('install', '-y', '--fix-broken', '--no-remove')
-    return this.#install(names)
+    await this.#install('--fix-broken', '--no-remove')
+    return this.#install('--no-install-recommends', ...names)
   }
 
   /**
@@ -63,30 +69,18 @@ export class Apt {
    *
    * @param {string} name
    */
-  async refusal(name) {
-    return this.#install([name], '--simulate')
+  refusal(name) {
+    return this.#install('--no-install-recommends', '--simulate', name)
   }
 
-  /**
-   * @param {readonly string[]} names
-   * @param {string[]} options
-   */
-  #install(names, ...options) {
-    const words = ['-y', '--no-install-recommends', ...options, ...names]
-    return this.#aptGet('install', ...words)
-  }
-
-  /** @param {string[]} words */
-  #aptGet(...words) {
-    const lock = `DPkg::Lock::Timeout=${LOCK_TIMEOUT_S}`
-    const settings = [lock, 'Acquire::Retries=3', 'APT::Status-Fd=1']
-    const options = settings.flatMap(setting => ['-o', setting])
-    return this.#run('apt-get', '-q', ...options, ...words)
+  /** @param {string[]} args */
+  #install(...args) {
+    return this.#run('apt-get', '-q', ...OPTIONS, 'install', '-y', ...args)
   }
 
   /**
    * @param {string[]} command
-   * @returns {Promise<string | undefined>} what it said if it failed
+   * @returns {Promise<string | undefined>} its output if it failed
    */
   async #run(...command) {
     const [program = '', ...rest] = [
@@ -99,7 +93,7 @@ export class Apt {
     }
     this.#signal?.addEventListener('abort', ending, { once: true })
     const { code, tail } = await this.#step.run(program, rest, {
-      // dpkg that ends in the middle is worse than one that goes on.
+      // An interrupted dpkg is worse than one that runs on.
       gently: true,
       tied: false,
       onLine: line => {

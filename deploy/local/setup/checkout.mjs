@@ -1,7 +1,4 @@
-/**
- * Where things are: this checkout, its programs, and the cache that checkouts
- * share.
- */
+/** Paths of this checkout, its programs, and the cache that checkouts share. */
 
 import { accessSync, constants } from 'node:fs'
 import { homedir } from 'node:os'
@@ -11,17 +8,17 @@ import { fileURLToPath } from 'node:url'
 /** The folder that package.json is in. */
 export const ROOT = fileURLToPath(new URL('../../..', import.meta.url))
 
-/** The folder of the programs that npm installs, the pinned Node among them. */
+/** The folder of the programs that npm installs, including the pinned Node. */
 export const BIN = join(ROOT, 'node_modules', '.bin')
 
-/** The pinned Node, whatever Node runs the set-up. */
+/** The pinned Node; an older one may run the set-up. */
 export const NODE = join(BIN, 'node')
 
 /** The sources and the version of mediasoup that npm installed. */
 export const MEDIASOUP = join(ROOT, 'node_modules', 'mediasoup')
 
 /**
- * The folder for what is slow to make and the same in every checkout.
+ * The folder for files that take long to make and suit every checkout.
  *
  * @param {NodeJS.ProcessEnv} env
  */
@@ -42,7 +39,7 @@ export function setting(env, name) {
 }
 
 /**
- * Where on PATH a program is, or undefined if it is nowhere.
+ * The path of a program on PATH, or undefined.
  *
  * @param {string} program
  * @param {NodeJS.ProcessEnv} env
@@ -54,9 +51,7 @@ export function findProgram(program, env) {
     .find(isExecutable)
 }
 
-/**
- * @param {string} path
- */
+/** @param {string} path */
 function isExecutable(path) {
   try {
     accessSync(path, constants.X_OK)

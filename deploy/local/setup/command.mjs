@@ -1,33 +1,42 @@
-/** Runs other programs for the set-up: they end with it, whatever they do. */
+/** Starts other programs. */
 
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import { setTimeout as delay } from 'node:timers/promises'
-import { tiedGroup } from '../run/death-signal.mjs'
 import { findProgram } from './checkout.mjs'
-import { SetupError } from './setup-error.mjs'
+import { SetupError } from './context.mjs'
+import { tied, tiedGroup } from './death-signal.mjs'
 
-/** How many of the last lines a failed program's message carries. */
+/** How many of its last lines are kept to explain why a program ended. */
 const TAIL_LINES = 30
-/** How long a program may take to end after SIGTERM before SIGKILL. */
+/** The time between SIGTERM and SIGKILL. */
 const KILL_AFTER_MS = 3000
 /**
- * How long to read on after the program's end. Not for ever: a daemon that it
- * started may hold its output open.
+ * How long to read on after the program's end: a daemon that it started may
+ * hold its output open forever.
  */
 const DRAIN_MS = 500
+/** @type {NodeJS.Signals[]} */
+const SIGNALS = ['SIGHUP', 'SIGINT', 'SIGTERM']
 
 /**
- * @typedef {object} CommandOptions
+ * @typedef {import('./death-signal.mjs').Command} Command
+ *
+ * @typedef {object} StartOptions
  * @property {string} [cwd]
- * @property {NodeJS.ProcessEnv} [env]
- * @property {(line: string) => void} [onLine] called for each line printed
+ * @property {NodeJS.ProcessEnv | undefined} [env]
+ * @property {((line: string) => void) | undefined} [onLine] called for each
+ *   line printed
+ *
+ * @typedef {object} RunOptions
  * @property {AbortSignal | undefined} [signal] ends the program
- * @property {boolean} [gently] the signal is passed on as SIGINT, and the program
- *   has all the time that it takes
- * @property {boolean} [tied] the program, and what it started, is killed if this
- *   process is
+ * @property {boolean} [gently] passes the signal on as SIGINT and gives the
+ *   program all the time it needs
+ * @property {boolean} [tied] kills the program, and what it started, when this
+ *   process is killed
+ *
+ * @typedef {StartOptions & RunOptions} CommandOptions
  *
  * @typedef {object} Outcome
  * @property {number | null} code exit code, null if a signal ended it
@@ -35,27 +44,15 @@ const DRAIN_MS = 500
  */
 
 /**
- * Runs a program to its end, with nothing to read. It leads a process group of
- * its own, so that what it started ends with it. Rejects if it cannot be
- * started, or with the signal's reason once that has ended it.
+ * Starts a program without input. It leads a process group, so that Ctrl-C in
+ * a terminal does not reach it, and what it started can be ended with it.
  *
- * @param {string} program
- * @param {readonly string[]} args
- * @param {CommandOptions} [options]
- * @returns {Promise<Outcome>}
+ * @param {Command} command
+ * @param {StartOptions} options
  */
-export async function run(program, args, options = {}) {
-  const { onLine, signal, gently, tied, ...spawnOptions } = options
-  signal?.throwIfAborted()
-  const isPath = program.includes('/')
-  if (!isPath && !findProgram(program, options.env ?? process.env)) {
-    throw new SetupError(`Cannot run ${program}: it is not on PATH`)
-  }
-  /** @type {import('../run/death-signal.mjs').Command} */
-  const command = [program, ...args]
-  const [first, ...rest] = tied ? tiedGroup(command) : command
-  const child = spawn(first, rest, {
-    ...spawnOptions,
+export function start([program, ...args], { onLine, ...options }) {
+  const child = spawn(program, args, {
+    ...options,
     detached: true,
     stdio: ['ignore', 'pipe', 'pipe'],
   })
@@ -70,48 +67,94 @@ export async function run(program, args, options = {}) {
   }
   const closed = once(child, 'close')
   closed.catch(() => undefined)
+  const wait = async () => {
+    await once(child, 'exit')
+    await Promise.race([closed, delay(DRAIN_MS, undefined, { ref: false })])
+    child.stdout.destroy()
+    child.stderr.destroy()
+    return { code: child.exitCode, signal: child.signalCode }
+  }
+  return {
+    /** The last lines it printed. */
+    tail,
+    /** Resolves when it has ended; rejects if it could not be started. */
+    ended: wait(),
+    /** @param {NodeJS.Signals} signal */
+    kill: signal => child.kill(signal),
+    /** @param {NodeJS.Signals} signal */
+    killGroup: signal => {
+      if (child.pid === undefined) return
+      try {
+        process.kill(-child.pid, signal)
+      } catch {
+        // ESRCH: none is left. EPERM: it belongs to another user (sudo).
+      }
+    },
+  }
+}
 
+/**
+ * Runs a program to its end, together with what it started.
+ *
+ * @param {string} program
+ * @param {readonly string[]} args
+ * @param {CommandOptions} [options]
+ * @returns {Promise<Outcome>}
+ * @throws {SetupError} if it cannot be started
+ * @throws the signal's reason once the program has ended because of it
+ */
+export async function run(program, args, options = {}) {
+  const { signal, gently, tied: isTied, ...startOptions } = options
+  signal?.throwIfAborted()
+  const isPath = program.includes('/')
+  if (!isPath && !findProgram(program, options.env ?? process.env)) {
+    throw new SetupError(`Cannot run ${program}: it is not on PATH`)
+  }
+  /** @type {Command} */
+  const command = [program, ...args]
+  const child = start(isTied ? tiedGroup(command) : command, startOptions)
   /** @type {NodeJS.Timeout | undefined} */
   let killing
   const end = () => {
     if (gently) child.kill('SIGINT')
     else {
-      signalGroup(child.pid, 'SIGTERM')
-      killing = setTimeout(signalGroup, KILL_AFTER_MS, child.pid, 'SIGKILL')
+      child.killGroup('SIGTERM')
+      killing = setTimeout(child.killGroup, KILL_AFTER_MS, 'SIGKILL')
     }
   }
   signal?.addEventListener('abort', end, { once: true })
   try {
-    /** @type {number | null} */
-    const code = await new Promise((resolve, reject) => {
-      child.once('error', ({ message }) => {
-        reject(new SetupError(`Cannot run ${program}: ${message}`))
-      })
-      child.once('exit', resolve)
+    const { code } = await child.ended.catch((/** @type {unknown} */ cause) => {
+      const reason = cause instanceof Error ? cause.message : String(cause)
+      throw new SetupError(`Cannot run ${program}: ${reason}`)
     })
-    await Promise.race([closed, delay(DRAIN_MS, undefined, { ref: false })])
     signal?.throwIfAborted()
-    return { code, tail }
+    return { code, tail: child.tail }
   } finally {
     clearTimeout(killing)
     signal?.removeEventListener('abort', end)
-    child.stdout.destroy()
-    child.stderr.destroy()
   }
 }
 
 /**
- * Sends a signal to a process group. One that is gone, or that belongs to
- * another user (sudo), is left alone.
+ * Runs a program on this process's terminal and returns its exit code. It gets
+ * every signal that this process gets, perhaps twice: a terminal sends Ctrl-C
+ * to both.
  *
- * @param {number | undefined} pid the group's leader
- * @param {NodeJS.Signals} signal
+ * @param {Command} command
+ * @param {import('node:child_process').SpawnOptions} options
+ * @returns {Promise<number>}
  */
-function signalGroup(pid, signal) {
-  if (pid === undefined) return
+export async function handOver(command, options) {
+  const [program, ...args] = tied(command)
+  const child = spawn(program, args, { ...options, stdio: 'inherit' })
+  /** @param {NodeJS.Signals} signal */
+  const forward = signal => child.kill(signal)
+  for (const signal of SIGNALS) process.on(signal, forward)
   try {
-    process.kill(-pid, signal)
-  } catch {
-    // ESRCH or EPERM: nothing that we could do.
+    await once(child, 'exit')
+    return child.exitCode ?? 1
+  } finally {
+    for (const signal of SIGNALS) process.off(signal, forward)
   }
 }

@@ -1,8 +1,8 @@
-/** Gets the Debian packages that are missing, or says how to. */
+/** Installs the Debian packages that are missing, or explains how to. */
 
 import { Apt } from './apt.mjs'
+import { SetupError } from './context.mjs'
 import { thisMachine } from './machine.mjs'
-import { SetupError } from './setup-error.mjs'
 import { step } from './step.mjs'
 
 /**
@@ -10,15 +10,13 @@ import { step } from './step.mjs'
  * @typedef {import('./machine.mjs').Machine} Machine
  */
 
-const AGAIN = 'then run this again'
-
 /**
- * Installs those of the packages that are missing. Where that needs a password
- * it fails with the command to type.
+ * Installs those of the packages that are missing.
  *
  * @param {readonly Package[]} packages
  * @param {import('./context.mjs').Context} context
  * @param {Machine} [machine]
+ * @throws {SetupError} with the command to type, if it takes a password
  */
 export async function installPackages(
   packages,
@@ -28,12 +26,12 @@ export async function installPackages(
   const missing = await missingOf(packages, machine)
   if (missing.length === 0) return
 
-  const names = namesOf(missing)
+  const names = missing.map(({ name }) => name)
   if (!machine.hasProgram('apt-get')) {
     throw new SetupError(
-      `Missing: ${names.join(' ')} (by Debian's names), and there is no ` +
-        'apt-get to install them with. ' +
-        [`Install them, ${AGAIN}.`, ...ownWorker(missing)].join(' '),
+      `Missing: ${names.join(' ')} (Debian's names), and there is no apt-get ` +
+        'to install them with. ' +
+        ['Install them, then run this again.', ...ownWorker(missing)].join(' '),
     )
   }
   const root = machine.isRoot() ? [] : await sudo(missing, machine)
@@ -43,7 +41,7 @@ export async function installPackages(
     what: 'Debian packages (apt-get install)',
     usually: '1 to 3 minutes',
     advice: [
-      `Install what is named here another way, ${AGAIN}.`,
+      'Install the packages named here another way, then run this again.',
       ...ownWorker(missing),
     ].join(' '),
   }
@@ -54,60 +52,58 @@ export async function installPackages(
     const still = await missingOf(missing, machine)
     if (still.length === 0) return
     throw new SetupError(
-      'apt-get has installed all, but this is not to be found: ' +
-        still.flatMap(whatShows).join(', '),
+      'apt-get has installed everything, but these are still missing: ' +
+        still.flatMap(contentOf).join(', '),
     )
   })
 }
 
 /**
- * Installs the packages. Where one cannot be had, the others are installed all
- * the same, and the error names that one.
+ * Installs the packages, also if some of them cannot be installed.
  *
  * @param {readonly string[]} names
  * @param {Apt} apt
+ * @throws {SetupError} that names those that cannot
  */
 async function installAll(names, apt) {
   const failure = await apt.install(names)
   if (failure === undefined) return
-  /** @type {{ name: string, why: string }[]} */
-  const refused = []
+  /** @type {Map<string, string>} reasons by name */
+  const refused = new Map()
   for (const name of names) {
     const why = await apt.refusal(name)
-    if (why !== undefined) refused.push({ name, why })
+    if (why !== undefined) refused.set(name, why)
   }
-  if (refused.length === 0 || refused.length === names.length) {
+  if (refused.size === 0 || refused.size === names.length) {
     throw new SetupError(
       `Cannot install ${names.join(' ')} by apt-get:\n${failure}`,
     )
   }
-  const bad = refused.map(({ name }) => name)
-  const others = names.filter(name => !bad.includes(name))
-  const alsoFailed = await apt.install(others)
-  const reasons = refused.map(({ why }) => why)
-  if (alsoFailed !== undefined) reasons.push(alsoFailed)
+  const alsoFailed = await apt.install(names.filter(name => !refused.has(name)))
   const rest = alsoFailed === undefined ? 'are' : 'could not be'
+  const reasons = [...refused.values(), ...(alsoFailed ? [alsoFailed] : [])]
   throw new SetupError(
-    `Cannot install ${bad.join(' ')} by apt-get; the other packages ${rest} ` +
-      `installed:\n${reasons.join('\n')}`,
+    `Cannot install ${[...refused.keys()].join(' ')} by apt-get; the other ` +
+      `packages ${rest} installed:\n${reasons.join('\n')}`,
   )
 }
 
 /**
- * The words that make us root, or the error that leaves it to the user.
+ * The command prefix that makes us root.
  *
  * @param {readonly Package[]} missing
  * @param {Machine} machine
+ * @throws {SetupError} with the command to type, if there is none
  */
 async function sudo(missing, machine) {
   if (await machine.hasSudo()) return ['sudo', '-n']
-  const names = namesOf(missing).join(' ')
+  const names = missing.map(({ name }) => name).join(' ')
   const command =
     'apt-get update && apt-get install -y --no-install-recommends ' + names
   const shell = machine.hasProgram('sudo') ? 'sudo sh' : 'su'
   throw new SetupError(
     `Missing: ${names}. Installing them takes root, and there is no sudo ` +
-      `without a password. Run this command, ${AGAIN}:\n\n` +
+      'without a password. Run this command, then run this again:\n\n' +
       [`  ${shell} -c '${command}'`, ...ownWorker(missing)].join('\n\n'),
   )
 }
@@ -125,13 +121,8 @@ async function missingOf(packages, machine) {
   return missing
 }
 
-/** @param {readonly Package[]} packages */
-function namesOf(packages) {
-  return packages.map(({ name }) => name)
-}
-
 /** @param {Package} entry */
-function whatShows({ name, programs = [], libraries = [] }) {
+function contentOf({ name, programs = [], libraries = [] }) {
   return [
     ...programs.map(program => `the program ${program} (${name})`),
     ...libraries.map(library => `the library ${library} (${name})`),
@@ -139,16 +130,17 @@ function whatShows({ name, programs = [], libraries = [] }) {
 }
 
 /**
- * The other way out, where packages are only missing to build the worker: a
- * sentence, or none.
+ * The alternative to packages that only building the worker needs: a sentence,
+ * or none.
  *
  * @param {readonly Package[]} missing
  */
 function ownWorker(missing) {
-  const names = namesOf(missing.filter(({ forWorker }) => forWorker))
+  const names = missing.filter(({ forWorker }) => forWorker)
   if (names.length === 0) return []
   return [
-    `To do without ${names.join(' ')}, set MEDIASOUP_WORKER_BIN to the path ` +
-      'of a mediasoup worker of the pinned version.',
+    `To do without ${names.map(({ name }) => name).join(' ')}, set ` +
+      'MEDIASOUP_WORKER_BIN to the path of a mediasoup worker of the pinned ' +
+      'version.',
   ]
 }

@@ -1,10 +1,10 @@
-/** Files that are whole or not there, also after a power cut. */
+/** Files that are complete or absent, even after a power cut. */
 
 import { open, rename, rm, writeFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
 
 /**
- * Moves a finished file to its place.
+ * Moves a complete file to its place.
  *
  * @param {string} from on the same file system
  * @param {string} to

@@ -4,18 +4,18 @@ import { findProgram } from './checkout.mjs'
 import { run } from './command.mjs'
 
 /**
- * The machine as the set-up sees it; tests bring their own.
+ * The machine as the set-up sees it. Tests pass their own.
  *
  * @typedef {object} Machine
  * @property {(entry: import('./packages.mjs').Package) => Promise<boolean>} has
  * @property {(program: string) => boolean} hasProgram
  * @property {() => boolean} isRoot
- * @property {() => Promise<boolean>} hasSudo without being asked a password
+ * @property {() => Promise<boolean>} hasSudo without a password
  */
 
-/** dpkg's states of a package whose files are there and set up. */
+/** dpkg's states of a package that is unpacked and configured. */
 const COMPLETE = ['installed', 'triggers-awaited', 'triggers-pending']
-/** Its states of one that it does not manage: perhaps it came another way. */
+/** Its states of a package that it does not have: it may come from elsewhere. */
 const ABSENT = ['not-installed', 'config-files', '']
 
 /**
@@ -40,8 +40,8 @@ export function thisMachine(env) {
     async has({ name, programs = [], libraries = [] }) {
       if (!programs.every(hasProgram)) return false
       const state = await dpkgState(name)
-      // An installation that was cut short has perhaps left the program, but
-      // not the libraries that it needs.
+      // An interrupted installation may have brought the program without the
+      // libraries it needs.
       if (!COMPLETE.includes(state) && !ABSENT.includes(state)) return false
       if (libraries.length === 0) return true
       if (!hasProgram('pkg-config')) return COMPLETE.includes(state)
@@ -51,8 +51,7 @@ export function thisMachine(env) {
     isRoot: () => process.getuid?.() === 0,
     async hasSudo() {
       if (!hasProgram('sudo')) return false
-      const { code } = await run('sudo', ['-n', 'true'], { env })
-      return code === 0
+      return (await run('sudo', ['-n', 'true'], { env })).code === 0
     },
   }
 }

@@ -4,9 +4,8 @@ import { createHash } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { findProgram, ROOT } from './checkout.mjs'
+import { SetupError } from './context.mjs'
 import { keepText } from './keep.mjs'
-import { readJson } from './read-json.mjs'
-import { SetupError } from './setup-error.mjs'
 import { step } from './step.mjs'
 
 const STEP = {
@@ -14,22 +13,23 @@ const STEP = {
   what: 'npm packages (npm ci)',
   usually: 'about 30 s',
   advice:
-    'See whether the npm registry answers (npm ping) and the disk has room, ' +
+    'Check that the npm registry answers (npm ping) and the disk has room, ' +
     'then run this again.',
 }
 
 /**
- * Installs what package-lock.json pins, unless that was done before.
+ * Installs what package-lock.json pins, unless it is installed.
  *
  * @param {import('./context.mjs').Context} context
  * @param {string} [root] the folder of package.json
  */
 export async function installModules(context, root = ROOT) {
   const modules = join(root, 'node_modules')
-  // npm ci removes it together with everything else in the folder.
+  // `npm ci` removes it together with everything else in the folder.
   const stamp = join(modules, '.dragonfork-set-up')
   const wanted = await fingerprint(root)
-  if ((await readIfThere(stamp)) === wanted) return
+  const found = await readFile(stamp, 'utf8').catch(() => undefined)
+  if (found === wanted) return
 
   await step(STEP, context, async ({ run }) => {
     /**
@@ -39,21 +39,21 @@ export async function installModules(context, root = ROOT) {
     const mustRun = async (program, ...args) => {
       const { code, tail } = await run(program, args, {
         cwd: root,
-        // Where this is set, mediasoup's postinstall leaves the worker to us.
-        // package.json forbids it as well, which older npm does not know of.
+        // Tells mediasoup's postinstall to leave the worker to us. package.json
+        // forbids it to run, but older versions of npm ignore that.
         env: { ...context.env, MEDIASOUP_WORKER_BIN: 'none' },
       })
       if (code === 0) return
       const command = [program, ...args].join(' ')
       throw new SetupError(`Cannot ${command}:\n${tail.join('\n')}`)
     }
-    // Its warnings are about the Node that runs npm, not the pinned one.
+    // npm's warnings are about the Node that runs it, not the pinned one.
     await mustRun('npm', 'ci', '--include=dev', '--loglevel=error')
-    // tap comes with a plugin built in that breaks with TypeScript 6 and that
-    // package.json leaves out; it takes that from there only when built anew.
+    // tap's TypeScript plugin breaks with TypeScript 6. package.json leaves it
+    // out, which takes effect when tap is built again.
     const bin = join(modules, '.bin')
     await mustRun(join(bin, 'node'), join(bin, 'tap'), 'build')
-    // The stamp must not outlive a power cut that the packages do not.
+    // After a power cut the stamp must not be there without the packages.
     if (findProgram('sync', context.env)) {
       await mustRun('sync', '--file-system', modules)
     }
@@ -62,26 +62,19 @@ export async function installModules(context, root = ROOT) {
 }
 
 /**
- * What the installed packages follow from, as a hash.
+ * A hash of everything that decides what is installed.
  *
  * @param {string} root
  */
 async function fingerprint(root) {
+  /** @type {unknown} */
+  const content = JSON.parse(await readFile(join(root, 'package.json'), 'utf8'))
   const { allowScripts, tap } =
     /** @type {{ allowScripts?: unknown, tap?: { plugin?: unknown } }} */ (
-      await readJson(join(root, 'package.json'))
+      content
     )
   return createHash('sha256')
     .update(await readFile(join(root, 'package-lock.json')))
     .update(JSON.stringify([allowScripts, tap?.plugin]))
     .digest('hex')
-}
-
-/** @param {string} path */
-async function readIfThere(path) {
-  try {
-    return await readFile(path, 'utf8')
-  } catch {
-    return undefined
-  }
 }

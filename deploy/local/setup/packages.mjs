@@ -1,7 +1,7 @@
-/** What this project takes from Debian. */
+/** The Debian packages that this project needs. */
 
 /**
- * A package, and what shows it to be there however it was installed.
+ * A package and its content, which may have come without the package.
  *
  * @typedef {object} Package
  * @property {string} name Debian's
@@ -19,7 +19,7 @@ export const TO_TEST = [
   { name: 'chromium', programs: ['chromium'] },
   { name: 'docker-compose', programs: ['docker-compose'] },
   { name: 'firefox-esr', programs: ['firefox-esr'] },
-  // promtool is a package of its own since Debian 13; this one brings it.
+  // Since Debian 13 promtool is in a package that this one depends on.
   { name: 'prometheus', programs: ['prometheus', 'promtool'] },
 ]
 

@@ -1,15 +1,21 @@
-/** What the commands have in common: set up, work, end. */
+/** What all commands have in common: they set up, work and end. */
 
+import { delimiter } from 'node:path'
+import { findWorker, makeWorker } from '../worker/obtain.mjs'
+import { findPlace } from '../worker/place.mjs'
+import { BIN, setting } from './checkout.mjs'
+import { SetupError } from './context.mjs'
+import { installPackages } from './debian.mjs'
+import { installModules } from './modules.mjs'
+import { TO_BUILD_WORKER, TO_RUN, TO_TEST } from './packages.mjs'
 import { Report } from './report.mjs'
-import { setUp } from './set-up.mjs'
-import { SetupError } from './setup-error.mjs'
 
-const OLDEST_NODE = 20
-/** The shell's codes for a program that such a signal ended. */
+const MIN_NODE = 20
+/** The shell's exit codes for a program that such a signal ended. */
 const EXIT_CODES = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 }
 
 /**
- * Sets up and then works; the process ends with the exit code that the work
+ * Sets up, then works. The process ends with the exit code that the work
  * returns, or with that of the signal that ended it.
  *
  * @param {'run' | 'test'} purpose
@@ -25,32 +31,51 @@ export async function program(purpose, work) {
     })
   }
   try {
-    const major = parseInt(process.versions.node)
-    if (major < OLDEST_NODE) {
+    if (parseInt(process.versions.node) < MIN_NODE) {
       throw new SetupError(
-        `Node ${process.versions.node} is too old, ${OLDEST_NODE} is needed`,
+        `Node ${process.versions.node} is too old, ${MIN_NODE} is needed`,
       )
     }
     const context = { env: process.env, report, signal: stop.signal }
     process.exitCode = await work(await setUp(purpose, context), stop.signal)
   } catch (error) {
     if (stop.signal.aborted) return
-    if (!isForTheUser(error)) throw error
+    // A system call's error names the file that could not be written.
+    const isForUser =
+      error instanceof SetupError ||
+      (error instanceof Error && 'syscall' in error)
+    if (!isForUser) throw error
     report.say(error.message)
     process.exitCode = 1
   }
 }
 
 /**
- * Whether the message says enough: set-up's own, or the system's, which names
- * the file that it could not write.
+ * Gets what a fresh clone on a fresh machine lacks and returns the environment
+ * to work in. Nothing that is there already is done again.
  *
- * @param {unknown} error
- * @returns {error is Error}
+ * @param {'run' | 'test'} purpose
+ * @param {import('./context.mjs').Context} context
+ * @returns {Promise<NodeJS.ProcessEnv>}
  */
-function isForTheUser(error) {
-  return (
-    error instanceof SetupError ||
-    (error instanceof Error && 'syscall' in error)
+async function setUp(purpose, context) {
+  await installModules(context)
+  const { env } = context
+  const place = await findPlace(env)
+  const found = await findWorker(place, context)
+  const hasOwnFfmpeg = setting(env, 'CORE_FFMPEG_BINARY') !== undefined
+  const toRun = TO_RUN.filter(({ name }) => name !== 'ffmpeg' || !hasOwnFfmpeg)
+  // All packages in one call of apt-get: the user types one command at most.
+  await installPackages(
+    [
+      ...(purpose === 'test' ? TO_TEST : toRun),
+      ...(found === undefined ? TO_BUILD_WORKER : []),
+    ],
+    context,
   )
+  return {
+    ...env,
+    PATH: [BIN, env['PATH']].join(delimiter),
+    MEDIASOUP_WORKER_BIN: found ?? (await makeWorker(place, context)),
+  }
 }

@@ -1,8 +1,8 @@
-/** Tells the user what the set-up does, how long it takes and how far it is. */
+/** Shows the user what the set-up does, how long it takes and how far it is. */
 
-/** How often progress is told where it cannot be drawn over. */
+/** How often progress is printed where it cannot be redrawn. */
 const LINE_EVERY_MS = 10_000
-/** How often progress is drawn again on a terminal, for the time to tick. */
+/** How often progress is redrawn on a terminal, so that its time advances. */
 const DRAW_EVERY_MS = 500
 const ERASE_LINE = '\r\u001b[K'
 
@@ -25,7 +25,7 @@ export class Report {
   }
 
   /**
-   * Says a line.
+   * Prints a line.
    *
    * @param {string} text
    */
@@ -35,9 +35,9 @@ export class Report {
   }
 
   /**
-   * Does one step of the set-up: says what and how long it usually takes, how
-   * far it is, and how long it took. A failed one says nothing: its error
-   * does. The work tells how far it is by calling `progress`.
+   * Does one step of the set-up: prints what it is and how long that usually
+   * takes, its progress, and how long it took. Prints nothing of a failure:
+   * its error says enough. The work calls `progress` to show how far it is.
    *
    * @template T
    * @param {string} what
@@ -49,9 +49,9 @@ export class Report {
     const startedAt = Date.now()
     const elapsed = () => duration(Date.now() - startedAt)
     let latest = ''
-    const telling = setInterval(
+    const timer = setInterval(
       () => {
-        this.#tell(`[setup]   ${elapsed()}  ${latest}`.trimEnd())
+        this.#show(`[setup]   ${elapsed()}  ${latest}`.trimEnd())
       },
       this.#out.isTTY ? DRAW_EVERY_MS : LINE_EVERY_MS,
     )
@@ -63,24 +63,24 @@ export class Report {
       this.say(`${what}: done in ${elapsed()}`)
       return result
     } finally {
-      clearInterval(telling)
+      clearInterval(timer)
       this.#erase()
     }
   }
 
   /**
-   * Draws a line over the last one on a terminal; elsewhere prints it.
+   * On a terminal, draws a line over the last one; elsewhere, prints it.
    *
    * @param {string} line
    */
-  #tell(line) {
+  #show(line) {
     if (!this.#out.isTTY) {
       this.#out.write(`${line}\n`)
       return
     }
     this.#erase()
-    // A line that wraps could not be erased again. A terminal that does not
-    // know its width says 0.
+    // A line that wraps cannot be erased. A terminal that does not know its
+    // width reports 0.
     const { columns = 0 } = this.#out
     this.#out.write(line.slice(0, (columns > 0 ? columns : 80) - 1))
     this.#drawn = true

@@ -1,32 +1,32 @@
 /**
- * Builds the worker from the sources that the npm package ships, against the
- * system's libraries. mediasoup's own build downloads every library's sources
- * instead; the stand-ins next to this file take their places.
+ * Builds the worker from the sources in the npm package against the system's
+ * libraries. mediasoup's own build downloads the sources of every library;
+ * here the stand-ins next to this file replace them.
  */
 
 import { cp, readFile, rm, writeFile } from 'node:fs/promises'
 import { availableParallelism, totalmem } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { SetupError } from '../setup/context.mjs'
 import { keepFile } from '../setup/keep.mjs'
 import { bar } from '../setup/report.mjs'
-import { SetupError } from '../setup/setup-error.mjs'
 import { step } from '../setup/step.mjs'
 import { unpackSrtp } from './srtp-source.mjs'
 import { inWorkshop } from './workshop.mjs'
 
 const STANDINS = fileURLToPath(new URL('standins', import.meta.url))
-/** What the compiler takes for one of the larger files, and some air. */
-const BYTES_A_JOB = 768 * 1024 * 1024
-/** What a compiler that got no memory leaves behind. */
-const STARVED = /Killed signal|out of memory|Cannot allocate memory/i
+/** What the compiler needs for one of the larger files, with a margin. */
+const BYTES_PER_JOB = 768 * 1024 * 1024
+/** What is printed when a compiler runs out of memory. */
+const OUT_OF_MEMORY = /Killed signal|out of memory|Cannot allocate memory/i
 
 /**
- * One change in the sources. It must apply: a build without it is not to be.
+ * A change in the sources. If it does not apply, the worker is not built.
  *
  * @typedef {object} Fix
  * @property {string} file
- * @property {string} from occurs exactly once
+ * @property {string} from must occur exactly once
  * @property {string} to
  * @property {string} why
  */
@@ -37,7 +37,7 @@ export const FIXES = [
     file: 'meson.build',
     from: "meson_version: '>= 1.1.0'",
     to: "meson_version: '>= 1.0.0'",
-    why: 'Debian 12 has Meson 1.0.1, which builds it as well',
+    why: 'Debian 12 has Meson 1.0.1, which can build it too',
   },
   {
     file: 'deps/libwebrtc/meson.build',
@@ -45,7 +45,7 @@ export const FIXES = [
     to: "flatbuffers_dep'),\n    flatbuffers_generator_dep,\n  ],",
     why:
       'its sources include headers that flatc generates. Without the ' +
-      'dependency they are compiled while flatc still writes those headers',
+      'dependency they are compiled while flatc still writes these headers',
   },
   {
     file: 'src/RTC/DtlsTransport.cpp',
@@ -53,8 +53,8 @@ export const FIXES = [
     to: '(operationType & BIO_CB_RETURN)',
     why:
       'OpenSSL passes BIO_CB_CTRL | BIO_CB_RETURN. With the comparison every ' +
-      'BIO control call answers 1, so an OpenSSL built with kernel TLS, as ' +
-      "Debian's is, believes that the kernel encrypts, allocates no write " +
+      'BIO control call returns 1. An OpenSSL built with kernel TLS, like ' +
+      "Debian's, then believes that the kernel encrypts, allocates no write " +
       'buffer and crashes at the first DTLS ServerHello',
   },
 ]
@@ -91,7 +91,7 @@ export async function buildWorker(place, context) {
 }
 
 /**
- * Copies the worker's sources and makes them build against this system.
+ * Copies the worker's sources and changes them to build on this system.
  *
  * @param {string} sources
  * @param {string} folder
@@ -114,8 +114,8 @@ async function applyFix({ file, from, to, why }, folder) {
   if (parts.length !== 2) {
     throw new SetupError(
       `Cannot build the mediasoup worker: ${file} should have ${from} once ` +
-        `and has it ${parts.length - 1} times. It must become ${to}, since ` +
-        `${why}. Is this a new version of mediasoup? Then look there first`,
+        `but has it ${parts.length - 1} times. It must become ${to}, because ` +
+        `${why}. If this is a new version of mediasoup, check that file`,
     )
   }
   await writeFile(path, parts.join(to))
@@ -139,46 +139,45 @@ async function compile(folder, { run, progress }) {
     run(program, args, { cwd: folder, onLine })
 
   const release = ['--buildtype=release', '-Db_ndebug=true']
-  // Without downloads a library is either a stand-in's or an error.
+  // Without downloads, a library without a stand-in is an error.
   const wrap = '--wrap-mode=nodownload'
   const setup = await build('meson', 'setup', 'out', wrap, ...release)
-  // It names a log of its own, which goes with the folder: into ours, then.
+  // Meson's own log is removed with the folder, so it is copied into ours.
   if (setup.code !== 0) await build('cat', 'out/meson-logs/meson-log.txt')
-  mustEndWell('meson', setup)
+  mustSucceed('meson', setup)
   const jobs = parallelJobs(availableParallelism(), memory())
   /** @param {number} count */
   const ninja = count =>
     build('ninja', '-C', 'out', `-j${count}`, 'mediasoup-worker')
   const outcome = await ninja(jobs)
-  const isStarved =
-    outcome.code !== 0 && outcome.tail.some(line => STARVED.test(line))
-  mustEndWell('ninja', isStarved ? await ninja(1) : outcome)
+  const isOutOfMemory =
+    outcome.code !== 0 && outcome.tail.some(line => OUT_OF_MEMORY.test(line))
+  mustSucceed('ninja', isOutOfMemory ? await ninja(1) : outcome)
 }
 
 /**
  * @param {string} program
  * @param {import('../setup/command.mjs').Outcome} outcome
  */
-function mustEndWell(program, { code, tail }) {
+function mustSucceed(program, { code, tail }) {
   if (code === 0) return
   throw new SetupError(
-    'Cannot build the mediasoup worker. ' +
-      `${program} said:\n${tail.join('\n')}`,
+    `Cannot build the mediasoup worker. ${program} said:\n${tail.join('\n')}`,
   )
 }
 
-/** The memory that this process may use: a container's is less. */
+/** The memory that this process may use, in bytes: a container has less. */
 function memory() {
   const limit = process.constrainedMemory()
   return limit > 0 ? Math.min(limit, totalmem()) : totalmem()
 }
 
 /**
- * As many compilers as there are cores, fewer if memory would not do.
+ * One compiler per core, or fewer if the memory is not enough for that.
  *
  * @param {number} cores
  * @param {number} bytes
  */
 function parallelJobs(cores, bytes) {
-  return Math.max(1, Math.min(cores, Math.floor(bytes / BYTES_A_JOB)))
+  return Math.max(1, Math.min(cores, Math.floor(bytes / BYTES_PER_JOB)))
 }

@@ -1,13 +1,13 @@
 /**
- * Proves a mediasoup worker: an RTP packet sent into it must come out at a
- * libdatachannel viewer, through ICE, a real DTLS handshake and SRTP.
+ * Proves a mediasoup worker: an RTP packet sent into it must reach a
+ * libdatachannel viewer through ICE, a real DTLS handshake and SRTP.
  * `createWorker()` alone proves nothing: a worker built against an OpenSSL
- * with kernel TLS starts well and dies at its first ServerHello.
+ * with kernel TLS starts, and dies at its first ServerHello.
  *
  * Usage: node handshake.ts <path of the worker>
  *
- * Exit code 0: proven. 1: not, with the reason on stderr. The caller bounds
- * the time: a worker of another version never answers `createWorker()`.
+ * Exit code 0: proven. 1: not proven, with the reason on stderr. The caller
+ * needs a timeout: a worker of another version never answers `createWorker()`.
  */
 
 import { reasonOf } from '../../../shared/runtime/errors.ts'
@@ -45,7 +45,7 @@ async function prove(workerBin: string): Promise<void> {
   }
 }
 
-/** Sends audio into the router until a viewer hears it or the worker dies. */
+/** Sends audio into the router until a viewer gets it or the worker dies. */
 async function play(router: Router, died: Promise<never>): Promise<void> {
   const source = await router.createDirectTransport()
   const producer = await source.produce({
@@ -75,9 +75,9 @@ async function play(router: Router, died: Promise<never>): Promise<void> {
     const media = new Audio('0', 'RecvOnly')
     media.addOpusCodec(OPUS.payloadType)
     const track = viewer.addTrack(media)
-    // libdatachannel hands packets on only to a track with a media handler.
+    // libdatachannel delivers no packets to a track without a media handler.
     track.setMediaHandler(new RtcpReceivingSession())
-    const heard = new Promise<void>(resolve => {
+    const received = new Promise<void>(resolve => {
       track.onMessage(() => {
         resolve()
       })
@@ -96,14 +96,14 @@ async function play(router: Router, died: Promise<never>): Promise<void> {
     const ssrc = consumer.rtpParameters.encodings?.[0]?.ssrc ?? 0
     viewer.setRemoteDescription(answer(transport, ssrc), 'answer')
     sending = sendSilence(producer)
-    await Promise.race([heard, died])
+    await Promise.race([received, died])
   } finally {
     clearInterval(sending)
     viewer.close()
   }
 }
 
-/** The worker's side of the session. It is passive: its ServerHello counts. */
+/** The worker's answer. It is passive, so that it sends the ServerHello. */
 function answer(transport: WebRtcTransport, ssrc: number): string {
   const { iceParameters: ice, dtlsParameters: dtls } = transport
   const sha256 = dtls.fingerprints.find(f => f.algorithm === 'sha-256')
@@ -136,7 +136,7 @@ function answer(transport: WebRtcTransport, ssrc: number): string {
   ].join('\r\n')
 }
 
-/** Sends an Opus packet of silence again and again: the first ones are lost. */
+/** Sends Opus packets of silence: those before the handshake are lost. */
 function sendSilence(producer: Producer): NodeJS.Timeout {
   let sequence = 0
   return setInterval(() => {

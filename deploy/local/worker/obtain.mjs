@@ -1,16 +1,15 @@
-/** Where a worker comes from: the first of four ways that works. */
+/** Gets a worker from the first of four sources that has a working one. */
 
 import { existsSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { setting } from '../setup/checkout.mjs'
-import { SetupError } from '../setup/setup-error.mjs'
+import { SetupError } from '../setup/context.mjs'
 import { buildWorker } from './build.mjs'
 import { downloadWorker } from './prebuilt.mjs'
-import { proveWorker } from './proof.mjs'
-import { whyNotRunnable } from './runnable.mjs'
+import { proveWorker, whyNotRunnable } from './proof.mjs'
 import { sweepWorkshops } from './workshop.mjs'
 
-/** mediasoup's own switch. */
+/** mediasoup's own setting. */
 const SKIP_DOWNLOAD = 'MEDIASOUP_SKIP_WORKER_PREBUILT_DOWNLOAD'
 
 /**
@@ -19,37 +18,56 @@ const SKIP_DOWNLOAD = 'MEDIASOUP_SKIP_WORKER_PREBUILT_DOWNLOAD'
  */
 
 /**
- * The worker that is there already or can be had at once: the one that
- * MEDIASOUP_WORKER_BIN names, the cache's, or the official prebuilt one. Says
- * why it cannot use one. Undefined where all fail: build it.
+ * The worker that MEDIASOUP_WORKER_BIN names, the cached one, or the official
+ * prebuilt one. Reports why it cannot use one.
  *
  * @param {Place} place
  * @param {Context} context
- * @returns {Promise<string | undefined>} its path
+ * @returns {Promise<string | undefined>} its path; undefined: it must be built
  */
 export async function findWorker(place, context) {
   const { env } = context
   await sweepWorkshops(place.cache)
+
+  /**
+   * @param {string} what
+   * @param {() => Promise<string>} get
+   */
+  const attempt = async (what, get) => {
+    try {
+      return await get()
+    } catch (error) {
+      context.signal?.throwIfAborted()
+      context.report.say(
+        `mediasoup worker: cannot ${what}: ${messageOf(error)}`,
+      )
+      return undefined
+    }
+  }
+  /**
+   * @param {string} worker
+   * @param {string} what
+   */
+  const existing = (worker, what) =>
+    attempt(`${what}, ${worker}`, () => check(worker, place, context))
+
   const given = setting(env, 'MEDIASOUP_WORKER_BIN')
-  if (given !== undefined) {
-    const what = 'use MEDIASOUP_WORKER_BIN'
-    if (await isGood(given, what, place, context)) return given
-  }
-  if (existsSync(place.worker)) {
-    const what = 'use the cached one'
-    if (await isGood(place.worker, what, place, context)) return place.worker
-  }
-  if (setting(env, SKIP_DOWNLOAD) !== undefined) return undefined
-  return attempt('use the official one', context, async () => {
-    const worker = await downloadWorker(place, context)
-    await checkNew(worker, place, context)
-    return worker
-  })
+  const cached = existsSync(place.worker) ? place.worker : undefined
+  const isOffline = setting(env, SKIP_DOWNLOAD) !== undefined
+  return (
+    (given && (await existing(given, 'use MEDIASOUP_WORKER_BIN'))) ??
+    (cached && (await existing(cached, 'use the cached one'))) ??
+    (isOffline
+      ? undefined
+      : await attempt('use the official one', async () =>
+          checkNew(await downloadWorker(place, context), place, context),
+        ))
+  )
 }
 
 /**
- * Builds the worker, about eight minutes long. Debian's packages for that must
- * be there.
+ * Builds the worker, which takes about eight minutes. The Debian packages that
+ * this needs must be installed.
  *
  * @param {Place} place
  * @param {Context} context
@@ -58,13 +76,12 @@ export async function findWorker(place, context) {
 export async function makeWorker(place, context) {
   const worker = await buildWorker(place, context)
   try {
-    await checkNew(worker, place, context)
-    return worker
+    return await checkNew(worker, place, context)
   } catch (cause) {
     context.signal?.throwIfAborted()
     throw new SetupError(
-      `The mediasoup worker was built but does not work: ${reason(cause)}\n` +
-        'Set MEDIASOUP_WORKER_BIN to the path of a mediasoup worker ' +
+      `The mediasoup worker was built but does not work: ${messageOf(cause)}` +
+        '\nSet MEDIASOUP_WORKER_BIN to the path of a mediasoup worker ' +
         `${place.version}, then run this again`,
       { cause },
     )
@@ -72,7 +89,7 @@ export async function makeWorker(place, context) {
 }
 
 /**
- * Like `check`; a worker that fails does not stay in the cache.
+ * Like `check`, but removes a worker that fails from the cache.
  *
  * @param {string} worker
  * @param {Place} place
@@ -80,7 +97,7 @@ export async function makeWorker(place, context) {
  */
 async function checkNew(worker, place, context) {
   try {
-    await check(worker, place, context)
+    return await check(worker, place, context)
   } catch (error) {
     await rm(worker, { force: true })
     throw error
@@ -88,59 +105,29 @@ async function checkNew(worker, place, context) {
 }
 
 /**
- * @param {string} worker
- * @param {string} what
- * @param {Place} place
- * @param {Context} context
- */
-async function isGood(worker, what, place, context) {
-  const good = await attempt(`${what}, ${worker}`, context, async () => {
-    await check(worker, place, context)
-    return true
-  })
-  return good ?? false
-}
-
-/**
- * Throws the reason where a worker is of no use.
+ * Returns the path of a worker that works.
  *
  * @param {string} worker
  * @param {Place} place
  * @param {Context} context
+ * @throws {Error} with the reason if it does not
  */
 async function check(worker, place, context) {
   const why = await whyNotRunnable(worker)
   if (why) throw new Error(why)
   await proveWorker(worker, place, context)
+  return worker
 }
 
 /**
- * Says why something failed, unless the user ended it.
- *
- * @template T
- * @param {string} what
- * @param {Context} context
- * @param {() => Promise<T>} work
- */
-async function attempt(what, { report, signal }, work) {
-  try {
-    return await work()
-  } catch (error) {
-    signal?.throwIfAborted()
-    report.say(`mediasoup worker: cannot ${what}: ${reason(error)}`)
-    return undefined
-  }
-}
-
-/**
- * The message, with that of the cause: fetch() hides the reason there.
+ * The message with that of the cause, in which fetch() hides the reason.
  *
  * @param {unknown} error
  */
-function reason(error) {
+function messageOf(error) {
   if (!(error instanceof Error)) return String(error)
   const { message, cause } = error
-  // Those of the set-up's steps carry it already.
+  // A step's error already quotes its cause.
   return cause instanceof Error && !message.includes(cause.message)
     ? `${message} (${cause.message})`
     : message

@@ -1,9 +1,9 @@
-/** Which mediasoup worker is wanted, and where workers are kept. */
+/** Which mediasoup worker is needed, and where it is kept. */
 
+import { readFile } from 'node:fs/promises'
 import { arch, platform, release } from 'node:os'
 import { join } from 'node:path'
 import { cacheFolder, MEDIASOUP, setting } from '../setup/checkout.mjs'
-import { readJson } from '../setup/read-json.mjs'
 
 /**
  * @typedef {object} Place
@@ -11,7 +11,7 @@ import { readJson } from '../setup/read-json.mjs'
  * @property {string} sources the folder of the mediasoup package
  * @property {string} cache the folder of the cache
  * @property {string} worker the worker's path in the cache
- * @property {string} prebuilt the address of the official prebuilt worker
+ * @property {string} prebuilt the URL of the official prebuilt worker
  */
 
 /**
@@ -20,13 +20,14 @@ import { readJson } from '../setup/read-json.mjs'
  * @returns {Promise<Place>}
  */
 export async function findPlace(env, sources = MEDIASOUP) {
+  const file = join(sources, 'package.json')
+  /** @type {unknown} */
+  const content = JSON.parse(await readFile(file, 'utf8'))
   const { version, repository } =
-    /** @type {{ version: string, repository: { url: string } }} */ (
-      await readJson(join(sources, 'package.json'))
-    )
+    /** @type {{ version: string, repository: { url: string } }} */ (content)
   const name = `mediasoup-worker-${version}-${platform()}-${arch()}`
   const cache = cacheFolder(env)
-  // These are the names that mediasoup's own npm-scripts.mjs makes.
+  // The names are those of mediasoup's npm-scripts.mjs.
   const kernel = platform() === 'linux' ? `-kernel${parseInt(release())}` : ''
   const base =
     setting(env, 'MEDIASOUP_WORKER_PREBUILT_DOWNLOAD_BASE_URL') ??

@@ -1,4 +1,4 @@
-/** The official prebuilt worker, which mediasoup's makers publish. */
+/** The official prebuilt worker, published by mediasoup's authors. */
 
 import { createWriteStream } from 'node:fs'
 import { chmod } from 'node:fs/promises'
@@ -6,31 +6,32 @@ import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { run } from '../setup/command.mjs'
 import { keepFile } from '../setup/keep.mjs'
-import { whyNotRunnable } from './runnable.mjs'
+import { whyNotRunnable } from './proof.mjs'
 import { inWorkshop } from './workshop.mjs'
 
 const PROGRAM = 'mediasoup-worker'
-/** The published tarballs are a tenth of this. */
-const SIZE_LIMIT_BYTES = 64 * 1024 * 1024
-const TIME_LIMIT_MS = 60_000
+/** Ten times the size of the published archives. */
+const MAX_BYTES = 64 * 1024 * 1024
+const DOWNLOAD_TIMEOUT_MS = 60_000
 
 /**
- * Downloads the worker into the cache and returns its path. Throws with the
- * reason where there is none, or none for this machine. mediasoup's own
- * postinstall would then go on to build one with pip and Meson's wraps.
+ * Downloads the worker into the cache and returns its path. mediasoup's own
+ * postinstall would, without a worker for this machine, go on to build one with
+ * pip and downloaded libraries.
  *
  * @param {import('./place.mjs').Place} place
  * @param {import('../setup/context.mjs').Context} context
- * @param {number} [timeLimitMs]
+ * @param {number} [timeoutMs]
  * @returns {Promise<string>}
+ * @throws {Error} with the reason if there is none for this machine
  */
 export async function downloadWorker(
   place,
   { report, signal },
-  timeLimitMs = TIME_LIMIT_MS,
+  timeoutMs = DOWNLOAD_TIMEOUT_MS,
 ) {
-  const limit = AbortSignal.timeout(timeLimitMs)
-  const either = AbortSignal.any([limit, ...(signal ? [signal] : [])])
+  const timeout = AbortSignal.timeout(timeoutMs)
+  const either = AbortSignal.any([timeout, ...(signal ? [signal] : [])])
   const what = `mediasoup worker ${place.version}: downloading the official one`
   try {
     return await report.step(what, 'a few seconds', progress =>
@@ -42,22 +43,21 @@ export async function downloadWorker(
       }),
     )
   } catch (cause) {
-    if (!limit.aborted) throw cause
-    const seconds = timeLimitMs / 1000
-    throw new Error(`not done within ${seconds} s`, { cause })
+    if (!timeout.aborted) throw cause
+    throw new Error(`not done within ${timeoutMs / 1000} s`, { cause })
   }
 }
 
 /**
  * @param {string} path
- * @param {string} address
+ * @param {string} url
  * @param {(text: string) => void} progress
  * @param {AbortSignal} signal
  */
-async function fetchTo(path, address, progress, signal) {
-  const response = await fetch(address, { signal })
+async function fetchTo(path, url, progress, signal) {
+  const response = await fetch(url, { signal })
   if (!response.ok || response.body === null) {
-    throw new Error(`${response.status} ${response.statusText} for ${address}`)
+    throw new Error(`${response.status} ${response.statusText} for ${url}`)
   }
   let bytes = 0
   await pipeline(
@@ -66,8 +66,8 @@ async function fetchTo(path, address, progress, signal) {
     async function* (chunks) {
       for await (const chunk of chunks) {
         bytes += chunk.length
-        if (bytes > SIZE_LIMIT_BYTES) {
-          throw new Error(`more than ${SIZE_LIMIT_BYTES} bytes at ${address}`)
+        if (bytes > MAX_BYTES) {
+          throw new Error(`more than ${MAX_BYTES} bytes at ${url}`)
         }
         progress(`${(bytes / 1e6).toFixed(1)} MB`)
         yield chunk
@@ -78,11 +78,11 @@ async function fetchTo(path, address, progress, signal) {
 }
 
 /**
- * Unpacks the worker and returns its path. Throws if it does not run here,
- * for want of a newer C library perhaps.
+ * Unpacks the worker and returns its path.
  *
  * @param {string} archive
  * @param {string} folder
+ * @throws {Error} if it does not run here, perhaps because the C library is old
  */
 async function unpack(archive, folder) {
   const tar = ['-xzf', archive, '-C', folder, PROGRAM]

@@ -1,17 +1,20 @@
-/** Folders in the cache in which a worker is made before it is moved there. */
+/**
+ * Folders in the cache in which a worker is made before it is moved to its
+ * place.
+ */
 
 import { readFileSync, readlinkSync } from 'node:fs'
 import { mkdir, mkdtemp, readdir, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 
-/** Such a folder's name: whose it is, if /proc tells that, and something new. */
+/** The folder's name, with the owner's PID namespace, PID and start if known. */
 const NAME = /^making-(?:(\d+)\.(\d+)\.(\d+)-)?/
-/** Nothing takes so long, whoever it is that makes it. */
+/** Longer than anything takes on any machine. */
 const STALE_MS = 24 * 60 * 60 * 1000
 
 /**
  * Does the work in a new folder, which is removed afterwards. The folder is on
- * the cache's file system, so that a rename moves the result into the cache.
+ * the cache's file system, so that a rename moves the result to its place.
  *
  * @template T
  * @param {string} cache
@@ -29,24 +32,25 @@ export async function inWorkshop(cache, work) {
 }
 
 /**
- * Removes what set-ups left that were killed. What cannot be removed, since
- * something of theirs is still ending, is left to the next time.
+ * Removes the folders of set-ups that were killed. What cannot be removed yet,
+ * because a program of theirs is still ending, is left for the next time.
  *
  * @param {string} cache
  */
 export async function sweepWorkshops(cache) {
-  for (const name of await namesIn(cache)) {
+  // Without a cache there is nothing to sweep.
+  for (const name of await readdir(cache).catch(() => [])) {
     const match = NAME.exec(name)
     if (match === null) continue
-    const [, space, pid, startedAt] = match
+    const [, namespace, pid = '', startedAt] = match
     const folder = join(cache, name)
     try {
       const { mtimeMs } = await stat(folder)
       const isOld = Date.now() - mtimeMs > STALE_MS
       const isOrphan =
-        space !== undefined &&
-        space === pidSpace() &&
-        startedAt !== startOf(pid ?? '')
+        namespace !== undefined &&
+        namespace === pidNamespace() &&
+        startedAt !== startOf(pid)
       if (isOld || isOrphan) await rm(folder, { recursive: true, force: true })
     } catch {
       // Another set-up was faster, or see above.
@@ -54,26 +58,16 @@ export async function sweepWorkshops(cache) {
   }
 }
 
-/** @param {string} cache */
-async function namesIn(cache) {
-  try {
-    return await readdir(cache)
-  } catch {
-    // There is none yet.
-    return []
-  }
-}
-
 /** This process as part of a folder's name; empty where there is no /proc. */
 function owner() {
-  const space = pidSpace()
+  const namespace = pidNamespace()
   const startedAt = startOf('self')
-  if (space === undefined || startedAt === undefined) return ''
-  return `${space}.${process.pid}.${startedAt}-`
+  if (namespace === undefined || startedAt === undefined) return ''
+  return `${namespace}.${process.pid}.${startedAt}-`
 }
 
-/** The namespace that this machine's or container's process ids are of. */
-function pidSpace() {
+/** Containers share the cache, but each has process ids of its own. */
+function pidNamespace() {
   try {
     return /\d+/.exec(readlinkSync('/proc/self/ns/pid'))?.[0]
   } catch {
@@ -82,14 +76,14 @@ function pidSpace() {
 }
 
 /**
- * When a process started, in ticks since the machine did; ids are used again.
+ * When a process started, in ticks since boot: process ids are reused.
  *
  * @param {string} pid
  */
 function startOf(pid) {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
-    // The name in brackets may hold anything. Field 22 is the 20th after it.
+    // The name in parentheses may contain anything. Field 22 is the 20th after.
     return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19]
   } catch {
     return undefined

@@ -1,13 +1,12 @@
 import { execFile } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import t, { type Test } from 'tap'
-import { TapReader } from '../../local/checks/tap.mjs'
-import { closingLine, sum } from '../../local/checks/tally.mjs'
+import { closingLine, sum, TapReader } from '../../local/checks/tap.mjs'
 import { fakeProgram } from './fixtures/fake-program.ts'
 
 const CI = fileURLToPath(new URL('../../../.ci/run', import.meta.url))
 
-/** What tap prints of one file that passes, one that fails and one skipped. */
+/** tap's output of a file with a skipped test, one that fails and one that passes. */
 const TAP = `TAP version 14
 1..3
 # Subtest: media/test/good.ts
@@ -44,15 +43,15 @@ ok 3 - media/test/last.ts # time=1ms
 # time=40ms`
 
 function read(tap: string) {
-  const said: string[] = []
-  const reader = new TapReader(text => said.push(text))
+  const printed: string[] = []
+  const reader = new TapReader(text => printed.push(text))
   for (const line of tap.split('\n')) reader.read(line)
-  return { reader, said }
+  return { reader, printed }
 }
 
-t.test('a run of tap is told a line a file, and what failed', t => {
-  const { said } = read(TAP)
-  t.same(said, [
+t.test('TapReader prints a line per file, and failures in full', t => {
+  const { printed } = read(TAP)
+  t.same(printed, [
     'ok      media/test/good.ts # time=16.8ms',
     '        in Firefox # SKIP no firefox-esr',
     'FAILED  media/test/bad.ts # time=3ms',
@@ -73,19 +72,19 @@ t.test('a run of tap is told a line a file, and what failed', t => {
   t.end()
 })
 
-t.test("a run of tap counts what tap's totals say", t => {
+t.test("TapReader counts what tap's last line counts", t => {
   const { reader } = read(TAP)
   t.same(reader.tally(false), { passed: 2, failed: 1, skipped: 1 })
   t.end()
 })
 
-t.test('a run of tap that breaks has failed', t => {
+t.test('TapReader counts a run that breaks off as failed', t => {
   const { reader } = read('TAP version 14\nok 1 - media/test/good.ts')
   t.same(reader.tally(false), { passed: 0, failed: 1, skipped: 0 })
   t.end()
 })
 
-t.test('the closing line counts all checks', t => {
+t.test('closingLine() sums up all checks', t => {
   const tallies = [
     { passed: 1, failed: 0, skipped: 0 },
     { passed: 40, failed: 2, skipped: 0 },
@@ -96,7 +95,7 @@ t.test('the closing line counts all checks', t => {
   t.end()
 })
 
-/** Runs .ci/run with an npm that does `script`; gives its last line and code. */
+/** Runs .ci/run with `script` as npm; returns its exit code and last line. */
 async function runCi(t: Test, script: string) {
   const bin = t.testdir({})
   await fakeProgram(bin, 'npm', script)
@@ -109,7 +108,7 @@ async function runCi(t: Test, script: string) {
   })
 }
 
-t.test('.ci/run adds up both commands', async t => {
+t.test('.ci/run adds up the counts of both commands', async t => {
   const script = `case "$*" in
     test) echo 40 passed, 0 failed, 1 skipped;;
     "run soak") echo 2 passed, 0 failed;;
@@ -128,7 +127,7 @@ t.test('.ci/run fails if either command fails', async t => {
   t.same(await runCi(t, script), { code: 1, last: '42 passed, 1 failed' })
 })
 
-t.test('.ci/run counts a command that breaks as failed', async t => {
+t.test('.ci/run counts a command that breaks off as failed', async t => {
   t.same(await runCi(t, 'echo no network; exit 1'), {
     code: 1,
     last: '0 passed, 2 failed',

@@ -1,13 +1,14 @@
-/** The set-up is killed in each of its steps, and then started again. */
+/** Kills the set-up in each of its steps, then runs it again. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { chmodSync, existsSync } from 'node:fs'
 import { readdir, readFile } from 'node:fs/promises'
 import { createServer, type ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import t, { type Test } from 'tap'
+import { lives } from '../../../shared/test/fixtures/program.ts'
+import { listenLocal } from '../../../shared/test/fixtures/listen-local.ts'
 import { waitFor } from '../../../shared/test/fixtures/wait-for.ts'
 import { installModules } from '../../local/setup/modules.mjs'
 import { buildWorker } from '../../local/worker/build.mjs'
@@ -16,16 +17,18 @@ import { downloadWorker } from '../../local/worker/prebuilt.mjs'
 import { proveWorker } from '../../local/worker/proof.mjs'
 import { sweepWorkshops } from '../../local/worker/workshop.mjs'
 import { recordedContext } from './fixtures/context.ts'
-import { fakeProgram, WORKER_SCRIPT } from './fixtures/fake-program.ts'
-import { fakeWorkerSources } from './fixtures/worker-sources.ts'
-import { lives } from './fixtures/run.ts'
-import { archiveOf } from './fixtures/worker-archive.ts'
+import { fakeProgram } from './fixtures/fake-program.ts'
+import {
+  archiveOf,
+  fakeWorkerSources,
+  WORKER_SCRIPT,
+} from './fixtures/fake-worker.ts'
 
 const STEP = fileURLToPath(new URL('fixtures/step.ts', import.meta.url))
-/** The worker that this machine was set up with. */
+/** The worker of this machine. */
 const REAL = process.env['MEDIASOUP_WORKER_BIN'] ?? (await findPlace({})).worker
 
-/** A cache and a folder of programs of its own, first on PATH. */
+/** An empty cache, and a folder for programs that is first on PATH. */
 function scene(t: Test) {
   // Without a source of libsrtp there is nothing to fetch.
   const noSource = t.fixture('file', '#!/bin/sh\nexit 100\n')
@@ -43,16 +46,16 @@ function scene(t: Test) {
     bin,
     env,
     context: () => recordedContext(env),
-    /** In a script: what hangs, the first time that it is reached. */
+    /** A line of a script that hangs the first time it is reached. */
     hangOnce: `if ! [ -e ${pid} ]; then echo $$ >${pid}; exec sleep 1000; fi`,
-    /** Whether the program that hung is still there. */
+    /** Whether the program that hung still runs. */
     hangs: async () => lives(Number(await readFile(pid, 'utf8'))),
     killHung: async () => process.kill(Number(await readFile(pid, 'utf8'))),
     isReached: () => existsSync(pid),
   }
 }
 
-/** Starts a step in a process of its own and kills that at the right moment. */
+/** Starts a step in a process and kills that once `isTime`. */
 async function kill(
   t: Test,
   step: string,
@@ -72,7 +75,7 @@ async function kill(
   t.equal(child.signalCode, 'SIGKILL', 'it was killed')
 }
 
-t.test('npm ci that is killed is done again', async t => {
+t.test('npm ci is run again after a kill', async t => {
   const s = scene(t)
   const root = t.testdir({
     bin: {},
@@ -96,10 +99,10 @@ t.test('npm ci that is killed is done again', async t => {
   ])
   const again = s.context()
   await installModules(again, root)
-  t.equal(again.said(), '', 'and then not once more')
+  t.equal(again.output(), '', 'but not a third time')
 })
 
-t.test('a build that is killed is done again', async t => {
+t.test('the worker is built again after a kill', async t => {
   const s = scene(t)
   await fakeProgram(s.bin, 'meson', 'mkdir out')
   const result = 'out/mediasoup-worker'
@@ -114,7 +117,11 @@ t.test('a build that is killed is done again', async t => {
   }
   await kill(t, 'build', JSON.stringify(place), s.env, s.isReached)
   await waitFor(async () => !(await s.hangs()), 'ninja to end with the set-up')
-  t.match(await readdir(place.cache), [/^logs$/, /^making-/], 'half is left')
+  t.match(
+    await readdir(place.cache),
+    [/^logs$/, /^making-/],
+    'the unfinished build is left',
+  )
 
   await sweepWorkshops(place.cache)
   await buildWorker(place, s.context())
@@ -122,23 +129,17 @@ t.test('a build that is killed is done again', async t => {
   t.same(await readdir(place.cache), ['logs', place.worker.split('/').at(-1)])
 })
 
-t.test('a download that is killed is done again', async t => {
+t.test('the worker is downloaded again after a kill', async t => {
   const s = scene(t)
   const worker = await fakeProgram(s.folder, 'worker', WORKER_SCRIPT)
   const archive = await archiveOf(s.folder, worker)
   const half = archive.subarray(0, archive.length / 2)
-  const asked: ServerResponse[] = []
+  const responses: ServerResponse[] = []
   const server = createServer((_request, response) => {
-    if (asked.push(response) === 1) response.write(half)
+    if (responses.push(response) === 1) response.write(half)
     else response.end(archive)
   })
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  t.teardown(() => {
-    server.close()
-    server.closeAllConnections()
-  })
-  const { port } = server.address() as AddressInfo
+  const port = await listenLocal(t, server)
   const place = {
     ...(await findPlace(s.env)),
     prebuilt: `http://127.0.0.1:${port}/worker.tgz`,
@@ -148,7 +149,7 @@ t.test('a download that is killed is done again', async t => {
     'download',
     JSON.stringify(place),
     s.env,
-    () => asked.length > 0,
+    () => responses.length > 0,
   )
 
   await sweepWorkshops(place.cache)
@@ -157,7 +158,7 @@ t.test('a download that is killed is done again', async t => {
   t.same(await readdir(place.cache), [place.worker.split('/').at(-1)])
 })
 
-t.test('a proof that is killed is done again', async t => {
+t.test('the worker is proven again after a kill', async t => {
   const s = scene(t)
   const worker = await fakeProgram(
     s.folder,
@@ -166,10 +167,10 @@ t.test('a proof that is killed is done again', async t => {
   )
   const place = { ...(await findPlace(s.env)), worker }
   await kill(t, 'proof', JSON.stringify(place), s.env, s.isReached)
-  // A real worker ends with the pipe to its parent, unlike this one.
+  // Unlike a real worker, this one does not end with its parent's pipe.
   await s.killHung()
 
   const next = s.context()
   await proveWorker(worker, place, next)
-  t.match(next.said(), 'proving it by a DTLS handshake: done')
+  t.match(next.output(), 'proving it by a DTLS handshake: done')
 })

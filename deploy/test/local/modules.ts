@@ -5,7 +5,7 @@ import { installModules } from '../../local/setup/modules.mjs'
 import { recordedContext } from './fixtures/context.ts'
 import { fakeProgram } from './fixtures/fake-program.ts'
 
-/** A checkout, and an npm that writes down how it was called. */
+/** A checkout, and an npm that records its calls. */
 async function scene(t: Test, script = '') {
   const root = t.testdir({
     'package.json': '{"tap": {"plugin": []}}',
@@ -34,7 +34,7 @@ async function scene(t: Test, script = '') {
       XDG_CACHE_HOME: join(root, 'cache'),
     })
     await installModules(context, root)
-    return context.said()
+    return context.output()
   }
   return { root, install, calls: () => readFile(calls, 'utf8') }
 }
@@ -42,7 +42,7 @@ async function scene(t: Test, script = '') {
 const BOTH =
   'npm ci --include=dev --loglevel=error worker=none\n' + 'tap build\n'
 
-t.test('the packages are installed once', async t => {
+t.test('installModules() installs the packages once', async t => {
   const { install, calls } = await scene(t)
   t.match(await install(), /npm packages \(npm ci\), about 30 s\n.*done in/)
   t.equal(await calls(), BOTH, "and tap's plugins are built")
@@ -51,22 +51,28 @@ t.test('the packages are installed once', async t => {
   t.equal(await calls(), BOTH)
 })
 
-t.test('a changed lock file has them installed again', async t => {
-  const { root, install, calls } = await scene(t)
-  await install()
-  await writeFile(join(root, 'package-lock.json'), '{"changed": true}')
-  await install()
-  t.equal(await calls(), BOTH + BOTH)
-})
+t.test(
+  'installModules() installs again if the lock file has changed',
+  async t => {
+    const { root, install, calls } = await scene(t)
+    await install()
+    await writeFile(join(root, 'package-lock.json'), '{"changed": true}')
+    await install()
+    t.equal(await calls(), BOTH + BOTH)
+  },
+)
 
-t.test('an npm that fails is quoted, and tried again next time', async t => {
-  const { install, calls } = await scene(t, 'echo no network; exit 1')
-  const failure = {
-    name: 'SetupError',
-    message:
-      /^Cannot npm ci --include=dev --loglevel=error:\nno network\nSee whether .* The whole log is \S+\/logs\/npm-ci\.log$/,
-  }
-  await t.rejects(install(), failure)
-  await t.rejects(install(), failure)
-  t.match(await calls(), /(npm ci .*\n){2}/)
-})
+t.test(
+  'the error of a failed npm quotes it, and the next run tries again',
+  async t => {
+    const { install, calls } = await scene(t, 'echo no network; exit 1')
+    const failure = {
+      name: 'SetupError',
+      message:
+        /^Cannot npm ci --include=dev --loglevel=error:\nno network\nCheck that .* The whole log is \S+\/logs\/npm-ci\.log$/,
+    }
+    await t.rejects(install(), failure)
+    await t.rejects(install(), failure)
+    t.match(await calls(), /(npm ci .*\n){2}/)
+  },
+)

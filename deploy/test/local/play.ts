@@ -6,27 +6,29 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import t, { type Test } from 'tap'
 import packageJson from '../../../package.json' with { type: 'json' }
-import { lives, Run } from './fixtures/run.ts'
+import type { Child } from '../../../shared/test/fixtures/child.ts'
+import { lives } from '../../../shared/test/fixtures/program.ts'
+import { pidsOf, startRun } from './fixtures/run.ts'
 
 const RUN = fileURLToPath(new URL('fixtures/run-fakes.ts', import.meta.url))
 const START = fileURLToPath(new URL('fixtures/start-fakes.ts', import.meta.url))
-/** What `npm start` may take to end. */
+/** The time in which `npm start` must end. */
 const END_WITHIN_MS = 5_000
 
 function runFakes(
   t: Test,
   manners: { media?: string; exporter?: string } = {},
   env: NodeJS.ProcessEnv = {},
-): Run {
+): Child {
   const { media = '', exporter = '' } = manners
-  return new Run(t, [process.execPath, RUN, media, exporter], env)
+  return startRun(t, [process.execPath, RUN, media, exporter], env)
 }
 
-async function gone(pids: readonly number[]): Promise<void> {
+async function untilEnded(pids: readonly number[]): Promise<void> {
   while (pids.some(lives)) await delay(20)
 }
 
-t.test('both run until SIGTERM, and nothing is left', async t => {
+t.test('both processes run until SIGTERM and leave nothing behind', async t => {
   const run = runFakes(t, { media: 'parent' })
   await run.printed('Ctrl-C ends it')
   t.match(run.output, /player {4}http:\/\/127\.0\.0\.1:\d+\/player\/demo/)
@@ -34,76 +36,79 @@ t.test('both run until SIGTERM, and nothing is left', async t => {
   t.match(run.output, /\/-\/healthy {2}http:\/\/127\.0\.0\.1:\d+\/-\/ready/)
   t.match(run.output, '{"process":"media","message":"listening"')
 
-  run.process.kill('SIGTERM')
-  t.equal(await run.ended(), 0)
-  t.equal(run.pids.length, 3)
-  t.same(run.pids.filter(lives), [])
+  run.kill('SIGTERM')
+  t.equal(await run.exited, 0)
+  t.equal(pidsOf(run).length, 3)
+  t.same(pidsOf(run).filter(lives), [])
 })
 
-t.test('processes that ignore SIGTERM are ended all the same', async t => {
+t.test('processes that ignore SIGTERM are killed', async t => {
   const run = runFakes(t, { media: 'stubborn', exporter: 'stubborn' })
   await run.printed('Ctrl-C ends it')
   const startedAt = performance.now()
-  run.process.kill('SIGINT')
-  t.equal(await run.ended(), 0)
+  run.kill('SIGINT')
+  t.equal(await run.exited, 0)
   t.ok(performance.now() - startedAt < END_WITHIN_MS, 'within 5 s')
-  t.same(run.pids.filter(lives), [])
+  t.same(pidsOf(run).filter(lives), [])
 })
 
-t.test('Ctrl-C in a terminal ends both', async t => {
-  // Without `exec`, a shell that Ctrl-C reaches too answers for the program.
+t.test('Ctrl-C in a terminal ends both processes', async t => {
+  // Without `exec` Ctrl-C would also reach a shell, whose exit code counts.
   const command = `exec ${process.execPath} ${RUN}`
-  const run = new Run(t, ['script', '-qec', command, '/dev/null'], {
+  const run = startRun(t, ['script', '-qec', command, '/dev/null'], {
     SHELL: '/bin/sh',
   })
   await run.printed('Ctrl-C ends it')
-  run.process.stdin?.write('\u0003')
-  t.equal(await run.ended(), 0)
+  run.write('\u0003')
+  t.equal(await run.exited, 0)
   t.match(run.output, 'Ended')
-  t.same(run.pids.filter(lives), [])
+  t.same(pidsOf(run).filter(lives), [])
 })
 
 for (const name of ['media', 'exporter']) {
-  t.test(`a start that the ${name} process dies in says so`, async t => {
-    const run = runFakes(t, { [name]: 'dies' })
-    t.equal(await run.ended(), 1)
-    t.match(
-      run.output,
-      `The ${name} process ended with code 3. Its last words:`,
-    )
-    t.match(run.output, 'no camera in the house')
-    t.same(run.pids.filter(lives), [])
-  })
+  t.test(
+    `a start fails with the last lines of a ${name} process that exits`,
+    async t => {
+      const run = runFakes(t, { [name]: 'dies' })
+      t.equal(await run.exited, 1)
+      t.match(
+        run.output,
+        `The ${name} process ended with code 3. Its last lines:`,
+      )
+      t.match(run.output, 'no camera in the house')
+      t.same(pidsOf(run).filter(lives), [])
+    },
+  )
 
-  t.test(`the ${name} process takes the other with it`, async t => {
+  t.test(`the death of the ${name} process ends the other`, async t => {
     const run = runFakes(t)
     await run.printed('Ctrl-C ends it')
-    const [exporter = 0, media = 0] = run.pids
+    const [exporter = 0, media = 0] = pidsOf(run)
     process.kill(name === 'media' ? media : exporter, 'SIGKILL')
-    t.equal(await run.ended(), 1)
+    t.equal(await run.exited, 1)
     t.match(run.output, `The ${name} process was ended by SIGKILL`)
-    t.same(run.pids.filter(lives), [])
+    t.same(pidsOf(run).filter(lives), [])
   })
 }
 
-t.test('a signal during the start ends what was started', async t => {
+t.test('a signal during the start ends what has been started', async t => {
   const run = runFakes(t, { media: 'silent' })
   await run.printed('"process":"media"')
-  run.process.kill('SIGTERM')
-  t.equal(await run.ended(), 0)
-  t.same(run.pids.filter(lives), [])
+  run.kill('SIGTERM')
+  t.equal(await run.exited, 0)
+  t.same(pidsOf(run).filter(lives), [])
 })
 
-t.test('SIGKILL leaves nothing behind either', async t => {
+t.test('SIGKILL leaves nothing behind', async t => {
   const run = runFakes(t)
   await run.printed('Ctrl-C ends it')
-  run.process.kill('SIGKILL')
-  await run.ended()
-  await gone(run.pids)
-  t.equal(run.pids.length, 2)
+  run.kill('SIGKILL')
+  await run.exited
+  await untilEnded(pidsOf(run))
+  t.equal(pidsOf(run).length, 2)
 })
 
-t.test('all ports in use are named, each with its setting', async t => {
+t.test('a start names all ports in use, each with its setting', async t => {
   const server = createServer().listen(0, '127.0.0.1')
   await once(server, 'listening')
   t.teardown(() => server.close())
@@ -112,24 +117,24 @@ t.test('all ports in use are named, each with its setting', async t => {
   const taken = { CORE_ADDRESS: address, EXPORTER_ADDRESS: address }
 
   const run = runFakes(t, {}, taken)
-  t.equal(await run.ended(), 1)
+  t.equal(await run.exited, 1)
   t.match(run.output, `Port ${port} is in use by another program`)
   t.match(run.output, / CORE_ADDRESS=127\.0\.0\.1:\d+ npm start/)
   t.match(run.output, / EXPORTER_ADDRESS=127\.0\.0\.1:\d+ npm start/)
-  t.same(run.pids, [], 'nothing was started')
+  t.same(pidsOf(run), [], 'nothing was started')
 })
 
-t.test('a signal that only npm gets reaches both through it', async t => {
+t.test('a signal to npm alone ends both processes', async t => {
   const start = packageJson.scripts.start.replace(/deploy\S+/, START)
   const folder = t.testdir({})
   await writeFile(
     join(folder, 'package.json'),
     JSON.stringify({ scripts: { start } }),
   )
-  const run = new Run(t, ['npm', '--prefix', folder, 'start'], {})
+  const run = startRun(t, ['npm', '--prefix', folder, 'start'], {})
   await run.printed('Ctrl-C ends it')
-  run.process.kill('SIGTERM')
-  t.equal(await run.ended(), 0)
-  t.equal(run.pids.length, 2)
-  t.same(run.pids.filter(lives), [])
+  run.kill('SIGTERM')
+  t.equal(await run.exited, 0)
+  t.equal(pidsOf(run).length, 2)
+  t.same(pidsOf(run).filter(lives), [])
 })

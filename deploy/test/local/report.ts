@@ -1,18 +1,24 @@
 import t from 'tap'
 import { bar, Report } from '../../local/setup/report.mjs'
 
-t.test('a step says what it does, how long that takes and took', async t => {
-  const texts: string[] = []
-  const report = new Report({ write: text => texts.push(text) })
-  const result = await report.step('baking', 'an hour', async progress => {
-    progress('half')
-    return Promise.resolve('bread')
-  })
-  t.equal(result, 'bread')
-  t.same(texts, ['[setup] baking, an hour\n', '[setup] baking: done in 0 s\n'])
-})
+t.test(
+  'step() prints what it does and how long that takes and took',
+  async t => {
+    const texts: string[] = []
+    const report = new Report({ write: text => texts.push(text) })
+    const result = await report.step('baking', 'an hour', async progress => {
+      progress('half')
+      return Promise.resolve('bread')
+    })
+    t.equal(result, 'bread')
+    t.same(texts, [
+      '[setup] baking, an hour\n',
+      '[setup] baking: done in 0 s\n',
+    ])
+  },
+)
 
-t.test('a step that fails leaves the saying to its error', async t => {
+t.test('step() prints nothing of a failure', async t => {
   const texts: string[] = []
   const report = new Report({ write: text => texts.push(text) })
   await t.rejects(
@@ -22,7 +28,7 @@ t.test('a step that fails leaves the saying to its error', async t => {
   t.same(texts, ['[setup] baking, an hour\n'])
 })
 
-t.test('progress is drawn over on a terminal', async t => {
+t.test('step() redraws progress on a terminal', async t => {
   const drawn = Promise.withResolvers<undefined>()
   const texts: string[] = []
   const report = new Report({
@@ -41,10 +47,10 @@ t.test('progress is drawn over on a terminal', async t => {
     texts.find(text => text.includes('half')),
     /^\[setup\] .{11}$/,
   )
-  t.equal(texts.at(-2), '\r\u001b[K', 'and erased at the end')
+  t.equal(texts.at(-2), '\r\u001b[K', 'it is erased at the end')
 })
 
-t.test('a bar shows how far a count is', t => {
+t.test('bar() shows the progress of a count', t => {
   t.equal(bar(0, 261), '[....................]   0/261')
   t.equal(bar(130, 261), '[#########...........] 130/261')
   t.equal(bar(261, 261), '[####################] 261/261')

@@ -9,7 +9,7 @@ import {
 import { findPlace, type Place } from '../../local/worker/place.mjs'
 import { recordedContext } from './fixtures/context.ts'
 import { fakeProgram } from './fixtures/fake-program.ts'
-import { fakeWorkerSources } from './fixtures/worker-sources.ts'
+import { fakeWorkerSources } from './fixtures/fake-worker.ts'
 
 /** An apt-get that has no source to give. */
 const NO_SOURCE = 'echo "E: no such source"; exit 100'
@@ -35,24 +35,21 @@ async function scene(t: Test, ninja: string, aptGet = NO_SOURCE) {
   return { place, context: recordedContext(env) }
 }
 
-t.test(
-  'every fix still applies to the sources of the pinned mediasoup',
-  async t => {
-    const { sources } = await findPlace({})
-    const folder = t.testdir({})
-    await prepareSources(join(sources, 'worker'), folder)
-    for (const { file, from, to } of FIXES) {
-      const text = await readFile(join(folder, file), 'utf8')
-      t.notMatch(text, from, `${file}: the old text is gone`)
-      t.match(text, to)
-    }
-    const subprojects = await readdir(join(folder, 'subprojects'))
-    t.notOk(subprojects.includes('openssl.wrap'), 'nothing is downloaded')
-    t.ok(subprojects.includes('openssl'), 'a stand-in is there')
-  },
-)
+t.test('every fix applies to the sources of the pinned mediasoup', async t => {
+  const { sources } = await findPlace({})
+  const folder = t.testdir({})
+  await prepareSources(join(sources, 'worker'), folder)
+  for (const { file, from, to } of FIXES) {
+    const text = await readFile(join(folder, file), 'utf8')
+    t.notMatch(text, from, `${file}: the old text is replaced`)
+    t.match(text, to)
+  }
+  const subprojects = await readdir(join(folder, 'subprojects'))
+  t.notOk(subprojects.includes('openssl.wrap'), 'nothing is downloaded')
+  t.ok(subprojects.includes('openssl'), 'a stand-in is there')
+})
 
-t.test('sources without the line to fix are not built', async t => {
+t.test('prepareSources() fails if a fix does not apply', async t => {
   const sources = await fakeWorkerSources(t.testdir({}))
   const file = 'src/RTC/DtlsTransport.cpp'
   await writeFile(join(sources, 'worker', file), 'a new version\n')
@@ -62,13 +59,13 @@ t.test('sources without the line to fix are not built', async t => {
     {
       name: 'SetupError',
       message:
-        /DtlsTransport\.cpp should have \(operationType == BIO_CB_RETURN\) once and has it 0 times/,
+        /DtlsTransport\.cpp should have \(operationType == BIO_CB_RETURN\) once but has it 0 times/,
     },
   )
 })
 
 t.test(
-  'the worker is built into the cache, and nothing else is left',
+  'buildWorker() leaves only the worker and its log in the cache',
   async t => {
     const { place, context } = await scene(
       t,
@@ -77,28 +74,31 @@ t.test(
     t.equal(await buildWorker(place, context), place.worker)
     t.equal(await readFile(place.worker, 'utf8'), 'built\n')
     t.same(await readdir(place.cache), ['logs', 'the-worker'])
-    t.match(context.said(), /building it from its sources, about 8 minutes/)
+    t.match(context.output(), /building it from its sources, about 8 minutes/)
   },
 )
 
-t.test('a build that fails says what the compiler said', async t => {
-  const { place, context } = await scene(
-    t,
-    'echo "error: no such type"; exit 1',
-  )
-  await t.rejects(buildWorker(place, context), {
-    name: 'SetupError',
-    message:
-      /ninja said:\nerror: no such type\n.* MEDIASOUP_WORKER_BIN .* The whole log is \S+\/logs\/worker-build\.log$/,
-  })
-  t.same(await readdir(place.cache), ['logs'])
-  t.match(
-    await readFile(join(place.cache, 'logs', 'worker-build.log'), 'utf8'),
-    /^\$ meson setup out [^]*^\$ ninja -C out [^]*^error: no such type$/m,
-  )
-})
+t.test(
+  'the error of a failed build quotes the compiler and names the log',
+  async t => {
+    const { place, context } = await scene(
+      t,
+      'echo "error: no such type"; exit 1',
+    )
+    await t.rejects(buildWorker(place, context), {
+      name: 'SetupError',
+      message:
+        /ninja said:\nerror: no such type\n.* MEDIASOUP_WORKER_BIN .* The whole log is \S+\/logs\/worker-build\.log$/,
+    })
+    t.same(await readdir(place.cache), ['logs'])
+    t.match(
+      await readFile(join(place.cache, 'logs', 'worker-build.log'), 'utf8'),
+      /^\$ meson setup out [^]*^\$ ninja -C out [^]*^error: no such type$/m,
+    )
+  },
+)
 
-t.test('a compiler that got no memory is tried alone', async t => {
+t.test('a build that runs out of memory is repeated with one job', async t => {
   const { place, context } = await scene(
     t,
     `case "$([ -e tried ] && echo again) $*" in
@@ -136,7 +136,7 @@ t.test('libsrtp is built from the source that apt-get has', async t => {
     'subprojects/libsrtp3/meson.build',
     'subprojects/libsrtp3/meson_options.txt',
   ])
-  t.notMatch(context.said(), /cannot be had/)
+  t.notMatch(context.output(), /cannot be had/)
 })
 
 for (const [what, aptGet] of Object.entries({
@@ -154,6 +154,6 @@ for (const [what, aptGet] of Object.entries({
     t.equal(await buildWorker(place, context), place.worker)
     const subprojects = (await readFile(place.worker, 'utf8')).split('\n')
     t.notOk(subprojects.includes('libsrtp2'))
-    t.match(context.said(), /The source of libsrtp2 cannot be had by apt-get/)
+    t.match(context.output(), /The source of libsrtp2 cannot be had by apt-get/)
   })
 }

@@ -6,11 +6,11 @@ import { TO_BUILD_WORKER } from '../../local/setup/packages.mjs'
 import { prepareSources } from '../../local/worker/build.mjs'
 import { findPlace } from '../../local/worker/place.mjs'
 
-/** Every object of the worker, its libraries' too. */
+/** An object of the worker or of its libraries. */
 const OBJECT =
   /^((?:mediasoup-worker|deps\/libwebrtc\/liblibwebrtc\.a)\.p\/.*\.o): /
 
-/** The first of the packages to build a worker that is not here. */
+/** The first missing package of those that building a worker needs. */
 async function missingPackage(): Promise<string | undefined> {
   const { has } = thisMachine(process.env)
   for (const entry of TO_BUILD_WORKER)
@@ -19,12 +19,12 @@ async function missingPackage(): Promise<string | undefined> {
 }
 
 t.test(
-  'what flatc generates is there before anything is compiled',
+  'the build generates the headers of flatc before it compiles anything',
   { timeout: 120_000 },
   async t => {
     const missing = await missingPackage()
     if (missing !== undefined) {
-      t.comment(`left out: no ${missing}, since the worker was not built here`)
+      t.comment(`skipped: ${missing} is not installed`)
       return
     }
     const { sources } = await findPlace(process.env)
@@ -59,6 +59,6 @@ t.test(
     const early = objects.filter(
       name => !generated.every(header => waits.get(name)?.has(header)),
     )
-    t.same(early, [], 'no object is compiled before')
+    t.same(early, [], 'every object waits for all headers')
   },
 )

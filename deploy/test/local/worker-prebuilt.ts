@@ -1,87 +1,87 @@
-import { once } from 'node:events'
 import { mkdir, readdir, utimes } from 'node:fs/promises'
 import { createServer, type RequestListener } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
+import { listenLocal } from '../../../shared/test/fixtures/listen-local.ts'
 import { findWorker } from '../../local/worker/obtain.mjs'
 import { findPlace, type Place } from '../../local/worker/place.mjs'
 import { downloadWorker } from '../../local/worker/prebuilt.mjs'
 import { recordedContext, type RecordedContext } from './fixtures/context.ts'
-import { fakeProgram, WORKER_SCRIPT } from './fixtures/fake-program.ts'
-import { archiveOf } from './fixtures/worker-archive.ts'
+import { fakeProgram } from './fixtures/fake-program.ts'
+import { archiveOf, WORKER_SCRIPT } from './fixtures/fake-worker.ts'
 
-/** The worker that this machine was set up with, if any. */
+/** The worker of this machine, if there is one. */
 const REAL = process.env['MEDIASOUP_WORKER_BIN'] ?? (await findPlace({})).worker
 
-/** A time limit that a test can wait for. */
+/** A timeout that a test can wait for. */
 const SHORT_MS = 300
 
 interface Scene {
   readonly place: Place
   readonly context: RecordedContext
-  /** Paths that the server was asked for. */
-  readonly asked: string[]
+  /** The paths requested from the server. */
+  readonly requested: string[]
 }
 
-/** A new cache, and a server in the place of the official one. */
+/** An empty cache, and a server instead of the official one. */
 async function scene(t: Test, answer: RequestListener): Promise<Scene> {
-  const asked: string[] = []
+  const requested: string[] = []
   const server = createServer((request, response) => {
-    asked.push(request.url ?? '')
+    requested.push(request.url ?? '')
     answer(request, response)
   })
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  t.teardown(() => {
-    server.close()
-    server.closeAllConnections()
-  })
-  const { port } = server.address() as AddressInfo
+  const port = await listenLocal(t, server)
   const env = {
     ...process.env,
     MEDIASOUP_WORKER_BIN: '',
     MEDIASOUP_WORKER_PREBUILT_DOWNLOAD_BASE_URL: `http://127.0.0.1:${port}/dl`,
     XDG_CACHE_HOME: t.testdir({}),
   }
-  return { place: await findPlace(env), context: recordedContext(env), asked }
+  return {
+    place: await findPlace(env),
+    context: recordedContext(env),
+    requested,
+  }
 }
 
-/** What the cache holds, proofs and logs apart. */
+/** The content of the cache without proofs and logs. */
 async function cached({ place }: Scene): Promise<string[]> {
   const names = await readdir(place.cache)
   return names.filter(name => name !== 'logs' && !name.endsWith('.proven'))
 }
 
-t.test('the official worker is downloaded, proven and cached', async t => {
-  const archive = await archiveOf(t.testdirName, REAL)
-  const s = await scene(t, (_request, response) => response.end(archive))
+t.test(
+  'findWorker() downloads, proves and caches the official worker',
+  async t => {
+    const archive = await archiveOf(t.testdirName, REAL)
+    const s = await scene(t, (_request, response) => response.end(archive))
 
-  t.equal(await findWorker(s.place, s.context), s.place.worker)
-  t.match(s.asked, [
-    /^\/dl\/3\.27\.1\/mediasoup-worker-3\.27\.1-linux-\w+-kernel\d+\.tgz$/,
-  ])
-  t.match(s.context.said(), 'downloading the official one: done')
-  t.match(s.context.said(), 'proving it by a DTLS handshake: done')
-  t.same(await cached(s), [s.place.worker.split('/').at(-1)])
+    t.equal(await findWorker(s.place, s.context), s.place.worker)
+    t.match(s.requested, [
+      /^\/dl\/3\.27\.1\/mediasoup-worker-3\.27\.1-linux-\w+-kernel\d+\.tgz$/,
+    ])
+    t.match(s.context.output(), 'downloading the official one: done')
+    t.match(s.context.output(), 'proving it by a DTLS handshake: done')
+    t.same(await cached(s), [s.place.worker.split('/').at(-1)])
 
-  const again = recordedContext(s.context.env)
-  t.equal(await findWorker(s.place, again), s.place.worker)
-  t.equal(again.said(), '', 'a second time there is nothing to do')
-  t.equal(s.asked.length, 1)
-})
+    const again = recordedContext(s.context.env)
+    t.equal(await findWorker(s.place, again), s.place.worker)
+    t.equal(again.output(), '', 'the second time there is nothing to do')
+    t.equal(s.requested.length, 1)
+  },
+)
 
-t.test('a worker that runs but fails its proof is not kept', async t => {
+t.test('a downloaded worker that fails its proof is not kept', async t => {
   const fake = await fakeProgram(t.testdir({}), 'worker', WORKER_SCRIPT)
   const archive = await archiveOf(t.testdirName, fake)
   const s = await scene(t, (_request, response) => response.end(archive))
 
   t.equal(await findWorker(s.place, s.context), undefined)
-  t.match(s.context.said(), 'cannot use the official one')
+  t.match(s.context.output(), 'cannot use the official one')
   t.same(await cached(s), [])
 })
 
-t.test('a worker that does not run on this machine is refused', async t => {
+t.test('downloadWorker() refuses a worker that does not run here', async t => {
   const fake = await fakeProgram(
     t.testdir({}),
     'worker',
@@ -96,15 +96,15 @@ t.test('a worker that does not run on this machine is refused', async t => {
   t.same(await cached(s), [])
 })
 
-t.test('an archive that is none is refused', async t => {
+t.test('a download that is not an archive is refused', async t => {
   const s = await scene(t, (_request, response) => response.end('<html>'))
 
   t.equal(await findWorker(s.place, s.context), undefined)
-  t.match(s.context.said(), /cannot use the official one: gzip: /)
+  t.match(s.context.output(), /cannot use the official one: gzip: /)
   t.same(await cached(s), [])
 })
 
-t.test('an archive that ends in the middle is refused', async t => {
+t.test('a truncated archive is refused', async t => {
   const archive = await archiveOf(t.testdirName, REAL)
   const s = await scene(t, (_request, response) =>
     response.end(archive.subarray(0, archive.length / 2)),
@@ -114,7 +114,7 @@ t.test('an archive that ends in the middle is refused', async t => {
   t.same(await cached(s), [])
 })
 
-t.test('what a killed download left is swept away, a day later', async t => {
+t.test('the folder of a killed download is removed after a day', async t => {
   const s = await scene(t, (_request, response) => {
     response.writeHead(404).end()
   })
@@ -128,7 +128,7 @@ t.test('what a killed download left is swept away, a day later', async t => {
   t.same(await cached(s), [recent])
 })
 
-t.test('a server that has none says so', async t => {
+t.test('downloadWorker() fails with the status of the server', async t => {
   const s = await scene(t, (_request, response) => {
     response.writeHead(404).end()
   })
@@ -138,7 +138,7 @@ t.test('a server that has none says so', async t => {
   })
 })
 
-t.test('a server that hangs is left at the time limit', async t => {
+t.test('downloadWorker() fails at the timeout if the server hangs', async t => {
   const s = await scene(t, (_request, response) => {
     response.writeHead(200).write('a little')
   })
@@ -149,26 +149,29 @@ t.test('a server that hangs is left at the time limit', async t => {
   t.same(await cached(s), [])
 })
 
-t.test('where nobody answers, there is no worker at once', async t => {
+t.test('findWorker() finds none if the server does not answer', async t => {
   const s = await scene(t, () => undefined)
   const place = { ...s.place, prebuilt: 'http://127.0.0.1:9/worker.tgz' }
 
   t.equal(await findWorker(place, s.context), undefined)
-  t.match(s.context.said(), /cannot use the official one: fetch failed/)
+  t.match(s.context.output(), /cannot use the official one: fetch failed/)
 })
 
-t.test("mediasoup's own switch forbids the download", async t => {
-  const s = await scene(t, (_request, response) => response.end())
-  const env = {
-    ...s.context.env,
-    MEDIASOUP_SKIP_WORKER_PREBUILT_DOWNLOAD: 'true',
-  }
+t.test(
+  "findWorker() does not download if mediasoup's own setting forbids it",
+  async t => {
+    const s = await scene(t, (_request, response) => response.end())
+    const env = {
+      ...s.context.env,
+      MEDIASOUP_SKIP_WORKER_PREBUILT_DOWNLOAD: 'true',
+    }
 
-  t.equal(await findWorker(s.place, recordedContext(env)), undefined)
-  t.same(s.asked, [])
-})
+    t.equal(await findWorker(s.place, recordedContext(env)), undefined)
+    t.same(s.requested, [])
+  },
+)
 
-t.test('a given worker that works is taken as it is', async t => {
+t.test('findWorker() uses a working MEDIASOUP_WORKER_BIN', async t => {
   const s = await scene(t, (_request, response) => response.end())
   const context = recordedContext({
     ...s.context.env,
@@ -176,27 +179,33 @@ t.test('a given worker that works is taken as it is', async t => {
   })
 
   t.equal(await findWorker(s.place, context), REAL)
-  t.same(s.asked, [])
+  t.same(s.requested, [])
 })
 
-t.test('a given or cached worker that is none is told of', async t => {
-  const s = await scene(t, (_request, response) => {
-    response.writeHead(404).end()
-  })
-  await fakeProgram(
-    s.place.cache,
-    s.place.worker.split('/').at(-1) ?? '',
-    'exit 1',
-  )
-  const context = recordedContext({
-    ...s.context.env,
-    MEDIASOUP_WORKER_BIN: '/bin/true',
-  })
+t.test(
+  'findWorker() reports a given or cached file that is no worker',
+  async t => {
+    const s = await scene(t, (_request, response) => {
+      response.writeHead(404).end()
+    })
+    await fakeProgram(
+      s.place.cache,
+      s.place.worker.split('/').at(-1) ?? '',
+      'exit 1',
+    )
+    const context = recordedContext({
+      ...s.context.env,
+      MEDIASOUP_WORKER_BIN: '/bin/true',
+    })
 
-  t.equal(await findWorker(s.place, context), undefined)
-  t.match(
-    context.said(),
-    'cannot use MEDIASOUP_WORKER_BIN, /bin/true: it ended with code 0',
-  )
-  t.match(context.said(), /cannot use the cached one, .*: it ended with code 1/)
-})
+    t.equal(await findWorker(s.place, context), undefined)
+    t.match(
+      context.output(),
+      'cannot use MEDIASOUP_WORKER_BIN, /bin/true: it ended with code 0',
+    )
+    t.match(
+      context.output(),
+      /cannot use the cached one, .*: it ended with code 1/,
+    )
+  },
+)

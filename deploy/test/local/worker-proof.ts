@@ -14,27 +14,27 @@ async function scene(t: Test) {
   return { place: await findPlace(env), newContext }
 }
 
-t.test('a worker is proven once, wherever it lies', async t => {
+t.test('proveWorker() proves a worker once, wherever the file is', async t => {
   const { place, newContext } = await scene(t)
   const context = newContext()
   await proveWorker(REAL, place, context)
-  t.match(context.said(), 'proving it by a DTLS handshake: done')
+  t.match(context.output(), 'proving it by a DTLS handshake: done')
 
   const copy = join(place.cache, 'copy')
   await copyFile(REAL, copy)
   const again = newContext()
   await proveWorker(copy, place, again)
-  t.equal(again.said(), '', 'the same content is not proven twice')
+  t.equal(again.output(), '', 'the same content is not proven twice')
 })
 
 t.test(
-  'a program that is no worker fails the proof, with the reason',
+  'the error of proveWorker() has the reason and names the log',
   async t => {
     const { place, newContext } = await scene(t)
     const fake = await fakeProgram(t.testdirName, 'fake', 'exit 1')
     await t.rejects(proveWorker(fake, place, newContext()), {
       message: /code:1[^]*The whole log is \S+\/logs\/worker-proof\.log$/,
     })
-    t.same(await readdir(place.cache), ['logs'], 'and leaves no stamp')
+    t.same(await readdir(place.cache), ['logs'], 'no stamp is left')
   },
 )

@@ -5,15 +5,16 @@ import t from 'tap'
 import { requireProgram } from '../../../shared/test/fixtures/program.ts'
 import { DEGRADED_CASES } from '../sources/fixtures/degraded-cases.ts'
 import { DegradedMatrix } from '../truenas/fixtures/degraded-matrix.ts'
+import { takePorts } from '../../../shared/test/fixtures/ports.ts'
 
-const UDP_PORT = 28_400
+const UDP_PORTS = await takePorts(200)
 const AT_ONCE = 6
 
 t.setTimeout(0)
 
 t.test('each reason is seen, of the right stream', async t => {
   if (requireProgram(t, 'prometheus') === undefined) return
-  const matrix = await DegradedMatrix.start(t, UDP_PORT)
+  const matrix = await DegradedMatrix.start(t, UDP_PORTS)
   await t.test('and no other', { jobs: AT_ONCE }, t => {
     for (const [what, one] of Object.entries(DEGRADED_CASES)) {
       t.test(what, t => matrix.check(t, one))
@@ -46,7 +47,7 @@ t.test('an FFmpeg that repeats one picture', async t => {
   await chmod(binary, 0o755)
   const matrix = await DegradedMatrix.start(
     t,
-    UDP_PORT,
+    UDP_PORTS,
     {
       CORE_FFMPEG_BINARY: binary,
     },

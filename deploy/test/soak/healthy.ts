@@ -12,8 +12,9 @@ import { testStream } from '../fixtures/stack.ts'
 import { WhepViewer } from '../fixtures/whep-viewer.ts'
 import { makeFile } from '../sources/fixtures/media-file.ts'
 import { startBundleStack } from '../truenas/fixtures/bundle-stack.ts'
+import { takePorts } from '../../../shared/test/fixtures/ports.ts'
 
-const UDP_PORT = 29_600
+const UDP_PORTS = await takePorts(200)
 const MINUTES = Number(
   process.env['HEALTHY_MINUTES'] ??
     (process.env['SOAK_LONG'] === '1' ? 60 : 15),
@@ -53,8 +54,8 @@ t.test(`${MINUTES} minutes of health, seed ${seed}`, async t => {
   const film = await makeFile(t, { name: 'film.mp4', seconds: 40 })
   const bundle = await startBundleStack(
     t,
-    UDP_PORT,
-    { CORE_WEBRTC_UDP_MAX_PORT: String(UDP_PORT + 199) },
+    UDP_PORTS,
+    {},
     {
       // As the operator's: a single slow scrape of a busy machine is no fault.
       unhurried: true,

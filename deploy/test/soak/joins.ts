@@ -7,8 +7,9 @@ import t from 'tap'
 import { startChromium } from '../../../media/test/whep/fixtures/chromium.ts'
 import { joinHealthy } from '../sources/fixtures/joins.ts'
 import { Product } from '../sources/fixtures/product.ts'
+import { takePorts } from '../../../shared/test/fixtures/ports.ts'
 
-const UDP_PORT = 30_200
+const UDP_PORTS = await takePorts(200)
 const times = Number(process.env['JOINS'] ?? 50)
 const JOINS = { times, atOnce: 4, stayMs: 5_000 }
 
@@ -17,7 +18,7 @@ t.setTimeout(0)
 t.test('no healthy stream gets a warning', async t => {
   const browser = await startChromium(t)
   if (browser === undefined) return
-  const product = await Product.start(t, UDP_PORT)
+  const product = await Product.start(t, UDP_PORTS)
   for (const rate of [60]) {
     await t.test(`${rate} frames a second`, t =>
       joinHealthy(t, { product, browser, rate, ...JOINS }),

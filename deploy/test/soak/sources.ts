@@ -9,8 +9,9 @@ import { createRandom } from '../fixtures/chaos/random.ts'
 import { ALL_CASES } from '../sources/fixtures/all-cases.ts'
 import { Product } from '../sources/fixtures/product.ts'
 import { checkSource } from '../sources/fixtures/source-case.ts'
+import { takePorts } from '../../../shared/test/fixtures/ports.ts'
 
-const UDP_PORT = 28_600
+const UDP_PORTS = await takePorts(200)
 const AT_ONCE = 2
 
 const seed = Number(process.env['SOURCES_SEED'] ?? Date.now() % 100_000)
@@ -20,7 +21,7 @@ t.setTimeout(0)
 t.test(`sources, seed ${seed}`, { jobs: AT_ONCE }, async t => {
   const browser = await startChromium(t)
   if (browser === undefined) return
-  const product = await Product.start(t, UDP_PORT)
+  const product = await Product.start(t, UDP_PORTS)
   const random = createRandom(seed)
   const order = ALL_CASES.map(one => ({ one, at: random.next() })).toSorted(
     (a, b) => a.at - b.at,

@@ -9,8 +9,9 @@ import {
 } from './fixtures/camera-feed.ts'
 import { makeFile } from './fixtures/media-file.ts'
 import { Product } from './fixtures/product.ts'
+import { takePorts } from '../../../shared/test/fixtures/ports.ts'
 
-const UDP_PORT = 28_800
+const UDP_PORTS = await takePorts(200)
 
 /** Users and passwords of which no part may be shown. */
 const LOGINS = [
@@ -25,7 +26,7 @@ const LOGINS = [
 ] as const
 
 t.test('sources that cannot be played', { jobs: 3 }, async t => {
-  const product = await Product.start(t, UDP_PORT)
+  const product = await Product.start(t, UDP_PORTS)
 
   for (const [index, [user, password]] of LOGINS.entries()) {
     t.test(`no part of the password of ${user}:${password}`, async t => {

@@ -7,13 +7,14 @@ import { joinHealthy } from './fixtures/joins.ts'
 import { makeFile } from './fixtures/media-file.ts'
 import { Product } from './fixtures/product.ts'
 import { Viewing } from './fixtures/viewing.ts'
+import { takePorts } from '../../../shared/test/fixtures/ports.ts'
 
-const UDP_PORT = 30_000
+const UDP_PORTS = await takePorts(200)
 
 t.test('the words of the player', { jobs: 3 }, async t => {
   const browser = await startChromium(t)
   if (browser === undefined) return
-  const product = await Product.start(t, UDP_PORT)
+  const product = await Product.start(t, UDP_PORTS)
 
   t.test('a healthy stream of 5 frames a second', async t => {
     const joins = { rate: 5, times: 4, atOnce: 2, stayMs: 4_000 }

@@ -10,6 +10,7 @@ import type { Answer } from '../../../shared/test/fixtures/prometheus.ts'
 import { CORE, keepDoing, startBundleStack } from './fixtures/bundle-stack.ts'
 import { queriesOf, readDashboard } from './fixtures/dashboard.ts'
 import { requireProgram } from '../../../shared/test/fixtures/program.ts'
+import { takePorts } from '../../../shared/test/fixtures/ports.ts'
 
 /** Abandoned viewers fail after this time, above the alert's 3 seconds. */
 const ICE_TIMEOUT_MS = 9_000
@@ -17,8 +18,7 @@ const MAX_PEERS = 40
 
 t.test('WebRTC alerts on real faults', async t => {
   if (requireProgram(t, 'prometheus') === undefined) return
-  const bundle = await startBundleStack(t, 21_250, {
-    CORE_WEBRTC_UDP_MAX_PORT: '21349',
+  const bundle = await startBundleStack(t, await takePorts(100), {
     CORE_WEBRTC_ICE_TIMEOUT_MS: String(ICE_TIMEOUT_MS),
     CORE_WEBRTC_MAX_PEERS_PER_STREAM: String(MAX_PEERS),
   })

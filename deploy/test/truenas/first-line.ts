@@ -16,12 +16,14 @@ import {
   startBundleStack,
   type BundleStack,
 } from './fixtures/bundle-stack.ts'
+import { takePorts } from '../../../shared/test/fixtures/ports.ts'
 
 type Options = Parameters<typeof startBundleStack>
 
 /** A fault of a box that was healthy. */
 interface Fault {
-  readonly media?: Options[2]
+  /** Number of UDP ports; default 50. */
+  readonly ports?: number
   readonly more?: Options[3]
   readonly make: (bundle: BundleStack, t: Test) => unknown
   /** The first line during the fault. */
@@ -90,7 +92,7 @@ const FAULTS: Readonly<Record<string, Fault>> = {
   },
   'fewer than ten ports are left': {
     // `demo` takes 8 of 20, each viewer one.
-    media: { CORE_WEBRTC_UDP_MAX_PORT: '29019' },
+    ports: 20,
     make: async ({ endpoint }, t) => {
       await WhepViewer.open(t, endpoint)
       await WhepViewer.open(t, endpoint)
@@ -127,21 +129,15 @@ const FAULTS: Readonly<Record<string, Fault>> = {
   },
 }
 
-const FIRST_PORT = 29_000
-const PORTS_EACH = 50
-
 t.test('the first line on real faults', { jobs: 3 }, t => {
   if (requireProgram(t, 'prometheus') === undefined) {
     t.end()
     return
   }
-  for (const [index, [what, fault]] of Object.entries(FAULTS).entries()) {
+  for (const [what, fault] of Object.entries(FAULTS)) {
     t.test(`is "${fault.text}" when ${what}`, async t => {
-      const { media, more, make, text, end } = fault
-      // The fault with its own port range has the first range.
-      const isFirst = media !== undefined
-      const port = isFirst ? FIRST_PORT : FIRST_PORT + PORTS_EACH * (index + 1)
-      const bundle = await startBundleStack(t, port, media, more)
+      const { ports = 50, more, make, text, end } = fault
+      const bundle = await startBundleStack(t, await takePorts(ports), {}, more)
       // So that it can end by itself: killed, it would leave its worker.
       t.teardown(() => {
         bundle.stack.media.kill('SIGCONT')

@@ -3,10 +3,11 @@ import { waitFor } from '../../../shared/test/fixtures/wait-for.ts'
 import { WhepViewer } from '../fixtures/whep-viewer.ts'
 import { keepDoing, startBundleStack } from './fixtures/bundle-stack.ts'
 import { requireProgram } from '../../../shared/test/fixtures/program.ts'
+import { takePorts } from '../../../shared/test/fixtures/ports.ts'
 
 t.test('viewers that join and leave fire no alert', async t => {
   if (requireProgram(t, 'prometheus') === undefined) return
-  const bundle = await startBundleStack(t, 21_200)
+  const bundle = await startBundleStack(t, await takePorts(50))
   const { prometheus, endpoint } = bundle
   const joinAndLeave = async () => {
     const viewer = await WhepViewer.open(t, endpoint)

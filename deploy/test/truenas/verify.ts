@@ -7,6 +7,7 @@ import { startStack, testStream } from '../fixtures/stack.ts'
 import { BUNDLE, readYaml } from './fixtures/bundle.ts'
 import { startBundlePrometheus } from './fixtures/bundle-prometheus.ts'
 import { requireProgram, run } from '../../../shared/test/fixtures/program.ts'
+import { takePorts } from '../../../shared/test/fixtures/ports.ts'
 
 const CORE = 'dragonfork-verify'
 const PASSWORD = 'secret-of-grafana'
@@ -74,10 +75,9 @@ t.test(
 t.test('verify on a running stack', async t => {
   if (requireProgram(t, 'prometheus') === undefined) return
   const stack = await startStack(t, {
-    udpPort: 21_350,
+    udpPorts: await takePorts(50),
     processes: [testStream('demo')],
     media: {
-      CORE_WEBRTC_UDP_MAX_PORT: '21399',
       CORE_ID: CORE,
       CORE_API_TOKEN: 'token-of-the-api',
     },

@@ -20,7 +20,7 @@ import {
   Media,
   NEXT_BOOT,
 } from '../fixtures/media.ts'
-import { createMemoryLog } from '../fixtures/memory-log.ts'
+import { memoryLog } from '../../../shared/test/fixtures/memory-log.ts'
 import { shownValues } from '../fixtures/shown.ts'
 
 interface SubjectOptions {
@@ -39,7 +39,7 @@ async function createSubject(t: Test, options: SubjectOptions = {}) {
     closeTimeoutMs: 60_000,
     ...options.limits,
   }
-  const memory = createMemoryLog()
+  const memory = memoryLog()
   const ledger = createLedger(CORE, 10)
   const store = new MetricStore({
     ledger,

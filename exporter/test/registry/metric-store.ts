@@ -6,14 +6,14 @@ import { LIMITS } from '../../limits.ts'
 import { createLedger } from '../../registry/ledger.ts'
 import { MetricStore, type Journal } from '../../registry/metric-store.ts'
 import { requests } from '../fixtures/cells.ts'
-import { createFakeClock } from '../fixtures/fake-clock.ts'
+import { FakeClock } from '../../../shared/test/fixtures/fake-clock.ts'
 import { BOOT, NEXT_BOOT } from '../fixtures/media.ts'
 
 const [boot, nextBoot] = [BOOT, NEXT_BOOT].filter(isBootId)
 if (boot === undefined || nextBoot === undefined) throw new TypeError('boots')
 
 function createSubject(journal?: Journal) {
-  const clock = createFakeClock()
+  const clock = new FakeClock()
   const store = new MetricStore({
     ledger: createLedger('test', 10),
     clock,

@@ -22,14 +22,14 @@ import { writeLine } from '../../registry/state-lines.ts'
 import { arbitrarySteps, toEntries } from '../fixtures/arbitrary-entries.ts'
 import { durations, requests } from '../fixtures/cells.ts'
 import { BOOT } from '../fixtures/media.ts'
-import { createMemoryLog } from '../fixtures/memory-log.ts'
+import { memoryLog } from '../../../shared/test/fixtures/memory-log.ts'
 import { shownValues } from '../fixtures/shown.ts'
 
 /** A folder for a state file, and ways to open it. */
 function createSubject(t: Test, limits: Partial<Limits> = {}) {
   const folder = t.testdir()
   const path = join(folder, 'state')
-  const memory = createMemoryLog()
+  const memory = memoryLog()
   let failures = 0
   const open = async (core = 'test') => {
     const opened = await StateFile.open({

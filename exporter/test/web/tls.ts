@@ -6,7 +6,7 @@ import t from 'tap'
 import { closeServer } from '../../../shared/runtime/http-server.ts'
 import { DRAIN_TIMEOUT_MS, listen } from '../../http-server.ts'
 import { createTlsServer } from '../../web/tls.ts'
-import { createMemoryLog } from '../fixtures/memory-log.ts'
+import { memoryLog } from '../../../shared/test/fixtures/memory-log.ts'
 
 const FIXTURES = join(import.meta.dirname, '..', 'fixtures')
 
@@ -22,7 +22,7 @@ t.test('server reloads the certificate when its files change', async t => {
   }
   put('first', 'cert')
   put('first', 'key')
-  const { log, of } = createMemoryLog()
+  const { log, of } = memoryLog()
   const server = createTlsServer(
     files,
     (_request, response) => response.end('here'),

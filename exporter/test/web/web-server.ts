@@ -7,7 +7,7 @@ import type { Test } from 'tap'
 import { systemClock } from '../../../shared/runtime/clock.ts'
 import type { Credentials } from '../../config.ts'
 import { LIMITS } from '../../limits.ts'
-import { createMemoryLog } from '../fixtures/memory-log.ts'
+import { memoryLog } from '../../../shared/test/fixtures/memory-log.ts'
 import { OPEN_METRICS, type Format } from '../../web/formats.ts'
 import { WebServer } from '../../web/web-server.ts'
 
@@ -19,7 +19,7 @@ interface SubjectOptions {
 }
 
 async function createSubject(t: Test, options: SubjectOptions = {}) {
-  const memory = createMemoryLog()
+  const memory = memoryLog()
   const durations: number[] = []
   const server = new WebServer({
     version: '1.2.3',

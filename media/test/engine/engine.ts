@@ -13,11 +13,12 @@ import { LocalSender } from '../../engine/local-sender.ts'
 import { PortPool } from '../../engine/port-pool.ts'
 import { findWorkerBinary } from '../../engine/worker-binary.ts'
 import { MEDIA_LIMITS, type MediaLimits } from '../../limits.ts'
-import { capturedLog } from '../fixtures/captured-log.ts'
+import { memoryLog } from '../../../shared/test/fixtures/memory-log.ts'
 import { dumpWorker } from '../fixtures/worker-dump.ts'
 import { waitFor } from '../../../shared/test/fixtures/wait-for.ts'
+import { takePorts } from '../../../shared/test/fixtures/ports.ts'
 
-const UDP_PORTS = { min: 22_400, max: 22_409 }
+const UDP_PORTS = await takePorts(10)
 const OPUS = {
   kind: 'audio',
   mimeType: 'audio/opus',
@@ -32,7 +33,7 @@ async function startEngine(
   options: Partial<EngineOptions> = {},
   limits: Partial<MediaLimits> = {},
 ) {
-  const { log, records: logged } = capturedLog()
+  const { log, records: logged } = memoryLog()
   const engine = await Engine.start({
     workers: 1,
     binary: findWorkerBinary(process.env),

@@ -13,7 +13,7 @@ import {
 import { fakeProgram } from '../fixtures/fake-program.ts'
 import { needFfmpeg } from '../fixtures/need-ffmpeg.ts'
 import { NOWHERE, TONE } from '../fixtures/supervised.ts'
-import { temporaryFolder } from '../fixtures/temporary-folder.ts'
+import { temporaryFolder } from '../../../shared/test/fixtures/temporary-folder.ts'
 import { waitFor } from '../../../shared/test/fixtures/wait-for.ts'
 
 needFfmpeg(t)

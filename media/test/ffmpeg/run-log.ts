@@ -1,7 +1,7 @@
 import t from 'tap'
 
 import { RunLog } from '../../ffmpeg/run-log.ts'
-import { FakeClock } from '../fixtures/fake-clock.ts'
+import { FakeClock } from '../../../shared/test/fixtures/fake-clock.ts'
 
 function log(): RunLog {
   return new RunLog(new FakeClock(), line => line.replaceAll('secret', '***'))

@@ -9,7 +9,7 @@ import {
   TONE,
   type Supervised,
 } from '../fixtures/supervised.ts'
-import { temporaryFolder } from '../fixtures/temporary-folder.ts'
+import { temporaryFolder } from '../../../shared/test/fixtures/temporary-folder.ts'
 import { waitFor } from '../../../shared/test/fixtures/wait-for.ts'
 
 needFfmpeg(t)

@@ -7,7 +7,7 @@ import { fakeProgram } from '../fixtures/fake-program.ts'
 import { FakeStream } from '../fixtures/fake-streams.ts'
 import { needFfmpeg } from '../fixtures/need-ffmpeg.ts'
 import { NOWHERE, PICTURE, supervise, TONE } from '../fixtures/supervised.ts'
-import { temporaryFolder } from '../fixtures/temporary-folder.ts'
+import { temporaryFolder } from '../../../shared/test/fixtures/temporary-folder.ts'
 import { waitFor } from '../../../shared/test/fixtures/wait-for.ts'
 
 needFfmpeg(t)

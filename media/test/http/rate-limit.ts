@@ -1,6 +1,6 @@
 import t from 'tap'
 import { RateLimit } from '../../http/rate-limit.ts'
-import { FakeClock } from '../fixtures/fake-clock.ts'
+import { FakeClock } from '../../../shared/test/fixtures/fake-clock.ts'
 
 t.test('RateLimit allows a minute’s requests at once and refills evenly', t => {
   const clock = new FakeClock()

@@ -9,9 +9,9 @@ import {
   untilLive,
 } from '../fixtures/media-stack.ts'
 import { waitFor } from '../../../shared/test/fixtures/wait-for.ts'
+import { takePorts } from '../../../shared/test/fixtures/ports.ts'
 
-const FIRST_PORT = 22_410
-const PORTS = 10
+const PORTS = await takePorts(10)
 /** Linux lists the bytes queued and packets dropped of each socket. */
 const SOCKETS = '/proc/net/udp'
 /** Linux's default receive buffer. */
@@ -30,7 +30,7 @@ function sockets() {
     .map(line => line.trim().split(/\s+/))
     .filter(([, local = '']) => {
       const port = parseInt(local.split(':')[1] ?? '', 16)
-      return port >= FIRST_PORT && port < FIRST_PORT + PORTS
+      return port >= PORTS.min && port <= PORTS.max
     })
   const sum = (values: number[]) => values.reduce((a, b) => a + b, 0)
   return {
@@ -47,7 +47,7 @@ await t.test(
   'key frames are not dropped while the worker is busy',
   { skip },
   async t => {
-    const stack = await startMediaStack(FIRST_PORT, { ports: PORTS })
+    const stack = await startMediaStack({ udpPorts: PORTS })
     t.teardown(() => stack.close())
     const stream = stack.streams.add(
       streamId('noise'),

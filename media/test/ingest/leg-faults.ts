@@ -15,13 +15,14 @@ import {
   untilLive,
 } from '../fixtures/media-stack.ts'
 import { waitFor } from '../../../shared/test/fixtures/wait-for.ts'
+import { takePorts } from '../../../shared/test/fixtures/ports.ts'
 
 const LEG_TIMEOUT_MS = 1_000
 /** A failure is reported within the leg timeout plus a second. */
 const REPORTED_WITHIN_MS = LEG_TIMEOUT_MS + 1_000
 
-async function startStream(t: Test, firstPort: number) {
-  const stack = await startMediaStack(firstPort, {
+async function startStream(t: Test) {
+  const stack = await startMediaStack({
     ports: 20,
     legTimeoutMs: LEG_TIMEOUT_MS,
     legStartTimeoutMs: 2_000,
@@ -49,7 +50,7 @@ async function untilSteady(stream: LiveStream): Promise<void> {
 }
 
 await t.test('an unexpected end of FFmpeg fails both legs as exit', async t => {
-  const { stream, failures, run } = await startStream(t, 22_200)
+  const { stream, failures, run } = await startStream(t)
   const ffmpeg = await run()
   await untilLive(stream)
   ffmpeg.kill('SIGKILL')
@@ -69,7 +70,7 @@ await t.test('an unexpected end of FFmpeg fails both legs as exit', async t => {
 })
 
 await t.test('FFmpeg that keeps failing is one failure per leg', async t => {
-  const { stream, failures, run } = await startStream(t, 22_220)
+  const { stream, failures, run } = await startStream(t)
   for (let attempt = 0; attempt < 3; attempt++) {
     const ffmpeg = await run(['-i', '/nonexistent/input.mp4'])
     await ffmpeg.ended
@@ -81,7 +82,7 @@ await t.test('FFmpeg that keeps failing is one failure per leg', async t => {
 })
 
 await t.test('silence of FFmpeg counts once per episode', async t => {
-  const { stream, failures, run } = await startStream(t, 22_240)
+  const { stream, failures, run } = await startStream(t)
   const ffmpeg = await run()
   await untilSteady(stream)
   const frozenAt = performance.now()
@@ -107,7 +108,7 @@ await t.test('silence of FFmpeg counts once per episode', async t => {
 })
 
 await t.test('FFmpeg that ignores a stop counts no failure', async t => {
-  const { stream, failures, run } = await startStream(t, 22_380)
+  const { stream, failures, run } = await startStream(t)
   const ffmpeg = await run()
   await untilLive(stream)
   ffmpeg.kill('SIGSTOP')
@@ -129,7 +130,7 @@ await t.test('FFmpeg that ignores a stop counts no failure', async t => {
 })
 
 await t.test('one silent leg degrades the stream and fails alone', async t => {
-  const { stream, failures, run } = await startStream(t, 22_260)
+  const { stream, failures, run } = await startStream(t)
   await run([
     ...['-re', '-f', 'lavfi', '-i', 'testsrc2=size=320x180:rate=15'],
     ...['-re', '-f', 'lavfi', '-i', 'sine=frequency=440:duration=2'],
@@ -146,8 +147,8 @@ await t.test('one silent leg degrades the stream and fails alone', async t => {
 })
 
 await t.test('an input without packets fails the legs as silent', async t => {
-  const { stream, failures, run } = await startStream(t, 22_280)
-  await run(['-i', `udp://127.0.0.1:22299`])
+  const { stream, failures, run } = await startStream(t)
+  await run(['-i', `udp://127.0.0.1:${(await takePorts(1)).min}`])
   t.match(stream.status, { state: 'starting' })
   await waitFor(() => stream.status.state === 'failed')
   t.match(stream.status.legs, { video: { cause: 'silent' } })
@@ -155,7 +156,7 @@ await t.test('an input without packets fails the legs as silent', async t => {
 })
 
 await t.test('missing audio fails its leg as no-such-stream', async t => {
-  const { stream, failures, run } = await startStream(t, 22_300)
+  const { stream, failures, run } = await startStream(t)
   const ffmpeg = await run(PATTERN_AND_TONE.slice(0, 5))
   await ffmpeg.ended
   t.match(stream.status.legs, {
@@ -166,7 +167,7 @@ await t.test('missing audio fails its leg as no-such-stream', async t => {
 })
 
 await t.test('a picture too wide for x264 fails as encoder', async t => {
-  const { stream, run } = await startStream(t, 22_320)
+  const { stream, run } = await startStream(t)
   // x264 accepts at most 16384 pixels per line.
   const ffmpeg = await run([
     ...['-re', '-f', 'lavfi', '-i', 'testsrc2=size=16400x16:rate=15'],
@@ -180,7 +181,7 @@ await t.test('a picture too wide for x264 fails as encoder', async t => {
 })
 
 await t.test('a port in use fails its leg as bind', async t => {
-  const { stack, stream, failures, run } = await startStream(t, 22_340)
+  const { stack, stream, failures, run } = await startStream(t)
   const { outputs } = await stream.prepareRun(UNSUPERVISED)
   const port = Number(/localrtpport=(\d+)/.exec(outputs.join(' '))?.[1])
   const other = createSocket('udp4')
@@ -208,7 +209,7 @@ await t.test('a port in use fails its leg as bind', async t => {
 })
 
 await t.test('an empty port pool fails the legs as bind', async t => {
-  const stack = await startMediaStack(22_360, { ports: 7 })
+  const stack = await startMediaStack({ ports: 7 })
   t.teardown(() => stack.close())
   const stream = stack.streams.add(streamId('cam'), managedConfig())
   await t.rejects(stream.prepareRun(UNSUPERVISED), {
@@ -226,7 +227,7 @@ await t.test('an empty port pool fails the legs as bind', async t => {
 })
 
 await t.test('a frozen worker fails the legs as worker', async t => {
-  const { stack, stream, failures } = await startStream(t, 22_370)
+  const { stack, stream, failures } = await startStream(t)
   const [worker] = stack.engine.workers
   if (worker === undefined) throw new Error('Expected a worker')
   process.kill(worker.pid, 'SIGSTOP')

@@ -10,7 +10,7 @@ import {
   readSpooledState,
   type SpooledState,
 } from '../../outbox/spooled-state.ts'
-import { FakeClock } from '../fixtures/fake-clock.ts'
+import { FakeClock } from '../../../shared/test/fixtures/fake-clock.ts'
 import { Cutter } from './fixtures/cutter.ts'
 import { ScriptedExporter } from './fixtures/exporter.ts'
 import {

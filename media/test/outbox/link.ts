@@ -8,7 +8,7 @@ import {
   BATCH_INTERVAL_MS,
   SILENCE_TIMEOUT_MS,
 } from '../../../shared/protocol/limits.ts'
-import { FakeClock } from '../fixtures/fake-clock.ts'
+import { FakeClock } from '../../../shared/test/fixtures/fake-clock.ts'
 import type { ScriptedExporter } from './fixtures/exporter.ts'
 import {
   legFailure,

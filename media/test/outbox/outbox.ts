@@ -8,7 +8,7 @@ import {
   SERIES_RETENTION_MS,
   SNAPSHOT_INTERVAL_MS,
 } from '../../../shared/protocol/limits.ts'
-import { FakeClock } from '../fixtures/fake-clock.ts'
+import { FakeClock } from '../../../shared/test/fixtures/fake-clock.ts'
 import {
   iceDuration,
   legFailure,

@@ -9,7 +9,7 @@ import {
   MAX_CELLS,
 } from '../../../shared/protocol/limits.ts'
 import { readSpooledState } from '../../outbox/spooled-state.ts'
-import { FakeClock } from '../fixtures/fake-clock.ts'
+import { FakeClock } from '../../../shared/test/fixtures/fake-clock.ts'
 import {
   CORE,
   iceDuration,

@@ -7,25 +7,26 @@ import { parseWebrtcConfig } from '../../ingest/webrtc-config.ts'
 import type { ReconnectPolicy } from '../../ffmpeg/reconnect.ts'
 import { ExternalRunner } from '../../process/external-runner.ts'
 import type { StreamPort } from '../../process/stream-port.ts'
-import { capturedLog } from '../fixtures/captured-log.ts'
+import { memoryLog } from '../../../shared/test/fixtures/memory-log.ts'
 import { FakeStream } from '../fixtures/fake-streams.ts'
 import { startMediaStack, streamId } from '../fixtures/media-stack.ts'
+import { takePorts } from '../../../shared/test/fixtures/ports.ts'
 import { waitFor } from '../../../shared/test/fixtures/wait-for.ts'
 
-const FIRST_PORT = 22_390
-const PORT = FIRST_PORT + 6
+const PORTS = await takePorts(10)
+const PORT = PORTS.min + 6
 const AT_ONCE = { enabled: true, delayMs: 0 }
 const NEVER = { enabled: false, delayMs: 0 }
 const IN_AN_HOUR = { enabled: true, delayMs: 3_600_000 }
 
 t.setTimeout(60_000)
 
-const stack = await startMediaStack(FIRST_PORT, { ports: 10 })
+const stack = await startMediaStack({ udpPorts: PORTS })
 t.teardown(() => stack.close())
 const { udpPorts } = stack.engine
 
 function runnerOf(port: StreamPort, reconnect: ReconnectPolicy) {
-  const { log, records } = capturedLog()
+  const { log, records } = memoryLog()
   const runner = new ExternalRunner({
     port,
     reconnect,

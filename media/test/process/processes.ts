@@ -9,7 +9,7 @@ import { MAX_PROCESSES } from '../../process/processes.ts'
 import { needFfmpeg } from '../fixtures/need-ffmpeg.ts'
 import { NOWHERE, PICTURE } from '../fixtures/supervised.ts'
 import { processList, RULES } from '../fixtures/process-list.ts'
-import { temporaryFolder } from '../fixtures/temporary-folder.ts'
+import { temporaryFolder } from '../../../shared/test/fixtures/temporary-folder.ts'
 import { waitFor } from '../../../shared/test/fixtures/wait-for.ts'
 
 needFfmpeg(t)

@@ -50,7 +50,7 @@ const CASES: readonly Case[] = [
 ]
 
 await t.test('no API response, report or log contains a password', async t => {
-  const app = await wholeApp(t, 24_740)
+  const app = await wholeApp(t)
   await Promise.all(
     CASES.map(async ({ address, options = [] }, at) => {
       const { status, text } = await app.call('POST', '/api/v3/process', {
@@ -92,7 +92,7 @@ await t.test('no API response, report or log contains a password', async t => {
 })
 
 await t.test('errors do not quote a rejected address', async t => {
-  const app = await wholeApp(t, 24_740, {
+  const app = await wholeApp(t, {
     CORE_FFMPEG_ACCESS_INPUT_ALLOW: '^rtsp://allowed',
   })
   const add = (address: unknown) =>

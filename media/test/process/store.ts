@@ -7,8 +7,8 @@ import { createInterface } from 'node:readline'
 import t from 'tap'
 
 import { ProcessStore, type StoredProcess } from '../../process/store.ts'
-import { capturedLog } from '../fixtures/captured-log.ts'
-import { temporaryFolder } from '../fixtures/temporary-folder.ts'
+import { memoryLog } from '../../../shared/test/fixtures/memory-log.ts'
+import { temporaryFolder } from '../../../shared/test/fixtures/temporary-folder.ts'
 
 const NOW = new Date('2026-11-22T10:20:30.456Z')
 const WRITER = new URL('../fixtures/crashing-writer.ts', import.meta.url)
@@ -25,7 +25,7 @@ function process1(id: string): StoredProcess {
 }
 
 async function open(dir: string) {
-  const { log, records } = capturedLog()
+  const { log, records } = memoryLog()
   const { pid } = process
   const store = await ProcessStore.open({ dir, log, now: NOW, pid })
   return { store, records }

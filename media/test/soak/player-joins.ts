@@ -6,5 +6,5 @@ import { joinOften } from '../whep/fixtures/joins.ts'
 await t.test('joins', async t => {
   const browser = await startChromium(t)
   if (browser === undefined) return
-  await joinOften(t, browser, { joins: 50, pages: 5, firstPort: 24_700 })
+  await joinOften(t, browser, { joins: 50, pages: 5 })
 })

@@ -19,7 +19,7 @@ import {
   GSTREAMER,
   OBS,
 } from '../whep/fixtures/offers.ts'
-import { Peer } from '../whep/fixtures/peer.ts'
+import { Peer } from '../fixtures/peer.ts'
 
 t.teardown(cleanup)
 
@@ -136,7 +136,6 @@ async function playing(server: LiveServer): Promise<Peer> {
 
 await t.test('1,000 sessions leak nothing', async t => {
   const server = await LiveServer.start(t, {
-    firstPort: 24_000,
     ports: 200,
     streams: { h264: H264, vp8: VP8 },
     iceTimeoutMs: ICE_TIMEOUT_MS,

@@ -2,7 +2,7 @@
 import fc from 'fast-check'
 import t from 'tap'
 import { locationOf } from '../whep/fixtures/assertions.ts'
-import { FakeClock } from '../fixtures/fake-clock.ts'
+import { FakeClock } from '../../../shared/test/fixtures/fake-clock.ts'
 import { mutatedOffer } from '../whep/fixtures/mutations.ts'
 import { WhepServer } from '../whep/fixtures/whep-server.ts'
 

@@ -21,7 +21,7 @@ t.setTimeout(120_000)
 t.teardown(endViewers)
 
 const folder = t.testdir()
-const stack = await startMediaStack(22_920, {
+const stack = await startMediaStack({
   ports: 30,
   limits: { keyFrameTimeoutMs: 1_500 },
 })

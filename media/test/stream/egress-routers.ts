@@ -16,7 +16,7 @@ const INGEST = ingestMap(CODECS)
 
 t.setTimeout(120_000)
 
-const stack = await startMediaStack(22_440, { ports: 10, workers: 2 })
+const stack = await startMediaStack({ ports: 10, workers: 2 })
 t.teardown(() => stack.close())
 const [worker, other] = stack.engine.workers
 if (worker === undefined || other === undefined) throw new Error('No workers')

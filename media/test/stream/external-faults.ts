@@ -11,10 +11,11 @@ import { startSender } from '../fixtures/sender.ts'
 import { relayUdp, shiftTimestamps } from '../fixtures/udp-relay.ts'
 import { endViewers, TestViewer } from '../fixtures/viewer.ts'
 import { waitFor } from '../../../shared/test/fixtures/wait-for.ts'
+import { takePorts } from '../../../shared/test/fixtures/ports.ts'
 
-const FIRST_PORT = 22_950
-const VIDEO_PORT = FIRST_PORT + 12
-const AUDIO_PORT = FIRST_PORT + 14
+const PORTS = await takePorts(20)
+const VIDEO_PORT = PORTS.min + 12
+const AUDIO_PORT = PORTS.min + 14
 const CHROMIUM = { video: 108, rtx: 109, audio: 111 }
 /** A second of video. */
 const SECOND = 90_000
@@ -26,7 +27,7 @@ const TIMEOUT_MS = 60_000
 t.setTimeout(170_000)
 t.teardown(endViewers)
 
-const stack = await startMediaStack(FIRST_PORT, { ports: 20 })
+const stack = await startMediaStack({ udpPorts: PORTS })
 t.teardown(() => stack.close())
 const config = parseWebrtcConfig({
   enabled: true,

@@ -9,17 +9,18 @@ import {
 import { startExternal } from '../fixtures/external-start.ts'
 import { startSender } from '../fixtures/sender.ts'
 import { waitFor } from '../../../shared/test/fixtures/wait-for.ts'
+import { takePorts } from '../../../shared/test/fixtures/ports.ts'
 
-const FIRST_PORT = 22_970
-const VIDEO = { port: FIRST_PORT + 12, rtcpPort: FIRST_PORT + 13 }
-const AUDIO = { port: FIRST_PORT + 14, rtcpPort: FIRST_PORT + 15 }
+const PORTS = await takePorts(20)
+const VIDEO = { port: PORTS.min + 12, rtcpPort: PORTS.min + 13 }
+const AUDIO = { port: PORTS.min + 14, rtcpPort: PORTS.min + 15 }
 
 /** It takes ten seconds, and more on a busy machine. */
 const TIMEOUT_MS = 60_000
 
 t.setTimeout(170_000)
 
-const stack = await startMediaStack(FIRST_PORT, { ports: 20 })
+const stack = await startMediaStack({ udpPorts: PORTS })
 t.teardown(() => stack.close())
 const config = parseWebrtcConfig({
   enabled: true,

@@ -12,10 +12,11 @@ import { startExternal } from '../fixtures/external-start.ts'
 import { startSender } from '../fixtures/sender.ts'
 import { waitFor } from '../../../shared/test/fixtures/wait-for.ts'
 import { endViewers, TestViewer } from '../fixtures/viewer.ts'
+import { takePorts } from '../../../shared/test/fixtures/ports.ts'
 
-const FIRST_PORT = 22_100
-const VIDEO = { port: FIRST_PORT + 50, rtcpPort: FIRST_PORT + 51 }
-const AUDIO = { port: FIRST_PORT + 52, rtcpPort: FIRST_PORT + 53 }
+const PORTS = await takePorts(100)
+const VIDEO = { port: PORTS.min + 50, rtcpPort: PORTS.min + 51 }
+const AUDIO = { port: PORTS.min + 52, rtcpPort: PORTS.min + 53 }
 const CHROMIUM = { video: 108, rtx: 109, audio: 111 }
 
 t.teardown(endViewers)
@@ -37,7 +38,7 @@ function externalConfig() {
 }
 
 await t.test('an external stream plays', async t => {
-  const stack = await startMediaStack(FIRST_PORT, { legTimeoutMs: 500 })
+  const stack = await startMediaStack({ udpPorts: PORTS, legTimeoutMs: 500 })
   t.teardown(() => stack.close())
   const { engine, streams } = stack
   const stream = streams.add(streamId('outside'), externalConfig())
@@ -180,7 +181,8 @@ await t.test('an external stream plays', async t => {
 })
 
 await t.test('video without parameter sets is degraded', async t => {
-  const stack = await startMediaStack(FIRST_PORT, {
+  const stack = await startMediaStack({
+    udpPorts: PORTS,
     limits: { keyFrameTimeoutMs: 1_500 },
   })
   t.teardown(() => stack.close())

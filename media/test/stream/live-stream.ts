@@ -16,7 +16,7 @@ const CHROMIUM = { video: 108, rtx: 109, audio: 111 }
 const FIREFOX = { video: 126, rtx: 127, audio: 109 }
 
 await t.test('a managed stream plays', async t => {
-  const stack = await startMediaStack(22_000, { ports: 30 })
+  const stack = await startMediaStack({ ports: 30 })
   t.teardown(() => stack.close())
   const { engine, streams } = stack
   const stream = streams.add(streamId('demo'), managedConfig())

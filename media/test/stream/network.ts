@@ -9,17 +9,16 @@ import {
 } from '../fixtures/media-stack.ts'
 import { waitFor } from '../../../shared/test/fixtures/wait-for.ts'
 import { endViewers, TestViewer, type ViewerPath } from '../fixtures/viewer.ts'
+import { takePorts } from '../../../shared/test/fixtures/ports.ts'
 
 const CHROMIUM = { video: 108, rtx: 109, audio: 111 }
-const UDP = { min: 22_460, max: 22_479 }
-const TCP = { min: 22_480, max: 22_489 }
 
 t.setTimeout(120_000)
 t.teardown(endViewers)
 
-const stack = await startMediaStack(UDP.min, {
+const stack = await startMediaStack({
   ports: 20,
-  tcpPorts: TCP,
+  tcpPorts: await takePorts(10),
   addresses: {
     listen: ['127.0.0.1', '::1'],
     announced: ['127.0.0.1', '127.0.0.2', '::1'],

@@ -11,6 +11,7 @@ import {
   streamId,
   untilLive,
 } from '../fixtures/media-stack.ts'
+import { takePorts } from '../../../shared/test/fixtures/ports.ts'
 import { waitFor } from '../../../shared/test/fixtures/wait-for.ts'
 import { wantedMedia } from '../fixtures/viewer.ts'
 import { dumpWorker } from '../fixtures/worker-dump.ts'
@@ -29,7 +30,7 @@ const VIEWERS = 60
 
 t.setTimeout(120_000)
 
-const stack = await startMediaStack(22_030, {
+const stack = await startMediaStack({
   ports: 70,
   workers: 2,
   limits: { egressIdleMs: 50 },
@@ -165,7 +166,7 @@ async function atMoment(ms: number): Promise<void> {
 }
 
 async function startStack(t: Test) {
-  const stack = await startMediaStack(22_420, {
+  const stack = await startMediaStack({
     ports: 20,
     // Keeps the engine from killing the frozen worker.
     limits: { workerUnresponsiveTimeoutMs: 600_000 },
@@ -230,10 +231,11 @@ await t.test(
   'an external start copes with the death of its worker',
   async t => {
     const { stack } = await startStack(t)
+    const { min: port } = await takePorts(2)
     const config = parseWebrtcConfig({
       enabled: true,
       ingest: 'external',
-      audio: { codec: 'opus', port: 22_436, payload_type: 111 },
+      audio: { codec: 'opus', port, payload_type: 111 },
     })
     if (!config.enabled) throw new TypeError('Expected an enabled stream')
     for (const ms of momentsMs(5)) {

@@ -24,7 +24,7 @@ const TIMEOUT_MS = 60_000
 t.setTimeout(170_000)
 
 const folder = t.testdir()
-const stack = await startMediaStack(22_900, { ports: 20 })
+const stack = await startMediaStack({ ports: 20 })
 t.teardown(() => stack.close())
 
 async function start(

@@ -18,8 +18,8 @@ const FIREFOX = { video: 126, audio: 109 }
 t.setTimeout(120_000)
 t.teardown(endViewers)
 
-async function playing(t: Test, firstPort: number, workers: number) {
-  const stack = await startMediaStack(firstPort, {
+async function playing(t: Test, workers: number) {
+  const stack = await startMediaStack({
     ports: 60,
     workers,
     limits: { workerPingIntervalMs: 100 },
@@ -53,11 +53,7 @@ async function isEmpty(worker: MediaWorker): Promise<boolean> {
 }
 
 await t.test('the death of a worker requests one restart', async t => {
-  const { stack, stream, own, view, restart, restarts } = await playing(
-    t,
-    22_500,
-    1,
-  )
+  const { stack, stream, own, view, restart, restarts } = await playing(t, 1)
   const viewers = [await view(), await view(FIREFOX)]
   const states: string[] = []
   for (const viewer of viewers) {
@@ -79,7 +75,7 @@ await t.test('the death of a worker requests one restart', async t => {
 })
 
 await t.test('a worker that ends in a shutdown is no failure', async t => {
-  const { stack, stream, own, view, restarts } = await playing(t, 22_560, 1)
+  const { stack, stream, own, view, restarts } = await playing(t, 1)
   const { transport } = await view()
   stack.engine.beginShutdown()
   // As Ctrl-C in a terminal does.
@@ -92,7 +88,7 @@ await t.test('a worker that ends in a shutdown is no failure', async t => {
 })
 
 await t.test('FFmpeg that ends after its worker is not counted', async t => {
-  const { stack, stream, own, restart, restarts } = await playing(t, 22_560, 1)
+  const { stack, stream, own, restart, restarts } = await playing(t, 1)
   process.kill(own.pid, 'SIGKILL')
   await waitFor(() => restarts().length === 1)
   stream.runEnded({ requested: false, code: 1, signal: null, log: [] })
@@ -102,7 +98,7 @@ await t.test('FFmpeg that ends after its worker is not counted', async t => {
 })
 
 await t.test('viewers spread over the workers', async t => {
-  const { stack, own, view, restarts } = await playing(t, 22_620, 2)
+  const { stack, own, view, restarts } = await playing(t, 2)
   const other = stack.engine.workers.find(worker => worker !== own)
   if (other === undefined) throw new Error('There is one worker only')
   const viewers: TestViewer[] = []
@@ -139,7 +135,7 @@ await t.test('viewers spread over the workers', async t => {
 })
 
 await t.test('a frozen worker degrades its stream', async t => {
-  const { stack, stream, own, view } = await playing(t, 22_680, 1)
+  const { stack, stream, own, view } = await playing(t, 1)
   const first = await view()
   await first.plays('video')
   process.kill(own.pid, 'SIGSTOP')
@@ -175,7 +171,7 @@ await t.test('a frozen worker degrades its stream', async t => {
 })
 
 await t.test('twenty streams at once leave nothing behind', async t => {
-  const stack = await startMediaStack(22_740, {
+  const stack = await startMediaStack({
     ports: 180,
     workers: 2,
     // Twenty encoders start slowly.

@@ -1,7 +1,7 @@
 import { readdir, readFile } from 'node:fs/promises'
 import t from 'tap'
 import { assertNoCorsProblem } from '../whep/fixtures/assertions.ts'
-import { FakeStream } from '../whep/fixtures/fake-stream.ts'
+import { FakeViewerStream } from '../whep/fixtures/fake-viewer-stream.ts'
 import { WhepServer } from '../whep/fixtures/whep-server.ts'
 import { rawStatus } from './fixtures/raw-request.ts'
 
@@ -9,7 +9,7 @@ t.test(
   'the list shows ids and whether they are live, nothing else',
   async t => {
     const server = await WhepServer.start(t, {
-      streams: [new FakeStream('cam:1@home', { video: 'h264' })],
+      streams: [new FakeViewerStream('cam:1@home', { video: 'h264' })],
     })
     server.vp8.live = false
     const response = await server.request('/')

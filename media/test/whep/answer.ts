@@ -1,7 +1,7 @@
 /** The SDP answer: the rows "Answer" of media/whep/REQUIREMENTS.md. */
 import t, { type Test } from 'tap'
 import { answerOf } from './fixtures/assertions.ts'
-import { candidate } from './fixtures/fake-stream.ts'
+import { candidate } from './fixtures/fake-viewer-stream.ts'
 import {
   CHROMIUM,
   DATA_CHANNEL,
@@ -12,7 +12,7 @@ import {
 } from './fixtures/offers.ts'
 import { WhepServer } from './fixtures/whep-server.ts'
 
-/** The answer to `offer` of the stream `id`, where there is one. */
+/** The answer of the stream `id` to `offer`, if there is one. */
 async function answer(t: Test, offer: string, id = 'av') {
   const server = await WhepServer.start(t)
   const response = await server.post(id, offer)
@@ -78,7 +78,7 @@ t.test(
     const bare = without(CHROMIUM, TRANSPORT)
     await answer(t, bare.replace('t=0 0\r\n', `t=0 0\r\n${TRANSPORT_LINES}`))
     await answer(t, SESSION + VIDEO + without(AUDIO, TRANSPORT))
-    // Also where what is tagged is rejected.
+    // Also if the tagged section is rejected.
     await answer(t, SESSION + VIDEO + without(AUDIO, TRANSPORT), 'audio')
   },
 )

@@ -71,8 +71,8 @@ t.test('Location is an absolute path below the base path (C2)', async t => {
 
 t.test('a stream id is encoded in Location (C2)', async t => {
   const server = await WhepServer.start(t)
-  const { FakeStream } = await import('./fixtures/fake-stream.ts')
-  const odd = new FakeStream('cam:1@home', { video: 'h264' })
+  const { FakeViewerStream } = await import('./fixtures/fake-viewer-stream.ts')
+  const odd = new FakeViewerStream('cam:1@home', { video: 'h264' })
   server.streams.byId.set(odd.id, odd)
   const path = locationOf(await server.post('cam:1@home', CHROMIUM))
   const deleted = await server.request(path, { method: 'DELETE' })
@@ -148,7 +148,7 @@ t.test('many PATCHes with one candidate each answer 204 (C6)', async t => {
 
 t.test('an ICE restart without m= answers a single candidate (C6)', async t => {
   const server = await WhepServer.start(t)
-  const { candidate } = await import('./fixtures/fake-stream.ts')
+  const { candidate } = await import('./fixtures/fake-viewer-stream.ts')
   server.av.candidates = [
     candidate('192.0.2.7', 44000, 'udp'),
     candidate('2001:db8::7', 44000, 'udp'),

@@ -31,8 +31,8 @@ t.test(
 t.test('DELETE of an unknown session answers 204 (M26)', async t => {
   const server = await WhepServer.start(t)
   const path = locationOf(await server.post('av', CHROMIUM))
-  const gone = `/api/v3/whep/av/${'x'.repeat(32)}`
-  for (const each of [path, path, gone, '/api/v3/whep/av/x']) {
+  const ended = `/api/v3/whep/av/${'x'.repeat(32)}`
+  for (const each of [path, path, ended, '/api/v3/whep/av/x']) {
     t.equal((await server.request(each, DELETE)).status, 204)
   }
   server.streams.byId.delete('av')

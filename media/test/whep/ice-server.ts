@@ -29,7 +29,7 @@ for (const text of [
   'turn:turn.example',
   'turn:user@turn.example',
   'turn:user:%zz@turn.example',
-  // A header cannot carry these, so each POST would fail.
+  // A header cannot carry these, so every POST would fail.
   'turn:user:%E2%82%AC@turn.example',
   'turn:a%0D%0Ab:pass@turn.example',
   'stun:user:pass@stun.example',

@@ -1,11 +1,11 @@
-/** WHEP on a real worker that freezes, dies, or has no ports left: row M36. */
+/** WHEP on a real worker that freezes, dies or has no ports: M35 and M36. */
 import { cleanup } from 'node-datachannel'
 import t from 'tap'
 import { waitFor } from '../../../shared/test/fixtures/wait-for.ts'
 import { answerOf, assertProblem, locationOf } from './fixtures/assertions.ts'
 import { H264, LiveServer } from './fixtures/live-server.ts'
 import { CHROMIUM, fragmentOf } from './fixtures/offers.ts'
-import { Peer } from './fixtures/peer.ts'
+import { Peer } from '../fixtures/peer.ts'
 
 t.teardown(cleanup)
 
@@ -23,7 +23,6 @@ function workerOf(server: LiveServer): number {
 
 t.test('a frozen worker answers 504 and leaks nothing (M36)', async t => {
   const server = await LiveServer.start(t, {
-    firstPort: 24_340,
     ports: 20,
     streams: { h264: H264 },
   })
@@ -36,7 +35,7 @@ t.test('a frozen worker answers 504 and leaks nothing (M36)', async t => {
   const restart = fragmentOf(CHROMIUM, { ufrag: 'newU', pwd: 'n'.repeat(22) })
   const [post, other, patch] = await Promise.all([
     server.post('h264', CHROMIUM),
-    // Other payload types need a pipe, which is not created either.
+    // Other payload types need a pipe transport, which times out too.
     server.post('h264', CHROMIUM.replaceAll(/\b108\b/g, '45')),
     fetch(new URL(path, server.base), {
       method: 'PATCH',
@@ -67,7 +66,6 @@ t.test('a frozen worker answers 504 and leaks nothing (M36)', async t => {
 
 t.test('the death of a worker ends its viewers and counts failed', async t => {
   const server = await LiveServer.start(t, {
-    firstPort: 24_360,
     ports: 20,
     streams: { h264: H264 },
   })
@@ -93,7 +91,6 @@ t.test(
   'an empty port pool answers 503 until a port is released (M35)',
   async t => {
     const server = await LiveServer.start(t, {
-      firstPort: 24_380,
       // Eight for the legs, two for viewers.
       ports: 10,
       streams: { h264: H264 },
@@ -118,7 +115,6 @@ t.test(
 
 t.test('a DTLS certificate that was not offered counts failed', async t => {
   const server = await LiveServer.start(t, {
-    firstPort: 24_390,
     ports: 12,
     streams: { h264: H264 },
     iceTimeoutMs: 20_000,

@@ -9,7 +9,6 @@ import { validOffer } from './fixtures/valid-offer.ts'
 
 await t.test('offers on a real worker', async t => {
   const server = await LiveServer.start(t, {
-    firstPort: 24_400,
     ports: 80,
     streams: { h264: H264, vp8: VP8 },
   })

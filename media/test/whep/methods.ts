@@ -14,7 +14,7 @@ import { WhepServer } from './fixtures/whep-server.ts'
 const SAME = fragmentOf(CHROMIUM)
 const DELETE = { method: 'DELETE' }
 
-// fetch closes the connection after HEAD, which shows in these.
+// fetch closes the connection after HEAD, which changes these headers.
 const HOP = new Set(['connection', 'date', 'keep-alive'])
 
 t.test('HEAD answers with the headers of GET (S1)', async t => {

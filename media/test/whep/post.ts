@@ -52,7 +52,7 @@ t.test('POST answers a strong ETag, unique per session (M2)', async t => {
 for (const type of ['', 'text/plain', 'application/json']) {
   t.test(`POST with Content-Type "${type}" answers 415 (M3)`, async t => {
     const server = await WhepServer.start(t)
-    // A body of bytes, or fetch would write a type by itself.
+    // For a body of bytes, fetch sets no Content-Type by itself.
     const response = await server.request('/api/v3/whep/av', {
       method: 'POST',
       headers: type === '' ? {} : { 'Content-Type': type },

@@ -4,7 +4,7 @@ import { parse } from 'sdp-transform'
 import t from 'tap'
 import { locationOf } from './fixtures/assertions.ts'
 import { expectedStatus, faultsOf } from './fixtures/check-answer.ts'
-import { FakeClock } from '../fixtures/fake-clock.ts'
+import { FakeClock } from '../../../shared/test/fixtures/fake-clock.ts'
 import { mutated, mutatedOffer } from './fixtures/mutations.ts'
 import { CHROMIUM, fragmentOf } from './fixtures/offers.ts'
 import { validOffer } from './fixtures/valid-offer.ts'
@@ -36,7 +36,7 @@ t.test('mutated offers answer 201, 400 or 406 and leak nothing', async t => {
 })
 
 t.test('mutated fragments answer 200, 204 or 400', async t => {
-  // Time stands still, so that the session does not end by its timeout.
+  // The clock stands still, so that the session does not time out.
   const server = await WhepServer.start(t, { clock: new FakeClock() })
   const path = locationOf(await server.post('av', CHROMIUM))
   const codes = new Map<number, number>()

@@ -1,4 +1,4 @@
-/** Concurrent requests and unusual orders: row C16 of REQUIREMENTS.md. */
+/** Concurrent requests: row C16 of media/whep/REQUIREMENTS.md. */
 import { connect, type Socket } from 'node:net'
 import { text } from 'node:stream/consumers'
 import t from 'tap'
@@ -6,7 +6,7 @@ import { StreamError } from '../../whep/stream-port.ts'
 import { BODY_TIMEOUT_MS } from '../../http/body.ts'
 import { waitFor } from '../../../shared/test/fixtures/wait-for.ts'
 import { assertProblem, locationOf } from './fixtures/assertions.ts'
-import { FakeClock } from '../fixtures/fake-clock.ts'
+import { FakeClock } from '../../../shared/test/fixtures/fake-clock.ts'
 import { openConnections } from '../fixtures/open-connections.ts'
 import { CHROMIUM, fragmentOf } from './fixtures/offers.ts'
 import { WhepServer } from './fixtures/whep-server.ts'
@@ -14,7 +14,7 @@ import { WhepServer } from './fixtures/whep-server.ts'
 const RESTART = fragmentOf(CHROMIUM, { ufrag: 'newU', pwd: 'n'.repeat(22) })
 const DELETE = { method: 'DELETE' }
 
-/** Blocks whatever calls `pass` until `open` is called. */
+/** Blocks the callers of `pass` until `open` is called. */
 function gate() {
   const reached = Promise.withResolvers<undefined>()
   const open = Promise.withResolvers<undefined>()
@@ -77,7 +77,7 @@ t.test('more than 100 queued PATCHes answer 429', async t => {
   const statuses = await Promise.all(waiting)
   const count = (status: number) =>
     statuses.filter(each => each === status).length
-  // The queued ones have the old credentials, so the first restarts again.
+  // The queued PATCHes have the old credentials, so the first restarts ICE.
   t.equal(count(200) + count(204), 99)
   t.equal(count(429), 51)
 })
@@ -246,7 +246,7 @@ t.test(
     const { reached, open, pass } = gate()
     server.av.before = async signal => {
       await pass()
-      // The worker finishes anyway.
+      // The worker opens the transport anyway.
       signal.throwIfAborted()
     }
     const socket = send(server, head(CHROMIUM.length) + CHROMIUM)

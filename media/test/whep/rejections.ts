@@ -5,7 +5,7 @@
 import t from 'tap'
 import { StreamError } from '../../whep/stream-port.ts'
 import { assertProblem, locationOf } from './fixtures/assertions.ts'
-import { FakeClock } from '../fixtures/fake-clock.ts'
+import { FakeClock } from '../../../shared/test/fixtures/fake-clock.ts'
 import { CHROMIUM, without } from './fixtures/offers.ts'
 import { WhepServer } from './fixtures/whep-server.ts'
 

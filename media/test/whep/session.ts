@@ -2,10 +2,10 @@ import t, { type Test } from 'tap'
 import type { ViewerState } from '../../whep/stream-port.ts'
 import { readFragment } from '../../whep/fragment.ts'
 import { Sessions } from '../../whep/sessions.ts'
-import { capturedLog } from '../fixtures/captured-log.ts'
-import { FakeClock } from '../fixtures/fake-clock.ts'
+import { memoryLog } from '../../../shared/test/fixtures/memory-log.ts'
+import { FakeClock } from '../../../shared/test/fixtures/fake-clock.ts'
 import { CountedSlots } from './fixtures/counted-slots.ts'
-import { FakeStream } from './fixtures/fake-stream.ts'
+import { FakeViewerStream } from './fixtures/fake-viewer-stream.ts'
 import { Observations } from './fixtures/observations.ts'
 import { CHROMIUM, fragmentOf } from './fixtures/offers.ts'
 
@@ -16,8 +16,8 @@ const DISCONNECT_TIMEOUT_MS = 5_000
 async function offered(t: Test) {
   const clock = new FakeClock()
   const observations = new Observations()
-  const stream = new FakeStream('av', { video: 'h264', audio: 'opus' })
-  const { log, records } = capturedLog()
+  const stream = new FakeViewerStream('av', { video: 'h264', audio: 'opus' })
+  const { log, records } = memoryLog()
   const slots = new CountedSlots({ total: 1, perStream: 0 })
   const sessions = new Sessions({
     slots,
@@ -224,14 +224,14 @@ t.test('a session ends once, for the first reason', async t => {
 t.test('a transport that changed state before onState is handled', async t => {
   const { sessions, clock, observations } = await offered(t)
   await sessions.close()
-  const stream = new FakeStream('late', { video: 'h264' })
+  const stream = new FakeViewerStream('late', { video: 'h264' })
   const laterSlots = new CountedSlots()
   const later = new Sessions({
     slots: laterSlots,
     iceTimeoutMs: ICE_TIMEOUT_MS,
     clock,
     report: observations.report,
-    log: capturedLog().log,
+    log: memoryLog().log,
     onChange: () => undefined,
   })
   t.teardown(() => later.close())

@@ -10,7 +10,7 @@ import {
   labelSetsAtZero,
 } from '../../protocol/catalogue.ts'
 
-t.test('there are eleven families, named as Prometheus wants them', t => {
+t.test('the eleven families follow the naming rules of Prometheus', t => {
   t.equal(FAMILY_NAMES.length, 11)
   for (const name of FAMILY_NAMES) {
     const { type, help, buckets } = familyOf(name)
@@ -23,18 +23,21 @@ t.test('there are eleven families, named as Prometheus wants them', t => {
   t.end()
 })
 
-t.test('the names are no more than the table says', t => {
-  for (const name of ['up', '', 'toString', '__proto__', 'constructor']) {
-    t.notOk(isFamilyName(name))
-    t.notOk(isObservedName(name))
-  }
-  t.ok(isFamilyName('dragonfork_webrtc_active_peers'))
-  t.notOk(isObservedName('dragonfork_webrtc_active_peers'))
-  t.ok(isObservedName('dragonfork_webrtc_ice_failures_total'))
-  t.end()
-})
+t.test(
+  'isFamilyName() and isObservedName() accept only names of the table',
+  t => {
+    for (const name of ['up', '', 'toString', '__proto__', 'constructor']) {
+      t.notOk(isFamilyName(name))
+      t.notOk(isObservedName(name))
+    }
+    t.ok(isFamilyName('dragonfork_webrtc_active_peers'))
+    t.notOk(isObservedName('dragonfork_webrtc_active_peers'))
+    t.ok(isObservedName('dragonfork_webrtc_ice_failures_total'))
+    t.end()
+  },
+)
 
-t.test('families are born at zero only where all labels are known', t => {
+t.test('only families with known label values are born at zero', t => {
   for (const name of FAMILY_NAMES) {
     const { startsAtZero, labels } = familyOf(name)
     const sets = labelSetsAtZero(name, 'cam')
@@ -47,7 +50,7 @@ t.test('families are born at zero only where all labels are known', t => {
   t.end()
 })
 
-t.test('labelSetsAtZero() is every combination, in the order of labels', t => {
+t.test('labelSetsAtZero() returns every combination in label order', t => {
   t.same(labelSetsAtZero('dragonfork_webrtc_cap_rejections_total', 'cam'), [
     ['cam', 'global'],
     ['cam', 'stream'],
@@ -60,7 +63,7 @@ t.test('labelSetsAtZero() is every combination, in the order of labels', t => {
   t.end()
 })
 
-t.test('isLabelValue() holds closed labels to their values', t => {
+t.test('isLabelValue() accepts only the values of a closed label', t => {
   t.ok(isLabelValue('leg', 'video'))
   t.notOk(isLabelValue('leg', 'Video'))
   t.notOk(isLabelValue('route', '/api/v3/whep/cam'))
@@ -71,7 +74,7 @@ t.test('isLabelValue() holds closed labels to their values', t => {
   t.end()
 })
 
-t.test("buckets are the seed's", t => {
+t.test('the duration buckets have not changed', t => {
   t.same(
     CATALOGUE.dragonfork_webrtc_whep_request_duration_seconds.buckets,
     [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],

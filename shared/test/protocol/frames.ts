@@ -64,18 +64,18 @@ t.test('decodeMediaFrame() reads why a stream is degraded', t => {
   for (const code of DEGRADED_REASONS) {
     t.equal(read({ degraded_reason: code }), code)
   }
-  t.equal(read({}), undefined, 'older media processes give none')
+  t.equal(read({}), undefined, 'an older media process sends none')
   t.equal(
     read({ degraded_reason: 'gremlins' }),
     'other',
-    'newer ones know more',
+    'a newer one may send an unknown reason',
   )
   t.throws(() => read({ degraded_reason: 1 }), ProtocolError)
   t.throws(() => read({ degraded_reason: 'x'.repeat(257) }), ProtocolError)
   t.end()
 })
 
-t.test('fields that nobody knows are left out', t => {
+t.test('decodeSourceFrame() drops unknown fields', t => {
   const frame = { ...HELLO, __proto__: 1, more: { than: 'needed' } }
   t.same(Object.keys(readMediaFrame(frame)), Object.keys(HELLO))
   t.end()
@@ -112,7 +112,7 @@ const MALFORMED: readonly (readonly [string, unknown, RegExp])[] = [
     /total to be a whole number from 0, got -1/,
   ],
   [
-    'a label that is no text',
+    'a label that is not a string',
     { ...BATCH, cells: [{ ...CELL, labels: [1] }] },
     /cells\[0\]\.labels\[0\] to be text, got 1$/,
   ],
@@ -145,7 +145,7 @@ const MALFORMED: readonly (readonly [string, unknown, RegExp])[] = [
     /streams to be a list of at most 5000 items/,
   ],
   [
-    'running that is neither',
+    'running that is not a boolean',
     { ...SNAPSHOT, streams: [{ ...STREAM, running: 1 }] },
     /running to be true or false/,
   ],
@@ -172,7 +172,7 @@ t.test('decodeMediaFrame() refuses text that is no JSON or too long', t => {
   t.end()
 })
 
-t.test('a frame that is deep is refused like any other', t => {
+t.test('decodeSourceFrame() refuses a deeply nested frame', t => {
   const deep = '['.repeat(300_000) + ']'.repeat(300_000)
   for (const frame of [deep, `{"kind":${deep}}`]) {
     t.throws(() => decodeMediaFrame(frame), /got a list$/)
@@ -181,7 +181,7 @@ t.test('a frame that is deep is refused like any other', t => {
   t.end()
 })
 
-t.test('any text is read or is a ProtocolError', t => {
+t.test('decodeSourceFrame() reads any text or throws a ProtocolError', t => {
   const text = fc.oneof(
     fc.string(),
     fc.json(),
@@ -216,7 +216,7 @@ t.test('any text is read or is a ProtocolError', t => {
   t.end()
 })
 
-t.test('the longest batch and snapshot fit the frame limit', t => {
+t.test('the largest batch and snapshot fit the frame limit', t => {
   const id = parseStreamId('x'.repeat(128))
   const most = Number.MAX_SAFE_INTEGER
   const cell: Cell = {

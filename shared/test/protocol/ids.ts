@@ -6,7 +6,7 @@ import {
   parseStreamId,
 } from '../../protocol/ids.ts'
 
-t.test('isStreamId() takes what a path and a label can carry', t => {
+t.test('isStreamId() accepts what fits a path and a label', t => {
   for (const id of ['cam', 'A.b~c:d@e-f_g', 'x'.repeat(128), '0']) {
     t.ok(isStreamId(id), id)
   }
@@ -17,14 +17,14 @@ t.test('isStreamId() takes what a path and a label can carry', t => {
   t.end()
 })
 
-t.test('parseStreamId() says what is allowed', t => {
+t.test('parseStreamId() names the allowed characters', t => {
   t.equal(parseStreamId('cam'), 'cam')
   t.throws(() => parseStreamId('a b'), /Cannot use "a b" as a stream id: /)
   t.throws(() => parseStreamId(undefined), RangeError)
   t.end()
 })
 
-t.test('isBootId() takes lower-case UUIDs', t => {
+t.test('isBootId() accepts lower-case UUIDs', t => {
   t.ok(isBootId('11111111-1111-4111-8111-111111111111'))
   t.notOk(isBootId('11111111-1111-4111-8111-11111111111A'))
   t.notOk(isBootId(''))
@@ -32,7 +32,7 @@ t.test('isBootId() takes lower-case UUIDs', t => {
   t.end()
 })
 
-t.test('isSessionId() takes at least 22 URL-safe characters', t => {
+t.test('isSessionId() accepts 22 or more URL-safe characters', t => {
   t.ok(isSessionId('x'.repeat(22)))
   t.notOk(isSessionId('x'.repeat(21)))
   t.notOk(isSessionId('x'.repeat(65)))

@@ -1,7 +1,7 @@
 import t from 'tap'
 import { readCommandLine } from '../../runtime/command-line.ts'
 
-t.test('readCommandLine() knows its four commands', t => {
+t.test('readCommandLine() reads each of the four commands', t => {
   t.equal(readCommandLine([]), 'run')
   t.equal(readCommandLine(['--help']), 'help')
   t.equal(readCommandLine(['-h']), 'help')

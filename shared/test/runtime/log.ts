@@ -18,8 +18,8 @@ t.test('a record is one JSON line: time, level, message, fields', t => {
       '"message":"listening","port":1,"text":"a\\nb"}\n',
   ])
   for (const level of ['debug', 'warn', 'error'] as const) {
-    log[level]('said')
-    t.match(lines.at(-1), `"level":"${level}","message":"said"}\n`)
+    log[level]('test')
+    t.match(lines.at(-1), `"level":"${level}","message":"test"}\n`)
   }
   t.end()
 })

@@ -50,7 +50,7 @@ const problems = (given: SettingsSource) =>
     readSettings(TABLE, given, ({ port }) => (port === 13 ? ['luck'] : [])),
   )
 
-t.test('readSettings() takes the environment, or what stands for it', t => {
+t.test('readSettings() reads the environment and falls back to defaults', t => {
   t.same(readSettings(TABLE, source({})), { port: 80, token: undefined })
   const env = { PORT: ' 7 ', TOKEN: 'x' }
   t.same(readSettings(TABLE, source(env)), { port: 7, token: 'x' })
@@ -58,7 +58,7 @@ t.test('readSettings() takes the environment, or what stands for it', t => {
   t.end()
 })
 
-t.test('readSettings() reads secrets, and nothing else, from files', t => {
+t.test('readSettings() reads only secrets from files', t => {
   const files = { '/t': ' hush\n', '/empty': '\n' }
   const at = (path: string, more = {}) =>
     source({ TOKEN_FILE: path, PORT_FILE: '/t', ...more }, files)
@@ -69,7 +69,7 @@ t.test('readSettings() reads secrets, and nothing else, from files', t => {
   t.end()
 })
 
-t.test('readSettings() names every bad value, then what conflicts', t => {
+t.test('readSettings() names every bad value, then every conflict', t => {
   const bad = source({ PORT: '100', TOKEN_FILE: '/none' })
   t.match(problems(bad), [/^PORT: expected .* got "100"$/, /^TOKEN: /])
   t.same(problems(source({ PORT: '13' })), ['luck'])
@@ -83,7 +83,7 @@ t.test('describeSettings() shows name, default and help', t => {
   t.end()
 })
 
-t.test('parseAddress() takes host:port, [v6]:port and :port', t => {
+t.test('parseAddress() accepts host:port, [v6]:port and :port', t => {
   t.same(parseAddress('127.0.0.1:0'), { host: '127.0.0.1', port: 0 })
   t.same(parseAddress('[::1]:9'), { host: '::1', port: 9 })
   t.same(parseAddress(':65535'), { host: '', port: 65535 })
@@ -93,7 +93,7 @@ t.test('parseAddress() takes host:port, [v6]:port and :port', t => {
   t.end()
 })
 
-t.test('the other parsers take what they say, and no more', t => {
+t.test('the other parsers accept exactly what they name', t => {
   const port = wholeNumber(1, 9)
   t.equal(port('9'), 9)
   for (const bad of ['0', '10', '1.0', '-1', '', '1e0', 'x', '٣']) {
@@ -115,7 +115,7 @@ t.test('the other parsers take what they say, and no more', t => {
   t.end()
 })
 
-t.test('isLoopback() trusts no other host', t => {
+t.test('isLoopback() accepts no other host', t => {
   for (const host of ['localhost', '::1', '127.0.0.1', '127.8.9.1']) {
     t.ok(isLoopback(host), host)
   }

@@ -9,7 +9,7 @@ import {
   streamId,
 } from '../../fixtures/media-stack.ts'
 import { needFfmpeg } from '../../fixtures/need-ffmpeg.ts'
-import { temporaryFolder } from '../../fixtures/temporary-folder.ts'
+import { temporaryFolder } from '../../../../shared/test/fixtures/temporary-folder.ts'
 import { waitFor } from '../../../../shared/test/fixtures/wait-for.ts'
 import { makeSources } from '../fixtures/failing-sources.ts'
 
@@ -28,7 +28,7 @@ await t.test(
   'copy of an unsupported codec fails the leg and sends no RTP',
   async t => {
     const sources = await makeSources(await temporaryFolder(t))
-    const stack = await startMediaStack(24_780, { ports: 20 })
+    const stack = await startMediaStack({ ports: 20 })
     t.teardown(() => stack.close())
     for (const [codec, kind, words] of CASES) {
       const config = managedConfig({ video: 'copy', audio: 'copy' })

@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process'
 import t, { type Test } from 'tap'
 
 import { needFfmpeg } from '../../fixtures/need-ffmpeg.ts'
-import { temporaryFolder } from '../../fixtures/temporary-folder.ts'
+import { temporaryFolder } from '../../../../shared/test/fixtures/temporary-folder.ts'
 import {
   foundIn,
   runScenario,

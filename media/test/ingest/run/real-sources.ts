@@ -9,7 +9,7 @@ import { promisify } from 'node:util'
 import t from 'tap'
 
 import { waitFor } from '../../../../shared/test/fixtures/wait-for.ts'
-import { freePort } from '../fixtures/camera.ts'
+import { takePorts } from '../../../../shared/test/fixtures/ports.ts'
 import {
   RecordedRun,
   stepsOf,
@@ -236,7 +236,7 @@ await t.test('video that starts late does not delay audio', async t => {
     ...[...TONE, '-itsoffset', '25', ...picture(), '-t', '45'],
     ...['-map', '1', '-map', '0', ...X264, '-pix_fmt', 'yuv420p'],
   )
-  const port = await freePort()
+  const { min: port } = await takePorts(1)
   const run = await RecordedRun.start(t, [
     { address: `udp://127.0.0.1:${port}`, options: ['-f', 'mpegts'] },
   ])

@@ -4,7 +4,8 @@ import t from 'tap'
 
 import { shiftTimestamps } from '../../fixtures/udp-relay.ts'
 import { waitFor } from '../../../../shared/test/fixtures/wait-for.ts'
-import { freePort, startCamera } from '../fixtures/camera.ts'
+import { takePorts } from '../../../../shared/test/fixtures/ports.ts'
+import { startCamera } from '../fixtures/camera.ts'
 import {
   RecordedRun,
   stepsOf,
@@ -146,7 +147,7 @@ function sendTs(port: number, size: string, rate: number, seconds: number) {
 await t.test(
   'a new sender with another picture size and audio rate continues the stream',
   async t => {
-    const port = await freePort()
+    const { min: port } = await takePorts(1)
     const run = await RecordedRun.start(t, [
       { address: `udp://127.0.0.1:${port}`, options: ['-f', 'mpegts'] },
     ])

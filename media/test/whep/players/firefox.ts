@@ -1,4 +1,4 @@
-/** Debian's Firefox on our player page, over real HTTP, worker, FFmpeg. */
+/** The player page in Debian's Firefox, on real HTTP, worker and FFmpeg. */
 import t from 'tap'
 import { waitFor } from '../../../../shared/test/fixtures/wait-for.ts'
 import { Firefox } from '../fixtures/firefox.ts'
@@ -14,7 +14,6 @@ await t.test('Firefox on the player page', async t => {
   const firefox = await Firefox.start(t)
   if (firefox === undefined) return
   const server = await LiveServer.start(t, {
-    firstPort: 24_300,
     ports: 40,
     streams: { h264: H264, vp8: VP8 },
     // Firefox ignores loopback candidates.
@@ -37,7 +36,7 @@ await t.test('Firefox on the player page', async t => {
   })
 
   await t.test(
-    'Firefox plays H264, or only the audio if it has no H264',
+    'Firefox plays H264, or only audio if it has no H264',
     async t => {
       await firefox.goto(player('h264'))
       const has = (await firefox.evaluate(OFFERS_H264)) === 'true'

@@ -1,15 +1,14 @@
-/** libdatachannel as a player, over real HTTP, worker and FFmpeg. */
+/** libdatachannel as a player, on real HTTP, worker and FFmpeg. */
 import { cleanup } from 'node-datachannel'
 import t from 'tap'
 import { waitFor } from '../../../../shared/test/fixtures/wait-for.ts'
 import { H264, LiveServer, VP8 } from '../fixtures/live-server.ts'
-import { Peer, type PeerOffer } from '../fixtures/peer.ts'
+import { Peer, type PeerOffer } from '../../fixtures/peer.ts'
 
 t.teardown(cleanup)
 
 await t.test('libdatachannel plays streams', async t => {
   const server = await LiveServer.start(t, {
-    firstPort: 24_000,
     streams: { h264: H264, vp8: VP8, mute: { audio: { codec: 'none' } } },
   })
   const idle = server.portsInUse
@@ -85,7 +84,7 @@ await t.test('libdatachannel plays streams', async t => {
   )
 
   await t.test(
-    'a viewer that vanishes ends and counts disconnected',
+    'a session whose viewer vanishes ends and counts disconnected',
     async t => {
       const peer = new Peer({ audio: { payloadType: 111 } })
       t.teardown(() => {

@@ -1,11 +1,12 @@
-/** Viewers that do not use IPv4 and UDP. */
+/** Viewers that connect over TCP or IPv6. */
 import { networkInterfaces } from 'node:os'
 import { cleanup } from 'node-datachannel'
 import t from 'tap'
 import { waitFor } from '../../../../shared/test/fixtures/wait-for.ts'
 import { openPage, startChromium } from '../fixtures/chromium.ts'
 import { H264, LiveServer } from '../fixtures/live-server.ts'
-import { Peer } from '../fixtures/peer.ts'
+import { Peer } from '../../fixtures/peer.ts'
+import { takePorts } from '../../../../shared/test/fixtures/ports.ts'
 
 t.teardown(cleanup)
 
@@ -21,12 +22,11 @@ await t.test('Chromium plays over ICE-TCP where UDP is blocked', async t => {
   const browser = await startChromium(t)
   if (browser === undefined) return
   const server = await LiveServer.start(t, {
-    firstPort: 24_440,
     ports: 20,
     streams: { h264: H264 },
     stack: {
       addresses: { listen: ['0.0.0.0'], announced: [] },
-      tcpPorts: { min: 24_440, max: 24_459 },
+      tcpPorts: await takePorts(20),
     },
   })
   const idle = server.portsInUse
@@ -65,7 +65,6 @@ await t.test(
       return
     }
     const server = await LiveServer.start(t, {
-      firstPort: 24_460,
       ports: 20,
       streams: { h264: H264 },
       stack: {

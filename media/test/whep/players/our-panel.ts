@@ -1,4 +1,4 @@
-/** The folded panel of our player page, which provokes errors. */
+/** The panel of the player page that provokes errors. */
 import t, { type Test } from 'tap'
 import { openPage, says, startChromium } from '../fixtures/chromium.ts'
 import { H264, LiveServer } from '../fixtures/live-server.ts'
@@ -7,7 +7,6 @@ await t.test('the panel', async t => {
   const browser = await startChromium(t)
   if (browser === undefined) return
   const server = await LiveServer.start(t, {
-    firstPort: 24_480,
     ports: 19,
     streams: { h264: H264 },
     caps: { total: 0, perStream: 4 },
@@ -15,7 +14,7 @@ await t.test('the panel', async t => {
   })
   const idle = server.portsInUse
   const player = new URL('/player/h264', server.base).href
-  /** A playing page whose panel's button was pressed. */
+  /** A playing page, after a click on a button of the panel. */
   const provoke = async (t: Test, name: string) => {
     const { page } = await openPage(t, browser)
     await page.goto(player)

@@ -1,4 +1,4 @@
-/** What our player page does where something keeps it from playing. */
+/** The player page in Chromium when something keeps it from playing. */
 import type { Page } from 'playwright-core'
 import t from 'tap'
 import { waitFor } from '../../../../shared/test/fixtures/wait-for.ts'
@@ -13,7 +13,7 @@ import {
 } from '../fixtures/chromium.ts'
 import { H264, LiveServer, VP8 } from '../fixtures/live-server.ts'
 
-/** As browsers do that let nothing play unasked, not even without sound. */
+/** Like a browser that blocks autoplay even without sound. */
 const NO_AUTOPLAY = `
   const { play } = HTMLMediaElement.prototype
   HTMLMediaElement.prototype.play = async () => {
@@ -24,14 +24,14 @@ const NO_AUTOPLAY = `
     document.querySelector('video').autoplay = false
   })`
 
-/** The page takes its answer, and gets no further. */
+/** Blocks the page once it has its answer. */
 const STUCK = `
   RTCPeerConnection.prototype.setRemoteDescription = () => {
     window.stuck = true
     return new Promise(() => {})
   }`
 
-/** Renames a codec in the page's offers, as for a browser without it. */
+/** Renames a codec in the page's offers, like a browser without it. */
 async function without(page: Page, codec: RegExp): Promise<void> {
   await page.route('**/api/**', async route => {
     const postData = route.request().postData()?.replace(codec, 'X-NONE')
@@ -39,11 +39,10 @@ async function without(page: Page, codec: RegExp): Promise<void> {
   })
 }
 
-await t.test('our player, kept from playing', async t => {
+await t.test('the player page, kept from playing', async t => {
   const browser = await startChromium(t)
   if (browser === undefined) return
   const server = await LiveServer.start(t, {
-    firstPort: 24_500,
     ports: 30,
     streams: { h264: H264, vp8: VP8 },
     caps: { total: 2, perStream: 1 },
@@ -53,7 +52,7 @@ await t.test('our player, kept from playing', async t => {
   const iceFailures = () => server.observations.count('ice_failures_total')
 
   await t.test(
-    'a page left before it is connected frees its place',
+    'leaving the page before it is connected ends the session',
     async t => {
       const { page } = await openPage(t, browser)
       await page.addInitScript(STUCK)
@@ -62,11 +61,11 @@ await t.test('our player, kept from playing', async t => {
       t.equal(server.sessions.of('h264').length, 1)
       await page.goto('about:blank')
       await server.settles(idle)
-      t.equal(iceFailures(), 0, 'and nothing has failed')
+      t.equal(iceFailures(), 0, 'no failure is counted')
     },
   )
 
-  await t.test('a page that is closed frees its place', async () => {
+  await t.test('closing the page ends the session', async () => {
     const page = await browser.newPage()
     await page.goto(at('/player/h264'))
     await says(page, 'playing')
@@ -74,40 +73,46 @@ await t.test('our player, kept from playing', async t => {
     await server.settles(idle)
   })
 
-  await t.test('one view at a time, however often it is started', async t => {
-    const { page, errors } = await openPage(t, browser)
-    await page.goto(at('/player/h264'))
-    for (let i = 0; i < 10; i++) {
-      await page.getByRole('button', { name: 'Start again' }).click()
-    }
-    await says(page, 'playing')
-    await decodes(page, 5)
-    t.equal(server.sessions.of('h264').length, 1)
-    await page.goto('about:blank')
-    await server.settles(idle)
-    // The stream admits one: a second view would have been refused.
-    t.equal(server.observations.count('cap_rejections_total'), 0)
-    t.same(errors, [])
-    t.equal(iceFailures(), 0)
-  })
+  await t.test(
+    'the page has one session, however often it is started',
+    async t => {
+      const { page, errors } = await openPage(t, browser)
+      await page.goto(at('/player/h264'))
+      for (let i = 0; i < 10; i++) {
+        await page.getByRole('button', { name: 'Start again' }).click()
+      }
+      await says(page, 'playing')
+      await decodes(page, 5)
+      t.equal(server.sessions.of('h264').length, 1)
+      await page.goto('about:blank')
+      await server.settles(idle)
+      // The stream admits one viewer: a second session would be rejected.
+      t.equal(server.observations.count('cap_rejections_total'), 0)
+      t.same(errors, [])
+      t.equal(iceFailures(), 0)
+    },
+  )
 
-  await t.test('a browser that waits for a gesture is not failing', async t => {
-    const { page } = await openPage(t, browser)
-    await keepWords(page)
-    await page.addInitScript(NO_AUTOPLAY)
-    await page.goto(at('/player/h264'))
-    await says(page, 'paused', 'press play')
-    await page.evaluate("playByGesture(document.querySelector('video'))")
-    await says(page, 'playing')
-    t.notMatch((await wordsOf(page)).join(), /Trying again/)
-    t.equal(server.sessions.of('h264').length, 1)
-    await page.evaluate("document.querySelector('video').pause()")
-    await says(page, 'paused')
-    await page.goto('about:blank')
-    await server.settles(idle)
-  })
+  await t.test(
+    'the page waits for a click if the browser blocks autoplay',
+    async t => {
+      const { page } = await openPage(t, browser)
+      await keepWords(page)
+      await page.addInitScript(NO_AUTOPLAY)
+      await page.goto(at('/player/h264'))
+      await says(page, 'paused', 'press play')
+      await page.evaluate("playByGesture(document.querySelector('video'))")
+      await says(page, 'playing')
+      t.notMatch((await wordsOf(page)).join(), /Trying again/)
+      t.equal(server.sessions.of('h264').length, 1)
+      await page.evaluate("document.querySelector('video').pause()")
+      await says(page, 'paused')
+      await page.goto('about:blank')
+      await server.settles(idle)
+    },
+  )
 
-  await t.test('who is out says for whom there is no room', async t => {
+  await t.test('the page says which cap is reached', async t => {
     const { page: first } = await openPage(t, browser)
     await first.goto(at('/player/h264'))
     await says(first, 'playing')
@@ -124,7 +129,7 @@ await t.test('our player, kept from playing', async t => {
     await server.settles(idle)
   })
 
-  await t.test('a browser without the codec plays what is left', async t => {
+  await t.test('a browser without the video codec plays the audio', async t => {
     const { page } = await openPage(t, browser)
     await without(page, /VP8/g)
     await page.goto(at('/player/vp8'))
@@ -138,38 +143,43 @@ await t.test('our player, kept from playing', async t => {
     await server.settles(idle)
   })
 
-  await t.test('a browser without any codec is told, and gives up', async t => {
-    const { page, errors } = await openPage(t, browser)
-    await without(page, /VP8|opus/gi)
-    await page.goto(at('/player/vp8'))
-    await says(page, 'failed', 'cannot play the video and audio')
-    t.match(errors, [/406/], 'it asked once')
-    t.equal(server.slotsTaken, 0)
-  })
+  await t.test(
+    'a browser without either codec shows an error and does not retry',
+    async t => {
+      const { page, errors } = await openPage(t, browser)
+      await without(page, /VP8|opus/gi)
+      await page.goto(at('/player/vp8'))
+      await says(page, 'failed', 'cannot play the video and audio')
+      t.match(errors, [/406/], 'it sent one POST')
+      t.equal(server.slotsTaken, 0)
+    },
+  )
 
-  await t.test('a network that is gone is said, and had back', async t => {
-    const { page } = await openPage(t, browser)
-    await keepWords(page)
-    await page.goto(at('/player/h264'))
-    await says(page, 'playing')
-    const [kicked] = server.sessions.of('h264')
-    await page.context().setOffline(true)
-    kicked?.end('kicked')
-    await hasSaid(page, 'The server ended this view. Trying again in 1 s')
-    await hasSaid(page, 'The server cannot be reached. Trying again in 2 s')
-    await hasSaid(page, 'The server cannot be reached. Trying again in 4 s')
-    await page.context().setOffline(false)
-    await says(page, 'playing')
-    await page.goto('about:blank')
-    await server.settles(idle)
-  })
+  await t.test(
+    'the page shows a lost network and plays when it is back',
+    async t => {
+      const { page } = await openPage(t, browser)
+      await keepWords(page)
+      await page.goto(at('/player/h264'))
+      await says(page, 'playing')
+      const [kicked] = server.sessions.of('h264')
+      await page.context().setOffline(true)
+      kicked?.end('kicked')
+      await hasSaid(page, 'The server ended this view. Trying again in 1 s')
+      await hasSaid(page, 'The server cannot be reached. Trying again in 2 s')
+      await hasSaid(page, 'The server cannot be reached. Trying again in 4 s')
+      await page.context().setOffline(false)
+      await says(page, 'playing')
+      await page.goto('about:blank')
+      await server.settles(idle)
+    },
+  )
 })
 
-await t.test('a viewer token is asked for, and kept', async t => {
+await t.test('the page asks for a viewer token and keeps it', async t => {
   const browser = await startChromium(t)
   if (browser === undefined) return
   const server = await LiveServer.start(t, {
-    firstPort: 24_530,
     ports: 15,
     streams: { vp8: VP8 },
     config: { whepToken: 'a-secret' },
@@ -195,13 +205,12 @@ await t.test('a viewer token is asked for, and kept', async t => {
   await server.settles(idle)
 })
 
-await t.test('a page that the browser kept plays again', async t => {
+await t.test('a page from the back-forward cache plays again', async t => {
   const browser = await startChromium(t, {
     ignoreDefaultArgs: ['--disable-back-forward-cache'],
   })
   if (browser === undefined) return
   const server = await LiveServer.start(t, {
-    firstPort: 24_545,
     ports: 15,
     streams: { vp8: VP8 },
   })
@@ -215,7 +224,7 @@ await t.test('a page that the browser kept plays again', async t => {
   )
   await page.goto(server.base.href)
   await server.settles(idle)
-  // Nothing is loaded then.
+  // A page from the cache fires no load event.
   await page.goBack({ waitUntil: 'commit' })
   await says(page, 'playing')
   await waitFor(() => server.sessions.of('vp8').length === 1, 'a session')

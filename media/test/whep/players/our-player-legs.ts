@@ -1,4 +1,4 @@
-/** What our player page says where a source sends one kind only, or stops. */
+/** The player page when a source sends only one kind, or stops. */
 import t from 'tap'
 import {
   decodes,
@@ -12,17 +12,16 @@ import {
 import { SentStream } from '../fixtures/leg-sender.ts'
 import { LiveServer } from '../fixtures/live-server.ts'
 
-await t.test('our player, where one leg or the other is missing', async t => {
+await t.test('the player page shows which leg is missing', async t => {
   const browser = await startChromium(t)
   if (browser === undefined) return
   const server = await LiveServer.start(t, {
-    firstPort: 24_620,
     ports: 20,
     streams: {},
-    // As long as a leg is not failed it has not started.
+    // The page says "has not started" until the leg fails.
     stack: { legTimeoutMs: 8_000 },
   })
-  const stream = await SentStream.add(t, server, 'sent', 24_640)
+  const stream = await SentStream.add(t, server, 'sent')
   const url = new URL('/player/sent', server.base).href
 
   let audio = stream.send('audio')
@@ -55,10 +54,10 @@ await t.test('our player, where one leg or the other is missing', async t => {
   await Promise.all([audio.stop(), video.stop()])
   await says(page, 'still', 'The picture stands still: waiting for the source.')
   t.notMatch((await wordsOf(page)).join('\n'), /Trying again/)
-  t.equal(server.sessions.of('sent').length, 2, 'both views went on')
+  t.equal(server.sessions.of('sent').length, 2, 'both sessions are kept')
 
   stream.send('audio')
-  // Without its PPS who joins can decode no key frame.
+  // Without the PPS a new viewer can decode no key frame.
   stream.send('video', ['-bsf:v', 'filter_units=remove_types=8'])
   const { page: black } = await openPage(t, browser)
   await keepWords(black)

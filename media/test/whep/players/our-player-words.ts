@@ -1,4 +1,4 @@
-/** What our player page says of sources that do not just play. */
+/** The player page on unusual sources. */
 import t from 'tap'
 import {
   decodes,
@@ -20,11 +20,10 @@ const TONE = lavfi('sine=frequency=440:sample_rate=48000')
 
 const KEY_FRAME = 'Connected, waiting for the next key frame.'
 
-await t.test('our player, on sources of all kinds', async t => {
+await t.test('the player page on unusual sources', async t => {
   const browser = await startChromium(t)
   if (browser === undefined) return
   const server = await LiveServer.start(t, {
-    firstPort: 24_560,
     ports: 60,
     streams: {
       seldom: VP8,
@@ -36,32 +35,35 @@ await t.test('our player, on sources of all kinds', async t => {
       'seldom-mute': SELDOM,
       'few-key-frames': await encodedFile(t, ['-g', `${15 * 20}`]),
     },
-    // A source that sends a picture every 8 s is alive.
+    // Longer than the 8 s between two pictures.
     stack: { legTimeoutMs: 30_000 },
   })
   const at = (id: string) => new URL(`/player/${id}`, server.base).href
 
   for (const id of ['seldom', 'seldom-mute']) {
-    await t.test(`${id}: a picture every 8 s is no fault`, async t => {
-      const { page, errors } = await openPage(t, browser)
-      await keepWords(page)
-      await page.goto(at(id))
-      await says(page, 'playing', 'this source sends one every 8 s')
-      await decodes(page, 4)
-      t.strictSame(await warningsOf(page), [])
-      t.equal(server.sessions.of(id).length, 1)
-      t.notMatch((await wordsOf(page)).join('\n'), /Trying again/)
-      t.same(errors, [])
-      await page.goto('about:blank')
-    })
+    await t.test(
+      `${id}: the page shows no fault for a picture every 8 s`,
+      async t => {
+        const { page, errors } = await openPage(t, browser)
+        await keepWords(page)
+        await page.goto(at(id))
+        await says(page, 'playing', 'this source sends one every 8 s')
+        await decodes(page, 4)
+        t.strictSame(await warningsOf(page), [])
+        t.equal(server.sessions.of(id).length, 1)
+        t.notMatch((await wordsOf(page)).join('\n'), /Trying again/)
+        t.same(errors, [])
+        await page.goto('about:blank')
+      },
+    )
   }
 
-  await t.test('who waits for a key frame is told so, and waits', async t => {
+  await t.test('the page says that it waits for a key frame', async t => {
     const id = 'few-key-frames'
     const { page: first } = await openPage(t, browser)
     await first.goto(at(id))
     await decodes(first, 1)
-    // Now the next one is 20 s away.
+    // The next key frame is 20 s away now.
     const { page, errors } = await openPage(t, browser)
     await keepWords(page)
     await page.goto(at(id))
@@ -69,7 +71,11 @@ await t.test('our player, on sources of all kinds', async t => {
     await decodes(page, 5)
     const words = (await wordsOf(page)).join('\n')
     const [before = ''] = words.split(KEY_FRAME)
-    t.notMatch(before, /Playing|stands still/, 'black is not playing')
+    t.notMatch(
+      before,
+      /Playing|stands still/,
+      'a black picture is not called playing',
+    )
     t.notMatch(words, /Trying again/)
     t.equal(server.sessions.of(id).length, 2)
     t.same(errors, [])

@@ -1,4 +1,4 @@
-/** Our own player page in Chromium, over real HTTP, worker and FFmpeg. */
+/** The player page in Chromium, on real HTTP, worker and FFmpeg. */
 import t from 'tap'
 import { waitFor } from '../../../../shared/test/fixtures/wait-for.ts'
 import {
@@ -13,11 +13,10 @@ import {
 import { H264, LiveServer, VP8 } from '../fixtures/live-server.ts'
 import { prefixProxy } from '../fixtures/prefix-proxy.ts'
 
-await t.test('our player', async t => {
+await t.test('the player page', async t => {
   const browser = await startChromium(t)
   if (browser === undefined) return
   const server = await LiveServer.start(t, {
-    firstPort: 24_060,
     streams: {
       h264: H264,
       vp8: VP8,
@@ -29,29 +28,32 @@ await t.test('our player', async t => {
   const idle = server.portsInUse
   const at = (path: string) => new URL(path, server.base).href
 
-  await t.test('from the list to the picture, and away', async t => {
-    const { page, errors } = await openPage(t, browser)
-    await page.goto(at('/'))
-    t.same(await page.locator('#streams a').allTextContents(), [
-      'h264',
-      'vp8',
-      'sound',
-      'picture',
-    ])
-    await page.getByRole('link', { name: 'h264' }).click()
-    await says(page, 'playing')
-    await decodes(page, 20)
-    t.match(await page.locator('#numbers').textContent(), /^320×180, /)
-    const kinds = await page.evaluate(
-      "document.querySelector('video').srcObject.getTracks()" +
-        ".map(track => track.kind).sort().join(' ')",
-    )
-    t.equal(kinds, 'audio video')
-    t.same(errors, [])
-    await page.goto('about:blank')
-    await server.settles(idle)
-    t.equal(server.observations.count('ice_failures_total'), 0)
-  })
+  await t.test(
+    'the page plays a stream from the list until it is left',
+    async t => {
+      const { page, errors } = await openPage(t, browser)
+      await page.goto(at('/'))
+      t.same(await page.locator('#streams a').allTextContents(), [
+        'h264',
+        'vp8',
+        'sound',
+        'picture',
+      ])
+      await page.getByRole('link', { name: 'h264' }).click()
+      await says(page, 'playing')
+      await decodes(page, 20)
+      t.match(await page.locator('#numbers').textContent(), /^320×180, /)
+      const kinds = await page.evaluate(
+        "document.querySelector('video').srcObject.getTracks()" +
+          ".map(track => track.kind).sort().join(' ')",
+      )
+      t.equal(kinds, 'audio video')
+      t.same(errors, [])
+      await page.goto('about:blank')
+      await server.settles(idle)
+      t.equal(server.observations.count('ice_failures_total'), 0)
+    },
+  )
 
   for (const path of ['/live/player/vp8', '/player/vp8', '/player/vp8/']) {
     await t.test(`${path} plays`, async t => {
@@ -65,30 +67,33 @@ await t.test('our player', async t => {
     })
   }
 
-  await t.test('behind a proxy that strips the base path', async t => {
-    const proxied = await prefixProxy(t, server.base, '/live')
-    const { page, errors } = await openPage(t, browser)
-    await page.goto(proxied.href)
-    await page.getByRole('link', { name: 'vp8' }).click()
-    await says(page, 'playing')
-    await page.getByRole('link', { name: 'All streams' }).click()
-    await page.getByRole('heading', { name: 'Streams' }).waitFor()
-    await server.settles(idle)
-    t.same(errors, [])
-  })
+  await t.test(
+    'the pages work behind a proxy that strips the base path',
+    async t => {
+      const proxied = await prefixProxy(t, server.base, '/live')
+      const { page, errors } = await openPage(t, browser)
+      await page.goto(proxied.href)
+      await page.getByRole('link', { name: 'vp8' }).click()
+      await says(page, 'playing')
+      await page.getByRole('link', { name: 'All streams' }).click()
+      await page.getByRole('heading', { name: 'Streams' }).waitFor()
+      await server.settles(idle)
+      t.same(errors, [])
+    },
+  )
 
-  await t.test('a stream without picture needs no box for it', async t => {
+  await t.test('a stream without video shows only the controls', async t => {
     const { page, errors } = await openPage(t, browser)
     await page.goto(at('/player/sound'))
     await says(page, 'playing')
     const box = await page.locator('#video').boundingBox()
-    t.ok(box && box.height < 100, 'only the controls are there')
+    t.ok(box && box.height < 100, 'no picture area is shown')
     await page.getByRole('button', { name: 'Turn sound on' }).click()
     await page.getByRole('button', { name: 'Turn sound off' }).waitFor()
     t.same(errors, [])
   })
 
-  await t.test('a stream without sound offers none', async t => {
+  await t.test('a stream without audio has no sound button', async t => {
     const { page, errors } = await openPage(t, browser)
     await page.goto(at('/player/picture'))
     await says(page, 'playing')
@@ -99,7 +104,7 @@ await t.test('our player', async t => {
     await server.settles(idle)
   })
 
-  await t.test('what goes wrong is said in words, and retried', async t => {
+  await t.test('the page explains errors and retries', async t => {
     const { page } = await openPage(t, browser)
     await keepWords(page)
     await page.goto(at('/player/nobody'))
@@ -123,73 +128,83 @@ await t.test('our player', async t => {
     await server.settles(idle)
   })
 
-  await t.test('a lost connection is had back by an ICE restart', async t => {
-    const { page } = await openPage(t, browser)
-    await page.goto(at('/player/h264'))
-    await says(page, 'playing')
-    const pids = server.stack.engine.workers.map(({ pid }) => pid)
-    const thaw = () => {
-      for (const pid of pids) process.kill(pid, 'SIGCONT')
-    }
-    t.teardown(thaw)
-    const patching = page.waitForRequest(request => {
-      return request.method() === 'PATCH'
-    })
-    for (const pid of pids) process.kill(pid, 'SIGSTOP')
-    await says(page, 'starting', 'The connection was lost')
-    await patching
-    thaw()
-    await says(page, 'playing')
-    await waitFor(
-      () =>
-        server.observations.count('whep_requests_total', {
-          route: 'PATCH /api/v3/whep/{id}/{r}',
-          code: '200',
-        }) === 1,
-      'the restart',
-    )
-    t.equal(server.sessions.of('h264').length, 1)
-    await page.goto('about:blank')
-    await server.settles(idle)
-  })
-
-  await t.test('one that came back while ICE is restarted stays', async t => {
-    const { page } = await openPage(t, browser)
-    await keepWords(page)
-    const patching = Promise.withResolvers<undefined>()
-    const release = Promise.withResolvers<undefined>()
-    await page.route('**/api/**', async route => {
-      if (route.request().method() === 'PATCH') {
-        patching.resolve(undefined)
-        await release.promise
+  await t.test(
+    'the page restores a lost connection by an ICE restart',
+    async t => {
+      const { page } = await openPage(t, browser)
+      await page.goto(at('/player/h264'))
+      await says(page, 'playing')
+      const pids = server.stack.engine.workers.map(({ pid }) => pid)
+      const resume = () => {
+        for (const pid of pids) process.kill(pid, 'SIGCONT')
       }
-      await route.continue()
-    })
-    await page.goto(at('/player/h264'))
-    await says(page, 'playing')
-    const [before] = server.sessions.of('h264')
-    const pids = server.stack.engine.workers.map(({ pid }) => pid)
-    const thaw = () => {
-      for (const pid of pids) process.kill(pid, 'SIGCONT')
-    }
-    t.teardown(thaw)
-    for (const pid of pids) process.kill(pid, 'SIGSTOP')
-    await patching.promise
-    thaw()
-    await says(page, 'playing')
-    release.resolve(undefined)
-    // Longer than a restart is given.
-    const said = (await wordsOf(page)).length
-    const frames = Number(await page.getAttribute('body', 'data-frames'))
-    await decodes(page, frames + 15 * 8)
-    t.same((await wordsOf(page)).slice(said), [], 'nothing more is said')
-    t.same(server.sessions.of('h264'), [before])
-    await page.goto('about:blank')
-    await server.settles(idle)
-  })
+      t.teardown(resume)
+      const patching = page.waitForRequest(request => {
+        return request.method() === 'PATCH'
+      })
+      for (const pid of pids) process.kill(pid, 'SIGSTOP')
+      await says(page, 'starting', 'The connection was lost')
+      await patching
+      resume()
+      await says(page, 'playing')
+      await waitFor(
+        () =>
+          server.observations.count('whep_requests_total', {
+            route: 'PATCH /api/v3/whep/{id}/{r}',
+            code: '200',
+          }) === 1,
+        'the restart',
+      )
+      t.equal(server.sessions.of('h264').length, 1)
+      await page.goto('about:blank')
+      await server.settles(idle)
+    },
+  )
 
   await t.test(
-    'a source that falls silent is said, and comes back',
+    'a connection that returns during an ICE restart is kept',
+    async t => {
+      const { page } = await openPage(t, browser)
+      await keepWords(page)
+      const patching = Promise.withResolvers<undefined>()
+      const release = Promise.withResolvers<undefined>()
+      await page.route('**/api/**', async route => {
+        if (route.request().method() === 'PATCH') {
+          patching.resolve(undefined)
+          await release.promise
+        }
+        await route.continue()
+      })
+      await page.goto(at('/player/h264'))
+      await says(page, 'playing')
+      const [before] = server.sessions.of('h264')
+      const pids = server.stack.engine.workers.map(({ pid }) => pid)
+      const resume = () => {
+        for (const pid of pids) process.kill(pid, 'SIGCONT')
+      }
+      t.teardown(resume)
+      for (const pid of pids) process.kill(pid, 'SIGSTOP')
+      await patching.promise
+      resume()
+      await says(page, 'playing')
+      release.resolve(undefined)
+      // Longer than the timeout of a restart.
+      const count = (await wordsOf(page)).length
+      const frames = Number(await page.getAttribute('body', 'data-frames'))
+      await decodes(page, frames + 15 * 8)
+      t.same(
+        (await wordsOf(page)).slice(count),
+        [],
+        'the status does not change again',
+      )
+      t.same(server.sessions.of('h264'), [before])
+      await page.goto('about:blank')
+      await server.settles(idle)
+    },
+  )
+
+  await t.test(
+    'the page shows that a source is silent until it is back',
     async t => {
       const { page } = await openPage(t, browser)
       await page.goto(at('/player/vp8'))
@@ -198,13 +213,13 @@ await t.test('our player', async t => {
       await says(page, 'still', 'The picture stands still')
       server.resume('vp8')
       await says(page, 'playing')
-      t.equal(server.sessions.of('vp8').length, 1, 'the session went on')
+      t.equal(server.sessions.of('vp8').length, 1, 'the session is kept')
       await page.goto('about:blank')
       await server.settles(idle)
     },
   )
 
-  await t.test('the list follows what is live', async t => {
+  await t.test('the list follows the state of the streams', async t => {
     const { page, errors } = await openPage(t, browser)
     await page.goto(at('/'))
     const item = (words: string) =>

@@ -1,4 +1,4 @@
-/** werift as a player, over real HTTP, worker and FFmpeg. */
+/** werift as a player, on real HTTP, worker and FFmpeg. */
 import t, { type Test } from 'tap'
 import {
   RTCPeerConnection,
@@ -47,7 +47,6 @@ async function view(
 
 await t.test('werift plays streams', async t => {
   const server = await LiveServer.start(t, {
-    firstPort: 24_240,
     streams: { h264: H264, vp8: VP8 },
   })
   const idle = server.portsInUse

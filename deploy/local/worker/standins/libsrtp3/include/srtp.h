@@ -1,12 +1,12 @@
 /*
- * libsrtp 3's API, as far as the mediasoup worker calls it, over libsrtp 2.5,
- * the newest that Debian 12 packages. The differences bridged here:
+ * The part of libsrtp 3's API that the mediasoup worker calls, on libsrtp 2.5,
+ * the newest in Debian 12. The differences:
  *
  * - A policy is an opaque object with setters, not a struct with public fields.
  * - (un)protect copies from an input to an output buffer with its capacity,
- *   where libsrtp 2 works in place and trusts the caller about the room.
+ *   where libsrtp 2 works in place and assumes that the buffer is large enough.
  *
- * C++ overloads stand beside libsrtp 2's C functions of the same names.
+ * The functions here are C++ overloads of libsrtp 2's C functions.
  */
 #ifndef DRAGONFORK_SRTP3_OVER_SRTP2_H
 #define DRAGONFORK_SRTP3_OVER_SRTP2_H
@@ -47,7 +47,7 @@ inline void srtp_policy_destroy(srtp_policy_t policy)
 		return;
 	}
 
-	/* Volatile, so that the compiler keeps the erasure of the key. */
+	/* Volatile: otherwise the compiler removes the erasure of the key. */
 	volatile unsigned char* key = policy->key;
 
 	for (size_t i{ 0 }; i < sizeof(policy->key); ++i)
@@ -86,7 +86,7 @@ inline srtp_err_status_t srtp_policy_add_key(
   const uint8_t* mki,
   size_t mkiLen)
 {
-	/* One key without MKI is all that WebRTC uses. */
+	/* WebRTC uses one key without MKI. */
 	if (mki || mkiLen > 0 || policy->v2.key || keyLen + saltLen > sizeof(policy->key))
 	{
 		return srtp_err_status_bad_param;
@@ -115,7 +115,7 @@ inline srtp_err_status_t srtp_policy_set_window_size(srtp_policy_t policy, size_
 
 inline srtp_err_status_t srtp_create(srtp_t* session, srtp_policy_t policy)
 {
-	/* libsrtp 2 copies policy and key, so that both may go afterwards. */
+	/* libsrtp 2 copies policy and key, so both may be freed afterwards. */
 	return srtp_create(session, static_cast<const srtp2_policy_t*>(&policy->v2));
 }
 

@@ -1,8 +1,8 @@
 /*
  * Stand-in for martinus/unordered_dense, which Debian 12 does not package: the
- * three names that the mediasoup worker uses, over the standard library's
- * containers. The standard ones keep references and iterators valid in more
- * cases than the dense ones do, so code written for those is right with these.
+ * three names that the mediasoup worker uses, on the standard library's
+ * containers. These keep references and iterators valid in more cases than the
+ * dense ones, so code written for the dense ones works with them.
  */
 #ifndef DRAGONFORK_ANKERL_UNORDERED_DENSE_H
 #define DRAGONFORK_ANKERL_UNORDERED_DENSE_H
