@@ -64,6 +64,12 @@ export const SETTINGS = {
     parse: parseBoolean,
     help: 'false: accept a trickle PATCH without If-Match (whip-whep 1.2)',
   },
+  allowOrigins: {
+    name: 'CORE_WEBRTC_ALLOW_ORIGINS',
+    fallback: '*',
+    parse: parseOrigins,
+    help: 'origins whose pages may use WHEP, such as https://example.org, comma-separated; *: all',
+  },
   publicBasePath: {
     name: 'CORE_PUBLIC_BASE_PATH',
     fallback: '',
@@ -247,6 +253,19 @@ function parseBasePath(text: string): string {
     )
   }
   return text.replace(/\/$/, '')
+}
+
+function parseOrigins(text: string): '*' | readonly string[] {
+  return text === '*' ? text : listOf(parseOrigin)(text)
+}
+
+function parseOrigin(text: string): string {
+  const url = URL.parse(text)
+  const isWeb = url?.protocol === 'https:' || url?.protocol === 'http:'
+  if (isWeb && (text === url.origin || text === url.href)) return url.origin
+  throw new RangeError(
+    `expected * or origins such as https://example.org, got ${text}`,
+  )
 }
 
 function parsePattern(text: string): RegExp {

@@ -2,7 +2,7 @@ import { STATUS_CODES } from 'node:http'
 import type { Duplex } from 'node:stream'
 import type { Middleware } from 'koa'
 import type { Log } from '../../shared/runtime/log.ts'
-import { allowAnyOrigin, CORS_HEADERS } from './cors.ts'
+import { allowAnyOrigin, CORS_HEADERS, type AllowedOrigins } from './cors.ts'
 import {
   httpProblem,
   problemBody,
@@ -50,6 +50,7 @@ const PARSER_CODES: Readonly<Record<string, HttpProblemCode>> = {
 export function answerUnparsable(
   { code = '' }: NodeJS.ErrnoException,
   socket: Duplex,
+  allowed: AllowedOrigins,
 ): void {
   if (!socket.writable) {
     socket.destroy()
@@ -61,7 +62,8 @@ export function answerUnparsable(
   )
   const body = JSON.stringify(problemBody(problem))
   const headers = {
-    ...CORS_HEADERS,
+    // The Origin of such a request is unknown.
+    ...(allowed === '*' && CORS_HEADERS),
     'Content-Type': 'application/problem+json',
     'Content-Length': Buffer.byteLength(body),
     Connection: 'close',

@@ -15,6 +15,7 @@ import { closeServer, listen } from '../../shared/runtime/http-server.ts'
 import type { Log } from '../../shared/runtime/log.ts'
 import type { Address } from '../../shared/runtime/settings.ts'
 import { answerUnparsable } from './answer-problems.ts'
+import type { AllowedOrigins } from './cors.ts'
 
 /** Time for open requests to finish when the server closes, milliseconds. */
 const DRAIN_TIMEOUT_MS = 2_000
@@ -37,9 +38,11 @@ export class HttpServer {
   readonly #log: Log
   #closed: Promise<void> | undefined
 
-  constructor(handle: RequestListener, log: Log) {
+  constructor(handle: RequestListener, allowed: AllowedOrigins, log: Log) {
     this.#server = createServer(LIMITS, handle)
-    this.#server.on('clientError', answerUnparsable)
+    this.#server.on('clientError', (error, socket) => {
+      answerUnparsable(error, socket, allowed)
+    })
     this.#server.maxConnections = MAX_CONNECTIONS
     this.#log = log
   }

@@ -86,6 +86,38 @@ for (const text of ['/api', '/api/v3', '/player', '/static/', '/ping']) {
   )
 }
 
+const ORIGINS = {
+  '': '*',
+  '*': '*',
+  'https://example.org': ['https://example.org'],
+  'https://example.org/': ['https://example.org'],
+  'http://tv.lan:8000, https://a.example': [
+    'http://tv.lan:8000',
+    'https://a.example',
+  ],
+} as const
+
+for (const [text, origins] of Object.entries(ORIGINS)) {
+  const { allowOrigins } = read({ CORE_WEBRTC_ALLOW_ORIGINS: text })
+  t.same(allowOrigins, origins, text)
+}
+
+for (const text of [
+  'example.org',
+  'https://example.org/page',
+  'https://*.example.org/x',
+  'ftp://example.org',
+  'https://example.org,*',
+  'null',
+]) {
+  const [problem] = problems({ CORE_WEBRTC_ALLOW_ORIGINS: text })
+  t.match(
+    problem,
+    /^CORE_WEBRTC_ALLOW_ORIGINS: expected \* or origins such as/,
+    text,
+  )
+}
+
 for (const name of [
   'CORE_API_TOKEN',
   'CORE_WHEP_TOKEN',

@@ -14,6 +14,7 @@ import type { ViewerStreams } from '../whep/stream-port.ts'
 import type { Clock } from '../../shared/runtime/clock.ts'
 import type { IceServer } from '../whep/ice-server.ts'
 import type { BearerToken } from '../http/bearer.ts'
+import { restrictOrigins, type AllowedOrigins } from '../http/cors.ts'
 import { httpProblem } from '../http/problem.ts'
 import { RateLimit } from '../http/rate-limit.ts'
 import { whepRoutes } from '../whep/routes.ts'
@@ -33,6 +34,7 @@ export interface WebConfig {
   readonly publicBasePath: string
   readonly postsPerMinute: number
   readonly iceServers: readonly IceServer[]
+  readonly allowOrigins: AllowedOrigins
 }
 
 export interface WebOptions {
@@ -69,6 +71,7 @@ export function createWeb(options: WebOptions): Web {
   app.on('error', (error: Error) => {
     if (!('code' in error)) log.error('response failed', { error })
   })
+  app.use(restrictOrigins(config.allowOrigins, log))
   app.use(answerProblems(log))
   app.use(withoutBasePath(config.publicBasePath))
   app.use(whepRouter(options).routes())
@@ -86,11 +89,15 @@ export function createWeb(options: WebOptions): Web {
     app.use(rejectOtherMethods(router))
   }
   const handle = app.callback()
-  return new HttpServer((request, response) => {
-    handle(request, response).catch((error: unknown) => {
-      log.error('request failed', { error })
-    })
-  }, log)
+  return new HttpServer(
+    (request, response) => {
+      handle(request, response).catch((error: unknown) => {
+        log.error('request failed', { error })
+      })
+    },
+    config.allowOrigins,
+    log,
+  )
 }
 
 function whepRouter(options: WebOptions): Router {
