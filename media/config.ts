@@ -262,7 +262,9 @@ function parseOrigins(text: string): '*' | readonly string[] {
 function parseOrigin(text: string): string {
   const url = URL.parse(text)
   const isWeb = url?.protocol === 'https:' || url?.protocol === 'http:'
-  if (isWeb && (text === url.origin || text === url.href)) return url.origin
+  const isOrigin = text.replace(/\/$/, '') === url?.origin
+  // There are no patterns: `*` in a host would match nothing.
+  if (isWeb && isOrigin && !text.includes('*')) return url.origin
   throw new RangeError(
     `expected * or origins such as https://example.org, got ${text}`,
   )

@@ -105,7 +105,7 @@ for (const [text, origins] of Object.entries(ORIGINS)) {
 for (const text of [
   'example.org',
   'https://example.org/page',
-  'https://*.example.org/x',
+  'https://*.example.org',
   'ftp://example.org',
   'https://example.org,*',
   'null',

@@ -80,7 +80,7 @@ t.test('at most 100 origins are logged, each cut to 200', async t => {
       headers: { Origin: `https://${at}.${'x'.repeat(300)}.example` },
     })
   }
-  const logged = server.logged.map(({ origin }) => `${String(origin)}`)
+  const logged = server.logged.map(({ origin }) => String(origin))
   t.equal(logged.length, 100)
   t.ok(logged.every(origin => origin.length === 200))
 })
