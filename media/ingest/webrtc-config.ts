@@ -8,6 +8,10 @@ export interface ManagedVideo {
   readonly codec: 'h264' | 'vp8' | 'copy' | 'none'
   readonly bitrate_kbit?: number
   readonly fps?: number
+  /** Maximum number of lines; a taller picture is scaled down. */
+  readonly height?: number
+  /** Time between key frames, seconds; default 1. */
+  readonly key_frame_seconds?: number
 }
 
 export interface ManagedAudio {
@@ -86,6 +90,10 @@ function managed(fields: Fields): ManagedWebrtc {
       codec: video.oneOf('codec', VIDEO_CODECS, 'h264'),
       ...optionalNumber('bitrate_kbit', video, 10, 100_000),
       ...optionalNumber('fps', video, 1, 240),
+      ...optionalNumber('height', video, 16, 8_640),
+      ...(video.has('key_frame_seconds') && {
+        key_frame_seconds: video.number('key_frame_seconds', 0.25, 10),
+      }),
     },
     audio: {
       codec: audio.oneOf('codec', AUDIO_CODECS, 'opus'),

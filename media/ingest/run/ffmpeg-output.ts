@@ -25,8 +25,9 @@ export interface LegOutput {
 
 const VIDEO_KBIT = { h264: 1_500, vp8: 1_000 } as const
 const AUDIO_KBIT = 96
-/** Below 1, so that there is a key frame every second at any frame rate. */
-const KEY_FRAME_INTERVAL_S = 0.95
+const KEY_FRAME_INTERVAL_S = 1
+/** Below 1, so that the interval is kept at any frame rate. */
+const KEY_FRAME_TOLERANCE = 0.95
 /** So long that only -force_key_frames decides. */
 const MAX_GOP_FRAMES = 100_000
 
@@ -108,14 +109,16 @@ function videoCodec(
 }
 
 /**
- * Passes frames through without duplicates, and makes a key frame every
- * second: FFmpeg ignores key frame requests, so new viewers wait for the next.
+ * Passes frames through without duplicates, with key frames at an interval:
+ * FFmpeg ignores key frame requests, so new viewers wait for the next one.
  */
 function frames(
   video: ManagedVideo,
   settings: OutputSettings,
 ): readonly string[] {
-  const since = `gte(t,prev_forced_t+${KEY_FRAME_INTERVAL_S})`
+  const { key_frame_seconds = KEY_FRAME_INTERVAL_S } = video
+  const interval = key_frame_seconds * KEY_FRAME_TOLERANCE
+  const since = `gte(t,prev_forced_t+${interval})`
   return [
     ...['-vf', videoFilters(video, settings)],
     ...['-fps_mode', 'vfr', '-enc_time_base', '1/90000'],

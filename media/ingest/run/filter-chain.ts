@@ -29,7 +29,7 @@ const MAX_PAUSE_S = 35
  * rate, and make pictures that browsers play.
  */
 export function videoFilters(
-  { fps = DEFAULT_MAX_FPS }: ManagedVideo,
+  { fps = DEFAULT_MAX_FPS, height }: ManagedVideo,
   settings: OutputSettings,
 ): string {
   const { arrival, paced, deinterlace, startedMs } = settings
@@ -40,7 +40,7 @@ export function videoFilters(
     `setpts='${repair}'`,
     ...(paced ? [`realtime=limit=${MAX_PAUSE_S}`] : []),
     `select='${limitRate(fps)}'`,
-    ...squarePixels(),
+    ...squarePixels(height),
     // bwdif outputs each frame only when the next one arrives.
     ...(deinterlace ? ['bwdif=mode=send_frame:deint=interlaced'] : []),
     'format=yuv420p',
@@ -69,10 +69,14 @@ function limitRate(fps: number): string {
 /**
  * Browsers assume square pixels, and encoders need an even width and height.
  * The first frame decides the size; later ones are scaled to it.
+ * @param maxHeight maximum number of lines; the aspect ratio stays
  */
-function squarePixels(): readonly string[] {
-  const even = (length: string) => `max(2,2*trunc(${length}/2))`
-  const width = even(`iw*clip(sar,1,${MAX_PIXEL_ASPECT})`)
-  const height = even(`ih*clip(1/sar,1,${MAX_PIXEL_ASPECT})`)
-  return [`scale=w='${width}':h='${height}':interl=-1`, 'setsar=1']
+function squarePixels(maxHeight: number | undefined): readonly string[] {
+  const even = (length: string) => `max(2,2*trunc((${length})/2))`
+  const width = `iw*clip(sar,1,${MAX_PIXEL_ASPECT})`
+  const height = `ih*clip(1/sar,1,${MAX_PIXEL_ASPECT})`
+  const factor =
+    maxHeight === undefined ? '' : `*min(1,${maxHeight}/(${height}))`
+  const size = `w='${even(width + factor)}':h='${even(height + factor)}'`
+  return [`scale=${size}:interl=-1`, 'setsar=1']
 }

@@ -26,12 +26,23 @@ await t.test('parseWebrtcConfig() fills in defaults', t => {
   t.same(
     parseWebrtcConfig({
       enabled: true,
-      video: { bitrate_kbit: 800, fps: 25 },
+      video: {
+        bitrate_kbit: 800,
+        fps: 25,
+        height: 720,
+        key_frame_seconds: 0.25,
+      },
       audio: 'copy',
     }),
     {
       ...MANAGED,
-      video: { codec: 'h264', bitrate_kbit: 800, fps: 25 },
+      video: {
+        codec: 'h264',
+        bitrate_kbit: 800,
+        fps: 25,
+        height: 720,
+        key_frame_seconds: 0.25,
+      },
       audio: { codec: 'copy' },
     },
     'a string is short for a codec',
@@ -77,6 +88,14 @@ const REJECTED: readonly (readonly [raw: unknown, message: string])[] = [
   [
     { enabled: true, video: null, audio: { codec: 'aac' } },
     'webrtc.audio.codec: expected one of opus, copy, none, got "aac"',
+  ],
+  [
+    { enabled: true, video: { height: 15 } },
+    'webrtc.video.height: expected a whole number from 16 to 8640, got 15',
+  ],
+  [
+    { enabled: true, video: { key_frame_seconds: 0.2 } },
+    'webrtc.video.key_frame_seconds: expected a number from 0.25 to 10, got 0.2',
   ],
   [
     { enabled: true, video: { fps: 0 } },

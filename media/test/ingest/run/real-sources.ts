@@ -123,6 +123,22 @@ for (const fps of [1, 5, 60]) {
   )
 }
 
+for (const seconds of [0.25, 3]) {
+  await t.test(`key_frame_seconds ${seconds} is kept`, async t => {
+    const address = 'testsrc2=size=160x90:rate=20'
+    const run = await RecordedRun.start(
+      t,
+      [{ address, options: ['-re', '-f', 'lavfi'] }],
+      { video: { key_frame_seconds: seconds }, audio: 'none' },
+    )
+    const { video } = run.frames
+    await waitFor(() => keyFrameSteps(video).length > 3, 'key frames', LIMIT_MS)
+    for (const step of keyFrameSteps(video)) {
+      t.ok(step > 0.94 * seconds && step <= seconds, `${step} s`)
+    }
+  })
+}
+
 await t.test('video.fps limits the frame rate', async t => {
   const address = 'testsrc2=size=160x90:rate=50'
   const run = await RecordedRun.start(
