@@ -1,4 +1,3 @@
-import { createSecureContext } from 'node:tls'
 import { MAX_STREAMS_PER_SNAPSHOT } from '../shared/protocol/limits.ts'
 import {
   isLoopback,
@@ -12,6 +11,13 @@ import {
   type SettingsSource,
   type ValuesOf,
 } from '../shared/runtime/settings.ts'
+
+import {
+  checkTls,
+  tlsFilesOf,
+  type TlsFiles,
+  type TlsSettings,
+} from '../shared/runtime/tls.ts'
 
 /** Every setting of the exporter; a test compares README's table with it. */
 export const SETTINGS = {
@@ -83,12 +89,6 @@ export const SETTINGS = {
 
 type Values = ValuesOf<typeof SETTINGS>
 
-/** A pair of PEM files. */
-export interface TlsFiles {
-  readonly certFile: string
-  readonly keyFile: string
-}
-
 export interface Credentials {
   readonly user: string
   readonly password: string
@@ -115,15 +115,13 @@ export function readConfig(source: SettingsSource): Config {
   const values = readSettings(SETTINGS, source, read => [
     ...checkToken(read),
     ...checkPair(read, 'basicAuthUser', 'basicAuthPassword'),
-    ...checkPair(read, 'tlsCertFile', 'tlsKeyFile'),
-    ...checkTls(read, source),
+    ...checkTls(tlsSettings(read), source),
   ])
   const { basicAuthUser: user, basicAuthPassword: password } = values
-  const { tlsCertFile: certFile, tlsKeyFile: keyFile } = values
   return {
     ...values,
     basicAuth: user && password ? { user, password } : undefined,
-    tls: certFile && keyFile ? { certFile, keyFile } : undefined,
+    tls: tlsFilesOf(tlsSettings(values)),
   }
 }
 
@@ -146,32 +144,11 @@ function checkPair(values: Values, one: Key, other: Key): string[] {
   ]
 }
 
-function checkTls(values: Values, source: SettingsSource): string[] {
-  const problems: string[] = []
-  const read = (key: 'tlsCertFile' | 'tlsKeyFile') => {
-    const path = values[key]
-    if (path === undefined) return undefined
-    try {
-      return source.readFile(path)
-    } catch (error) {
-      problems.push(
-        `${SETTINGS[key].name}: expected a readable file: ${String(error)}`,
-      )
-      return undefined
-    }
+function tlsSettings({ tlsCertFile, tlsKeyFile }: Values): TlsSettings {
+  return {
+    cert: { name: SETTINGS.tlsCertFile.name, path: tlsCertFile },
+    key: { name: SETTINGS.tlsKeyFile.name, path: tlsKeyFile },
   }
-  const cert = read('tlsCertFile')
-  const key = read('tlsKeyFile')
-  if (cert === undefined || key === undefined) return problems
-  try {
-    createSecureContext({ cert, key })
-  } catch (error) {
-    problems.push(
-      `${SETTINGS.tlsCertFile.name}: expected a PEM certificate that belongs ` +
-        `to ${SETTINGS.tlsKeyFile.name}: ${String(error)}`,
-    )
-  }
-  return problems
 }
 
 function parseUser(text: string): string {

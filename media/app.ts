@@ -24,7 +24,7 @@ import { processRoutes } from './process/routes.ts'
 import { createRunner } from './process/runners.ts'
 import { ProcessStore } from './process/store.ts'
 import { Streams } from './stream/streams.ts'
-import { createWeb, type Web } from './web/web.ts'
+import { createWeb } from './web/web.ts'
 import { systemClock } from '../shared/runtime/clock.ts'
 import { Sessions } from './whep/sessions.ts'
 import { Slots } from './whep/slots.ts'
@@ -177,7 +177,17 @@ export async function startApp(
     })
     // Listen first, because the address serves as a lock: a second media process
     // with the same settings starts no FFmpeg and does not write db.json.
-    const address = await listen(web, config.address)
+    const address = await bind(
+      config.address,
+      SETTINGS.address.name,
+      requested => web.listen(requested),
+    )
+    const { tls } = config
+    const tlsAddress =
+      tls &&
+      (await bind(config.tlsAddress, SETTINGS.tlsAddress.name, requested =>
+        web.listenTls(requested, tls),
+      ))
     await processes.start(initial)
     outbox.start()
     log.info('listening', {
@@ -185,6 +195,13 @@ export async function startApp(
       address: formatAddress(address),
       port: address.port,
     })
+    if (tlsAddress !== undefined) {
+      log.info('listening', {
+        part: 'web-tls',
+        address: formatAddress(tlsAddress),
+        port: tlsAddress.port,
+      })
+    }
     return { web: address, close }
   } catch (error) {
     await close()
@@ -234,16 +251,16 @@ function newBoot(): BootId {
   return id
 }
 
-async function listen(web: Web, requested: Address): Promise<Address> {
+/** @throws {Error} that names `setting` and the reason */
+async function bind(
+  requested: Address,
+  setting: string,
+  listen: (address: Address) => Promise<Address>,
+): Promise<Address> {
   try {
-    return await web.listen(requested)
+    return await listen(requested)
   } catch (cause) {
-    throw new Error(
-      describeBindError(requested, SETTINGS.address.name, cause),
-      {
-        cause,
-      },
-    )
+    throw new Error(describeBindError(requested, setting, cause), { cause })
   }
 }
 

@@ -14,6 +14,12 @@ import {
   type SettingsSource,
   type ValuesOf,
 } from '../shared/runtime/settings.ts'
+import {
+  checkTls,
+  tlsFilesOf,
+  type TlsFiles,
+  type TlsSettings,
+} from '../shared/runtime/tls.ts'
 import { parseIceServer } from './whep/ice-server.ts'
 
 const poolPort = wholeNumber(1, 65_535)
@@ -25,6 +31,24 @@ export const SETTINGS = {
     fallback: ':8080',
     parse: parseAddress,
     help: 'HTTP listen address (WHEP, admin API, player)',
+  },
+  tlsAddress: {
+    name: 'CORE_TLS_ADDRESS',
+    fallback: ':8181',
+    parse: parseAddress,
+    help: 'HTTPS listen address, used if a certificate is set',
+  },
+  tlsCertFile: {
+    name: 'CORE_TLS_CERT_FILE',
+    fallback: '',
+    parse: optional(parseText),
+    help: 'certificate chain (PEM) for HTTPS beside HTTP; reloaded on change',
+  },
+  tlsKeyFile: {
+    name: 'CORE_TLS_KEY_FILE',
+    fallback: '',
+    parse: optional(parseText),
+    help: 'private key (PEM) of the certificate; reloaded on change',
   },
   core: {
     name: 'CORE_ID',
@@ -199,17 +223,38 @@ export const SETTINGS = {
   },
 } as const
 
-export type Config = ValuesOf<typeof SETTINGS>
+type Values = ValuesOf<typeof SETTINGS>
+
+export interface Config extends Omit<Values, 'tlsCertFile' | 'tlsKeyFile'> {
+  /** Undefined: no HTTPS. */
+  readonly tls: TlsFiles | undefined
+}
 
 /**
  * Reads all settings.
  * @throws {SettingsError} that names every bad one
  */
 export function readConfig(source: SettingsSource): Config {
-  return readSettings(SETTINGS, source, conflicts)
+  const { tlsCertFile, tlsKeyFile, ...values } = readSettings(
+    SETTINGS,
+    source,
+    read => [...conflicts(read), ...checkTls(tlsSettings(read), source)],
+  )
+  const tls = tlsFilesOf(tlsSettings({ tlsCertFile, tlsKeyFile }))
+  return { ...values, tls }
 }
 
-function conflicts(config: Config): readonly string[] {
+function tlsSettings({
+  tlsCertFile,
+  tlsKeyFile,
+}: Pick<Values, 'tlsCertFile' | 'tlsKeyFile'>): TlsSettings {
+  return {
+    cert: { name: SETTINGS.tlsCertFile.name, path: tlsCertFile },
+    key: { name: SETTINGS.tlsKeyFile.name, path: tlsKeyFile },
+  }
+}
+
+function conflicts(config: Values): readonly string[] {
   const { udpMinPort, udpMaxPort, tcpMinPort, tcpMaxPort } = config
   const problems: string[] = []
   if (udpMaxPort < udpMinPort) {

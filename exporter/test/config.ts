@@ -4,7 +4,14 @@ import t from 'tap'
 import { problemsOf } from '../../shared/test/fixtures/problems-of.ts'
 import { readConfig } from '../config.ts'
 
-const FIXTURES = join(import.meta.dirname, 'fixtures')
+const FIXTURES = join(
+  import.meta.dirname,
+  '..',
+  '..',
+  'shared',
+  'test',
+  'fixtures',
+)
 
 function read(env: Record<string, string>) {
   return readConfig({ env, readFile: path => readFileSync(path, 'utf8') })

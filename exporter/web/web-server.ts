@@ -13,13 +13,13 @@ import { closeServer } from '../../shared/runtime/http-server.ts'
 import type { Log } from '../../shared/runtime/log.ts'
 import type { Address } from '../../shared/runtime/settings.ts'
 import type { Clock } from '../../shared/runtime/clock.ts'
-import type { Credentials, TlsFiles } from '../config.ts'
+import { createTlsServer, type TlsFiles } from '../../shared/runtime/tls.ts'
+import type { Credentials } from '../config.ts'
 import { DRAIN_TIMEOUT_MS, listen, type BoundAddress } from '../http-server.ts'
 import type { Limits } from '../limits.ts'
 import type { Format } from './formats.ts'
 import { createRoutes } from './routes.ts'
 import { createScrapes } from './scrapes.ts'
-import { createTlsServer } from './tls.ts'
 
 export interface WebServerOptions {
   readonly version: string
@@ -67,7 +67,7 @@ export class WebServer {
     this.#server =
       tls === undefined
         ? createServer(listener)
-        : createTlsServer(tls, listener, log)
+        : createTlsServer(tls, {}, listener, log)
     this.#server.maxConnections = limits.maxWebConnections
     this.#server.keepAliveTimeout = limits.keepAliveTimeoutMs
   }

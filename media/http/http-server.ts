@@ -14,6 +14,7 @@ import {
 import { closeServer, listen } from '../../shared/runtime/http-server.ts'
 import type { Log } from '../../shared/runtime/log.ts'
 import type { Address } from '../../shared/runtime/settings.ts'
+import { createTlsServer, type TlsFiles } from '../../shared/runtime/tls.ts'
 import { answerUnparsable } from './answer-problems.ts'
 import type { AllowedOrigins } from './cors.ts'
 
@@ -32,16 +33,27 @@ const LIMITS = {
 /** Maximum number of open connections; further ones are closed at once. */
 const MAX_CONNECTIONS = 10_000
 
-/** An HTTP server with limits and a graceful close. */
+export interface HttpServerOptions {
+  readonly handle: RequestListener
+  readonly allowOrigins: AllowedOrigins
+  /** Serves HTTPS with these files; undefined: HTTP. */
+  readonly tls?: TlsFiles
+  readonly log: Log
+}
+
+/** An HTTP or HTTPS server with limits and a graceful close. */
 export class HttpServer {
   readonly #server: Server
   readonly #log: Log
   #closed: Promise<void> | undefined
 
-  constructor(handle: RequestListener, allowed: AllowedOrigins, log: Log) {
-    this.#server = createServer(LIMITS, handle)
+  constructor({ handle, allowOrigins, tls, log }: HttpServerOptions) {
+    this.#server =
+      tls === undefined
+        ? createServer(LIMITS, handle)
+        : createTlsServer(tls, LIMITS, handle, log)
     this.#server.on('clientError', (error, socket) => {
-      answerUnparsable(error, socket, allowed)
+      answerUnparsable(error, socket, allowOrigins)
     })
     this.#server.maxConnections = MAX_CONNECTIONS
     this.#log = log

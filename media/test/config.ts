@@ -165,3 +165,19 @@ t.test('the ICE consent timeout is 0 or in the range of mediasoup', t => {
   }
   t.end()
 })
+
+const TLS = { CORE_TLS_CERT_FILE: '/cert', CORE_TLS_KEY_FILE: '/key' }
+
+t.test('TLS needs a certificate and its key', t => {
+  const [unset] = problems({ CORE_TLS_CERT_FILE: '/cert' })
+  t.match(
+    unset,
+    'CORE_TLS_KEY_FILE: expected to be set, because CORE_TLS_CERT_FILE is',
+  )
+  t.match(problems(TLS), [
+    /^CORE_TLS_CERT_FILE: expected a readable file: /,
+    /^CORE_TLS_KEY_FILE: expected a readable file: /,
+  ])
+  t.equal(read({}).tls, undefined)
+  t.end()
+})

@@ -2,13 +2,15 @@
  * media/web is the HTTP side of the media process.
  * Owns: the admin API of streams and viewers, the pages, the player.
  * Gets: whep/'s routes and sessions, the streams' states, further routes.
- * Gives: one server on one address.
+ * Gives: one server for HTTP, and one for HTTPS if it is configured.
  */
+import type { RequestListener } from 'node:http'
 import Koa, { type Middleware } from 'koa'
 import Router from '@koa/router'
 import type { Report } from '../../shared/protocol/catalogue.ts'
 import type { Log } from '../../shared/runtime/log.ts'
 import type { Address } from '../../shared/runtime/settings.ts'
+import type { TlsFiles } from '../../shared/runtime/tls.ts'
 import type { StreamStatus } from '../stream/status.ts'
 import type { ViewerStreams } from '../whep/stream-port.ts'
 import type { Clock } from '../../shared/runtime/clock.ts'
@@ -56,13 +58,21 @@ export interface WebOptions {
 
 /** The HTTP side of the media process. */
 export interface Web {
-  /** @throws {Error} such as EADDRINUSE */
+  /**
+   * Listens for HTTP.
+   * @throws {Error} such as EADDRINUSE
+   */
   listen(address: Address): Promise<Address>
+  /**
+   * Listens for HTTPS, in addition.
+   * @throws {Error} such as EADDRINUSE, or if the files cannot be read
+   */
+  listenTls(address: Address, files: TlsFiles): Promise<Address>
   /** Stops accepting requests; resolves within a few seconds. Idempotent. */
   close(): Promise<void>
 }
 
-/** Serves WHEP, the admin API and the pages on one address. */
+/** Serves WHEP, the admin API and the pages. */
 export function createWeb(options: WebOptions): Web {
   const { config, log } = options
   const app = new Koa()
@@ -88,16 +98,31 @@ export function createWeb(options: WebOptions): Web {
     app.use(guarded(router, guard)).use(router.routes())
     app.use(rejectOtherMethods(router))
   }
-  const handle = app.callback()
-  return new HttpServer(
-    (request, response) => {
-      handle(request, response).catch((error: unknown) => {
-        log.error('request failed', { error })
-      })
+  const callback = app.callback()
+  const handle: RequestListener = (request, response) => {
+    callback(request, response).catch((error: unknown) => {
+      log.error('request failed', { error })
+    })
+  }
+  const { allowOrigins } = config
+  const servers: HttpServer[] = []
+  const listen = (address: Address, tls?: TlsFiles) => {
+    const server = new HttpServer({
+      handle,
+      allowOrigins,
+      log,
+      ...(tls && { tls }),
+    })
+    servers.push(server)
+    return server.listen(address)
+  }
+  return {
+    listen: address => listen(address),
+    listenTls: listen,
+    close: async () => {
+      await Promise.all(servers.map(server => server.close()))
     },
-    config.allowOrigins,
-    log,
-  )
+  }
 }
 
 function whepRouter(options: WebOptions): Router {

@@ -3,10 +3,9 @@ import { join } from 'node:path'
 import { connect } from 'node:tls'
 import { once } from 'node:events'
 import t from 'tap'
-import { closeServer } from '../../../shared/runtime/http-server.ts'
-import { DRAIN_TIMEOUT_MS, listen } from '../../http-server.ts'
-import { createTlsServer } from '../../web/tls.ts'
-import { memoryLog } from '../../../shared/test/fixtures/memory-log.ts'
+import { closeServer, listen } from '../../runtime/http-server.ts'
+import { createTlsServer } from '../../runtime/tls.ts'
+import { memoryLog } from '../fixtures/memory-log.ts'
 
 const FIXTURES = join(import.meta.dirname, '..', 'fixtures')
 
@@ -25,16 +24,12 @@ t.test('server reloads the certificate when its files change', async t => {
   const { log, of } = memoryLog()
   const server = createTlsServer(
     files,
+    {},
     (_request, response) => response.end('here'),
     log,
   )
-  t.teardown(() => closeServer(server, DRAIN_TIMEOUT_MS))
-  const { port } = await listen(
-    server,
-    { host: '127.0.0.1', port: 0 },
-    'X',
-    log,
-  )
+  t.teardown(() => closeServer(server, 1_000))
+  const { port } = await listen(server, { host: '127.0.0.1', port: 0 }, log)
 
   /** The common name in the certificate of a new connection. */
   const shownName = async () => {
