@@ -9,6 +9,7 @@ import { isBootId, type BootId } from '../shared/protocol/ids.ts'
 import type { Log } from '../shared/runtime/log.ts'
 import type { Address, SettingsSource } from '../shared/runtime/settings.ts'
 import { SETTINGS, type Config } from './config.ts'
+import type { SharedPort } from './engine/viewer-server.ts'
 import { Engine } from './engine/engine.ts'
 import { findWorkerBinary } from './engine/worker-binary.ts'
 import { parseWebrtcConfig } from './ingest/webrtc-config.ts'
@@ -23,6 +24,7 @@ import { Processes } from './process/processes.ts'
 import { processRoutes } from './process/routes.ts'
 import { createRunner } from './process/runners.ts'
 import { ProcessStore } from './process/store.ts'
+import { sharedPort, type Addresses } from './stream/endpoints.ts'
 import { Streams } from './stream/streams.ts'
 import { createWeb } from './web/web.ts'
 import { systemClock } from '../shared/runtime/clock.ts'
@@ -104,6 +106,7 @@ export async function startApp(
       binary,
       udpPorts: { min: config.udpMinPort, max: config.udpMaxPort },
       tcpPorts: tcpPortsOf(config),
+      sharedPort: sharedPortOf(config),
       limits: MEDIA_LIMITS,
       log: log.with({ part: 'engine' }),
       onPortsChange: onChange,
@@ -113,10 +116,7 @@ export async function startApp(
     const streams = new Streams({
       engine,
       settings: {
-        addresses: {
-          listen: config.listenAddresses,
-          announced: config.announcedAddresses,
-        },
+        addresses: addressesOf(config),
         iceConsentTimeoutS: config.iceConsentTimeoutS,
         legTimeoutMs: config.legTimeoutMs,
         legStartTimeoutMs: config.legStartTimeoutMs,
@@ -219,7 +219,7 @@ function viewOf(engine: Engine, streams: Streams, sessions: Sessions): View {
       degraded: reason !== undefined,
       ...(reason && { degraded_reason: reason }),
     })),
-    udpPorts: engine.udpPorts.counts(),
+    udpPorts: engine.udpPortCounts(),
   }
 }
 
@@ -243,6 +243,18 @@ function readInitial(
 function tcpPortsOf({ tcpMinPort, tcpMaxPort }: Config) {
   if (tcpMinPort === undefined || tcpMaxPort === undefined) return undefined
   return { min: tcpMinPort, max: tcpMaxPort }
+}
+
+function sharedPortOf(config: Config): SharedPort | undefined {
+  const { muxPort: port, muxTcp: tcp } = config
+  if (port === undefined) return undefined
+  const setting = SETTINGS.muxPort.name
+  return sharedPort(addressesOf(config), { port, tcp, setting })
+}
+
+function addressesOf(config: Config): Addresses {
+  const { listenAddresses: listen, announcedAddresses: announced } = config
+  return { listen, announced }
 }
 
 function newBoot(): BootId {

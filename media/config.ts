@@ -160,6 +160,18 @@ export const SETTINGS = {
     parse: poolPort,
     help: 'highest UDP port of the pool',
   },
+  muxPort: {
+    name: 'CORE_WEBRTC_MUX_PORT',
+    fallback: '',
+    parse: optional(poolPort),
+    help: 'one UDP port per worker for all viewers, counted up from this one; empty: the pool',
+  },
+  muxTcp: {
+    name: 'CORE_WEBRTC_MUX_TCP',
+    fallback: 'false',
+    parse: parseBoolean,
+    help: 'true: ICE over TCP on the same ports',
+  },
   maxPeersTotal: {
     name: 'CORE_WEBRTC_MAX_PEERS_TOTAL',
     fallback: '200',
@@ -272,6 +284,29 @@ function conflicts(config: Values): readonly string[] {
     problems.push(
       `CORE_WEBRTC_TCP_MAX_PORT: expected at least CORE_WEBRTC_TCP_MIN_PORT`,
     )
+  }
+  if (config.muxPort === undefined) {
+    if (config.muxTcp) {
+      problems.push(
+        'CORE_WEBRTC_MUX_TCP: expected false, because CORE_WEBRTC_MUX_PORT ' +
+          'is not set',
+      )
+    }
+  } else {
+    const last = config.muxPort + (config.workers ?? 1) - 1
+    if (last > 65_535) {
+      problems.push(
+        'CORE_WEBRTC_MUX_PORT: expected a port for each of the ' +
+          `${config.workers} workers up to 65535, got ${config.muxPort}`,
+      )
+    }
+    if (tcpMinPort !== undefined || tcpMaxPort !== undefined) {
+      problems.push(
+        'CORE_WEBRTC_TCP_MIN_PORT: expected to be unset, because ' +
+          'CORE_WEBRTC_MUX_PORT is set; CORE_WEBRTC_MUX_TCP=true enables ' +
+          'ICE over TCP there',
+      )
+    }
   }
   if (config.listenAddresses.length === 0) {
     problems.push(

@@ -11,8 +11,9 @@ import type { MediaLimits } from '../limits.ts'
 import { EngineError } from './engine-error.ts'
 import { MediaWorker } from './media-worker.ts'
 import { probeTcpPort, probeUdpPort } from './port-probe.ts'
-import { PortPool } from './port-pool.ts'
+import { PortPool, type PortCounts } from './port-pool.ts'
 import { spawnWorker } from './spawn-worker.ts'
+import { openViewerServer, type SharedPort } from './viewer-server.ts'
 
 export interface PortRange {
   readonly min: number
@@ -27,6 +28,8 @@ export interface EngineOptions {
   readonly udpPorts: PortRange
   /** undefined: no ICE over TCP. */
   readonly tcpPorts: PortRange | undefined
+  /** undefined: viewers use ports of the pool. */
+  readonly sharedPort?: SharedPort | undefined
   readonly limits: MediaLimits
   readonly log: Log
   /** Called when the counts of the UDP pool have changed. */
@@ -55,6 +58,8 @@ export class Engine {
   /** Called when a worker has started, for `acquire` to try again. */
   readonly #waiting = new Set<() => void>()
   #retryMs = MIN_RETRY_MS
+  /** Ports that workers share among viewers and that the pool lacks. */
+  #sharedOutsidePool = 0
 
   private constructor(options: EngineOptions) {
     const { portQuarantineMs: quarantineMs } = options.limits
@@ -74,6 +79,9 @@ export class Engine {
         probe: probeTcpPort,
         quarantineMs,
       })
+    for (let index = 0; index < options.workers; index++) {
+      this.#reserveShared(index)
+    }
   }
 
   /**
@@ -83,8 +91,8 @@ export class Engine {
   static async start(options: EngineOptions): Promise<Engine> {
     const engine = new Engine(options)
     logMediasoup(options.log, engine.#closing.signal)
-    const workers = Array.from({ length: options.workers }, () =>
-      engine.#spawn(),
+    const workers = Array.from({ length: options.workers }, (_, index) =>
+      engine.#spawn(index),
     )
     const started = await Promise.allSettled([
       ...workers,
@@ -95,6 +103,12 @@ export class Engine {
     if (failed?.status !== 'rejected') return engine
     await engine.close()
     throw EngineError.from(failed.reason, 'start')
+  }
+
+  /** UDP ports in use and available, those that viewers share included. */
+  udpPortCounts(): PortCounts {
+    const { inUse, available } = this.udpPorts.counts()
+    return { inUse: inUse + this.#sharedOutsidePool, available }
   }
 
   /**
@@ -150,12 +164,31 @@ export class Engine {
     await Promise.all([...this.#workers].map(worker => worker.close()))
   }
 
-  async #spawn(): Promise<void> {
-    const { binary, limits, log } = this.#options
-    const worker = new MediaWorker(
-      await spawnWorker(binary, limits.workerStartTimeoutMs),
-      { limits, log },
-    )
+  /** A port of the pool is never leased for anything else. */
+  #reserveShared(index: number): void {
+    const { sharedPort } = this.#options
+    if (sharedPort === undefined) return
+    const lease = this.udpPorts.reserve(sharedPort.port + index)
+    if (lease === undefined) this.#sharedOutsidePool++
+  }
+
+  /** @param index of the worker, which a replacement takes over */
+  async #spawn(index: number): Promise<void> {
+    const { binary, limits, log, sharedPort } = this.#options
+    const timeoutMs = limits.workerStartTimeoutMs
+    const process = await spawnWorker(binary, timeoutMs)
+    const viewerServer =
+      sharedPort &&
+      (await openViewerServer(
+        process,
+        sharedPort,
+        sharedPort.port + index,
+        timeoutMs,
+      ).catch((error: unknown) => {
+        process.close()
+        throw error
+      }))
+    const worker = new MediaWorker(process, { limits, log, viewerServer })
     if (this.#closing.signal.aborted) {
       await worker.close()
       return
@@ -170,19 +203,19 @@ export class Engine {
       if (performance.now() - startedAt > HEALTHY_AFTER_MS) {
         this.#retryMs = MIN_RETRY_MS
       }
-      this.#respawnLater()
+      this.#respawnLater(index)
     })
     for (const wake of this.#waiting) wake()
   }
 
   /** Exponential back-off, so a worker that crashes at start does not spin. */
-  #respawnLater(): void {
+  #respawnLater(index: number): void {
     const timer = setTimeout(() => {
       this.#closing.signal.removeEventListener('abort', cancel)
-      this.#spawn().catch((error: unknown) => {
+      this.#spawn(index).catch((error: unknown) => {
         if (this.#closing.signal.aborted) return
         this.#options.log.error('cannot replace worker', { error })
-        this.#respawnLater()
+        this.#respawnLater(index)
       })
     }, this.#retryMs)
     const cancel = () => {

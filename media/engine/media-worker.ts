@@ -1,4 +1,9 @@
-import type { Router, RouterRtpCodecCapability, Worker } from 'mediasoup/types'
+import type {
+  Router,
+  RouterRtpCodecCapability,
+  WebRtcServer,
+  Worker,
+} from 'mediasoup/types'
 import type { Log } from '../../shared/runtime/log.ts'
 import { repeatAfterInput, type Cancel } from '../../shared/runtime/clock.ts'
 import type { MediaLimits } from '../limits.ts'
@@ -14,6 +19,8 @@ import { withAbort } from './with-abort.ts'
 export interface MediaWorkerOptions {
   readonly limits: MediaLimits
   readonly log: Log
+  /** The port that all its viewers share; undefined: they use the pool. */
+  readonly viewerServer: WebRtcServer | undefined
 }
 
 const CLOSE_TIMEOUT_MS = 2_000
@@ -38,6 +45,10 @@ export class MediaWorker {
       },
     )
     worker.observer.on('close', this.#stopPinging)
+  }
+
+  get viewerServer(): WebRtcServer | undefined {
+    return this.#options.viewerServer
   }
 
   get pid(): number {

@@ -1,6 +1,7 @@
 import { isIPv6 } from 'node:net'
 import { networkInterfaces } from 'node:os'
 import type { IceCandidate, TransportListenInfo } from 'mediasoup/types'
+import type { SharedPort } from '../engine/viewer-server.ts'
 
 /** A listen address of a viewer's transport, and its public addresses. */
 export interface Endpoint {
@@ -53,6 +54,24 @@ export function listenInfo(
     ...(announcedAddress !== undefined && { announcedAddress }),
     // Dual stack is configured as two listen addresses.
     ...(isIPv6(listen) && { flags: { ipv6Only: true } }),
+  }
+}
+
+/** The port that viewers share, on all listen addresses. */
+export function sharedPort(
+  addresses: Addresses,
+  { port, tcp, setting }: Omit<SharedPort, 'listenInfos'> & { tcp: boolean },
+): SharedPort {
+  const sockets = endpoints(addresses)
+  const protocols = tcp ? (['udp', 'tcp'] as const) : (['udp'] as const)
+  return {
+    port,
+    listenInfos: bound =>
+      // mediasoup gives priorities in this order.
+      protocols.flatMap(protocol =>
+        sockets.map(socket => listenInfo(protocol, socket, bound)),
+      ),
+    setting,
   }
 }
 

@@ -64,9 +64,25 @@ function createTransport({
   iceConsentTimeoutS,
   signal,
 }: OpenViewerOptions): Promise<BoundTransport<WebRtcTransport>> {
+  const action = 'open a viewer'
+  const { viewerServer } = egress.worker
+  if (viewerServer !== undefined) {
+    return egress.worker.bindWithPorts({
+      action,
+      demands: [],
+      make: () =>
+        egress.router.createWebRtcTransport({
+          webRtcServer: viewerServer,
+          // A server without TCP ports makes no TCP candidates.
+          enableTcp: true,
+          iceConsentTimeout: iceConsentTimeoutS,
+        }),
+      signal,
+    })
+  }
   const count = sockets.length
   return egress.worker.bindWithPorts({
-    action: 'open a viewer',
+    action,
     demands: [
       { pool: udpPorts, count },
       ...(tcpPorts ? [{ pool: tcpPorts, count }] : []),

@@ -181,3 +181,27 @@ t.test('TLS needs a certificate and its key', t => {
   t.equal(read({}).tls, undefined)
   t.end()
 })
+
+t.test('CORE_WEBRTC_MUX_PORT rejects what makes no sense with it', t => {
+  t.match(read({ CORE_WEBRTC_MUX_PORT: '50000' }), {
+    muxPort: 50_000,
+    muxTcp: false,
+  })
+  t.match(problems({ CORE_WEBRTC_MUX_TCP: 'true' }), [
+    'CORE_WEBRTC_MUX_TCP: expected false, because CORE_WEBRTC_MUX_PORT',
+  ])
+  t.match(
+    problems({
+      CORE_WEBRTC_MUX_PORT: '65535',
+      CORE_WEBRTC_WORKERS: '2',
+      CORE_WEBRTC_TCP_MIN_PORT: '5000',
+      CORE_WEBRTC_TCP_MAX_PORT: '5009',
+    }),
+    [
+      /^CORE_WEBRTC_MUX_PORT: expected a port for each of the 2 workers/,
+      /^CORE_WEBRTC_TCP_MIN_PORT: expected to be unset, because/,
+    ],
+  )
+  t.match(problems({ CORE_WEBRTC_MUX_PORT: '0' }), [/^CORE_WEBRTC_MUX_PORT: /])
+  t.end()
+})
