@@ -24,6 +24,7 @@ import { Processes } from './process/processes.ts'
 import { processRoutes } from './process/routes.ts'
 import { createRunner } from './process/runners.ts'
 import { ProcessStore } from './process/store.ts'
+import { AnnouncedAddresses } from './stream/announced-addresses.ts'
 import { sharedPort, type Addresses } from './stream/endpoints.ts'
 import { Streams } from './stream/streams.ts'
 import { createWeb } from './web/web.ts'
@@ -101,12 +102,29 @@ export async function startApp(
     }
     opened.push(() => outbox.close())
 
+    const announced = await AnnouncedAddresses.start({
+      entries: config.announcedAddresses,
+      setting: SETTINGS.announcedAddresses.name,
+      clock: systemClock,
+      log: log.with({ part: 'stream' }),
+    })
+    opened.push(() => {
+      announced.close()
+      return Promise.resolve()
+    })
+    const addresses: Addresses = {
+      listen: config.listenAddresses,
+      get announced() {
+        return announced.current
+      },
+    }
+
     const engine = await Engine.start({
       workers: config.workers ?? availableParallelism(),
       binary,
       udpPorts: { min: config.udpMinPort, max: config.udpMaxPort },
       tcpPorts: tcpPortsOf(config),
-      sharedPort: sharedPortOf(config),
+      sharedPort: sharedPortOf(config, addresses),
       limits: MEDIA_LIMITS,
       log: log.with({ part: 'engine' }),
       onPortsChange: onChange,
@@ -116,7 +134,7 @@ export async function startApp(
     const streams = new Streams({
       engine,
       settings: {
-        addresses: addressesOf(config),
+        addresses,
         iceConsentTimeoutS: config.iceConsentTimeoutS,
         legTimeoutMs: config.legTimeoutMs,
         legStartTimeoutMs: config.legStartTimeoutMs,
@@ -245,16 +263,12 @@ function tcpPortsOf({ tcpMinPort, tcpMaxPort }: Config) {
   return { min: tcpMinPort, max: tcpMaxPort }
 }
 
-function sharedPortOf(config: Config): SharedPort | undefined {
-  const { muxPort: port, muxTcp: tcp } = config
+function sharedPortOf(
+  { muxPort: port, muxTcp: tcp }: Config,
+  addresses: Addresses,
+): SharedPort | undefined {
   if (port === undefined) return undefined
-  const setting = SETTINGS.muxPort.name
-  return sharedPort(addressesOf(config), { port, tcp, setting })
-}
-
-function addressesOf(config: Config): Addresses {
-  const { listenAddresses: listen, announcedAddresses: announced } = config
-  return { listen, announced }
+  return sharedPort(addresses, { port, tcp, setting: SETTINGS.muxPort.name })
 }
 
 function newBoot(): BootId {

@@ -145,8 +145,8 @@ export const SETTINGS = {
   announcedAddresses: {
     name: 'CORE_WEBRTC_ANNOUNCED_ADDRESSES',
     fallback: '',
-    parse: listOf(parseIp),
-    help: 'IP addresses in ICE candidates; empty: those of the host',
+    parse: listOf(parseIpOrHost),
+    help: 'IP addresses or host names for ICE candidates; empty: those of the host',
   },
   udpMinPort: {
     name: 'CORE_WEBRTC_UDP_MIN_PORT',
@@ -356,6 +356,17 @@ function parsePattern(text: string): RegExp {
   } catch (cause) {
     throw new RangeError(`expected regular expressions, got ${text}`, { cause })
   }
+}
+
+function parseIpOrHost(text: string): string {
+  // RFC 1123 section 2.1; a name of digits only is an IP address cut short.
+  const label = '[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?'
+  const isHost = new RegExp(`^${label}(\\.${label})*\\.?$`, 'i').test(text)
+  const isNumeric = /^[\d.]+$/.test(text)
+  if (isIP(text) !== 0 || (isHost && !isNumeric && text.length <= 253)) {
+    return text
+  }
+  throw new RangeError(`expected IP addresses or host names, got ${text}`)
 }
 
 function parseIp(text: string): string {

@@ -205,3 +205,31 @@ t.test('CORE_WEBRTC_MUX_PORT rejects what makes no sense with it', t => {
   t.match(problems({ CORE_WEBRTC_MUX_PORT: '0' }), [/^CORE_WEBRTC_MUX_PORT: /])
   t.end()
 })
+
+t.test('announced addresses are IP addresses or host names', t => {
+  const announced = (text: string) =>
+    read({ CORE_WEBRTC_ANNOUNCED_ADDRESSES: text }).announcedAddresses
+  const good = [
+    '203.0.113.7',
+    '2001:db8::7',
+    'home.example.org',
+    'nas',
+    'a-1.b',
+  ]
+  t.same(announced(good.join(', ')), good)
+  for (const text of [
+    '1.2.3',
+    '-a.example',
+    'a..b',
+    'http://a.b',
+    'a_b',
+    'a:1',
+  ]) {
+    t.match(
+      problems({ CORE_WEBRTC_ANNOUNCED_ADDRESSES: text }),
+      [/^CORE_WEBRTC_ANNOUNCED_ADDRESSES: expected IP addresses or host names/],
+      text,
+    )
+  }
+  t.end()
+})
