@@ -85,13 +85,16 @@ export function allCandidates(
   sockets: readonly Endpoint[],
 ): readonly IceCandidate[] {
   const candidates = created.flatMap(candidate => {
-    const socket = sockets.find(({ announced }) =>
-      announced.includes(candidate.address),
+    const sameProtocol = created.filter(
+      ({ protocol }) => protocol === candidate.protocol,
     )
-    const others = socket?.announced.filter(
-      address => address !== candidate.address,
-    )
-    return [candidate, ...(others ?? []).map(withAddress(candidate))]
+    // A shared port was bound when other addresses may have been announced.
+    const socket = sockets[sameProtocol.indexOf(candidate)]
+    const [address = candidate.address, ...others] = socket?.announced ?? []
+    return [
+      { ...candidate, ip: address, address },
+      ...others.map(withAddress(candidate)),
+    ]
   })
   const isUdp = ({ protocol }: IceCandidate) => protocol === 'udp'
   return [

@@ -135,6 +135,32 @@ await t.test('without TCP there are no TCP candidates', async t => {
   )
 })
 
+await t.test('a changed address is announced to the next viewer', async t => {
+  const announced = ['192.0.2.1']
+  const addresses = { listen: ['127.0.0.1'], announced }
+  const { min: port } = await takePorts(1)
+  const stack = await startMediaStack({
+    ports: 20,
+    addresses,
+    sharedPort: sharedPort(addresses, { port, tcp: true, setting: SETTING }),
+  })
+  t.teardown(() => stack.close())
+  const stream = stack.streams.add(streamId('cam'), managedConfig())
+  const ffmpeg = await FfmpegRun.start(stream)
+  t.teardown(() => ffmpeg.stop())
+  await untilLive(stream)
+  announced.splice(0, 1, '127.0.0.1')
+  const viewer = await TestViewer.open(stream, CHROMIUM)
+  t.same(
+    viewer.transport.iceCandidates.map(
+      ({ protocol, address }) => `${protocol} ${address}`,
+    ),
+    ['udp 127.0.0.1', 'tcp 127.0.0.1'],
+  )
+  await viewer.plays('video')
+  viewer.close()
+})
+
 await t.test('a shared port in the pool counts once', async t => {
   const { min, max } = await takePorts(20)
   const stack = await startMediaStack({
