@@ -1,6 +1,6 @@
 /**
- * 1,000 sessions that open and end in every possible way leak no ports, slots,
- * transports or consumers of the worker, file descriptors or heap.
+ * 1,000 sessions that open and end in every possible way leak no port, slot,
+ * transport, consumer, file descriptor or heap.
  */
 import { readdirSync } from 'node:fs'
 import { connect } from 'node:net'
@@ -29,7 +29,7 @@ const ICE_TIMEOUT_MS = 1_000
 /** Less than a leak of 2 kB per session. */
 const HEAP_SLACK_BYTES = 2e6
 
-/** Everything that could leak. */
+/** The resources that could leak. */
 async function measure(server: LiveServer) {
   const { workers } = server.stack.engine
   const handlers = await Promise.all(
@@ -151,11 +151,11 @@ await t.test('1,000 sessions leak nothing', async t => {
     await server.settles(idle)
   }
 
-  // Warms up: pools, caches and compiled code are created once. The heap grows
+  // Warm-up: pools, caches and compiled code are created once. The heap grows
   // by 6 MB in the first thousand sessions.
   await run(SESSIONS)
   const before = await measure(server)
-  // The test's own records are no leak.
+  // The records of the test itself are not a leak.
   server.observations.all.length = 0
   const heapBefore = heapBytes()
   await run(SESSIONS)
