@@ -178,7 +178,7 @@ t.test('counters continue over boots of the media process', async t => {
 })
 
 t.test(
-  'a stream that is catching up is exposed when it has caught up',
+  'a new stream is exposed once its media process has caught up',
   async t => {
     const { scrape, ingestUrl: url } = await startExporter(t)
     const media = new Media({ url })
@@ -213,7 +213,7 @@ t.test('streams over the limit add up exactly in _overflow', async t => {
   media.cut()
 })
 
-t.test('a scrape has the telemetry of the exporter', async t => {
+t.test('a scrape includes the telemetry of the exporter', async t => {
   const { scrape, ingestUrl: url, clock } = await startExporter(t)
   const before = await scrape()
   t.same(pick(before, 'media_connected'), [0])

@@ -117,7 +117,7 @@ t.test('no counter goes down after kill -9 with a state file', async t => {
       t.same(less, [], when)
       before = now
     }
-    neverLess(await counters(), 'before the media process is back')
+    neverLess(await counters(), 'before the media process reconnects')
     const media = new Media({ url: exporter.ingestUrl })
     const kept = await media.hello()
     t.ok(kept >= acked, 'acknowledged batches are stored')

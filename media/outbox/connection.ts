@@ -81,7 +81,7 @@ export class Connection {
     })
   }
 
-  /** Closes it in order; the socket is terminated if that takes too long. */
+  /** Closes the WebSocket; terminates the socket if that takes too long. */
   end(): void {
     this.#cancel()
     this.#socket.close(1000)
@@ -90,7 +90,7 @@ export class Connection {
     })
   }
 
-  /** Terminates it now, for `reason`. */
+  /** Terminates the socket now, for `reason`. */
   terminate(reason: DisconnectReason): void {
     this.#reason ??= reason
     this.#socket.terminate()
@@ -144,7 +144,7 @@ export class Connection {
   }
 
   /**
-   * Pings a silent exporter and gives up on it after SILENCE_TIMEOUT_MS. Silence
+   * Pings a silent exporter and disconnects after SILENCE_TIMEOUT_MS. Silence
    * is counted in intervals during which this process was running, so a freeze
    * of this process does not count as silence of the exporter.
    */

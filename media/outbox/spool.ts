@@ -94,7 +94,7 @@ export class Spool {
     })
   }
 
-  /** The file belongs to a boot that was abandoned. */
+  /** Marks the file as outdated, because its boot was abandoned. */
   invalidate(): void {
     this.#written = undefined
   }
@@ -129,7 +129,7 @@ export class Spool {
     this.#planCheck(Math.max(pauseMs, PAUSE_PER_WRITE * tookMs))
   }
 
-  /** Whether no more is unacknowledged than one batch in time takes care of. */
+  /** Whether one batch, sent in time, covers everything unacknowledged. */
   #exporterKeepsUp(): boolean {
     const { unacked } = this.#options
     if (unacked.allAcked) return true

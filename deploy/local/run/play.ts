@@ -6,7 +6,7 @@ import { Child } from './child.ts'
 
 /** Generous, since the machine may be busy. */
 const START_TIMEOUT_MS = 60_000
-/** Together less than the 5 s in which `npm start` ends. */
+/** The sum is below the 5 s within which `npm start` has to end. */
 const MEDIA_GRACE_MS = 2_500
 const EXPORTER_GRACE_MS = 1_000
 
@@ -32,7 +32,7 @@ export async function playUntilSignal(options: PlayOptions): Promise<void> {
     })
   }
   for (const stream of [process.stdout, process.stderr]) {
-    // Its reader has ended. SIGHUP ends this process, not a failed write.
+    // The reader has exited. SIGHUP ends this process, a failed write does not.
     stream.on('error', () => undefined)
   }
   process.exitCode = await play(options, stop.signal)
@@ -107,7 +107,7 @@ function say(text: string): void {
   process.stdout.write(`${text}\n`)
 }
 
-/** Where this machine reaches a listener on `address`. */
+/** The address at which this machine reaches a listener on `address`. */
 function reachable(address: string): string {
   return address.replace(/^(0\.0\.0\.0|\[::\]):/, 'localhost:')
 }

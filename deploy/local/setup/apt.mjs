@@ -35,8 +35,8 @@ export class Apt {
   }
 
   /**
-   * Fetches the package lists. A failure is no error: perhaps the list is not
-   * needed, and if it is, the installation fails with a better message.
+   * Fetches the package lists. A failure is ignored: the lists may not be
+   * needed, and if they are, the installation fails with a better message.
    */
   async update() {
     const until = Date.now() + LOCK_TIMEOUT_S * 1000
@@ -93,7 +93,7 @@ export class Apt {
     }
     this.#signal?.addEventListener('abort', ending, { once: true })
     const { code, tail } = await this.#step.run(program, rest, {
-      // An interrupted dpkg is worse than one that runs on.
+      // An interrupted dpkg is worse than one that keeps running.
       gently: true,
       tied: false,
       onLine: line => {

@@ -137,9 +137,9 @@ export async function run(program, args, options = {}) {
 }
 
 /**
- * Runs a program on this process's terminal and returns its exit code. It gets
- * every signal that this process gets, perhaps twice: a terminal sends Ctrl-C
- * to both.
+ * Runs a program on this process's terminal and returns its exit code. Signals
+ * to this process are passed on, so the program may receive one twice: a
+ * terminal sends Ctrl-C to both.
  *
  * @param {Command} command
  * @param {import('node:child_process').SpawnOptions} options

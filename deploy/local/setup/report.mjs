@@ -1,4 +1,4 @@
-/** Shows the user what the set-up does, how long it takes and how far it is. */
+/** Shows the steps of the set-up with their duration and progress. */
 
 /** How often progress is printed where it cannot be redrawn. */
 const LINE_EVERY_MS = 10_000
@@ -35,9 +35,9 @@ export class Report {
   }
 
   /**
-   * Does one step of the set-up: prints what it is and how long that usually
-   * takes, its progress, and how long it took. Prints nothing of a failure:
-   * its error says enough. The work calls `progress` to show how far it is.
+   * Runs one step of the set-up: prints what it is and how long that usually
+   * takes, its progress, and how long it took. Prints nothing on failure,
+   * because the caller reports the error. The work calls `progress`.
    *
    * @template T
    * @param {string} what

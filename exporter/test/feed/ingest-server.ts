@@ -331,7 +331,7 @@ t.test('a silent connection is pinged, then dropped', async t => {
   const limits = { pingIntervalMs: 20, silenceTimeoutMs: 60 }
   const { url, of, server } = await createSubject(t, { limits })
   const media = await connectMedia({ url })
-  // It stays connected while it answers pings, which ws does by itself.
+  // It stays connected while it answers pings, which ws does automatically.
   for (let pings = 0; pings < 5; pings++) await once(media.socket, 'ping')
   t.ok(server.isConnected())
   media.socket.pause()

@@ -364,7 +364,7 @@ t.test('duplicates in any order give the same totals', t => {
   t.end()
 })
 
-t.test('no exposed number ever goes down, whatever is applied', t => {
+t.test('no exposed number ever decreases, whatever is applied', t => {
   fc.assert(
     fc.property(arbitrarySteps, steps => {
       const ledger = createLedger('test', 2)

@@ -3,7 +3,7 @@ import t from 'tap'
 import { OPEN_METRICS, TEXT } from '../../web/formats.ts'
 import { createSampledWriter } from '../../web/own-families.ts'
 
-t.test('createSampledWriter reads the registry once a second', async t => {
+t.test('createSampledWriter() reads the registry once a second', async t => {
   const registry = new Registry()
   let reads = 0
   new Gauge({
@@ -29,6 +29,6 @@ t.test('createSampledWriter reads the registry once a second', async t => {
   t.same(
     await Promise.all([write(TEXT), write(TEXT)]),
     [page(3), page(3)],
-    'two at once share one read',
+    'concurrent scrapes share one read',
   )
 })

@@ -230,7 +230,7 @@ t.test('a client that does not read its answer is disconnected', async t => {
   t.equal(status, 200, 'there is room, although it never read')
 })
 
-t.test('a page that fails is a 500 without details', async t => {
+t.test('a page that fails gets 500 without details', async t => {
   const page = () => Promise.reject(new Error('secret'))
   const { url, of } = await createSubject(t, { page })
   const { status, body } = await send(`${url}/metrics`)

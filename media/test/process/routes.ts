@@ -111,7 +111,7 @@ t.test('GET of a process returns config, state and report', async t => {
   })
 })
 
-t.test('the commands start, restart, reload and stop do so', async t => {
+t.test('the commands start, restart, reload and stop are executed', async t => {
   const { call } = await processApi(t)
   await call('POST', '', { body: TEST })
   const command = (name: string) =>

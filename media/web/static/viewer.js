@@ -121,8 +121,8 @@ export class Viewer {
   }
 
   /**
-   * Ends the session and tells the server, at once if possible, since the page
-   * may be closing. Settles once the server knows.
+   * Ends the session here and at the server, at once if possible, since the
+   * page may be closing. Settles once the server has answered.
    */
   async close() {
     if (this.#closing.signal.aborted) return
