@@ -79,7 +79,11 @@ t.test('gauges disappear when the last snapshot is 15 s old', async t => {
   media.cut()
   await media.closed()
   clock.advance(14_999)
-  t.same(pick(await scrape(), 'active_peers'), [3], 'still exposed after a cut')
+  t.same(
+    pick(await scrape(), 'active_peers'),
+    [3],
+    'exposed after a lost connection',
+  )
   clock.advance(1)
   const page = await scrape()
   for (const gauge of ['active_streams', 'active_peers', 'udp_ports']) {
@@ -105,7 +109,7 @@ t.test('degraded_streams is exposed until the snapshot is too old', async t => {
   }
   t.same(await shown('live'), [0])
   t.same(await shown('cam', 'slow'), [1])
-  t.same(await shown('cam'), [], 'with its reason only')
+  t.same(await shown('cam'), [], 'the sample has a reason')
   t.same(
     await shown('_overflow', 'loss'),
     [2],
@@ -184,7 +188,7 @@ t.test(
     const media = new Media({ url })
     t.equal(await media.hello(), 0)
     await media.batch([requests(1, 'live', 3)])
-    t.same(pick(await scrape(), 'requests_total'), [], 'not yet')
+    t.same(pick(await scrape(), 'requests_total'), [], 'not exposed yet')
     await media.batch([failures(2, 'live', 2)])
     await media.snapshot({ live: 0 })
     t.same(pick(await scrape(), 'requests_total'), [3])

@@ -29,7 +29,7 @@ async function residentBytes(pid: number): Promise<number> {
 for (const keepsState of [true, false]) {
   const where = keepsState ? 'with' : 'without'
   t.test(
-    `an exporter ${where} a state file catches up after a long freeze`,
+    `an exporter ${where} a state file recovers from a long freeze`,
     async t => {
       const world = await World.start(t, { seed, keepsState })
       await world.startTraffic()

@@ -49,86 +49,78 @@ const picture = (rate: string) =>
   [`testsrc2=size=320x180:rate=${rate}`, ...LAVFI] as const
 const SOUND = ['sine=frequency=440', ...LAVFI] as const
 
-t.test(
-  `a healthy system raises no alert in ${MINUTES} minutes, seed ${seed}`,
-  async t => {
-    if (requireProgram(t, 'prometheus') === undefined) return
-    const film = await makeFile(t, { name: 'film.mp4', seconds: 40 })
-    const bundle = await startBundleStack(
-      t,
-      UDP_PORTS,
-      {},
-      {
-        // Rules as shipped: a single slow scrape on a busy machine is no fault.
-        unhurried: true,
-        streams: [
-          stream('a-picture-every-8-s', [picture('1/8'), SOUND]),
-          stream('one-picture-a-second', [picture('1'), SOUND]),
-          stream('late-sound', [
-            picture('15'),
-            ['sine=frequency=440', '-itsoffset', '12', ...LAVFI],
-          ]),
-          stream('film', [[film, '-stream_loop', '-1']]),
-        ],
-      },
-    )
-    const { prometheus, stack } = bundle
-    const random = createRandom(seed)
-    const watched = ['demo', 'one-picture-a-second', 'film'] as const
-    const endMs = performance.now() + MINUTES * 60_000
+t.test(`${MINUTES} healthy minutes raise no alert, seed ${seed}`, async t => {
+  if (requireProgram(t, 'prometheus') === undefined) return
+  const film = await makeFile(t, { name: 'film.mp4', seconds: 40 })
+  const bundle = await startBundleStack(
+    t,
+    UDP_PORTS,
+    {},
+    {
+      // Rules as shipped: a single slow scrape on a busy machine is no fault.
+      unhurried: true,
+      streams: [
+        stream('a-picture-every-8-s', [picture('1/8'), SOUND]),
+        stream('one-picture-a-second', [picture('1'), SOUND]),
+        stream('late-sound', [
+          picture('15'),
+          ['sine=frequency=440', '-itsoffset', '12', ...LAVFI],
+        ]),
+        stream('film', [[film, '-stream_loop', '-1']]),
+      ],
+    },
+  )
+  const { prometheus, stack } = bundle
+  const random = createRandom(seed)
+  const watched = ['demo', 'one-picture-a-second', 'film'] as const
+  const endMs = performance.now() + MINUTES * 60_000
 
-    let views = 0
-    /** Opens viewers one after the other, each for some seconds. */
-    const joinAndLeave = async () => {
-      while (performance.now() < endMs) {
-        const id = random.pick(watched)
-        const viewer = await WhepViewer.open(
-          t,
-          `${stack.url}/api/v3/whep/${id}`,
-        )
-        await viewer.plays(id === 'one-picture-a-second' ? 1 : 20)
-        await delay(random.whole(0, 5_000))
-        t.equal(await viewer.end(), 204)
-        views++
-        await delay(random.whole(0, 2_000))
-      }
+  let views = 0
+  /** Opens viewers one after the other, each for some seconds. */
+  const joinAndLeave = async () => {
+    while (performance.now() < endMs) {
+      const id = random.pick(watched)
+      const viewer = await WhepViewer.open(t, `${stack.url}/api/v3/whep/${id}`)
+      await viewer.plays(id === 'one-picture-a-second' ? 1 : 20)
+      await delay(random.whole(0, 5_000))
+      t.equal(await viewer.end(), 204)
+      views++
+      await delay(random.whole(0, 2_000))
     }
+  }
 
-    let checks = 0
-    const bad = new Map<string, number>()
-    const checkHealth = async () => {
-      while (performance.now() < endMs) {
-        const verdict = await bundle.verdict()
-        const firing = await prometheus.firing()
-        for (const one of [...firing, ...(verdict === 'OK' ? [] : [verdict])]) {
-          if (!bad.has(one)) t.comment(`${one} at check ${checks}`)
-          bad.set(one, (bad.get(one) ?? 0) + 1)
-        }
-        checks++
-        await delay(CHECK_INTERVAL_MS)
+  let checks = 0
+  const bad = new Map<string, number>()
+  const checkHealth = async () => {
+    while (performance.now() < endMs) {
+      const verdict = await bundle.verdict()
+      const firing = await prometheus.firing()
+      for (const one of [...firing, ...(verdict === 'OK' ? [] : [verdict])]) {
+        if (!bad.has(one)) t.comment(`${one} at check ${checks}`)
+        bad.set(one, (bad.get(one) ?? 0) + 1)
       }
+      checks++
+      await delay(CHECK_INTERVAL_MS)
     }
+  }
 
-    await waitFor(
-      async () => {
-        const idle = await prometheus.query(
-          'dragonfork_exporter_degraded_streams > 0',
-        )
-        const streams = await prometheus.query(
-          'dragonfork_webrtc_active_streams',
-        )
-        return idle.length === 0 && streams[0]?.value === STREAMS
-      },
-      'all streams to be healthy',
-      90_000,
-    )
-    await Promise.all([joinAndLeave(), joinAndLeave(), checkHealth()])
-    t.strictSame([...bad], [], `no alert fired in ${checks} checks`)
-    const failed = await prometheus.query(
-      'sum by (stream_id, leg) (dragonfork_webrtc_ffmpeg_leg_failures_total) > 0',
-    )
-    t.strictSame(failed, [], 'no leg failed')
-    t.ok(checks > MINUTES * 10, `${checks} checks were made`)
-    t.ok(views > MINUTES, `${views} viewers joined`)
-  },
-)
+  await waitFor(
+    async () => {
+      const idle = await prometheus.query(
+        'dragonfork_exporter_degraded_streams > 0',
+      )
+      const streams = await prometheus.query('dragonfork_webrtc_active_streams')
+      return idle.length === 0 && streams[0]?.value === STREAMS
+    },
+    'all streams to be healthy',
+    90_000,
+  )
+  await Promise.all([joinAndLeave(), joinAndLeave(), checkHealth()])
+  t.strictSame([...bad], [], `no alert fired in ${checks} checks`)
+  const failed = await prometheus.query(
+    'sum by (stream_id, leg) (dragonfork_webrtc_ffmpeg_leg_failures_total) > 0',
+  )
+  t.strictSame(failed, [], 'no leg failed')
+  t.ok(checks > MINUTES * 10, `${checks} checks were made`)
+  t.ok(views > MINUTES, `${views} viewers joined`)
+})

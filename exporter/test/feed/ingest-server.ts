@@ -352,7 +352,7 @@ t.test(
     t.ok(server.isConnected())
     while (server.isConnected()) await new Promise(setImmediate)
     t.match(await media.batch([]), { kind: 'ack' })
-    t.ok(server.isConnected(), 'connected again')
+    t.ok(server.isConnected(), 'the server is connected again')
     media.cut()
   },
 )

@@ -34,13 +34,10 @@ for (const [accept, format] of [
   [PROMETHEUS_2, OPEN_METRICS],
   [PROMETHEUS_3, OPEN_METRICS],
 ] as const) {
-  t.test(
-    `chooseFormat() returns the preferred format of ${accept || 'no Accept'}`,
-    t => {
-      t.equal(chooseFormat(accept).contentType, format.contentType)
-      t.end()
-    },
-  )
+  t.test(`chooseFormat() picks the format for ${accept || 'no Accept'}`, t => {
+    t.equal(chooseFormat(accept).contentType, format.contentType)
+    t.end()
+  })
 }
 
 t.test('acceptsGzip() requires gzip by name and before identity', t => {

@@ -23,8 +23,8 @@ t.test('createSampledWriter() reads the registry once a second', async t => {
 
   t.equal(await write(TEXT), page(1))
   nowMs += 999
-  t.equal(await write(TEXT), page(1), 'within the second')
-  t.equal(await write(OPEN_METRICS), page(2), 'another format')
+  t.equal(await write(TEXT), page(1), 'a read within a second is shared')
+  t.equal(await write(OPEN_METRICS), page(2), 'another format is read again')
   nowMs += 1
   t.same(
     await Promise.all([write(TEXT), write(TEXT)]),

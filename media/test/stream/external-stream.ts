@@ -205,7 +205,7 @@ await t.test('video without parameter sets degrades the stream', async t => {
     late.close()
   })
   await late.plays('audio')
-  t.equal(late.packets('video'), 0, 'a viewer that joins gets no picture')
+  t.equal(late.packets('video'), 0, 'a new viewer gets no picture')
 
   await sender.stop()
   sender = startSender(target)

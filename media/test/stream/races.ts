@@ -92,7 +92,7 @@ async function nothingIsLeft(): Promise<boolean> {
 }
 
 await t.test(
-  'concurrent viewers get all ports, and those beyond are rejected',
+  'concurrent viewers are rejected when no port is left',
   async t => {
     const opened = await openMany(() => 60_000)
     const transports = transportsOf(opened)

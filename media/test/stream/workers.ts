@@ -74,34 +74,28 @@ await t.test('a worker death requests one restart', async t => {
   t.equal(stack.engine.udpPorts.counts().inUse, 9, 'no port leaks')
 })
 
-await t.test(
-  'a worker that ends in a shutdown does not count as a failure',
-  async t => {
-    const { stack, stream, own, view, restarts } = await playing(t, 1)
-    const { transport } = await view()
-    stack.engine.beginShutdown()
-    // Ctrl-C in a terminal reaches the workers too.
-    process.kill(own.pid, 'SIGINT')
-    await waitFor(() => transport.state === 'stream-ended')
-    stream.runEnded({ requested: false, code: 1, signal: null, log: [] })
-    t.same(restarts(), [], 'no restart is requested')
-    t.equal(stack.reported.length, 0)
-    t.same(stack.engine.workers, [], 'no worker is started again')
-  },
-)
+await t.test('a worker that ends in a shutdown is not a failure', async t => {
+  const { stack, stream, own, view, restarts } = await playing(t, 1)
+  const { transport } = await view()
+  stack.engine.beginShutdown()
+  // Ctrl-C in a terminal reaches the workers too.
+  process.kill(own.pid, 'SIGINT')
+  await waitFor(() => transport.state === 'stream-ended')
+  stream.runEnded({ requested: false, code: 1, signal: null, log: [] })
+  t.same(restarts(), [], 'no restart is requested')
+  t.equal(stack.reported.length, 0)
+  t.same(stack.engine.workers, [], 'no worker is started again')
+})
 
-await t.test(
-  'an FFmpeg that ends after its worker does not count as a failure',
-  async t => {
-    const { stack, stream, own, restart, restarts } = await playing(t, 1)
-    process.kill(own.pid, 'SIGKILL')
-    await waitFor(() => restarts().length === 1)
-    stream.runEnded({ requested: false, code: 1, signal: null, log: [] })
-    t.equal(stack.reported.length, 0, 'no leg failure is counted')
-    await restart()
-    await untilLive(stream)
-  },
-)
+await t.test('an FFmpeg that ends after its worker is not counted', async t => {
+  const { stack, stream, own, restart, restarts } = await playing(t, 1)
+  process.kill(own.pid, 'SIGKILL')
+  await waitFor(() => restarts().length === 1)
+  stream.runEnded({ requested: false, code: 1, signal: null, log: [] })
+  t.equal(stack.reported.length, 0, 'no leg failure is counted')
+  await restart()
+  await untilLive(stream)
+})
 
 await t.test('viewers spread over the workers', async t => {
   const { stack, own, view, restarts } = await playing(t, 2)
