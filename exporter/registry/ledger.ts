@@ -61,16 +61,16 @@ export type StreamState =
 
 /** A total over all boots of the media process. */
 export interface Total {
-  /** Of the boots before. */
+  /** Of earlier boots. */
   base: number
-  /** Of the present boot, as last reported. */
+  /** Of the current boot, as last reported. */
   current: number
 }
 
 export interface Ledger {
   readonly core: string
   maxStreams: number
-  /** The present boot and its last applied seq. */
+  /** The current boot and its last applied seq. */
   boot: { readonly id: BootId; seq: number } | undefined
   /** Earlier boots, the latest one last. */
   readonly retired: BootId[]

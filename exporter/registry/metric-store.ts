@@ -245,8 +245,8 @@ export class MetricStore {
   }
 
   /**
-   * Waits for its turn, then makes the entry from the ledger as it is by then,
-   * stores it and applies it.
+   * Waits for its turn, then makes the entry from the current ledger, stores it
+   * and applies it.
    * @throws {RangeError} if too many changes are waiting, as while the state
    *   file cannot be written
    */

@@ -139,7 +139,7 @@ t.test(
   },
 )
 
-t.test('gauges disappear when another boot says hello', async t => {
+t.test('gauges disappear when another boot sends a hello', async t => {
   const { scrape, ingestUrl: url } = await startExporter(t)
   const media = await connectMedia({ url }, { live: 3 })
   const next = new Media({ url, boot: NEXT_BOOT })

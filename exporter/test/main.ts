@@ -93,7 +93,7 @@ t.test('SIGTERM ends the exporter while a media process is frozen', async t => {
   media.cut()
 })
 
-t.test('no counter goes down after kill -9 with a state file', async t => {
+t.test('no counter decreases after kill -9 with a state file', async t => {
   const path = join(t.testdir(), 'state')
   const env = { EXPORTER_STATE_FILE: path }
   let total = 0

@@ -3,7 +3,7 @@
  *
  * Owns: totals per series, which of them are acknowledged, the WebSocket, the
  * spool file.
- * Gets: observations by `report`, the present state by `view`.
+ * Gets: observations by `report`, the current state by `view`.
  * Gives: batches and snapshots to the exporter, as defined in shared/protocol/frames.ts.
  *
  * Calls go one way: Outbox -> Link -> Snapshots and Spool -> Unacked ->

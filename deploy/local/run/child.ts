@@ -45,7 +45,7 @@ export class Child {
     return this.#addresses[part].promise
   }
 
-  /** Sends SIGTERM; after `graceMs` kills it and whatever it has started. */
+  /** Sends SIGTERM; after `graceMs` kills the process and its children. */
   async stop(graceMs: number): Promise<void> {
     this.#child.kill('SIGTERM')
     await Promise.race([this.ended, delay(graceMs, undefined, { ref: false })])

@@ -9,7 +9,7 @@ import { findProgram } from './checkout.mjs'
 /**
  * The command for a child that gets SIGTERM from the kernel when this process
  * ends, by util-linux's setpriv. Without setpriv, which Debian always has, the
- * command stays as it is.
+ * command is unchanged.
  *
  * @param {Command} command
  * @returns {Command}

@@ -17,7 +17,7 @@ t.test('Prometheus shows every reason for the right stream', async t => {
   const matrix = await DegradedMatrix.start(t, UDP_PORTS)
   await t.test('degraded streams', { jobs: AT_ONCE }, t => {
     for (const [what, one] of Object.entries(DEGRADED_CASES)) {
-      t.test(`${what}: ${one.reason}`, t => matrix.check(t, one))
+      t.test(`${what} is shown as ${one.reason}`, t => matrix.check(t, one))
     }
     t.end()
   })

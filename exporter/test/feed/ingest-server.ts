@@ -450,7 +450,7 @@ t.test(
   },
 )
 
-t.test('closed connections leave no resources behind', async t => {
+t.test('closed connections leak nothing', async t => {
   const { url, bound } = await createSubject(t)
   const resources = () =>
     process.getActiveResourcesInfo().filter(name => name !== 'Immediate')

@@ -129,7 +129,7 @@ t.test('an external stream has legs but no FFmpeg', async t => {
   t.same(stream?.calls.slice(2), ['stop'])
 })
 
-t.test('a new media process has the same list', async t => {
+t.test('a restarted media process has the same list', async t => {
   const dir = await temporaryFolder(t)
   const first = await processList(t, { dir })
   await first.processes.add(OFF)

@@ -69,7 +69,7 @@ for (const everyS of [5, 8, 13, 30]) {
   })
 }
 
-t.test('a picture that stops is still within seconds, each time', t => {
+t.test('a picture that stops is reported as still within seconds', t => {
   const picture = new Picture()
   const stillAfter = (fromS: number, frames: number) => {
     const moves = lookAt(picture, {
@@ -112,7 +112,7 @@ t.test('packets without a decoded frame are undecoded', t => {
   t.end()
 })
 
-/** For each second, the share of 50 packets and 48,000 samples that arrive. */
+/** For each second, the share of its 50 packets and 48,000 samples received. */
 function listenTo(sound: Sound, heard: readonly number[]) {
   let packetsReceived = 0
   let concealedSamples = 0
@@ -126,7 +126,7 @@ function listenTo(sound: Sound, heard: readonly number[]) {
   })
 }
 
-t.test('concealed sound is not heard', t => {
+t.test('concealed sound does not count as heard', t => {
   const seconds = (count: number, share: number) =>
     Array.from({ length: count }, () => share)
   const concealed = listenTo(new Sound(), seconds(8, 0))

@@ -36,7 +36,7 @@ export class Viewer {
 
   /**
    * Opens the session. The server is ICE-lite with its candidates in the
-   * answer, so ours need neither be gathered first nor be sent.
+   * answer, so ours need not be gathered first or sent.
    *
    * @throws {import('./whep-client.js').Refused}
    * @throws {import('./whep-client.js').Unreachable}
