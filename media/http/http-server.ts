@@ -60,7 +60,7 @@ export class HttpServer {
   }
 }
 
-/** A signal that aborts if the client disconnects before the response is sent. */
+/** Aborts if the client disconnects before the response is sent. */
 export function clientAbortSignal(response: ServerResponse): AbortSignal {
   const aborted = new AbortController()
   const check = () => {

@@ -4,7 +4,7 @@
  * Owns: totals per series, which of them are acknowledged, the WebSocket, the
  * spool file.
  * Gets: observations by `report`, the current state by `view`.
- * Gives: batches and snapshots to the exporter, as defined in shared/protocol/frames.ts.
+ * Gives: batches and snapshots to the exporter: see shared/protocol/frames.ts.
  *
  * Calls go one way: Outbox -> Link -> Snapshots and Spool -> Unacked ->
  * SeriesStore. To read it, start with series-store.ts, then unacked.ts, then
@@ -41,7 +41,7 @@ export interface OutboxOptions {
   readonly url: URL
   /** Shared secret, sent as a bearer token. */
   readonly token?: string | undefined
-  /** Every registered stream, and the port pool; called often, so it must be cheap. */
+  /** Every registered stream, and the port pool. Called often: must be cheap. */
   readonly view: () => View
   readonly log: Log
   readonly clock: Clock

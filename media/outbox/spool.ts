@@ -87,7 +87,7 @@ export class Spool {
       return
     }
     void this.#enqueue(async () => {
-      // No file is better than one that the exporter is ahead of.
+      // Rather no file than one that the exporter is ahead of.
       if (this.#exists && !(await this.#write())) await this.#remove()
     }).then(() => {
       connection.send(batch)

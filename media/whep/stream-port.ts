@@ -74,7 +74,7 @@ export interface ViewerTransport {
   /** UDP before TCP; one host candidate per announced address. */
   readonly iceCandidates: readonly IceCandidate[]
   readonly dtlsParameters: DtlsParameters
-  /** The media actually sent, with the offer's numbers; like `request.media`. */
+  /** The media actually sent, in the form of `request.media`. */
   readonly sent: readonly {
     readonly kind: MediaKind
     readonly mid: string

@@ -68,7 +68,7 @@ export async function requestIceRestart(
     const late = cause instanceof StreamError && cause.code === 'deadline'
     throw whepProblem(
       late ? 'worker-timeout' : 'worker-unavailable',
-      'ICE was not restarted; the session goes on unchanged',
+      'ICE was not restarted; the session continues unchanged',
       { cause, headers: { 'Retry-After': '2' } },
     )
   }

@@ -15,7 +15,7 @@ const STATUS = /^(?:dl|pm)status:[^:]*:([\d.]+):(.*)$/
 /** Lines that apt-get always prints. */
 const NOISE = /^(?:Reading package lists|Building dependency|Reading state)/
 const LOCKED = /Could not get lock|Unable to lock directory/
-/** What apt-get prints after an earlier run was interrupted. */
+/** Output of apt-get after an earlier run was interrupted. */
 const INTERRUPTED = /dpkg --configure -a|--fix-broken|needs to be reinstalled/
 
 export class Apt {
@@ -89,7 +89,7 @@ export class Apt {
       ...command,
     ]
     const ending = () => {
-      this.#step.progress('ending: dpkg finishes what it has begun')
+      this.#step.progress('stopping: waiting for dpkg to finish')
     }
     this.#signal?.addEventListener('abort', ending, { once: true })
     const { code, tail } = await this.#step.run(program, rest, {

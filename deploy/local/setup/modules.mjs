@@ -13,7 +13,7 @@ const STEP = {
   what: 'npm packages (npm ci)',
   usually: 'about 30 s',
   advice:
-    'Check that the npm registry answers (npm ping) and the disk has room, ' +
+    'Check that the npm registry answers (npm ping) and the disk is not full, ' +
     'then run this again.',
 }
 

@@ -1,9 +1,9 @@
 /** Shows the steps of the set-up with their duration and progress. */
 
 /** How often progress is printed where it cannot be redrawn. */
-const LINE_EVERY_MS = 10_000
+const LINE_INTERVAL_MS = 10_000
 /** How often progress is redrawn on a terminal, so that its time advances. */
-const DRAW_EVERY_MS = 500
+const DRAW_INTERVAL_MS = 500
 const ERASE_LINE = '\r\u001b[K'
 
 /**
@@ -53,7 +53,7 @@ export class Report {
       () => {
         this.#show(`[setup]   ${elapsed()}  ${latest}`.trimEnd())
       },
-      this.#out.isTTY ? DRAW_EVERY_MS : LINE_EVERY_MS,
+      this.#out.isTTY ? DRAW_INTERVAL_MS : LINE_INTERVAL_MS,
     )
     this.say(`${what}, ${usually}`)
     try {

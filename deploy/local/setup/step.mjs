@@ -74,7 +74,7 @@ export async function step(plan, { env, report, signal }, work) {
   }
 }
 
-/** An open log. It is written line by line, so that a killed set-up has one. */
+/** An open log, written line by line so that it survives a killed set-up. */
 class Log {
   #file
   #bytesLeft = MAX_LOG_BYTES
@@ -94,7 +94,7 @@ class Log {
     const bytes = Buffer.from(`${line}\n`)
     this.#bytesLeft -= bytes.length
     writeSync(this.#file, bytes)
-    if (this.#bytesLeft <= 0) writeSync(this.#file, '(The rest is left out.)\n')
+    if (this.#bytesLeft <= 0) writeSync(this.#file, '(truncated)\n')
   }
 
   close() {

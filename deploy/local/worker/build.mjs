@@ -80,7 +80,7 @@ export async function buildWorker(place, context) {
       if (!(await unpackSrtp(folder, given))) {
         context.report.say(
           'The source of libsrtp2 cannot be had by apt-get: the worker gets ' +
-            "Debian's build of it, and takes about a sixth more CPU",
+            "Debian's build of it, which takes about a sixth more CPU",
         )
       }
       await compile(folder, given)

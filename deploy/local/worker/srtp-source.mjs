@@ -1,6 +1,6 @@
 /**
- * The source of Debian's libsrtp, so that the worker gets a build on
- * OpenSSL like the official worker. Debian builds its package on NSS, which takes a
+ * The source of Debian's libsrtp, so that the worker gets a build on OpenSSL
+ * like the official worker. Debian builds its package on NSS, which takes a
  * sixth of the worker's CPU.
  */
 

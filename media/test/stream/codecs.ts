@@ -27,7 +27,7 @@ const stack = await startMediaStack({
 })
 t.teardown(() => stack.close())
 
-/** Encodes a test pattern and a tone; returns options to read it in real time. */
+/** Encodes a pattern and a tone; returns options to read them in real time. */
 async function fileOf(
   name: string,
   codecs: readonly string[],

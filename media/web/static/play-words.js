@@ -110,7 +110,7 @@ function onPicture({ sound, legs, waitedMs }, words) {
 
 /**
  * The message if no video packet has arrived. The server forwards video from a
- * key frame on: without one, viewers receive nothing even though the leg is live.
+ * key frame on: without one, viewers receive nothing although the leg is live.
  *
  * @param {Perceived} perceived
  * @returns {PlayWords}
@@ -171,8 +171,8 @@ function stillWords(arrives, sound) {
 }
 
 /**
- * Whether to give up on media that has not arrived: soon if the server reports a
- * failed leg, late otherwise, because the source may be slow.
+ * Whether to give up on media that has not arrived: soon if the server reports
+ * a failed leg, late otherwise, because the source may be slow.
  *
  * @param {LegState | undefined} leg
  * @param {number} waitedMs
