@@ -40,13 +40,13 @@ for (const keepsState of [true, false]) {
       const before = await residentBytes(pid)
       world.exporter.kill('SIGSTOP')
       await delay(3 * SILENCE_TIMEOUT_MS)
-      const grown = (await residentBytes(pid)) - before
+      const growth = (await residentBytes(pid)) - before
       world.exporter.kill('SIGCONT')
-      const backMs = performance.now()
+      const resumedMs = performance.now()
       await world.caughtUp()
-      const tookMs = Math.round(performance.now() - backMs)
+      const tookMs = Math.round(performance.now() - resumedMs)
       t.comment(`caught up ${tookMs} ms after the freeze`)
-      t.ok(grown < 16 * 1024 * 1024, `media grew by ${grown >> 10} kB`)
+      t.ok(growth < 16 * 1024 * 1024, `media grew by ${growth >> 10} kB`)
       await world.stopTraffic()
       await world.compare()
       t.pass('all series are exact')

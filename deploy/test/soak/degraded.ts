@@ -8,14 +8,14 @@ import { DegradedMatrix } from '../truenas/fixtures/degraded-matrix.ts'
 import { takePorts } from '../../../shared/test/fixtures/ports.ts'
 
 const UDP_PORTS = await takePorts(200)
-const AT_ONCE = 6
+const CONCURRENCY = 6
 
 t.setTimeout(0)
 
 t.test('Prometheus shows every reason for the right stream', async t => {
   if (requireProgram(t, 'prometheus') === undefined) return
   const matrix = await DegradedMatrix.start(t, UDP_PORTS)
-  await t.test('degraded streams', { jobs: AT_ONCE }, t => {
+  await t.test('degraded streams', { jobs: CONCURRENCY }, t => {
     for (const [what, one] of Object.entries(DEGRADED_CASES)) {
       t.test(`${what} is shown as ${one.reason}`, t => matrix.check(t, one))
     }

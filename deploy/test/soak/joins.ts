@@ -10,7 +10,7 @@ import { takePorts } from '../../../shared/test/fixtures/ports.ts'
 
 const UDP_PORTS = await takePorts(200)
 const times = Number(process.env['JOINS'] ?? 50)
-const JOINS = { times, atOnce: 4, stayMs: 5_000 }
+const JOINS = { times, concurrency: 4, stayMs: 5_000 }
 
 t.setTimeout(0)
 

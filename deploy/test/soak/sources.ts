@@ -12,13 +12,13 @@ import { checkSource } from '../sources/fixtures/source-case.ts'
 import { takePorts } from '../../../shared/test/fixtures/ports.ts'
 
 const UDP_PORTS = await takePorts(200)
-const AT_ONCE = 2
+const CONCURRENCY = 2
 
 const seed = Number(process.env['SOURCES_SEED'] ?? Date.now() % 100_000)
 
 t.setTimeout(0)
 
-t.test(`sources play, seed ${seed}`, { jobs: AT_ONCE }, async t => {
+t.test(`sources play, seed ${seed}`, { jobs: CONCURRENCY }, async t => {
   const browser = await startChromium(t)
   if (browser === undefined) return
   const product = await Product.start(t, UDP_PORTS)

@@ -57,13 +57,13 @@ t.test('unusable sources are reported', { jobs: 3 }, async t => {
         90_000,
       )
       t.comment(`FFmpeg is ${exec}`)
-      const shown = await Promise.all(
+      const responses = await Promise.all(
         ['/state', '/report', '?filter=state,report'].map(path =>
           product.call('GET', `/api/v3/process/${id}${path}`),
         ),
       )
       const texts = [
-        ...shown.map(({ text }) => text),
+        ...responses.map(({ text }) => text),
         JSON.stringify(await product.status(id)),
         await product.metrics(),
         product.log,

@@ -17,7 +17,7 @@ t.test('the player page explains what it plays', { jobs: 3 }, async t => {
   const product = await Product.start(t, UDP_PORTS)
 
   t.test('a healthy stream of 5 fps shows no warning', async t => {
-    const joins = { rate: 5, times: 4, atOnce: 2, stayMs: 4_000 }
+    const joins = { rate: 5, times: 4, concurrency: 2, stayMs: 4_000 }
     await joinHealthy(t, { product, browser, ...joins })
   })
 

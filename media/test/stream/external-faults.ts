@@ -84,16 +84,16 @@ await t.test('lost packets degrade the stream', async t => {
 })
 
 await t.test('a single jump of timestamps is hidden from viewers', async t => {
-  const leaps = () => [
+  const jumps = () => [
     viewer.received.get('video')?.timestampLeaps,
     viewer.received.get('audio')?.timestampLeaps,
   ]
-  t.same(leaps(), [0, 0])
+  t.same(jumps(), [0, 0])
   for (const ticks of [-600 * SECOND, HOUR]) {
     video.change(shiftTimestamps(() => ticks))
     audio.change(shiftTimestamps(() => ticks))
     await Promise.all([viewer.plays('video', 60), viewer.plays('audio', 100)])
-    t.same(leaps(), [0, 0], 'no jump reaches the viewer')
+    t.same(jumps(), [0, 0], 'no jump reaches the viewer')
   }
   t.equal(stream.degradedReason, undefined)
 })

@@ -8,17 +8,17 @@ import { Sound } from '../../web/static/sound.js'
 type Perceived = Parameters<typeof wordsOnPlay>[0]
 
 /** Samples a picture from `fromMs` to `toMs`; returns the state each time. */
-function lookAt(
+function sample(
   picture: Picture,
   {
     framesAt,
-    looksMs,
+    timesMs,
   }: {
     framesAt: (nowMs: number) => number
-    looksMs: readonly number[]
+    timesMs: readonly number[]
   },
 ) {
-  return looksMs.map(nowMs => {
+  return timesMs.map(nowMs => {
     const frames = framesAt(nowMs)
     const stats = {
       packetsReceived: 3 * frames,
@@ -39,10 +39,10 @@ t.test('a steady picture is moving at any sampling interval', t => {
   fc.assert(
     fc.property(fc.integer({ min: 1, max: 60 }), waits, (fps, waitsMs) => {
       let nowMs = 0
-      const looksMs = waitsMs.map(waitMs => (nowMs += waitMs))
+      const timesMs = waitsMs.map(waitMs => (nowMs += waitMs))
       const framesAt = (ms: number) => 1 + Math.floor((ms * fps) / 1_000)
-      const seen = lookAt(new Picture(), { framesAt, looksMs })
-      return seen.every(({ at }) => at === 'moving')
+      const samples = sample(new Picture(), { framesAt, timesMs })
+      return samples.every(({ at }) => at === 'moving')
     }),
   )
   t.pass()
@@ -54,15 +54,18 @@ for (const everyS of [5, 8, 13, 30]) {
     const picture = new Picture()
     const framesAt = (ms: number) => 1 + Math.floor(ms / (everyS * 1_000))
     const lastS = everyS * 10
-    const seen = lookAt(picture, { framesAt, looksMs: everySecond(0, lastS) })
-    const states = new Set(seen.map(({ at }) => at))
-    t.strictSame([...states], ['moving', 'slow'], 'the picture is never still')
-    t.match(seen.at(-1), { at: 'slow', everyMs: everyS * 1_000 })
-    const gone = lookAt(picture, {
-      framesAt: () => framesAt(lastS * 1_000),
-      looksMs: everySecond(lastS + 1, lastS + 100),
+    const samples = sample(picture, {
+      framesAt,
+      timesMs: everySecond(0, lastS),
     })
-    const still = gone.find(({ at }) => at === 'still')
+    const states = new Set(samples.map(({ at }) => at))
+    t.strictSame([...states], ['moving', 'slow'], 'the picture is never still')
+    t.match(samples.at(-1), { at: 'slow', everyMs: everyS * 1_000 })
+    const stopped = sample(picture, {
+      framesAt: () => framesAt(lastS * 1_000),
+      timesMs: everySecond(lastS + 1, lastS + 100),
+    })
+    const still = stopped.find(({ at }) => at === 'still')
     const afterS = (still?.nowMs ?? Infinity) / 1_000 - lastS
     t.ok(afterS > everyS * 1.5 && afterS <= everyS + 21, `${afterS} s`)
     t.end()
@@ -72,14 +75,14 @@ for (const everyS of [5, 8, 13, 30]) {
 t.test('a picture that stops is reported as still within seconds', t => {
   const picture = new Picture()
   const stillAfter = (fromS: number, frames: number) => {
-    const moves = lookAt(picture, {
+    const moves = sample(picture, {
       framesAt: ms => frames + (ms / 1_000 - fromS) * 25,
-      looksMs: everySecond(fromS, fromS + 20),
+      timesMs: everySecond(fromS, fromS + 20),
     })
     t.ok(moves.slice(1).every(({ at }) => at === 'moving'))
-    const stops = lookAt(picture, {
+    const stops = sample(picture, {
       framesAt: () => frames + 500,
-      looksMs: everySecond(fromS + 20, fromS + 60),
+      timesMs: everySecond(fromS + 20, fromS + 60),
     })
     const still = stops.find(({ at }) => at === 'still')
     return (still?.nowMs ?? Infinity) / 1_000 - fromS - 20
