@@ -23,10 +23,10 @@ import {
   type DisconnectReason,
 } from './disconnect-reason.ts'
 
-/** For the TCP connection and the WebSocket handshake. */
+/** Time for the TCP connection and WebSocket handshake, milliseconds. */
 const HANDSHAKE_TIMEOUT_MS = 5_000
 
-/** For the closing handshake; after that the socket is terminated. */
+/** Time for the closing handshake, then the socket is terminated. */
 const CLOSE_TIMEOUT_MS = 500
 
 export interface ConnectionEvents {
