@@ -23,7 +23,7 @@ import { createSampledWriter } from './web/own-families.ts'
 import { writePage } from './web/page.ts'
 import { WebServer } from './web/web-server.ts'
 
-/** Between two checks for removed streams that have expired. */
+/** Interval of the checks for expired streams, milliseconds. */
 const EXPIRY_INTERVAL_MS = 10_000
 
 export interface AppOptions {
@@ -42,8 +42,8 @@ export interface App {
 
 /**
  * Starts the exporter. Binds both addresses before it opens the state file: a
- * second exporter started by mistake fails at the port and leaves the file of
- * the first one alone. Requests that arrive in between wait. After a failure
+ * second exporter started by mistake fails to bind and does not touch the file
+ * of the first one. Requests that arrive in between wait. After a failure
  * everything is closed again.
  * @throws {StartError} if an address or the state file cannot be used
  */

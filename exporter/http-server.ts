@@ -1,4 +1,4 @@
-/** Binds the exporter's two HTTP servers, or says why it cannot start. */
+/** Binds the exporter's two HTTP servers. */
 import type { Server } from 'node:http'
 import {
   describeBindError,

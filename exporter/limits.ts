@@ -9,7 +9,7 @@ import {
  * the link have to agree on are in shared/protocol/limits.ts.
  */
 export interface Limits {
-  /** WebSockets at once, including those that have not sent a hello. */
+  /** Concurrent WebSockets, including those that have not sent a hello. */
   readonly maxMediaConnections: number
   /** Frames and pings of one connection, on average over ten seconds. */
   readonly maxFramesPerSecond: number
@@ -19,9 +19,9 @@ export interface Limits {
   readonly pingIntervalMs: number
   /** A connection that is silent this long, or sends no hello, is dropped. */
   readonly silenceTimeoutMs: number
-  /** For the closing handshake; after that the socket is terminated. */
+  /** Time for the closing handshake; then the socket is terminated. */
   readonly closeTimeoutMs: number
-  /** For an upgrade request to arrive. */
+  /** Time for an upgrade request to arrive. */
   readonly upgradeTimeoutMs: number
 
   /** Changes of the ledger that wait while the state file fails. */
@@ -30,16 +30,16 @@ export interface Limits {
   readonly compactAfterBytes: number
   /** Nothing is appended to the state file beyond this size. */
   readonly maxStateBytes: number
-  /** Between two attempts to write the state file. */
+  /** Interval between attempts to write the state file. */
   readonly stateRetryMs: number
 
-  /** Scrapes at once. */
+  /** Concurrent scrapes. */
   readonly maxScrapes: number
-  /** For a scrape, unless Prometheus asks for less. */
+  /** Time for a scrape, unless Prometheus requests less. */
   readonly scrapeTimeoutMs: number
   /** TCP connections to the web server. */
   readonly maxWebConnections: number
-  /** For an idle connection to the web server. */
+  /** Time after which an idle connection to the web server is closed. */
   readonly keepAliveTimeoutMs: number
 }
 

@@ -8,7 +8,7 @@ import { LIMITS } from './limits.ts'
 
 const { version } = packageJson
 
-/** Runs the exporter process as its arguments say. @returns the exit code */
+/** Runs the exporter process with its arguments. @returns the exit code */
 export function run(): Promise<0 | 1 | 2> {
   return runProgram(
     {

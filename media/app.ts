@@ -40,12 +40,12 @@ export interface AppOptions {
 
 export interface App {
   readonly web: Address
-  /** Closes everything, in reverse order of opening; once. */
+  /** Closes everything in reverse order of opening. Idempotent. */
   close(): Promise<void>
 }
 
 /**
- * Checks what the settings refer to, as a start does.
+ * Checks the programs and files that the settings name, without starting.
  * @throws {EngineError} without a mediasoup worker
  * @throws {SettingsError} if CORE_PROCESS_FILE cannot be used
  */

@@ -9,7 +9,7 @@ export interface MediaLimits {
   readonly workerPingIntervalMs: number
   /** A worker that does not answer a ping for this long is killed and replaced. */
   readonly workerUnresponsiveTimeoutMs: number
-  /** How long a port that another program uses stays out of its pool. */
+  /** How long a port that another program uses stays out of the pool. */
   readonly portQuarantineMs: number
   /** Time without a key frame after which a stream counts as degraded. */
   readonly keyFrameTimeoutMs: number

@@ -7,7 +7,7 @@ import { readConfig, SETTINGS } from './config.ts'
 const { version } = packageJson
 const { source } = host
 
-/** Runs the media process as its arguments say. @returns the exit code */
+/** Runs the media process with its arguments. @returns the exit code */
 export function run(): Promise<0 | 1 | 2> {
   return runProgram(
     {

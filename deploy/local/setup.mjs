@@ -1,4 +1,4 @@
-/** `npm run setup`: gets everything that `npm start` needs, and ends. */
+/** `npm run setup`: installs everything that `npm start` needs. */
 
 import { program } from './setup/program.mjs'
 

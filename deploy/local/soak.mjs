@@ -1,6 +1,6 @@
 /**
  * `npm run soak`: sets up, then runs the long tests one after the other.
- * `npm run soak -- --long` gives the healthy run an hour.
+ * `npm run soak -- --long` extends the healthy run to an hour.
  */
 
 import { join } from 'node:path'

@@ -1,4 +1,4 @@
-/** `npm test`: sets up, then runs everything that takes minutes at most. */
+/** `npm test`: sets up, then runs all checks that take minutes at most. */
 
 import { runChecks, toolCheck } from './checks/checks.mjs'
 import { runTap } from './checks/tap.mjs'

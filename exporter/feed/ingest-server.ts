@@ -2,7 +2,7 @@
  * The WebSocket that media processes push their metrics to.
  *
  * Owns: the server on EXPORTER_INGEST_ADDRESS and the connections to it.
- * Gets: frames of media processes, as shared/protocol/frames.ts has them.
+ * Gets: frames of media processes, as defined in shared/protocol/frames.ts.
  * Gives: hellos, batches and snapshots to the metric store, and its answers
  * back. To read it: this file, then media-connection.ts.
  */
@@ -45,9 +45,8 @@ export interface IngestServerOptions {
 }
 
 /**
- * The WebSocket server for the media process. If there are several
- * connections, the one that said hello last is current, and closes the one
- * before.
+ * The WebSocket server for the media process. Of several connections, the one
+ * with the latest hello is current; the previous one is closed.
  */
 export class IngestServer {
   readonly #options: IngestServerOptions

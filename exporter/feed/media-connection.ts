@@ -113,7 +113,7 @@ export class MediaConnection {
     this.#end(1001, 'the exporter is shutting down')
   }
 
-  /** Restarts the silence timeout. Before the hello only the hello does. */
+  /** Restarts the silence timeout. Before the hello, only the hello does. */
   #markReceived(): void {
     if (this.#state.at === 'awaitingHello') return
     this.#receivedMs = this.#options.clock.steadyMs()
@@ -318,8 +318,8 @@ export class MediaConnection {
     if (this.#welcomed) {
       this.#options.log.info('media process disconnected', { code })
     }
-    // A media process that shuts down has no viewers any more. After a cut it
-    // may still have them: the snapshot counts until it is too old.
+    // A media process that shut down has no viewers. After a lost connection it
+    // may still have some: the snapshot is exposed until it is too old.
     const closedInOrder = code === 1000 || code === 1001
     if (at === 'live' && closedInOrder) this.#options.sink.dropSnapshot()
     this.#options.onClosed(this)

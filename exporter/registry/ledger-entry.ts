@@ -16,12 +16,12 @@ import { isRejection, type Rejection } from './rejections.ts'
 export type LedgerEntry =
   /** EXPORTER_MAX_STREAMS, at the first start and when it has changed. */
   | { readonly kind: 'limit'; readonly maxStreams: number }
-  /** A new boot of the media process said hello. */
+  /** A hello of a new boot of the media process. */
   | { readonly kind: 'boot'; readonly boot: BootId }
   | {
       readonly kind: 'batch'
       readonly boot: BootId
-      /** Whether a snapshot came before it on the same connection. */
+      /** Whether a snapshot preceded it on the same connection. */
       readonly live: boolean
       readonly batch: Batch
     }
@@ -32,7 +32,7 @@ export type LedgerEntry =
       readonly came: readonly StreamId[]
       readonly gone: readonly StreamId[]
     }
-  /** Streams whose series have been kept long enough after their removal. */
+  /** Removed streams whose retention time is over. */
   | { readonly kind: 'expired'; readonly streams: readonly StreamId[] }
   /** A frame was rejected. */
   | { readonly kind: 'refused'; readonly reason: Rejection }

@@ -42,7 +42,7 @@ const MAX_RETIRED_BOOTS = 100
 export interface Stream {
   readonly id: string
   /**
-   * `own`: its series are exposed. `overflow`: it came when all places of
+   * `own`: its series are exposed. `overflow`: it was added when all places of
    * EXPORTER_MAX_STREAMS were taken. The growth of its cells is added to the
    * series of `_overflow`; its own series only serve to compute that growth. It
    * gets its own place when one becomes free.
@@ -61,29 +61,29 @@ export type StreamState =
 
 /** A total over all boots of the media process. */
 export interface Total {
-  /** Of the boots before. */
+  /** Of earlier boots. */
   base: number
-  /** Of the present boot, as last reported. */
+  /** Of the current boot, as last reported. */
   current: number
 }
 
 export interface Ledger {
   readonly core: string
   maxStreams: number
-  /** The present boot and its last applied seq. */
+  /** The current boot and its last applied seq. */
   boot: { readonly id: BootId; seq: number } | undefined
-  /** Boots that another one has followed, the last at the end. */
+  /** Earlier boots, the latest one last. */
   readonly retired: BootId[]
   readonly observed: Total
   readonly lost: Total
   readonly rejected: Record<Rejection, number>
-  /** Series and streams that did not get a place of their own. */
+  /** Series and streams without a place of their own. */
   rejectedSeries: number
   readonly streams: Map<string, Stream>
   /** `_unknown` and `_overflow`: they always exist and never expire. */
   readonly unknown: Stream
   readonly overflow: Stream
-  /** Number of streams with their own place; updated as they come and go. */
+  /** Number of streams with their own place; updated with each change. */
   ownStreams: number
   /** Number of series of all streams, exposed or not; updated likewise. */
   seriesCount: number
@@ -237,9 +237,9 @@ function applyCell(
 }
 
 /**
- * The stream of a cell. Up to the first snapshot of a connection it may be one
- * that came and went while there was none; after it, unknown streams are
- * rejected.
+ * The stream of a cell. Before the first snapshot of a connection it may be a
+ * stream that was added and removed while disconnected; after it, unknown
+ * streams are rejected.
  */
 function streamOf(ledger: Ledger, id: string, live: boolean) {
   if (id === UNKNOWN_STREAM) return ledger.unknown

@@ -79,7 +79,7 @@ export interface MetricStoreOptions {
 /**
  * Owns the ledger and the last snapshot. The ledger changes one entry at a
  * time, and each entry is in the journal before it is applied: so a crash never
- * takes back what a scrape has shown.
+ * reverts a number that a scrape has exposed.
  */
 export class MetricStore {
   readonly #ledger: Ledger
@@ -114,7 +114,7 @@ export class MetricStore {
   }
 
   /**
-   * Accepts the hello of a boot. A new boot retires the one before, and its
+   * Accepts the hello of a boot. A new boot retires the previous one and its
    * snapshot.
    * @returns the last stored seq of the boot
    * @throws {ProtocolError} `retired_boot` if another boot has followed it
@@ -136,7 +136,7 @@ export class MetricStore {
 
   /**
    * Applies a batch; resolves when it is stored and exposed.
-   * @param live whether a snapshot came before it on the same connection
+   * @param live whether a snapshot preceded it on the same connection
    * @throws {ProtocolError} if it is not the next one, or of a retired boot
    */
   batch(boot: BootId, batch: Batch, live: boolean): Promise<void> {
@@ -245,8 +245,8 @@ export class MetricStore {
   }
 
   /**
-   * Waits for its turn, then makes the entry from the ledger as it is by then,
-   * stores it and applies it.
+   * Waits for its turn, then makes the entry from the current ledger, stores it
+   * and applies it.
    * @throws {RangeError} if too many changes are waiting, as while the state
    *   file cannot be written
    */

@@ -12,7 +12,7 @@ const CELL_REJECTIONS = [
   'unknown_stream',
   /** A total below the previous one. */
   'shrunk',
-  /** A cell older than the series' present one. */
+  /** A cell older than the series' current one. */
   'stale_cell',
   /** A series beyond the limit of its stream, or of the exporter. */
   'series_limit',

@@ -152,7 +152,7 @@ export class StateFile {
     this.#length += line.length
   }
 
-  /** If no new file can be written, the long one stays in use for a while. */
+  /** If no new file can be written, the old one stays in use for a while. */
   async #compact(ledger: Ledger): Promise<void> {
     const { path, log, onWriteFailure, limits } = this.#options
     try {

@@ -79,7 +79,11 @@ t.test('gauges disappear when the last snapshot is 15 s old', async t => {
   media.cut()
   await media.closed()
   clock.advance(14_999)
-  t.same(pick(await scrape(), 'active_peers'), [3], 'still exposed after a cut')
+  t.same(
+    pick(await scrape(), 'active_peers'),
+    [3],
+    'exposed after a lost connection',
+  )
   clock.advance(1)
   const page = await scrape()
   for (const gauge of ['active_streams', 'active_peers', 'udp_ports']) {
@@ -105,7 +109,7 @@ t.test('degraded_streams is exposed until the snapshot is too old', async t => {
   }
   t.same(await shown('live'), [0])
   t.same(await shown('cam', 'slow'), [1])
-  t.same(await shown('cam'), [], 'with its reason only')
+  t.same(await shown('cam'), [], 'the sample has a reason')
   t.same(
     await shown('_overflow', 'loss'),
     [2],
@@ -135,7 +139,7 @@ t.test(
   },
 )
 
-t.test('gauges disappear when another boot says hello', async t => {
+t.test('gauges disappear when another boot sends a hello', async t => {
   const { scrape, ingestUrl: url } = await startExporter(t)
   const media = await connectMedia({ url }, { live: 3 })
   const next = new Media({ url, boot: NEXT_BOOT })
@@ -178,13 +182,13 @@ t.test('counters continue over boots of the media process', async t => {
 })
 
 t.test(
-  'a stream that is catching up is exposed when it has caught up',
+  'a new stream is exposed once its media process has caught up',
   async t => {
     const { scrape, ingestUrl: url } = await startExporter(t)
     const media = new Media({ url })
     t.equal(await media.hello(), 0)
     await media.batch([requests(1, 'live', 3)])
-    t.same(pick(await scrape(), 'requests_total'), [], 'not yet')
+    t.same(pick(await scrape(), 'requests_total'), [], 'not exposed yet')
     await media.batch([failures(2, 'live', 2)])
     await media.snapshot({ live: 0 })
     t.same(pick(await scrape(), 'requests_total'), [3])
@@ -213,7 +217,7 @@ t.test('streams over the limit add up exactly in _overflow', async t => {
   media.cut()
 })
 
-t.test('a scrape has the telemetry of the exporter', async t => {
+t.test('a scrape includes the telemetry of the exporter', async t => {
   const { scrape, ingestUrl: url, clock } = await startExporter(t)
   const before = await scrape()
   t.same(pick(before, 'media_connected'), [0])

@@ -45,7 +45,7 @@ t.test('an ingest address beyond loopback requires a token', t => {
   t.end()
 })
 
-t.test('secrets may come from files', t => {
+t.test('secrets can be read from files', t => {
   const folder = t.testdir({ password: ' hush\n', token: 'sesame\n', no: '' })
   const config = read({
     EXPORTER_BASIC_AUTH_USER: 'prom',

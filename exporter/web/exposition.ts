@@ -14,8 +14,8 @@ export function headLines(
 }
 
 /**
- * Writes a family piece by piece. The labels of a series are text since its
- * creation; registry/metric-store.ts says what that saves.
+ * Writes a family piece by piece. Labels are formatted once, when a series is
+ * created; registry/metric-store.ts has the measurements.
  */
 export function writeFamily(
   family: ShownFamily,

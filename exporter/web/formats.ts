@@ -1,4 +1,4 @@
-/** Where the two exposition formats differ. */
+/** The differences between the two exposition formats. */
 export interface Format {
   readonly contentType: string
   /** Name of a counter's family; its samples end in `_total` in both. */

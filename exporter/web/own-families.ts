@@ -36,13 +36,13 @@ export async function writeOwnFamilies(
     .join('')
 }
 
-/** Two scrapers at once, or a hasty one, get the same process metrics. */
+/** Scrapes within this time share one reading of the process metrics. */
 const MAX_AGE_MS = 1_000
 
 /**
  * Writes the families of a registry that is costly to read, at most once a
  * second for each format: reading the process and Node takes prom-client three
- * times as long as all else on a small page. Only for what is sampled anyway.
+ * times as long as all else on a small page. Only for sampled values.
  */
 export function createSampledWriter(
   registry: PromRegistry,

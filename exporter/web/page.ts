@@ -40,7 +40,7 @@ const CHUNK_LENGTH = 16 * 1024
 
 /**
  * Collects text as bytes. Concatenating several megabytes of text into one
- * string takes twice as long, and copies it once more.
+ * string takes twice as long and copies it again.
  */
 function collectBytes() {
   const chunks: Buffer[] = []

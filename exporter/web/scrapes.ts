@@ -63,8 +63,8 @@ export function createScrapes(options: ScrapeOptions) {
 
 /**
  * The timeout of a scrape: X-Prometheus-Scrape-Timeout-Seconds, but at most
- * `timeoutMs`. A client that has not read the answer after the same time again
- * is disconnected.
+ * `timeoutMs`. A client that has not read the response within the same time
+ * again is disconnected.
  */
 function startDeadline(ctx: Context, timeoutMs: number) {
   const header = ctx.get('X-Prometheus-Scrape-Timeout-Seconds')

@@ -35,7 +35,7 @@ export interface WebServerOptions {
   readonly log: Log
 }
 
-/** Serves the metrics by HTTP or HTTPS. */
+/** Serves the metrics over HTTP or HTTPS. */
 export class WebServer {
   readonly #server: Server
   readonly #log: Log

@@ -5,7 +5,7 @@ import { httpProblem, type Problem } from './problem.ts'
 
 /**
  * Time for a body to arrive, milliseconds. Shorter than the server's own
- * request timeout, whose response neither players nor metrics would see.
+ * request timeout, whose response lacks CORS headers and is not counted.
  */
 export const BODY_TIMEOUT_MS = 15_000
 
@@ -16,7 +16,7 @@ const JSON_TYPE = /^application\/([\w.-]+\+)?json\s*(;|$)/i
 
 /**
  * Reads the body of a request as UTF-8 text. After an oversized body the
- * connection stays usable: Node drains the rest once the response is out.
+ * connection stays usable: Node drains the rest once the response is sent.
  * @throws {Problem} `body-too-large`, `request-too-slow`
  * @throws {Error} if the client disconnects before the end
  */

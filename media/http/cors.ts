@@ -63,8 +63,8 @@ export function restrictOrigins(allowed: AllowedOrigins, log: Log): Middleware {
 }
 
 /**
- * Adds the headers of an OPTIONS response. Also without Origin: mediamtx as a
- * client reads the methods to find out whether it may trickle.
+ * Adds the headers of an OPTIONS response, with or without Origin: as a client,
+ * mediamtx reads the methods to find out whether trickle ICE is supported.
  */
 export function answerPreflight(ctx: Context): void {
   ctx.set('Access-Control-Allow-Methods', METHODS)

@@ -1,5 +1,5 @@
 /**
- * media/http is what any HTTP server of this process needs.
+ * media/http has the parts that any HTTP server of this process needs.
  * Owns: the listener and its limits, bodies, bearer tokens, CORS, rate limit,
  * and errors as application/problem+json (RFC 9457).
  * Gets: a request handler, a log, a clock. Gives: parts for whep/, web/ and
@@ -68,14 +68,14 @@ export class HttpServer {
     return listen(this.#server, address, this.#log)
   }
 
-  /** Waits a moment for open requests, then cuts off the rest. Idempotent. */
+  /** Lets open requests finish for a moment, then cuts them off. Idempotent. */
   close(): Promise<void> {
     this.#closed ??= closeServer(this.#server, DRAIN_TIMEOUT_MS)
     return this.#closed
   }
 }
 
-/** A signal that aborts if the client disconnects before the response is out. */
+/** Aborts if the client disconnects before the response is sent. */
 export function clientAbortSignal(response: ServerResponse): AbortSignal {
   const aborted = new AbortController()
   const check = () => {

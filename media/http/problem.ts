@@ -104,7 +104,7 @@ export function toProblem(error: unknown): Problem {
 
 /**
  * The body of application/problem+json (RFC 9457), with upstream Core's
- * `code` and `message` beside the standard members.
+ * `code` and `message` in addition to the standard members.
  */
 export function problemBody(problem: Problem): Record<string, unknown> {
   const { code, status, title } = problem

@@ -56,9 +56,9 @@ const EXTERNAL_VIDEO_CODECS = ['h264', 'vp8', 'none'] as const
 const EXTERNAL_AUDIO_CODECS = ['opus', 'none'] as const
 
 /**
- * Reads the `webrtc` object of a process; absent or null is disabled. What
- * FFmpeg's RTP muxer cannot do is refused here, so that a stream that is
- * registered can be started.
+ * Reads the `webrtc` object of a process; absent or null means disabled.
+ * Rejects whatever FFmpeg's RTP muxer cannot send, so that every registered
+ * stream can be started.
  * @throws {FieldError} for the field that is wrong
  */
 export function parseWebrtcConfig(raw: unknown): WebrtcConfig {
@@ -130,7 +130,7 @@ function isAddress(value: unknown): value is string {
   return typeof value === 'string' && isIP(value) !== 0
 }
 
-/** What FFmpeg's rtp muxer sends where no -payload_type is given. */
+/** Payload types of FFmpeg's rtp muxer without -payload_type. */
 const FFMPEG_PAYLOAD_TYPES = { video: 96, audio: 97 } as const
 
 function externalLeg(

@@ -23,10 +23,10 @@ import {
   type DisconnectReason,
 } from './disconnect-reason.ts'
 
-/** For the TCP connection and the WebSocket handshake. */
+/** Time for the TCP connection and WebSocket handshake, milliseconds. */
 const HANDSHAKE_TIMEOUT_MS = 5_000
 
-/** For the closing handshake; after that the socket is terminated. */
+/** Time for the closing handshake, then the socket is terminated. */
 const CLOSE_TIMEOUT_MS = 500
 
 export interface ConnectionEvents {
@@ -81,7 +81,7 @@ export class Connection {
     })
   }
 
-  /** Closes it in order; the socket is terminated if that takes too long. */
+  /** Closes the WebSocket; terminates the socket if that takes too long. */
   end(): void {
     this.#cancel()
     this.#socket.close(1000)
@@ -90,7 +90,7 @@ export class Connection {
     })
   }
 
-  /** Terminates it now, for `reason`. */
+  /** Terminates the socket now, for `reason`. */
   terminate(reason: DisconnectReason): void {
     this.#reason ??= reason
     this.#socket.terminate()
@@ -144,7 +144,7 @@ export class Connection {
   }
 
   /**
-   * Pings a silent exporter and gives up on it after SILENCE_TIMEOUT_MS. Silence
+   * Pings a silent exporter and disconnects after SILENCE_TIMEOUT_MS. Silence
    * is counted in intervals during which this process was running, so a freeze
    * of this process does not count as silence of the exporter.
    */

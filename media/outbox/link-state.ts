@@ -26,7 +26,7 @@ export type LinkState =
   | {
       readonly at: 'waiting'
       readonly cancel: Cancel
-      /** Whether the connection before had been answered. */
+      /** Whether the exporter had answered on the previous connection. */
       readonly wasConnected: boolean
     }
   /** TCP connection and WebSocket handshake. */

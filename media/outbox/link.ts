@@ -26,10 +26,10 @@ import type { Snapshots } from './snapshots.ts'
 import type { Spool } from './spool.ts'
 import type { Unacked } from './unacked.ts'
 
-/** From hello to welcome. */
+/** Time from hello to welcome, milliseconds. */
 const WELCOME_TIMEOUT_MS = 5_000
 
-/** For sending what is unacknowledged when the process shuts down. */
+/** Time to send unacknowledged observations at shutdown, milliseconds. */
 const FLUSH_TIMEOUT_MS = 1_000
 
 /**
@@ -48,12 +48,12 @@ export interface LinkOptions {
   readonly spool: Spool | undefined
   readonly log: Log
   readonly clock: Clock
-  /** From 0 to below 1, for the jitter. */
+  /** Returns a number from 0 to below 1, for the jitter. */
   readonly random: () => number
 }
 
 /**
- * Keeps a connection to the exporter and sends it what it does not have yet.
+ * Maintains the connection to the exporter and sends unacknowledged changes.
  *
  * Sending happens in turns, at most one per BATCH_INTERVAL_MS: a snapshot if
  * one is due, then a batch if something is dirty and no ack is missing. While
@@ -102,8 +102,8 @@ export class Link {
   }
 
   /**
-   * Sends what is unacknowledged if the exporter takes it within
-   * FLUSH_TIMEOUT_MS, then disconnects. Idempotent.
+   * Sends unacknowledged observations for up to FLUSH_TIMEOUT_MS, then
+   * disconnects. Idempotent.
    */
   close(): Promise<void> {
     this.#closing ??= this.#close()
@@ -303,11 +303,11 @@ export class Link {
     return true
   }
 
-  /** Whether waiting any longer would not get more to the exporter. */
+  /** Whether waiting longer cannot deliver anything more. */
   #isFlushed(): boolean {
     const state = this.#state
     if (state.at === 'idle') return true
-    // If it was just connected, the flush timeout is its time to come back.
+    // If it was just connected, it may reconnect within the flush timeout.
     if (state.at === 'waiting' && !state.wasConnected) return true
     return this.#options.unacked.allAcked
   }

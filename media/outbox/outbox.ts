@@ -3,8 +3,8 @@
  *
  * Owns: totals per series, which of them are acknowledged, the WebSocket, the
  * spool file.
- * Gets: observations by `report`, the present state by `view`.
- * Gives: batches and snapshots to the exporter, as shared/protocol/frames.ts has them.
+ * Gets: observations by `report`, the current state by `view`.
+ * Gives: batches and snapshots to the exporter: see shared/protocol/frames.ts.
  *
  * Calls go one way: Outbox -> Link -> Snapshots and Spool -> Unacked ->
  * SeriesStore. To read it, start with series-store.ts, then unacked.ts, then
@@ -30,33 +30,33 @@ export interface OutboxOptions {
   readonly core: string
   /** This run of the process; replaces the boot of `spooled`. */
   readonly boot: BootId
-  /** What the previous process left behind: see readSpooledState. */
+  /** State left by the previous process: see readSpooledState. */
   readonly spooled?: SpooledState | undefined
   /**
    * File for the totals while the exporter does not keep up. Without it, kill
-   * -9 loses what is unacknowledged.
+   * -9 loses unacknowledged observations.
    */
   readonly spoolPath?: string
   /** The exporter's ingest address, ws: or wss:. */
   readonly url: URL
   /** Shared secret, sent as a bearer token. */
   readonly token?: string | undefined
-  /** Every registered stream, and the port pool; called often, so cheap. */
+  /** Every registered stream, and the port pool. Called often: must be cheap. */
   readonly view: () => View
   readonly log: Log
   readonly clock: Clock
-  /** From 0 to below 1, for the jitter between attempts to connect. */
+  /** Returns a number from 0 to below 1, for the jitter of reconnects. */
   readonly random: () => number
 }
 
 /**
- * Collects observations and brings them to the exporter. While the exporter
- * is away they merge into totals per series: memory is bounded by the number
- * of series, and nothing is lost.
+ * Collects observations and delivers them to the exporter. While the exporter
+ * is unreachable they merge into totals per series: memory is bounded by the
+ * number of series, and nothing is lost.
  */
 export class Outbox {
   /**
-   * Counts one observation. A few map look-ups, in any state of the exporter.
+   * Counts one observation: a few map look-ups, in any state of the exporter.
    * Never throws; an observation outside the catalogue is counted as lost.
    */
   readonly report: Report
@@ -101,9 +101,9 @@ export class Outbox {
   }
 
   /**
-   * A stream or a viewer came or went: a snapshot follows soon, one for many
-   * calls. To be called in the same tick as the change, so that a new stream
-   * is announced before its first observation.
+   * Requests a snapshot after a stream or viewer was added or removed; many
+   * calls share one snapshot. Call it in the same tick as the change, so that a
+   * new stream is announced before its first observation.
    */
   changed(): void {
     this.#link.requestSnapshot()
@@ -118,8 +118,8 @@ export class Outbox {
   }
 
   /**
-   * Sends what is unacknowledged if that takes no longer than a second, leaves
-   * the rest to the next process, and ends. Idempotent. Later observations are
+   * Sends unacknowledged observations for up to a second, leaves the rest to
+   * the next process, and disconnects. Idempotent. Later observations are
    * discarded.
    */
   async close(): Promise<void> {
@@ -132,7 +132,7 @@ export class Outbox {
 
   #planTick(): void {
     this.#tick = this.#clock.after(SNAPSHOT_INTERVAL_MS, () => {
-      // Not left to the snapshot: while the exporter is away none is sent.
+      // A snapshot does this too, but none is sent without an exporter.
       this.#snapshots.retireSeries()
       this.#link.requestSnapshotNow()
       this.#planTick()

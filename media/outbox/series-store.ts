@@ -29,8 +29,8 @@ interface FamilySeries {
 
 /**
  * The totals of every observed series: finds, creates, drops and retires
- * them. Its size is bounded by the number of series, regardless of how many
- * observations there are and how long the exporter is away.
+ * them. Its size is bounded by the number of series, regardless of the number
+ * of observations and of how long the exporter is unreachable.
  */
 export class SeriesStore {
   readonly #families: ReadonlyMap<unknown, FamilySeries>
@@ -61,7 +61,7 @@ export class SeriesStore {
     )
   }
 
-  /** The series created next gets this number. */
+  /** Number of the next series to be created. */
   get nextNumber(): number {
     return this.#nextNumber
   }
@@ -126,9 +126,10 @@ export class SeriesStore {
   }
 
   /**
-   * Takes the ids of all registered streams. Series of a stream that has been
-   * gone for SERIES_RETENTION_MS are dropped once the exporter has them: it
-   * drops its own too, so the stream starts at zero if it comes back.
+   * Takes the ids of all registered streams. The series of a stream that was
+   * removed SERIES_RETENTION_MS ago are dropped once they are acknowledged. The
+   * exporter drops its own too, so the stream starts at zero if it is added
+   * again.
    */
   retire(
     present: ReadonlySet<string>,
@@ -151,8 +152,8 @@ export class SeriesStore {
   }
 
   /**
-   * Takes the streams that came and went between two snapshots and left
-   * series behind: unless a snapshot lists them once, the exporter rejects
+   * Takes the streams that were added and removed between two snapshots and
+   * still have series: unless a snapshot lists them once, the exporter rejects
    * their series.
    */
   takeUnannounced(): readonly StreamId[] {

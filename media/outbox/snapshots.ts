@@ -6,7 +6,7 @@ import type { Clock } from '../../shared/runtime/clock.ts'
 import type { SeriesStore } from './series-store.ts'
 import type { Unacked } from './unacked.ts'
 
-/** The present state of the media process, for the exporter's gauges. */
+/** The current state of the media process, for the exporter's gauges. */
 export type View = Omit<Snapshot, 'kind'>
 
 export interface SnapshotOptions {

@@ -87,14 +87,14 @@ export class Spool {
       return
     }
     void this.#enqueue(async () => {
-      // No file is better than one that the exporter is ahead of.
+      // Rather no file than one that the exporter is ahead of.
       if (this.#exists && !(await this.#write())) await this.#remove()
     }).then(() => {
       connection.send(batch)
     })
   }
 
-  /** The file belongs to a boot that was abandoned. */
+  /** Marks the file as outdated, because its boot was abandoned. */
   invalidate(): void {
     this.#written = undefined
   }
@@ -129,7 +129,7 @@ export class Spool {
     this.#planCheck(Math.max(pauseMs, PAUSE_PER_WRITE * tookMs))
   }
 
-  /** Whether no more is unacknowledged than one batch in time takes care of. */
+  /** Whether one batch, sent in time, covers everything unacknowledged. */
   #exporterKeepsUp(): boolean {
     const { unacked } = this.#options
     if (unacked.allAcked) return true

@@ -15,15 +15,15 @@ export interface UnackedOptions {
   readonly core: string
   /** Boot id of this process. */
   readonly boot: BootId
-  /** State of the previous process; all of it is sent again. */
+  /** State of the previous process; resent in full. */
   readonly spooled: SpooledState | undefined
   readonly series: SeriesStore
 }
 
 /**
- * What the exporter does not have yet: the sending half of the protocol in
- * shared/protocol/frames.ts. It numbers batches, follows their acks, and knows which
- * series have changed since.
+ * The observations that the exporter has not acknowledged: the sending half of
+ * the protocol in shared/protocol/frames.ts. Numbers batches, and tracks their
+ * acks and the series that have changed since.
  */
 export class Unacked {
   readonly #core: string
@@ -37,7 +37,7 @@ export class Unacked {
   /** `observed` and `lost` are sent, resent and kept like a series. */
   #totalsDirty = false
   #totalsSentIn = 0
-  /** Undefined: the previous process sent batches, only the exporter knows. */
+  /** Undefined: unknown here, since the previous process sent batches. */
   #lastSeq: number | undefined = 0
   #ackedSeq = 0
   /** `observed` of the last batch, and of the last one with an ack. */
@@ -79,7 +79,7 @@ export class Unacked {
     return this.#ackedSeq !== this.#lastSeq
   }
 
-  /** Whether the exporter has everything. */
+  /** Whether everything is acknowledged. */
   get allAcked(): boolean {
     return !this.isDirty && !this.isInFlight
   }
@@ -159,7 +159,7 @@ export class Unacked {
     this.#ackedObservations = this.#sentObservations
   }
 
-  /** Whether the exporter has the totals of `series` as they are now. */
+  /** Whether the current totals of `series` are acknowledged. */
   isAcked(series: Series): boolean {
     return !series.dirty && series.sentIn <= this.#ackedSeq
   }

@@ -128,7 +128,7 @@ for (const name of [
     for (const text of ['two words', 'schlüssel', 'a\tb']) {
       const [problem = ''] = problems({ [name]: text })
       t.match(problem, `${name}: expected printable ASCII`)
-      t.notMatch(problem, text, 'and is not shown')
+      t.notMatch(problem, text, 'the value is not shown')
     }
     t.end()
   })

@@ -76,8 +76,8 @@ export interface Web {
 export function createWeb(options: WebOptions): Web {
   const { config, log } = options
   const app = new Koa()
-  // Errors of routes do not get here. Errors with a code, such as ECONNRESET,
-  // come from broken connections; the server is not at fault.
+  // Route errors are handled earlier. Errors with a code, such as ECONNRESET,
+  // come from broken connections, not from the server.
   app.on('error', (error: Error) => {
     if (!('code' in error)) log.error('response failed', { error })
   })

@@ -106,7 +106,7 @@ function acceptedSection(
     ...(section.attributes.rtcpRsize !== undefined && {
       rtcpRsize: 'rtcp-rsize',
     }),
-    // sdp-transform writes attributes that it does not know from here.
+    // sdp-transform writes attributes that it does not support from here.
     invalid: [{ value: 'rtcp-mux-only' }],
     ...codecLines(plan, transport, ids.stream),
     ...candidateLines(transport.iceCandidates),

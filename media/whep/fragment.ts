@@ -5,9 +5,9 @@ import { candidateLines, credentialLines, sessionLines } from './answer.ts'
 import type { IceCredentials } from './offer.ts'
 import { readSdp, SdpError } from './sdp.ts'
 
-/** What we use of an application/trickle-ice-sdpfrag body (RFC 8840). */
+/** The used parts of an application/trickle-ice-sdpfrag body (RFC 8840). */
 export interface Fragment {
-  /** undefined if the fragment does not have it, as `pwd`. */
+  /** undefined if the fragment has none, like `pwd`. */
   readonly ufrag: string | undefined
   readonly pwd: string | undefined
   /** whip-whep sends restarts without a media section. */

@@ -92,7 +92,7 @@ function readExtension(
   ext: Parsed<NonNullable<MediaDescription['ext']>[number]>,
 ): readonly OfferedExtension[] {
   const { value, direction, uri } = ext
-  // We may not send what the viewer only sends, or has made inactive.
+  // We must not send to a section that is sendonly or inactive.
   if (direction === 'sendonly' || direction === 'inactive') return []
   // An id with leading zeros stays text. RFC 6904: the URI of an encrypted
   // extension is another one.

@@ -129,7 +129,7 @@ export class Session {
     precondition: Precondition,
   ): Promise<PatchOutcome> {
     const outcome = await this.ice.patch(fragment, precondition)
-    // A restart is a sign of life: its checks get the whole timeout.
+    // A restart shows that the viewer is alive: its checks get a new timeout.
     if (outcome.at === 'restarted' && this.#state.at === 'disconnected') {
       this.#onDisconnected()
     }

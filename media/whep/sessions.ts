@@ -24,7 +24,7 @@ import type { Slot, Slots } from './slots.ts'
 import type { ViewerStream, ViewerTransport } from './stream-port.ts'
 import { requestTransport } from './worker-requests.ts'
 
-/** Maximum number of ended sessions for which a PATCH can answer why. */
+/** Maximum number of ended sessions whose reason a PATCH can report. */
 const MAX_REMEMBERED = 1_000
 
 export interface SessionsOptions {

@@ -1,6 +1,6 @@
 /**
- * What WHEP needs of a stream and of one viewer's transport. stream/
- * implements it on mediasoup, of which whep/ only uses types.
+ * The interfaces that WHEP needs: a stream, and the transport of one viewer.
+ * stream/ implements them on mediasoup, of which whep/ only uses types.
  */
 import type {
   DtlsParameters,
@@ -74,7 +74,7 @@ export interface ViewerTransport {
   /** UDP before TCP; one host candidate per announced address. */
   readonly iceCandidates: readonly IceCandidate[]
   readonly dtlsParameters: DtlsParameters
-  /** What is actually sent, under the offer's numbers; as `request.media`. */
+  /** The media actually sent, in the form of `request.media`. */
   readonly sent: readonly {
     readonly kind: MediaKind
     readonly mid: string

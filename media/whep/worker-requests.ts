@@ -1,4 +1,4 @@
-/** The two requests of WHEP to the media worker, each with a time limit. */
+/** The two requests of WHEP to the media worker, each with a timeout. */
 import type { IceParameters } from 'mediasoup/types'
 import type { Clock } from '../../shared/runtime/clock.ts'
 import { untilAborted } from '../engine/with-abort.ts'
@@ -50,8 +50,8 @@ export async function requestTransport(
 }
 
 /**
- * Has the worker restart ICE. If it fails, the session goes on with its old credentials;
- * if it succeeds too late, the worker accepts both.
+ * Has the worker restart ICE. If it fails, the session continues with its old
+ * credentials; if it succeeds too late, the worker accepts both.
  * @throws {Problem} 503 or 504
  */
 export async function requestIceRestart(
@@ -68,7 +68,7 @@ export async function requestIceRestart(
     const late = cause instanceof StreamError && cause.code === 'deadline'
     throw whepProblem(
       late ? 'worker-timeout' : 'worker-unavailable',
-      'ICE was not restarted; the session goes on unchanged',
+      'ICE was not restarted; the session continues unchanged',
       { cause, headers: { 'Retry-After': '2' } },
     )
   }

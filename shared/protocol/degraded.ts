@@ -5,7 +5,7 @@
 export const DEGRADED_REASONS = [
   /** The media worker does not respond, so nothing else is known. */
   'worker-frozen',
-  /** A leg receives no RTP; the leg's failure cause says more. */
+  /** A leg receives no RTP; see the leg's failure cause. */
   'leg-failed',
   /** A copied track has a codec that browsers do not play. */
   'codec',
@@ -15,7 +15,7 @@ export const DEGRADED_REASONS = [
   'standing-picture',
   /** FFmpeg is slower than real time, which makes key frames rare as well. */
   'slow',
-  /** Video has no key frames: new viewers see nothing. */
+  /** Video has no key frames: new viewers get no picture. */
   'no-key-frames',
   /** Timestamps jump against the clock, forwards or backwards. */
   'timestamps',
@@ -33,7 +33,7 @@ export const DEGRADED_REASONS = [
 
 export type DegradedReason = (typeof DEGRADED_REASONS)[number]
 
-/** Stands for a reason that only a newer media process knows. */
+/** Replaces a reason that only a newer media process has. */
 export const OTHER_REASON = 'other'
 
 export type ShownReason = DegradedReason | typeof OTHER_REASON

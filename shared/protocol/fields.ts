@@ -107,7 +107,7 @@ export class Fields {
     return typeof key === 'number' ? this.#items[key] : this.#object[key]
   }
 
-  /** The names of an object's fields, which come from outside. */
+  /** The field names of an object; they may be any text. */
   keys(): readonly string[] {
     return Object.keys(this.#object)
   }

@@ -11,7 +11,7 @@ export class OnceLog {
 
   /**
    * Logs the message unless it was logged before with this `kind`. All keys are
-   * kept, so kinds must be few, as constant messages are.
+   * kept, so kinds must be few, like the constant messages.
    */
   once(
     level: 'info' | 'warn' | 'error',
@@ -25,7 +25,7 @@ export class OnceLog {
     this.#log[level](message, fields)
   }
 
-  /** Logs everything once more from now on. */
+  /** Logs every message once again from now on. */
   forget(): void {
     this.#logged.clear()
   }

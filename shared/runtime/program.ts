@@ -1,5 +1,5 @@
 /**
- * shared/runtime is what both processes are made of.
+ * shared/runtime has the parts that both processes are built from.
  * Owns: the command line, settings, log, clock, errors, files, HTTP listener.
  * Gets: the operating system, by host.ts and node:*.
  * Gives: `runProgram` to exporter/main.ts and media/main.ts, parts to the rest.

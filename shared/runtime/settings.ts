@@ -37,7 +37,7 @@ export class SettingsError extends Error {
   }
 }
 
-/** Where settings come from. */
+/** The sources of settings. */
 export interface SettingsSource {
   readonly env: Readonly<Record<string, string | undefined>>
   /** Reads a whole file as text, or throws. */

@@ -11,7 +11,7 @@ const SCRIPT = fileURLToPath(new URL('fixtures/take-ports.ts', import.meta.url))
 
 let pools = 0
 
-/** A pool of `count` ports that only this test knows. */
+/** A pool of `count` ports that no other test uses. */
 async function ownPool(count: number): Promise<PortPool> {
   const name = `dragonfork-test-ports-${process.pid}-${++pools}`
   return { name, ...(await takePorts(count)) }
@@ -45,9 +45,9 @@ function portsOf({ min, max }: PortRange): readonly number[] {
   return Array.from({ length: max - min + 1 }, (_, index) => min + index)
 }
 
-t.test('two processes that ask at once share no port', async t => {
+t.test('concurrent processes share no port', async t => {
   const pool = await ownPool(200)
-  // Together they want every block, so they meet.
+  // Together they request every block, so they compete.
   const counts = Array<number>(10).fill(10)
   const holders = await Promise.all([
     startHolder(t, pool, counts),
@@ -68,13 +68,13 @@ t.test('takePorts(count) returns `count` ports of the pool', async t => {
   t.ok((await takePorts(4)).max < 32_768, 'below the ephemeral range')
 })
 
-t.test('ranges taken at once in one process share no port', async t => {
+t.test('concurrent ranges of one process share no port', async t => {
   const pool = await ownPool(200)
   const ranges = await Promise.all([takePorts(5, pool), takePorts(5, pool)])
   t.equal(new Set(ranges.flatMap(portsOf)).size, 10)
 })
 
-t.test('a killed process gives its ranges back', async t => {
+t.test('the ranges of a killed process are free again', async t => {
   const pool = await ownPool(100)
   const { child } = await startHolder(t, pool, [100])
   await t.rejects(takePorts(1, pool), {

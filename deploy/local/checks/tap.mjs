@@ -115,7 +115,7 @@ export class TapReader {
       Number(new RegExp(`${what}: (\\d+)`).exec(this.#totals)?.[1] ?? 0)
     return {
       passed: count('pass'),
-      // A run that broke off failed, even if no assertion did.
+      // An aborted run has failed, even if no assertion did.
       failed: Math.max(count('fail'), succeeded ? 0 : 1),
       skipped: count('skip') + count('todo'),
     }

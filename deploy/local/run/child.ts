@@ -45,10 +45,13 @@ export class Child {
     return this.#addresses[part].promise
   }
 
-  /** Sends SIGTERM; after `graceMs` kills it and whatever it has started. */
-  async stop(graceMs: number): Promise<void> {
+  /** Sends SIGTERM; after `timeoutMs` kills the process and its children. */
+  async stop(timeoutMs: number): Promise<void> {
     this.#child.kill('SIGTERM')
-    await Promise.race([this.ended, delay(graceMs, undefined, { ref: false })])
+    await Promise.race([
+      this.ended,
+      delay(timeoutMs, undefined, { ref: false }),
+    ])
     this.#child.killGroup('SIGKILL')
     await this.ended
   }

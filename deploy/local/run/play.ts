@@ -6,9 +6,9 @@ import { Child } from './child.ts'
 
 /** Generous, since the machine may be busy. */
 const START_TIMEOUT_MS = 60_000
-/** Together less than the 5 s in which `npm start` ends. */
-const MEDIA_GRACE_MS = 2_500
-const EXPORTER_GRACE_MS = 1_000
+/** The sum is below the 5 s within which `npm start` has to end. */
+const MEDIA_STOP_TIMEOUT_MS = 2_500
+const EXPORTER_STOP_TIMEOUT_MS = 1_000
 
 export interface PlayOptions {
   readonly media: Command
@@ -32,7 +32,7 @@ export async function playUntilSignal(options: PlayOptions): Promise<void> {
     })
   }
   for (const stream of [process.stdout, process.stderr]) {
-    // Its reader has ended. SIGHUP ends this process, not a failed write.
+    // The reader has exited. SIGHUP ends this process, a failed write does not.
     stream.on('error', () => undefined)
   }
   process.exitCode = await play(options, stop.signal)
@@ -50,7 +50,7 @@ async function play(
   const children: Child[] = []
   let isEnding = false
   const start = (name: string, command: Command, env: NodeJS.ProcessEnv) => {
-    if (isEnding) throw new PlayError('Cannot start: already ending')
+    if (isEnding) throw new PlayError('Cannot start: already stopping')
     const child = new Child(command, env, line => {
       const named = line.replace(/^\{/, `{"process":"${name}",`)
       process.stderr.write(`${named}\n`)
@@ -96,9 +96,9 @@ async function play(
     clearTimeout(timer)
     isEnding = true
     const [first, second] = children
-    // The exporter ends last, so that it gets the last metrics.
-    await second?.stop(MEDIA_GRACE_MS)
-    await first?.stop(EXPORTER_GRACE_MS)
+    // The exporter stops last, so that it receives the last metrics.
+    await second?.stop(MEDIA_STOP_TIMEOUT_MS)
+    await first?.stop(EXPORTER_STOP_TIMEOUT_MS)
     if (signal.aborted) say('Ended')
   }
 }
@@ -107,7 +107,7 @@ function say(text: string): void {
   process.stdout.write(`${text}\n`)
 }
 
-/** Where this machine reaches a listener on `address`. */
+/** The address at which this machine reaches a listener on `address`. */
 function reachable(address: string): string {
   return address.replace(/^(0\.0\.0\.0|\[::\]):/, 'localhost:')
 }
@@ -115,7 +115,7 @@ function reachable(address: string): string {
 function greeting(media: string, exporter: string): string {
   return [
     '',
-    'Dragon Fork WebRTC plays:',
+    'Dragon Fork WebRTC is running:',
     '',
     `  player    ${media}/player/demo`,
     `  streams   ${media}/`,

@@ -15,7 +15,7 @@ const STATUS = /^(?:dl|pm)status:[^:]*:([\d.]+):(.*)$/
 /** Lines that apt-get always prints. */
 const NOISE = /^(?:Reading package lists|Building dependency|Reading state)/
 const LOCKED = /Could not get lock|Unable to lock directory/
-/** What apt-get prints after an earlier run was interrupted. */
+/** Output of apt-get after an earlier run was interrupted. */
 const INTERRUPTED = /dpkg --configure -a|--fix-broken|needs to be reinstalled/
 
 export class Apt {
@@ -35,8 +35,8 @@ export class Apt {
   }
 
   /**
-   * Fetches the package lists. A failure is no error: perhaps the list is not
-   * needed, and if it is, the installation fails with a better message.
+   * Fetches the package lists. A failure is ignored: the lists may not be
+   * needed, and if they are, the installation fails with a better message.
    */
   async update() {
     const until = Date.now() + LOCK_TIMEOUT_S * 1000
@@ -89,11 +89,11 @@ export class Apt {
       ...command,
     ]
     const ending = () => {
-      this.#step.progress('ending: dpkg finishes what it has begun')
+      this.#step.progress('stopping: waiting for dpkg to finish')
     }
     this.#signal?.addEventListener('abort', ending, { once: true })
     const { code, tail } = await this.#step.run(program, rest, {
-      // An interrupted dpkg is worse than one that runs on.
+      // An interrupted dpkg is worse than one that keeps running.
       gently: true,
       tied: false,
       onLine: line => {

@@ -11,12 +11,12 @@ import { tied, tiedGroup } from './death-signal.mjs'
 /** How many of its last lines are kept to explain why a program ended. */
 const TAIL_LINES = 30
 /** The time between SIGTERM and SIGKILL. */
-const KILL_AFTER_MS = 3000
+const KILL_TIMEOUT_MS = 3000
 /**
  * How long to read on after the program's end: a daemon that it started may
  * hold its output open forever.
  */
-const DRAIN_MS = 500
+const DRAIN_TIMEOUT_MS = 500
 /** @type {NodeJS.Signals[]} */
 const SIGNALS = ['SIGHUP', 'SIGINT', 'SIGTERM']
 
@@ -69,7 +69,10 @@ export function start([program, ...args], { onLine, ...options }) {
   closed.catch(() => undefined)
   const wait = async () => {
     await once(child, 'exit')
-    await Promise.race([closed, delay(DRAIN_MS, undefined, { ref: false })])
+    await Promise.race([
+      closed,
+      delay(DRAIN_TIMEOUT_MS, undefined, { ref: false }),
+    ])
     child.stdout.destroy()
     child.stderr.destroy()
     return { code: child.exitCode, signal: child.signalCode }
@@ -119,7 +122,7 @@ export async function run(program, args, options = {}) {
     if (gently) child.kill('SIGINT')
     else {
       child.killGroup('SIGTERM')
-      killing = setTimeout(child.killGroup, KILL_AFTER_MS, 'SIGKILL')
+      killing = setTimeout(child.killGroup, KILL_TIMEOUT_MS, 'SIGKILL')
     }
   }
   signal?.addEventListener('abort', end, { once: true })
@@ -137,9 +140,9 @@ export async function run(program, args, options = {}) {
 }
 
 /**
- * Runs a program on this process's terminal and returns its exit code. It gets
- * every signal that this process gets, perhaps twice: a terminal sends Ctrl-C
- * to both.
+ * Runs a program on this process's terminal and returns its exit code. Signals
+ * to this process are passed on, so the program may receive one twice: a
+ * terminal sends Ctrl-C to both.
  *
  * @param {Command} command
  * @param {import('node:child_process').SpawnOptions} options

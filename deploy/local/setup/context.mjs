@@ -8,8 +8,8 @@
  */
 
 /**
- * The set-up cannot go on, for a reason that the user can act on: the message
- * is all they need, without a stack trace.
+ * The set-up cannot continue for a reason that the user can fix. Printed
+ * without a stack trace.
  */
 export class SetupError extends Error {
   /** @override */

@@ -9,7 +9,7 @@ import { findProgram } from './checkout.mjs'
 /**
  * The command for a child that gets SIGTERM from the kernel when this process
  * ends, by util-linux's setpriv. Without setpriv, which Debian always has, the
- * command stays as it is.
+ * command is unchanged.
  *
  * @param {Command} command
  * @returns {Command}
@@ -20,8 +20,8 @@ export function tied(command) {
 
 /**
  * The command for a child whose whole process group is killed when this process
- * ends: npm reacts to SIGTERM by removing files for a while, which the next
- * npm is installing by then.
+ * ends. SIGTERM is not enough for npm, which then spends a while removing files
+ * that the next npm may be installing.
  *
  * @param {Command} command
  * @returns {Command}

@@ -41,7 +41,7 @@ export async function installPackages(
     what: 'Debian packages (apt-get install)',
     usually: '1 to 3 minutes',
     advice: [
-      'Install the packages named here another way, then run this again.',
+      'Install these packages another way, then run this again.',
       ...ownWorker(missing),
     ].join(' '),
   }

@@ -1,4 +1,4 @@
-/** What is on this machine, and what this user may do. */
+/** The packages on this machine, and the rights of this user. */
 
 import { findProgram } from './checkout.mjs'
 import { run } from './command.mjs'
@@ -15,7 +15,7 @@ import { run } from './command.mjs'
 
 /** dpkg's states of a package that is unpacked and configured. */
 const COMPLETE = ['installed', 'triggers-awaited', 'triggers-pending']
-/** Its states of a package that it does not have: it may come from elsewhere. */
+/** dpkg's states of an absent package, which may be installed another way. */
 const ABSENT = ['not-installed', 'config-files', '']
 
 /**

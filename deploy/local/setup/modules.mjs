@@ -13,7 +13,7 @@ const STEP = {
   what: 'npm packages (npm ci)',
   usually: 'about 30 s',
   advice:
-    'Check that the npm registry answers (npm ping) and the disk has room, ' +
+    'Check that the npm registry answers (npm ping) and the disk is not full, ' +
     'then run this again.',
 }
 
@@ -39,7 +39,7 @@ export async function installModules(context, root = ROOT) {
     const mustRun = async (program, ...args) => {
       const { code, tail } = await run(program, args, {
         cwd: root,
-        // Tells mediasoup's postinstall to leave the worker to us. package.json
+        // Keeps mediasoup's postinstall from making a worker. package.json
         // forbids it to run, but older versions of npm ignore that.
         env: { ...context.env, MEDIASOUP_WORKER_BIN: 'none' },
       })
@@ -49,8 +49,8 @@ export async function installModules(context, root = ROOT) {
     }
     // npm's warnings are about the Node that runs it, not the pinned one.
     await mustRun('npm', 'ci', '--include=dev', '--loglevel=error')
-    // tap's TypeScript plugin breaks with TypeScript 6. package.json leaves it
-    // out, which takes effect when tap is built again.
+    // tap's TypeScript plugin breaks with TypeScript 6. package.json excludes
+    // it, which takes effect when tap is built again.
     const bin = join(modules, '.bin')
     await mustRun(join(bin, 'node'), join(bin, 'tap'), 'build')
     // After a power cut the stamp must not be there without the packages.
@@ -62,7 +62,7 @@ export async function installModules(context, root = ROOT) {
 }
 
 /**
- * A hash of everything that decides what is installed.
+ * A hash of everything that determines what is installed.
  *
  * @param {string} root
  */

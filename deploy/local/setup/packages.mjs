@@ -1,7 +1,7 @@
 /** The Debian packages that this project needs. */
 
 /**
- * A package and its content, which may have come without the package.
+ * A package and its content, which may be installed without the package.
  *
  * @typedef {object} Package
  * @property {string} name Debian's

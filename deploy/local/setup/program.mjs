@@ -1,4 +1,4 @@
-/** What all commands have in common: they set up, work and end. */
+/** Runs any command: sets up, works, and ends with an exit code. */
 
 import { delimiter } from 'node:path'
 import { findWorker, makeWorker } from '../worker/obtain.mjs'
@@ -51,8 +51,8 @@ export async function program(purpose, work) {
 }
 
 /**
- * Gets what a fresh clone on a fresh machine lacks and returns the environment
- * to work in. Nothing that is there already is done again.
+ * Installs what a fresh clone on a fresh machine lacks, skips what is present,
+ * and returns the environment to work in.
  *
  * @param {'run' | 'test'} purpose
  * @param {import('./context.mjs').Context} context
@@ -65,7 +65,7 @@ async function setUp(purpose, context) {
   const found = await findWorker(place, context)
   const hasOwnFfmpeg = setting(env, 'CORE_FFMPEG_BINARY') !== undefined
   const toRun = TO_RUN.filter(({ name }) => name !== 'ffmpeg' || !hasOwnFfmpeg)
-  // All packages in one call of apt-get: the user types one command at most.
+  // One call of apt-get for all packages: the user types at most one command.
   await installPackages(
     [
       ...(purpose === 'test' ? TO_TEST : toRun),

@@ -1,9 +1,9 @@
-/** Shows the user what the set-up does, how long it takes and how far it is. */
+/** Shows the steps of the set-up with their duration and progress. */
 
 /** How often progress is printed where it cannot be redrawn. */
-const LINE_EVERY_MS = 10_000
+const LINE_INTERVAL_MS = 10_000
 /** How often progress is redrawn on a terminal, so that its time advances. */
-const DRAW_EVERY_MS = 500
+const DRAW_INTERVAL_MS = 500
 const ERASE_LINE = '\r\u001b[K'
 
 /**
@@ -35,9 +35,9 @@ export class Report {
   }
 
   /**
-   * Does one step of the set-up: prints what it is and how long that usually
-   * takes, its progress, and how long it took. Prints nothing of a failure:
-   * its error says enough. The work calls `progress` to show how far it is.
+   * Runs one step of the set-up: prints what it is and how long that usually
+   * takes, its progress, and how long it took. Prints nothing on failure,
+   * because the caller reports the error. The work calls `progress`.
    *
    * @template T
    * @param {string} what
@@ -53,7 +53,7 @@ export class Report {
       () => {
         this.#show(`[setup]   ${elapsed()}  ${latest}`.trimEnd())
       },
-      this.#out.isTTY ? DRAW_EVERY_MS : LINE_EVERY_MS,
+      this.#out.isTTY ? DRAW_INTERVAL_MS : LINE_INTERVAL_MS,
     )
     this.say(`${what}, ${usually}`)
     try {

@@ -1,6 +1,6 @@
 /**
- * A step of the set-up. All that its programs print goes into a log in the
- * cache, which the error of a failed step names.
+ * A step of the set-up. The output of its programs goes to a log in the cache;
+ * the error of a failed step names the log.
  */
 
 import { closeSync, mkdirSync, openSync, rmSync, writeSync } from 'node:fs'
@@ -9,7 +9,7 @@ import { cacheFolder } from './checkout.mjs'
 import { run } from './command.mjs'
 import { SetupError } from './context.mjs'
 
-/** A hundred times what building the worker prints. */
+/** A hundred times the output of building the worker. */
 const MAX_LOG_BYTES = 16 * 1024 * 1024
 
 /**
@@ -23,14 +23,14 @@ const MAX_LOG_BYTES = 16 * 1024 * 1024
  * @property {string} advice what the user can do if it fails: sentences
  *
  * @typedef {object} Step
- * @property {(text: string) => void} progress shows how far the step is
+ * @property {(text: string) => void} progress shows the progress of the step
  * @property {(program: string, args: readonly string[],
  *   options?: CommandOptions) => Promise<Outcome>} run like `run`, but logged,
  *   and tied to this process
  */
 
 /**
- * Does a step of the set-up.
+ * Runs a step of the set-up.
  *
  * @template T
  * @param {Plan} plan
@@ -74,7 +74,7 @@ export async function step(plan, { env, report, signal }, work) {
   }
 }
 
-/** An open log. It is written line by line, so that a killed set-up has one. */
+/** An open log, written line by line so that it survives a killed set-up. */
 class Log {
   #file
   #bytesLeft = MAX_LOG_BYTES
@@ -94,7 +94,7 @@ class Log {
     const bytes = Buffer.from(`${line}\n`)
     this.#bytesLeft -= bytes.length
     writeSync(this.#file, bytes)
-    if (this.#bytesLeft <= 0) writeSync(this.#file, '(The rest is left out.)\n')
+    if (this.#bytesLeft <= 0) writeSync(this.#file, '(truncated)\n')
   }
 
   close() {

@@ -16,9 +16,9 @@ import { unpackSrtp } from './srtp-source.mjs'
 import { inWorkshop } from './workshop.mjs'
 
 const STANDINS = fileURLToPath(new URL('standins', import.meta.url))
-/** What the compiler needs for one of the larger files, with a margin. */
+/** Memory for compiling one of the larger files, with a margin. */
 const BYTES_PER_JOB = 768 * 1024 * 1024
-/** What is printed when a compiler runs out of memory. */
+/** Matches the output of a compiler that runs out of memory. */
 const OUT_OF_MEMORY = /Killed signal|out of memory|Cannot allocate memory/i
 
 /**
@@ -80,7 +80,7 @@ export async function buildWorker(place, context) {
       if (!(await unpackSrtp(folder, given))) {
         context.report.say(
           'The source of libsrtp2 cannot be had by apt-get: the worker gets ' +
-            "Debian's build of it, and takes about a sixth more CPU",
+            "Debian's build of it, which takes about a sixth more CPU",
         )
       }
       await compile(folder, given)

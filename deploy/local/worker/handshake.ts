@@ -22,7 +22,7 @@ import {
 
 const OPUS = { payloadType: 111, clockRate: 48_000, channels: 2 }
 const LOOPBACK = '127.0.0.1'
-const PACKET_EVERY_MS = 20
+const PACKET_INTERVAL_MS = 20
 
 /** Resolves once a viewer has received a packet through the worker. */
 async function prove(workerBin: string): Promise<void> {
@@ -149,7 +149,7 @@ function sendSilence(producer: Producer): NodeJS.Timeout {
     packet.writeUInt32BE(1111, 8)
     packet.set([0xf8, 0xff, 0xfe], 12)
     producer.send(packet)
-  }, PACKET_EVERY_MS)
+  }, PACKET_INTERVAL_MS)
 }
 
 try {

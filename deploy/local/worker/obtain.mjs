@@ -1,4 +1,4 @@
-/** Gets a worker from the first of four sources that has a working one. */
+/** Obtains a worker from the first of four sources that has a working one. */
 
 import { existsSync } from 'node:fs'
 import { rm } from 'node:fs/promises'

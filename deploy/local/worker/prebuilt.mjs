@@ -16,8 +16,8 @@ const DOWNLOAD_TIMEOUT_MS = 60_000
 
 /**
  * Downloads the worker into the cache and returns its path. mediasoup's own
- * postinstall would, without a worker for this machine, go on to build one with
- * pip and downloaded libraries.
+ * postinstall is not used: without a prebuilt worker for this machine, it
+ * builds one with pip and downloaded libraries.
  *
  * @param {import('./place.mjs').Place} place
  * @param {import('../setup/context.mjs').Context} context

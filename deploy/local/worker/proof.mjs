@@ -15,7 +15,7 @@ const HANDSHAKE = fileURLToPath(new URL('handshake.ts', import.meta.url))
 const NO_VERSION = 41
 const START_TIMEOUT_MS = 60_000
 /**
- * A worker of another version leaves the first request unanswered. A good one
+ * A worker of another version does not answer the first request. A good one
  * takes a second, or ten on a busy machine.
  */
 const PROOF_TIMEOUT_MS = 120_000

@@ -1,6 +1,6 @@
 /**
- * The source of Debian's libsrtp, so that the worker gets one on OpenSSL as
- * the official worker has. Debian builds its package on NSS, which takes a
+ * The source of Debian's libsrtp, so that the worker gets a build on OpenSSL
+ * like the official worker. Debian builds its package on NSS, which takes a
  * sixth of the worker's CPU.
  */
 
@@ -25,8 +25,8 @@ const ORIGINAL = /^libsrtp2_.*\.orig\.tar\.[a-z0-9]+$/
  *
  * @param {string} folder with the worker's sources
  * @param {import('../setup/step.mjs').Step} step
- * @returns {Promise<boolean>} false: it cannot be had, so the package of the
- *   system is to be used
+ * @returns {Promise<boolean>} false: it is unavailable, so the package of
+ *   the system is used
  */
 export async function unpackSrtp(folder, { run, progress }) {
   progress(`fetching the source of ${PACKAGE}`)
@@ -38,12 +38,12 @@ export async function unpackSrtp(folder, { run, progress }) {
       `Dir::Etc::SourceParts=${join(apt, 'parts')}`,
       `Dir::State::Lists=${join(apt, 'lists')}`,
       `Dir::Cache=${join(apt, 'cache')}`,
-      // Root would not get at the folder as the user _apt.
+      // As root, apt downloads as the user _apt, which cannot use the folder.
       'APT::Sandbox::User=root',
       'Acquire::Retries=2',
       'Acquire::http::Timeout=30',
     ].flatMap(option => ['-o', option])
-    // A list that cannot be had is perhaps not needed.
+    // A list that cannot be fetched may not be needed.
     await run('apt-get', ['-q', ...options, 'update'])
     const words = ['source', '--download-only', PACKAGE]
     const fetched = await run('apt-get', ['-q', ...options, ...words], {
@@ -60,7 +60,7 @@ export async function unpackSrtp(folder, { run, progress }) {
     await place(join(unpacked, name), join(folder, 'subprojects'))
     return true
   } catch (error) {
-    // A system without apt, or with lists of another kind.
+    // A system without apt, or with lists of another format.
     await run('echo', [error instanceof Error ? error.message : String(error)])
     return false
   }

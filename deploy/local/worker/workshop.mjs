@@ -9,7 +9,7 @@ import { join } from 'node:path'
 
 /** The folder's name, with the owner's PID namespace, PID and start if known. */
 const NAME = /^making-(?:(\d+)\.(\d+)\.(\d+)-)?/
-/** Longer than anything takes on any machine. */
+/** Longer than any build takes. */
 const STALE_MS = 24 * 60 * 60 * 1000
 
 /**
@@ -32,8 +32,8 @@ export async function inWorkshop(cache, work) {
 }
 
 /**
- * Removes the folders of set-ups that were killed. What cannot be removed yet,
- * because a program of theirs is still ending, is left for the next time.
+ * Removes the folders of set-ups that were killed. A folder that cannot be
+ * removed yet, because a program is still using it, is left for the next time.
  *
  * @param {string} cache
  */
@@ -53,7 +53,7 @@ export async function sweepWorkshops(cache) {
         startedAt !== startOf(pid)
       if (isOld || isOrphan) await rm(folder, { recursive: true, force: true })
     } catch {
-      // Another set-up was faster, or see above.
+      // Another set-up has removed it, or it is in use: see above.
     }
   }
 }
@@ -66,7 +66,7 @@ function owner() {
   return `${namespace}.${process.pid}.${startedAt}-`
 }
 
-/** Containers share the cache, but each has process ids of its own. */
+/** Containers share the cache, but each has its own process ids. */
 function pidNamespace() {
   try {
     return /\d+/.exec(readlinkSync('/proc/self/ns/pid'))?.[0]

@@ -1,4 +1,4 @@
-/** As deploy/test/truenas/degraded.ts, with every case, a few at a time. */
+/** Like deploy/test/truenas/degraded.ts, but with every case. */
 import { chmod, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t from 'tap'
@@ -8,16 +8,16 @@ import { DegradedMatrix } from '../truenas/fixtures/degraded-matrix.ts'
 import { takePorts } from '../../../shared/test/fixtures/ports.ts'
 
 const UDP_PORTS = await takePorts(200)
-const AT_ONCE = 6
+const CONCURRENCY = 6
 
 t.setTimeout(0)
 
-t.test('each reason is seen, of the right stream', async t => {
+t.test('Prometheus shows every reason for the right stream', async t => {
   if (requireProgram(t, 'prometheus') === undefined) return
   const matrix = await DegradedMatrix.start(t, UDP_PORTS)
-  await t.test('and no other', { jobs: AT_ONCE }, t => {
+  await t.test('degraded streams', { jobs: CONCURRENCY }, t => {
     for (const [what, one] of Object.entries(DEGRADED_CASES)) {
-      t.test(what, t => matrix.check(t, one))
+      t.test(`${what} is shown as ${one.reason}`, t => matrix.check(t, one))
     }
     t.end()
   })
@@ -25,8 +25,8 @@ t.test('each reason is seen, of the right stream', async t => {
 })
 
 /**
- * An FFmpeg that is asked for a constant frame rate while the timestamps of
- * the picture leap by an hour: it fills the gap with duplicates.
+ * Makes FFmpeg produce a constant frame rate while the video timestamps jump by
+ * an hour: it fills the gap with duplicates.
  */
 const REPEATING_FFMPEG = `#!/bin/bash
 changed=()
@@ -40,7 +40,7 @@ done
 exec ffmpeg "\${changed[@]}"
 `
 
-t.test('an FFmpeg that repeats one picture', async t => {
+t.test('Prometheus shows an FFmpeg that repeats one picture', async t => {
   if (requireProgram(t, 'prometheus') === undefined) return
   const binary = join(t.testdir(), 'ffmpeg')
   await writeFile(binary, REPEATING_FFMPEG)

@@ -1,7 +1,7 @@
 /**
- * A quarter of an hour in which all is well, an hour with `--long`: viewers
- * come and go, slow sources play, and at no scrape of Prometheus does an
- * alert fire or the first line say anything but OK.
+ * A healthy system for a quarter of an hour, or an hour with `--long`. Viewers
+ * join and leave, slow sources play; no alert fires, and the first line of the
+ * dashboard always reads OK.
  */
 import { setTimeout as delay } from 'node:timers/promises'
 import t from 'tap'
@@ -19,16 +19,16 @@ const MINUTES = Number(
   process.env['HEALTHY_MINUTES'] ??
     (process.env['SOAK_LONG'] === '1' ? 60 : 15),
 )
-/** As often as Prometheus scrapes, whose times are short here. */
-const LOOK_MS = 1_000
-/** `demo` and four more. */
+/** The scrape interval, which is short in this test. */
+const CHECK_INTERVAL_MS = 1_000
+/** `demo` and four others. */
 const STREAMS = 5
 
 const seed = Number(process.env['HEALTHY_SEED'] ?? Date.now() % 100_000)
 
 t.setTimeout(0)
 
-/** A stream of lavfi sources, or of one file. */
+/** A process with these inputs, each an address and its options. */
 function stream(
   id: string,
   inputs: readonly (readonly [string, ...string[]])[],
@@ -49,7 +49,7 @@ const picture = (rate: string) =>
   [`testsrc2=size=320x180:rate=${rate}`, ...LAVFI] as const
 const SOUND = ['sine=frequency=440', ...LAVFI] as const
 
-t.test(`${MINUTES} minutes of health, seed ${seed}`, async t => {
+t.test(`${MINUTES} healthy minutes raise no alert, seed ${seed}`, async t => {
   if (requireProgram(t, 'prometheus') === undefined) return
   const film = await makeFile(t, { name: 'film.mp4', seconds: 40 })
   const bundle = await startBundleStack(
@@ -57,7 +57,7 @@ t.test(`${MINUTES} minutes of health, seed ${seed}`, async t => {
     UDP_PORTS,
     {},
     {
-      // As the operator's: a single slow scrape of a busy machine is no fault.
+      // Rules as shipped: a single slow scrape on a busy machine is no fault.
       unhurried: true,
       streams: [
         stream('a-picture-every-8-s', [picture('1/8'), SOUND]),
@@ -76,8 +76,8 @@ t.test(`${MINUTES} minutes of health, seed ${seed}`, async t => {
   const endMs = performance.now() + MINUTES * 60_000
 
   let views = 0
-  /** One after the other, for some seconds each. */
-  const comeAndGo = async () => {
+  /** Opens viewers one after the other, each for some seconds. */
+  const joinAndLeave = async () => {
     while (performance.now() < endMs) {
       const id = random.pick(watched)
       const viewer = await WhepViewer.open(t, `${stack.url}/api/v3/whep/${id}`)
@@ -89,18 +89,18 @@ t.test(`${MINUTES} minutes of health, seed ${seed}`, async t => {
     }
   }
 
-  let looks = 0
+  let checks = 0
   const bad = new Map<string, number>()
-  const look = async () => {
+  const checkHealth = async () => {
     while (performance.now() < endMs) {
-      const said = await bundle.verdict()
+      const verdict = await bundle.verdict()
       const firing = await prometheus.firing()
-      for (const one of [...firing, ...(said === 'OK' ? [] : [said])]) {
-        if (!bad.has(one)) t.comment(`${one} at look ${looks}`)
+      for (const one of [...firing, ...(verdict === 'OK' ? [] : [verdict])]) {
+        if (!bad.has(one)) t.comment(`${one} at check ${checks}`)
         bad.set(one, (bad.get(one) ?? 0) + 1)
       }
-      looks++
-      await delay(LOOK_MS)
+      checks++
+      await delay(CHECK_INTERVAL_MS)
     }
   }
 
@@ -112,15 +112,15 @@ t.test(`${MINUTES} minutes of health, seed ${seed}`, async t => {
       const streams = await prometheus.query('dragonfork_webrtc_active_streams')
       return idle.length === 0 && streams[0]?.value === STREAMS
     },
-    'all streams',
+    'all streams to be healthy',
     90_000,
   )
-  await Promise.all([comeAndGo(), comeAndGo(), look()])
-  t.strictSame([...bad], [], `no alert, and OK, in ${looks} looks`)
+  await Promise.all([joinAndLeave(), joinAndLeave(), checkHealth()])
+  t.strictSame([...bad], [], `no alert fired in ${checks} checks`)
   const failed = await prometheus.query(
     'sum by (stream_id, leg) (dragonfork_webrtc_ffmpeg_leg_failures_total) > 0',
   )
   t.strictSame(failed, [], 'no leg failed')
-  t.ok(looks > MINUTES * 10, `${looks} looks`)
-  t.ok(views > MINUTES, `${views} views`)
+  t.ok(checks > MINUTES * 10, `${checks} checks were made`)
+  t.ok(views > MINUTES, `${views} viewers joined`)
 })

@@ -1,7 +1,7 @@
 /**
- * Sources that are what other people's cameras, files and senders are, each
- * added as an operator adds it and watched in Chromium. The seed decides the
- * order, so that they run beside others each time.
+ * Cameras, files and senders as users have them, each added through the API and
+ * played in Chromium. The seed decides the order, so that different cases run
+ * concurrently each time.
  */
 import t from 'tap'
 import { startChromium } from '../../../media/test/whep/fixtures/chromium.ts'
@@ -12,13 +12,13 @@ import { checkSource } from '../sources/fixtures/source-case.ts'
 import { takePorts } from '../../../shared/test/fixtures/ports.ts'
 
 const UDP_PORTS = await takePorts(200)
-const AT_ONCE = 2
+const CONCURRENCY = 2
 
 const seed = Number(process.env['SOURCES_SEED'] ?? Date.now() % 100_000)
 
 t.setTimeout(0)
 
-t.test(`sources, seed ${seed}`, { jobs: AT_ONCE }, async t => {
+t.test(`sources play, seed ${seed}`, { jobs: CONCURRENCY }, async t => {
   const browser = await startChromium(t)
   if (browser === undefined) return
   const product = await Product.start(t, UDP_PORTS)
@@ -28,6 +28,8 @@ t.test(`sources, seed ${seed}`, { jobs: AT_ONCE }, async t => {
   )
   for (const { one } of order) {
     const [what, source] = one
-    t.test(what, t => checkSource(t, { product, browser }, source))
+    t.test(`${what} plays as expected`, t =>
+      checkSource(t, { product, browser }, source),
+    )
   }
 })

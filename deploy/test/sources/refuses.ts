@@ -1,4 +1,4 @@
-/** What is said of sources that cannot be played, and of their secrets. */
+/** Sources that cannot be played, and passwords in source addresses. */
 import t from 'tap'
 import { waitFor } from '../../../shared/test/fixtures/wait-for.ts'
 import { makeOffer } from '../../verify/offer.ts'
@@ -13,7 +13,7 @@ import { takePorts } from '../../../shared/test/fixtures/ports.ts'
 
 const UDP_PORTS = await takePorts(200)
 
-/** Users and passwords of which no part may be shown. */
+/** Users and passwords; no part of a password may be shown. */
 const LOGINS = [
   ['admin', 'p@sSECRET'],
   ['admin', 'pa#sSECRET'],
@@ -25,11 +25,11 @@ const LOGINS = [
   ['admin', '%53ECRET SECRET%'],
 ] as const
 
-t.test('sources that cannot be played', { jobs: 3 }, async t => {
+t.test('unusable sources are reported', { jobs: 3 }, async t => {
   const product = await Product.start(t, UDP_PORTS)
 
   for (const [index, [user, password]] of LOGINS.entries()) {
-    t.test(`no part of the password of ${user}:${password}`, async t => {
+    t.test(`no output shows the password of ${user}:${password}`, async t => {
       const id = `login-${index}`
       const login = { user, password }
       const camera = await startCamera(t, {
@@ -42,7 +42,7 @@ t.test('sources that cannot be played', { jobs: 3 }, async t => {
         inputs: [{ address, options: ['-rtsp_transport', 'tcp'] }],
         more: { reconnect: false },
       })
-      // FFmpeg takes some of them as they stand, and some as another address.
+      // FFmpeg parses some of these addresses as another host or path.
       const exec = await waitFor(
         async () => {
           const [state, status] = await Promise.all([
@@ -53,17 +53,17 @@ t.test('sources that cannot be played', { jobs: 3 }, async t => {
             (status.state === 'live' || state.exec === 'failed') && state.exec
           )
         },
-        'an FFmpeg that plays or has failed',
+        'FFmpeg to play or fail',
         90_000,
       )
       t.comment(`FFmpeg is ${exec}`)
-      const shown = await Promise.all(
+      const responses = await Promise.all(
         ['/state', '/report', '?filter=state,report'].map(path =>
           product.call('GET', `/api/v3/process/${id}${path}`),
         ),
       )
       const texts = [
-        ...shown.map(({ text }) => text),
+        ...responses.map(({ text }) => text),
         JSON.stringify(await product.status(id)),
         await product.metrics(),
         product.log,
@@ -73,7 +73,7 @@ t.test('sources that cannot be played', { jobs: 3 }, async t => {
     })
   }
 
-  t.test('an FFmpeg that has ended for good: 409', async t => {
+  t.test('a POST gets 409 when FFmpeg has ended for good', async t => {
     const id = 'once'
     const address = await makeFile(t, { name: 'short.mp4', seconds: 8 })
     await product.add(t, id, {
@@ -81,16 +81,16 @@ t.test('sources that cannot be played', { jobs: 3 }, async t => {
       more: { reconnect: false },
     })
     await product.live(id)
-    t.equal(await product.offer(id, makeOffer()), 201, 'while it plays')
+    t.equal(await product.offer(id, makeOffer()), 201, 'while FFmpeg runs')
     await waitFor(
       async () => (await product.state(id)).exec !== 'running',
       'the end of the file',
       90_000,
     )
-    t.equal(await product.offer(id, makeOffer()), 409, 'when it is over')
+    t.equal(await product.offer(id, makeOffer()), 409, 'when FFmpeg has ended')
   })
 
-  t.test('music with a cover has no picture', async t => {
+  t.test('the video leg of music with cover art has no stream', async t => {
     const id = 'cover'
     const cover = await makeFile(t, {
       name: 'cover.png',
@@ -109,13 +109,13 @@ t.test('sources that cannot be played', { jobs: 3 }, async t => {
     const { legs } = await product.becomes(
       id,
       ({ legs }) => legs.video?.cause === 'no-such-stream',
-      'video leg that has no such stream',
+      'a video leg without a stream',
     )
-    t.not(legs.audio?.cause, 'no-such-stream', 'there is sound')
-    t.not(legs.video?.state, 'live', 'nothing black is played')
+    t.not(legs.audio?.cause, 'no-such-stream', 'the audio leg has a stream')
+    t.not(legs.video?.state, 'live', 'no black picture is sent')
   })
 
-  t.test('a camera that asks for a login that is not given', async t => {
+  t.test('a camera that requires a login fails without one', async t => {
     const id = 'no-login'
     const camera = await startCamera(t, {
       video: CAMERA_VIDEO,
@@ -125,8 +125,12 @@ t.test('sources that cannot be played', { jobs: 3 }, async t => {
     const { degraded_reason } = await product.becomes(
       id,
       ({ state }) => state === 'failed',
-      'failed stream',
+      'a failed stream',
     )
-    t.notMatch(degraded_reason, 'no such stream', 'that is not the cause')
+    t.notMatch(
+      degraded_reason,
+      'no such stream',
+      'the reason is not a missing stream',
+    )
   })
 })

@@ -1,4 +1,4 @@
-/** What the player page says of what a person sees and hears. */
+/** The status texts of the player page, in Chromium. */
 import t from 'tap'
 import { startChromium } from '../../../media/test/whep/fixtures/chromium.ts'
 import { DEGRADED_CASES } from './fixtures/degraded-cases.ts'
@@ -11,17 +11,17 @@ import { takePorts } from '../../../shared/test/fixtures/ports.ts'
 
 const UDP_PORTS = await takePorts(200)
 
-t.test('the words of the player', { jobs: 3 }, async t => {
+t.test('the player page explains what it plays', { jobs: 3 }, async t => {
   const browser = await startChromium(t)
   if (browser === undefined) return
   const product = await Product.start(t, UDP_PORTS)
 
-  t.test('a healthy stream of 5 frames a second', async t => {
-    const joins = { rate: 5, times: 4, atOnce: 2, stayMs: 4_000 }
+  t.test('a healthy stream of 5 fps shows no warning', async t => {
+    const joins = { rate: 5, times: 4, concurrency: 2, stayMs: 4_000 }
     await joinHealthy(t, { product, browser, ...joins })
   })
 
-  t.test('a key frame every 13 s: dark, and it says why', async t => {
+  t.test('a dark picture is explained by rare key frames', async t => {
     const address = await makeFile(t, {
       name: 'sparse.mp4',
       seconds: 200,
@@ -32,7 +32,7 @@ t.test('the words of the player', { jobs: 3 }, async t => {
       webrtc: { video: 'copy' },
     })
     await product.live('sparse')
-    // Who comes with a key frame waits for nothing: most do not.
+    // A viewer that joins at a key frame does not wait, so join at three times.
     const views = await Promise.all(
       [0, 4_500, 9_000].map(async waitMs => {
         const viewing = await Viewing.open(t, browser, product.url, 'sparse')
@@ -42,28 +42,28 @@ t.test('the words of the player', { jobs: 3 }, async t => {
           .locator('#state', { hasText: 'fault: video' })
           .waitFor()
         await viewing.settles({ fps: [12, 18], size: '320x180' })
-        return viewing.said()
+        return viewing.statusTexts()
       }),
     )
-    const said = views.flat()
+    const texts = views.flat()
     t.ok(
-      said.some(({ words, dark }) => dark && words.includes('next key frame')),
-      'it waits for a key frame',
+      texts.some(({ words, dark }) => dark && words.includes('next key frame')),
+      'the page waits for a key frame',
     )
     t.strictSame(
-      said.filter(({ words, dark }) => dark && words === 'Playing.'),
+      texts.filter(({ words, dark }) => dark && words === 'Playing.'),
       [],
-      'black is not playing',
+      'the page does not claim to play while dark',
     )
   })
 
-  t.test('B-frames under copy are said', async t => {
+  t.test('copied B-frames are shown as a fault', async t => {
     const bad = DEGRADED_CASES['copied B-frames']
-    if (bad === undefined) throw new Error('There is no such case')
+    if (bad === undefined) throw new Error('Unknown case')
     await product.add(t, 'b-frames', await bad.open(t))
     await product.live('b-frames')
     const viewing = await Viewing.open(t, browser, product.url, 'b-frames')
     await viewing.page.locator('#state', { hasText: 'B-frames' }).waitFor()
-    t.pass('the page says so')
+    t.pass('the page names B-frames')
   })
 })

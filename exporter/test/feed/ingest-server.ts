@@ -331,7 +331,7 @@ t.test('a silent connection is pinged, then dropped', async t => {
   const limits = { pingIntervalMs: 20, silenceTimeoutMs: 60 }
   const { url, of, server } = await createSubject(t, { limits })
   const media = await connectMedia({ url })
-  // It stays connected while it answers pings, which ws does by itself.
+  // It stays connected while it answers pings, which ws does automatically.
   for (let pings = 0; pings < 5; pings++) await once(media.socket, 'ping')
   t.ok(server.isConnected())
   media.socket.pause()
@@ -352,7 +352,7 @@ t.test(
     t.ok(server.isConnected())
     while (server.isConnected()) await new Promise(setImmediate)
     t.match(await media.batch([]), { kind: 'ack' })
-    t.ok(server.isConnected(), 'connected again')
+    t.ok(server.isConnected(), 'the server is connected again')
     media.cut()
   },
 )
@@ -450,7 +450,7 @@ t.test(
   },
 )
 
-t.test('closed connections leave no resources behind', async t => {
+t.test('closed connections leak nothing', async t => {
   const { url, bound } = await createSubject(t)
   const resources = () =>
     process.getActiveResourcesInfo().filter(name => name !== 'Immediate')

@@ -76,7 +76,7 @@ t.test('applyEntry() takes the newest total of a cell', t => {
   t.end()
 })
 
-t.test('applyEntry() rejects a total that shrinks, and only that', t => {
+t.test('applyEntry() rejects only the cell whose total shrinks', t => {
   const { ledger, batch } = createSubject(['cam'])
   batch([requests(1, 'cam', 5), durations(2, 'cam', 3)])
   batch([requests(1, 'cam', 4), durations(2, 'cam', 2), failures(3, 'cam', 1)])
@@ -364,7 +364,7 @@ t.test('duplicates in any order give the same totals', t => {
   t.end()
 })
 
-t.test('no exposed number ever goes down, whatever is applied', t => {
+t.test('no exposed number ever decreases, whatever is applied', t => {
   fc.assert(
     fc.property(arbitrarySteps, steps => {
       const ledger = createLedger('test', 2)

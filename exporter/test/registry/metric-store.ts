@@ -40,7 +40,7 @@ const REQUESTS =
   'dragonfork_webrtc_whep_requests_total{core="test",' +
   'route="POST /api/v3/whep/{id}",code="201",stream_id="cam"}'
 
-t.test('hello() returns the last seq of the present boot', async t => {
+t.test('hello() returns the last seq of the current boot', async t => {
   const { store } = createSubject()
   t.equal(await store.hello(boot), 0)
   await store.batch(boot, batchOf(1, 1), false)

@@ -206,7 +206,7 @@ t.test('open() explains why a file cannot be used', async t => {
   }
 })
 
-t.test('the file stays small, however much is stored', async t => {
+t.test('the file stays small, no matter how much is stored', async t => {
   const compactAfterBytes = 20_000
   const { open, path, folder } = createSubject(t, { compactAfterBytes })
   const first = await open()
@@ -223,7 +223,7 @@ t.test('the file stays small, however much is stored', async t => {
 })
 
 t.test('keep() retries a failed write until it succeeds', async t => {
-  // Only compaction makes room, and a folder blocks its draft.
+  // Only compaction frees space, and a folder blocks its temporary file.
   const limits = { maxStateBytes: 3_000, compactAfterBytes: 1_000_000 }
   const { open, path, failed, of } = createSubject(t, limits)
   const opened = await open()

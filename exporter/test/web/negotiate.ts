@@ -34,7 +34,7 @@ for (const [accept, format] of [
   [PROMETHEUS_2, OPEN_METRICS],
   [PROMETHEUS_3, OPEN_METRICS],
 ] as const) {
-  t.test(`chooseFormat() for ${accept || 'no Accept'}`, t => {
+  t.test(`chooseFormat() picks the format for ${accept || 'no Accept'}`, t => {
     t.equal(chooseFormat(accept).contentType, format.contentType)
     t.end()
   })

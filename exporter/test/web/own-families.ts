@@ -3,7 +3,7 @@ import t from 'tap'
 import { OPEN_METRICS, TEXT } from '../../web/formats.ts'
 import { createSampledWriter } from '../../web/own-families.ts'
 
-t.test('createSampledWriter reads the registry once a second', async t => {
+t.test('createSampledWriter() reads the registry once a second', async t => {
   const registry = new Registry()
   let reads = 0
   new Gauge({
@@ -23,12 +23,12 @@ t.test('createSampledWriter reads the registry once a second', async t => {
 
   t.equal(await write(TEXT), page(1))
   nowMs += 999
-  t.equal(await write(TEXT), page(1), 'within the second')
-  t.equal(await write(OPEN_METRICS), page(2), 'another format')
+  t.equal(await write(TEXT), page(1), 'a read within a second is shared')
+  t.equal(await write(OPEN_METRICS), page(2), 'another format is read again')
   nowMs += 1
   t.same(
     await Promise.all([write(TEXT), write(TEXT)]),
     [page(3), page(3)],
-    'two at once share one read',
+    'concurrent scrapes share one read',
   )
 })

@@ -183,7 +183,7 @@ t.test('a scrape over the limit gets 503, active ones continue', async t => {
   const next = send(`${url}/metrics`)
   await started(1)
   release()
-  t.equal((await next).status, 200, 'there is room again')
+  t.equal((await next).status, 200, 'a further scrape is accepted')
 })
 
 t.test('a scrape whose client disconnects makes room for another', async t => {
@@ -227,10 +227,10 @@ t.test('a client that does not read its answer is disconnected', async t => {
   await once(socket, 'readable')
   let status = 503
   while (status === 503) ({ status } = await send(`${url}/metrics`, {}, 'HEAD'))
-  t.equal(status, 200, 'there is room, although it never read')
+  t.equal(status, 200, 'a further scrape is accepted although it never read')
 })
 
-t.test('a page that fails is a 500 without details', async t => {
+t.test('a page that fails gets 500 without details', async t => {
   const page = () => Promise.reject(new Error('secret'))
   const { url, of } = await createSubject(t, { page })
   const { status, body } = await send(`${url}/metrics`)

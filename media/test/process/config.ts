@@ -175,7 +175,7 @@ t.test('with webrtc enabled, an id must be a valid stream id', t => {
   t.end()
 })
 
-t.test('ids of inputs and outputs must be unique and are made if absent', t => {
+t.test('ids of inputs and outputs are unique and generated if absent', t => {
   t.same(problems({ ...LEAST, input: [INPUT, { ...INPUT, id: 'x' }, INPUT] }), [
     'input[2].id: expected a unique id, got "in" again',
   ])
@@ -306,14 +306,14 @@ function goodIo() {
   return fc.array(io, { minLength: 1, maxLength: 3 })
 }
 
-t.test('any JSON is parsed or rejected with the wrong fields', t => {
+t.test('any JSON is parsed or rejected with its invalid fields', t => {
   fc.assert(
     fc.property(anyConfig, raw => {
       let config: ProcessConfig
       try {
         config = parseProcessConfig(raw, RULES)
       } catch (error) {
-        // Nothing else is thrown, and every problem has a field and a reason.
+        // No other error is thrown, and every problem has a field and a reason.
         if (!(error instanceof ProcessError)) throw error
         t.equal(error.code, 'bad-config')
         return error.problems.every(p => p.field !== '' && p.message !== '')

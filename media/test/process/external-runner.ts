@@ -47,7 +47,7 @@ function addStream() {
   return stack.streams.add(streamId('studio'), config)
 }
 
-/** Takes the port of the leg; the function gives it back. */
+/** Binds the port of the leg; returns a function that releases it. */
 async function takePort(t: Test): Promise<() => Promise<void>> {
   const socket = createSocket('udp4')
   socket.bind(PORT, '127.0.0.1')
@@ -133,7 +133,7 @@ t.test('ExternalRunner without reconnect waits for a start', async t => {
   await until('running')
 })
 
-t.test('ExternalRunner takes a restart while it starts', async t => {
+t.test('ExternalRunner accepts a restart during a start', async t => {
   const { runner, stream, until } = await start(t, NEVER, false)
   runner.restart('an operator')
   runner.restart('an operator')
@@ -142,7 +142,7 @@ t.test('ExternalRunner takes a restart while it starts', async t => {
   t.ok(stream.running)
 })
 
-t.test('ExternalRunner brings a retry forward on restart', async t => {
+t.test('ExternalRunner retries at once on restart', async t => {
   const { runner, freePort, until } = await start(t, IN_AN_HOUR)
   await until('failed')
   await freePort?.()
@@ -150,7 +150,7 @@ t.test('ExternalRunner brings a retry forward on restart', async t => {
   await until('running')
 })
 
-t.test('ExternalRunner that is stopped while it starts stays so', async t => {
+t.test('ExternalRunner stays stopped after a stop during a start', async t => {
   const { runner, stream, stop } = await start(t, AT_ONCE, false)
   t.equal(runner.status().exec, 'starting')
   await stop()
@@ -166,7 +166,7 @@ t.test('ExternalRunner ends its retries on stop', async t => {
   t.equal(runner.status().reconnectS, undefined)
 })
 
-t.test('a new ExternalRunner takes the stream over', async t => {
+t.test('a new ExternalRunner takes over the stream', async t => {
   const { runner, stream, until } = await start(t, NEVER, false)
   await runner.stop()
   const { runner: next } = runnerOf(stream, NEVER)

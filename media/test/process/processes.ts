@@ -97,7 +97,7 @@ t.test('an update that changes nothing restarts nothing', async t => {
   t.same(streams.all[0]?.calls, ['prepareRun', 'runStarted'])
 })
 
-t.test('a restart that the stream requests counts nothing', async t => {
+t.test('a restart requested by the stream is not counted', async t => {
   const { processes, streams } = await processList(t)
   await processes.add({ ...STREAM, output: OFF.output })
   const [stream] = streams.all
@@ -129,7 +129,7 @@ t.test('an external stream has legs but no FFmpeg', async t => {
   t.same(stream?.calls.slice(2), ['stop'])
 })
 
-t.test('a new media process has the same list', async t => {
+t.test('a restarted media process has the same list', async t => {
   const dir = await temporaryFolder(t)
   const first = await processList(t, { dir })
   await first.processes.add(OFF)
@@ -198,29 +198,32 @@ t.test('initial processes are added unless their id is stored', async t => {
   )
 })
 
-t.test('concurrent operations have the outcome of one order', async t => {
-  const { processes, streams } = await processList(t)
-  const outcomes = await Promise.allSettled([
-    processes.add({ ...STREAM, output: OFF.output }),
-    processes.add({ ...STREAM, output: OFF.output }),
-    processes.command('camera', 'stop'),
-    processes.command('camera', 'start'),
-    processes.update('camera', { id: 'moved' }),
-    processes.add({ ...OFF, id: 'moved' }),
-    processes.update('camera', { options: ['-y'] }),
-    processes.command('moved', 'stop'),
-  ])
-  t.same(
-    outcomes.map(({ status }) => status === 'fulfilled'),
-    [true, false, true, true, true, false, false, true],
-  )
-  t.same(
-    processes.list().map(({ stored }) => stored.id),
-    ['moved'],
-  )
-  t.equal(streams.all.length, 2)
-  t.equal(processes.get('moved').runner.status().exec, 'finished')
-})
+t.test(
+  'concurrent operations have the outcome of a sequential order',
+  async t => {
+    const { processes, streams } = await processList(t)
+    const outcomes = await Promise.allSettled([
+      processes.add({ ...STREAM, output: OFF.output }),
+      processes.add({ ...STREAM, output: OFF.output }),
+      processes.command('camera', 'stop'),
+      processes.command('camera', 'start'),
+      processes.update('camera', { id: 'moved' }),
+      processes.add({ ...OFF, id: 'moved' }),
+      processes.update('camera', { options: ['-y'] }),
+      processes.command('moved', 'stop'),
+    ])
+    t.same(
+      outcomes.map(({ status }) => status === 'fulfilled'),
+      [true, false, true, true, true, false, false, true],
+    )
+    t.same(
+      processes.list().map(({ stored }) => stored.id),
+      ['moved'],
+    )
+    t.equal(streams.all.length, 2)
+    t.equal(processes.get('moved').runner.status().exec, 'finished')
+  },
+)
 
 t.test('a process above MAX_PROCESSES is rejected', async t => {
   const dir = await temporaryFolder(t)
@@ -242,33 +245,26 @@ t.test('a process above MAX_PROCESSES is rejected', async t => {
   await processes.add({ ...OFF, id: 'one-more' })
 })
 
-t.test(
-  '20 streams start and stop concurrently and leave nothing behind',
-  async t => {
-    const { processes, streams, records } = await processList(t)
-    const ids = Array.from({ length: 20 }, (_, at) => `camera-${at}`)
-    await Promise.all(
-      ids.map(id => processes.add({ ...STREAM, id, output: OFF.output })),
-    )
-    await waitFor(() =>
-      processes
-        .list()
-        .every(({ runner }) => runner.status().progress.timeS > 0),
-    )
-    const started = records.filter(
-      ({ message }) => message === 'FFmpeg started',
-    )
-    const children = started.map(({ pid }) => identify(Number(pid)))
-    t.equal(children.filter(child => child !== undefined).length, 20)
-    await Promise.all(ids.map(id => processes.remove(id)))
-    t.same(processes.list(), [])
-    t.equal(children.filter(child => child && isAlive(child)).length, 0)
-    for (const { calls, ends } of streams.all) {
-      t.equal(calls.at(-1), 'remove')
-      t.match(ends, [{ requested: true }])
-    }
-  },
-)
+t.test('20 streams that start and stop concurrently leak nothing', async t => {
+  const { processes, streams, records } = await processList(t)
+  const ids = Array.from({ length: 20 }, (_, at) => `camera-${at}`)
+  await Promise.all(
+    ids.map(id => processes.add({ ...STREAM, id, output: OFF.output })),
+  )
+  await waitFor(() =>
+    processes.list().every(({ runner }) => runner.status().progress.timeS > 0),
+  )
+  const started = records.filter(({ message }) => message === 'FFmpeg started')
+  const children = started.map(({ pid }) => identify(Number(pid)))
+  t.equal(children.filter(child => child !== undefined).length, 20)
+  await Promise.all(ids.map(id => processes.remove(id)))
+  t.same(processes.list(), [])
+  t.equal(children.filter(child => child && isAlive(child)).length, 0)
+  for (const { calls, ends } of streams.all) {
+    t.equal(calls.at(-1), 'remove')
+    t.match(ends, [{ requested: true }])
+  }
+})
 
 t.test(
   'close() stops every FFmpeg, even of an operation in progress',

@@ -111,7 +111,7 @@ t.test('GET of a process returns config, state and report', async t => {
   })
 })
 
-t.test('the commands start, restart, reload and stop do so', async t => {
+t.test('the commands start, restart, reload and stop are executed', async t => {
   const { call } = await processApi(t)
   await call('POST', '', { body: TEST })
   const command = (name: string) =>
@@ -208,9 +208,9 @@ t.test('a rejected PUT changes nothing', async t => {
 t.test('DELETE removes a process', async t => {
   const { call } = await processApi(t)
   await call('POST', '', { body: { ...TEST, autostart: true } })
-  const gone = await call('DELETE', '/test')
-  t.equal(gone.status, 200)
-  t.equal(gone.text, '"OK"')
+  const removed = await call('DELETE', '/test')
+  t.equal(removed.status, 200)
+  t.equal(removed.text, '"OK"')
   t.equal((await call('GET', '/test')).status, 404)
   t.same((await call('GET', '')).json, [])
 })
@@ -252,7 +252,7 @@ t.test('a second process with the same id gets 400', async t => {
   t.equal((await call('GET', '/other')).status, 200)
 })
 
-t.test('the list is filtered like in upstream', async t => {
+t.test('the list is filtered as in upstream', async t => {
   const { call } = await processApi(t)
   for (const [id, reference] of [
     ['cam:1', 'hall'],

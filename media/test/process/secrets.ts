@@ -8,7 +8,7 @@ import { wholeApp } from '../fixtures/whole-app.ts'
 needFfmpeg(t)
 t.setTimeout(180_000)
 
-/** A word that occurs nowhere else. */
+/** A word that occurs in no other output. */
 const WORD = 'zq7Word'
 /**
  * FFmpeg resolves the part before the first `/ ? #` as a host name: so any

@@ -35,7 +35,7 @@ t.test('a process without a stream has no default stale timeout', t => {
   t.end()
 })
 
-t.test('an FFmpeg that waits for a sender may wait', t => {
+t.test('an FFmpeg that waits for a sender has no default stale timeout', t => {
   for (const [address, options] of [
     ['udp://127.0.0.1:1', []],
     ['rtp://127.0.0.1:1', []],

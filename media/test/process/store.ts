@@ -136,7 +136,7 @@ for (const [what, text] of [
   ['without a version', '{"process":{}}'],
   ['whose processes are a list', '{"version":4,"process":[]}'],
 ] as const) {
-  t.test(`a file ${what} is renamed, which is logged`, async t => {
+  t.test(`a file ${what} is renamed and logged`, async t => {
     const dir = await temporaryFolder(t)
     await writeFile(join(dir, 'db.json'), text)
     const { store, records } = await open(dir)

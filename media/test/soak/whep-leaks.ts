@@ -1,6 +1,6 @@
 /**
- * 1,000 sessions that open and end in every possible way leak no ports, slots,
- * transports or consumers of the worker, file descriptors or heap.
+ * 1,000 sessions that open and end in every possible way leak no port, slot,
+ * transport, consumer, file descriptor or heap.
  */
 import { readdirSync } from 'node:fs'
 import { connect } from 'node:net'
@@ -24,12 +24,12 @@ import { Peer } from '../fixtures/peer.ts'
 t.teardown(cleanup)
 
 const SESSIONS = 1_000
-const AT_ONCE = 10
+const CONCURRENCY = 10
 const ICE_TIMEOUT_MS = 1_000
 /** Less than a leak of 2 kB per session. */
 const HEAP_SLACK_BYTES = 2e6
 
-/** Everything that could leak. */
+/** The resources that could leak. */
 async function measure(server: LiveServer) {
   const { workers } = server.stack.engine
   const handlers = await Promise.all(
@@ -56,7 +56,7 @@ function heapBytes(): number {
   return process.memoryUsage().heapUsed
 }
 
-const WAYS = {
+const SCENARIOS = {
   deleted: async server => {
     await remove(server, locationOf(await server.post('h264', CHROMIUM)))
   },
@@ -129,7 +129,7 @@ async function remove(server: LiveServer, path: string): Promise<void> {
 async function playing(server: LiveServer): Promise<Peer> {
   const peer = new Peer({ audio: { payloadType: 111 } })
   const status = await peer.view(server.endpoint('h264'))
-  if (status !== 201) throw new Error(`POST gave ${status}`)
+  if (status !== 201) throw new Error(`POST got ${status}`)
   await peer.plays(5)
   return peer
 }
@@ -141,21 +141,22 @@ await t.test('1,000 sessions leak nothing', async t => {
     iceTimeoutMs: ICE_TIMEOUT_MS,
   })
   const idle = server.portsInUse
-  const ways = Object.values(WAYS)
+  const scenarios = Object.values(SCENARIOS)
   const run = async (sessions: number) => {
     let next = 0
     const work = async () => {
-      while (next < sessions) await ways[next++ % ways.length]?.(server)
+      while (next < sessions)
+        await scenarios[next++ % scenarios.length]?.(server)
     }
-    await Promise.all(Array.from({ length: AT_ONCE }, work))
+    await Promise.all(Array.from({ length: CONCURRENCY }, work))
     await server.settles(idle)
   }
 
-  // Warms up: pools, caches and compiled code are created once. The heap grows
+  // Warm-up: pools, caches and compiled code are created once. The heap grows
   // by 6 MB in the first thousand sessions.
   await run(SESSIONS)
   const before = await measure(server)
-  // The test's own records are no leak.
+  // The records of the test itself are not a leak.
   server.observations.all.length = 0
   const heapBefore = heapBytes()
   await run(SESSIONS)
@@ -165,10 +166,10 @@ await t.test('1,000 sessions leak nothing', async t => {
   }, 'file descriptors')
   t.same(after, { ...before, descriptors: after.descriptors })
   server.observations.all.length = 0
-  const grownBytes = await waitFor(() => {
+  const growthBytes = await waitFor(() => {
     // Finalizers run between collections.
     const bytes = heapBytes() - heapBefore
     return bytes < HEAP_SLACK_BYTES && bytes
   }, `a heap that grew by less than ${HEAP_SLACK_BYTES} bytes`)
-  t.comment(`heap grew by ${Math.round(grownBytes / 1e3)} kB`)
+  t.comment(`heap grew by ${Math.round(growthBytes / 1e3)} kB`)
 })

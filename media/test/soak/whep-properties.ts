@@ -7,7 +7,7 @@ import { mutatedOffer } from '../whep/fixtures/mutations.ts'
 import { WhepServer } from '../whep/fixtures/whep-server.ts'
 
 t.test(
-  '30,000 mutated offers answer 201, 400 or 406 and leak nothing',
+  '30,000 mutated offers get 201, 400 or 406 and leak nothing',
   async t => {
     const clock = new FakeClock()
     const server = await WhepServer.start(t, { clock })

@@ -27,7 +27,7 @@ const stack = await startMediaStack({
 })
 t.teardown(() => stack.close())
 
-/** Encodes a pattern and a tone into a file, to be read in real time. */
+/** Encodes a pattern and a tone; returns options to read them in real time. */
 async function fileOf(
   name: string,
   codecs: readonly string[],
@@ -110,7 +110,7 @@ await t.test('copied Opus plays', async t => {
 })
 
 await t.test('an input without a frame rate gets no extra frames', async t => {
-  // Like a recording of a browser: irregular frames, in ticks of 1 ms.
+  // Like a browser's recording: irregular frames, in ticks of 1 ms.
   const codecs = [
     ...['-vf', 'select=lt(random(0)\\,0.02)', '-vsync', 'passthrough'],
     ...['-c:v', 'libvpx', '-deadline', 'realtime', '-cpu-used', '8'],
@@ -147,7 +147,7 @@ await t.test('audio alone plays', async t => {
   await plays(t, stream, { audio: 111 }, ['audio'])
 })
 
-await t.test('video without key frames is degraded', async t => {
+await t.test('video without key frames degrades the stream', async t => {
   // Key frames are 4 s apart, and the limit is 1.5 s.
   const inputs = await fileOf('rare.mp4', [...X264, '-g', '60'])
   const { stream } = await start(t, 'rare', { video: 'copy' }, inputs)

@@ -44,7 +44,7 @@ t.test('degradedBy() is undefined for a healthy stream', t => {
   t.end()
 })
 
-t.test('degradedBy() lists the worst first, with its kind', t => {
+t.test('degradedBy() lists the worst fault first, each with its kind', t => {
   const legs = [
     leg(VIDEO, { faults: [BLOCKY] }),
     leg(AUDIO, { state: 'failed', cause: 'silent' }),
@@ -57,7 +57,7 @@ t.test('degradedBy() lists the worst first, with its kind', t => {
   t.end()
 })
 
-t.test('degradedBy() reports nothing else of a frozen worker', t => {
+t.test('degradedBy() reports a frozen worker as the only reason', t => {
   const legs = [leg(VIDEO, { faults: [BLOCKY] })]
   t.same(degradedBy(running({ legs, workerAnswers: false })), {
     reason: 'worker-frozen',
@@ -83,7 +83,7 @@ t.test('degradedBy() prefers the detail of a cause', t => {
   t.end()
 })
 
-t.test('degradedBy() blames no leg for the codec of the other', t => {
+t.test('degradedBy() reports only the leg with the wrong codec', t => {
   const words = 'audio copy needs opus, the input is aac: use opus'
   const legs = [
     leg(VIDEO, { state: 'failed', cause: 'exit' }),

@@ -63,13 +63,13 @@ async function start(t: Test, ingest: MediaWorker, idleMs = 10_000, max = 3) {
   return { routers, opened }
 }
 
-await t.test('EgressRouters uses the ingest router if it can', async t => {
+await t.test('EgressRouters prefers the ingest router', async t => {
   const { routers, opened } = await start(t, worker)
   const near = await routers.acquire(worker, audioMap(111))
   t.same(near.egress.map, INGEST)
   const far = await routers.acquire(other, audioMap(111))
   t.not(far.egress.map, INGEST)
-  t.equal(opened.length, 1, 'in its own worker only')
+  t.equal(opened.length, 1, 'a router is opened in the other worker only')
 })
 
 await t.test('EgressRouters shares a router that is being opened', async t => {
@@ -89,35 +89,42 @@ await t.test('EgressRouters closes an idle router', async t => {
   one.release()
   const again = routers.acquire(worker, audioMap(109))
   two.release()
-  t.equal((await again).egress.router.closed, false, 'but not one in use')
+  t.equal(
+    (await again).egress.router.closed,
+    false,
+    'a router in use stays open',
+  )
   ;(await again).release()
   await waitFor(() => opened[0]?.router.closed ?? false)
   await routers.acquire(worker, audioMap(109))
-  t.equal(opened.length, 2, 'and opens another on demand')
+  t.equal(opened.length, 2, 'a new router is opened on demand')
 })
 
-await t.test('EgressRouters at its limit drops the longest idle', async t => {
-  const { routers, opened } = await start(t, worker)
-  const acquired = []
-  for (const audio of [96, 97, 98]) {
-    acquired.push(await routers.acquire(worker, audioMap(audio)))
-  }
-  await t.rejects(routers.acquire(worker, audioMap(99)), {
-    code: 'layouts',
-    message: /3 payload type maps have viewers, limit is 3$/,
-  })
-  acquired[1]?.release()
-  acquired[0]?.release()
-  const { release } = await routers.acquire(worker, audioMap(97))
-  release()
-  await routers.acquire(worker, audioMap(99))
-  t.same(
-    opened.map(({ router }) => router.closed),
-    [true, false, false, false],
-  )
-})
+await t.test(
+  'EgressRouters at its limit closes the router idle the longest',
+  async t => {
+    const { routers, opened } = await start(t, worker)
+    const acquired = []
+    for (const audio of [96, 97, 98]) {
+      acquired.push(await routers.acquire(worker, audioMap(audio)))
+    }
+    await t.rejects(routers.acquire(worker, audioMap(99)), {
+      code: 'layouts',
+      message: /3 payload type maps have viewers, limit is 3$/,
+    })
+    acquired[1]?.release()
+    acquired[0]?.release()
+    const { release } = await routers.acquire(worker, audioMap(97))
+    release()
+    await routers.acquire(worker, audioMap(99))
+    t.same(
+      opened.map(({ router }) => router.closed),
+      [true, false, false, false],
+    )
+  },
+)
 
-await t.test('EgressRouters retries a router that failed to open', async t => {
+await t.test('EgressRouters retries after a router failed to open', async t => {
   let attempts = 0
   const routers = new EgressRouters({
     ingest: await openRouter(worker, INGEST),

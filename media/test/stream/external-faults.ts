@@ -1,4 +1,4 @@
-/** Faults of RTP that another program sends. */
+/** Faults in the RTP of external senders. */
 import t from 'tap'
 import { parseWebrtcConfig } from '../../ingest/webrtc-config.ts'
 import {
@@ -17,11 +17,11 @@ const PORTS = await takePorts(20)
 const VIDEO_PORT = PORTS.min + 12
 const AUDIO_PORT = PORTS.min + 14
 const CHROMIUM = { video: 108, rtx: 109, audio: 111 }
-/** A second of video. */
+/** One second of video, in RTP ticks. */
 const SECOND = 90_000
 const HOUR = 3_600 * SECOND
 
-/** It takes ten seconds, and more on a busy machine. */
+/** Detection takes ten seconds, more on a busy machine. */
 const TIMEOUT_MS = 60_000
 
 t.setTimeout(170_000)
@@ -83,22 +83,22 @@ await t.test('lost packets degrade the stream', async t => {
   await isHealthy()
 })
 
-await t.test('viewers do not see a single leap of timestamps', async t => {
-  const leaps = () => [
+await t.test('a single jump of timestamps is hidden from viewers', async t => {
+  const jumps = () => [
     viewer.received.get('video')?.timestampLeaps,
     viewer.received.get('audio')?.timestampLeaps,
   ]
-  t.same(leaps(), [0, 0])
+  t.same(jumps(), [0, 0])
   for (const ticks of [-600 * SECOND, HOUR]) {
     video.change(shiftTimestamps(() => ticks))
     audio.change(shiftTimestamps(() => ticks))
     await Promise.all([viewer.plays('video', 60), viewer.plays('audio', 100)])
-    t.same(leaps(), [0, 0], 'no leap reaches the viewer')
+    t.same(jumps(), [0, 0], 'no jump reaches the viewer')
   }
   t.equal(stream.degradedReason, undefined)
 })
 
-await t.test('repeated leaps of timestamps degrade the stream', async t => {
+await t.test('repeated jumps of timestamps degrade the stream', async t => {
   let frames = 0
   let last = 0
   video.change(

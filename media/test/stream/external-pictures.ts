@@ -1,4 +1,4 @@
-/** Pictures of external senders that browsers do not play well. */
+/** Video of external senders that browsers cannot play well. */
 import t from 'tap'
 import { parseWebrtcConfig } from '../../ingest/webrtc-config.ts'
 import {
@@ -15,7 +15,7 @@ const PORTS = await takePorts(20)
 const VIDEO = { port: PORTS.min + 12, rtcpPort: PORTS.min + 13 }
 const AUDIO = { port: PORTS.min + 14, rtcpPort: PORTS.min + 15 }
 
-/** It takes ten seconds, and more on a busy machine. */
+/** Detection takes ten seconds, more on a busy machine. */
 const TIMEOUT_MS = 60_000
 
 t.setTimeout(170_000)

@@ -45,7 +45,7 @@ await t.test('an external stream plays', async t => {
   const ports = () => engine.udpPorts.counts().inUse
 
   const states = await startExternal(stream)
-  t.equal(ports(), 4, 'it takes the configured ports from the pool')
+  t.equal(ports(), 4, 'the configured ports are taken from the pool')
   t.equal(stream.live, false)
   await t.rejects(stream.prepareRun(UNSUPERVISED), { name: 'StreamError' })
 
@@ -77,7 +77,7 @@ await t.test('an external stream plays', async t => {
     t.ok(packets - before < 1_000, `${packets - before} packets were counted`)
   })
 
-  await t.test('viewers outlive a restart of the sender', async t => {
+  await t.test('viewers survive a restart of the sender', async t => {
     await sender.stop()
     await waitFor(() => stream.status.state === 'failed')
     t.equal(stack.legFailures('outside', 'video'), 1)
@@ -103,7 +103,7 @@ await t.test('an external stream plays', async t => {
     t.equal(stream.status.degraded, false)
   })
 
-  await t.test('a stream whose worker dies runs in the next one', async t => {
+  await t.test('a stream whose worker died restarts in a new one', async t => {
     const [worker] = engine.workers
     if (worker) process.kill(worker.pid, 'SIGKILL')
     await waitFor(() => viewer.transport.state === 'worker-died')
@@ -111,7 +111,7 @@ await t.test('an external stream plays', async t => {
     t.same(
       states,
       ['starting', 'running', 'starting', 'running'],
-      'it starts again, once',
+      'the stream restarts once',
     )
     await untilLive(stream)
     const next = await TestViewer.open(stream, CHROMIUM)
@@ -126,13 +126,13 @@ await t.test('an external stream plays', async t => {
     )
   })
 
-  await t.test('stop() gives all ports back', async t => {
+  await t.test('stop() releases all ports', async t => {
     await stream.stop()
     await waitFor(() => ports() === 0)
     t.match(stream.status, { state: 'stopped', degraded: false })
   })
 
-  await t.test('a port that is taken fails the start', async t => {
+  await t.test('a port in use fails the start', async t => {
     const socket = createSocket('udp4')
     t.teardown(() => {
       socket.close()
@@ -175,12 +175,12 @@ await t.test('an external stream plays', async t => {
     const left = leaseAll()
     t.ok(
       left.length > 0 && left.every(isReserved),
-      'they return to the pool when it is removed',
+      'removing the stream returns them to the pool',
     )
   })
 })
 
-await t.test('video without parameter sets is degraded', async t => {
+await t.test('video without parameter sets degrades the stream', async t => {
   const stack = await startMediaStack({
     udpPorts: PORTS,
     limits: { keyFrameTimeoutMs: 1_500 },
@@ -205,7 +205,7 @@ await t.test('video without parameter sets is degraded', async t => {
     late.close()
   })
   await late.plays('audio')
-  t.equal(late.packets('video'), 0, 'a viewer that joins gets no picture')
+  t.equal(late.packets('video'), 0, 'a new viewer gets no picture')
 
   await sender.stop()
   sender = startSender(target)

@@ -36,7 +36,7 @@ await t.test('a managed stream plays', async t => {
     t.teardown(() => {
       viewer.close()
     })
-    t.equal(ports(), 9, 'takes one port')
+    t.equal(ports(), 9, 'the viewer takes one port')
     await Promise.all([viewer.plays('video'), viewer.plays('audio')])
     t.equal(viewer.transport.state, 'connected')
     t.same(
@@ -59,18 +59,18 @@ await t.test('a managed stream plays', async t => {
     t.same(
       [...other.received.values()].map(({ payloadTypes }) => [...payloadTypes]),
       [[126], [109]],
-      'it receives them',
+      'RTP arrives with these payload types',
     )
-    t.equal(ports(), 12, 'it takes one port, and two for the pipe')
+    t.equal(ports(), 12, 'the viewer takes one port, the pipe two')
     const [video] = other.transport.sent
     t.same(
       video?.rtpParameters.codecs.map(({ payloadType }) => payloadType),
       [126, 127],
-      'it gets its own rtx',
+      'rtx has the offered payload type',
     )
   })
 
-  await t.test('viewers that leave free their ports', async t => {
+  await t.test('viewers release their ports when they leave', async t => {
     await waitFor(() => ports() === 8)
     const viewer = await TestViewer.open(stream, { audio: 96 })
     await viewer.plays('audio')
@@ -79,7 +79,7 @@ await t.test('a managed stream plays', async t => {
     t.equal(ports(), 8)
   })
 
-  await t.test('viewers outlive a restart of FFmpeg', async t => {
+  await t.test('viewers survive a restart of FFmpeg', async t => {
     const viewer = await TestViewer.open(stream, CHROMIUM)
     t.teardown(() => {
       viewer.close()
@@ -93,12 +93,12 @@ await t.test('a managed stream plays', async t => {
     t.equal(
       viewer.received.get('audio')?.timestampLeaps,
       0,
-      'timestamps of audio continue',
+      'audio timestamps continue',
     )
     t.equal(stack.reported.length, 0, 'no leg failure is counted')
   })
 
-  await t.test('stop() ends viewers and frees all ports', async t => {
+  await t.test('stop() ends viewers and releases all ports', async t => {
     const viewer = await TestViewer.open(stream, FIREFOX)
     t.teardown(() => {
       viewer.close()

@@ -26,7 +26,7 @@ const stack = await startMediaStack({
 })
 t.teardown(() => stack.close())
 const { udpPorts, tcpPorts } = stack.engine
-// Other programs may use some.
+// Other programs may use some of the ports.
 const udpSize = udpPorts.counts().available
 const tcpSize = tcpPorts?.counts().available ?? 0
 const stream = stack.streams.add(streamId('cam'), managedConfig())
@@ -51,12 +51,12 @@ await t.test('a viewer has a socket per listen address', async t => {
       'tcp 127.0.0.2',
       'tcp ::1',
     ],
-    'it has a candidate per announced address, UDP first',
+    'there is a candidate per announced address, UDP first',
   )
   t.same(
     iceCandidates.map(({ priority }) => priority),
     iceCandidates.map(({ priority }) => priority).sort((a, b) => b - a),
-    'candidates are in the order of their priority',
+    'candidates are sorted by priority',
   )
   t.same(udpPorts.counts(), { inUse: 10, available: udpSize - 10 })
   t.same(tcpPorts?.counts(), { inUse: 2, available: tcpSize - 2 })
@@ -102,7 +102,7 @@ await t.test('a viewer without a free port is rejected', async t => {
   await waitFor(() => udpPorts.counts().inUse === 8)
 })
 
-await t.test('a viewer plays on after an ICE restart', async t => {
+await t.test('a viewer keeps playing after an ICE restart', async t => {
   const viewer = await view()
   t.teardown(() => {
     viewer.close()

@@ -34,11 +34,14 @@ await t.test('offeredMap() drops an rtx that mediasoup cannot assign', t => {
   t.end()
 })
 
-await t.test('ingestMap() can serve Chromium, with one kind or both', t => {
+await t.test('ingestMap() can serve Chromium with one kind or both', t => {
   const chromium = { video: { payloadType: 108, rtx: 109 } }
   t.ok(canServe(INGEST, { ...chromium, audio: { payloadType: 111 } }))
   t.ok(canServe(INGEST, chromium))
-  t.ok(canServe(INGEST, { video: { payloadType: 108 } }), 'without rtx')
+  t.ok(
+    canServe(INGEST, { video: { payloadType: 108 } }),
+    'an offer without rtx',
+  )
   t.ok(canServe(INGEST, { audio: { payloadType: 111 } }))
   t.notOk(canServe(INGEST, { audio: { payloadType: 109 } }))
   t.notOk(canServe(INGEST, { video: { payloadType: 108, rtx: 110 } }))

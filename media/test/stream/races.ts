@@ -48,7 +48,7 @@ async function run() {
 
 let ffmpeg = await run()
 
-/** Opens viewers at once; each gives up after `timeoutMs`. */
+/** Opens viewers concurrently; each gives up after `timeoutMs`. */
 function openMany(timeoutMs: (index: number) => number) {
   return Promise.allSettled(
     Array.from({ length: VIEWERS }, (_, index) =>
@@ -91,30 +91,33 @@ async function nothingIsLeft(): Promise<boolean> {
   return routers.reduce((a, b) => a + b) === 1
 }
 
-await t.test('more viewers than ports at once get what there is', async t => {
-  const opened = await openMany(() => 60_000)
-  const transports = transportsOf(opened)
-  t.ok(transports.length > 40, `${transports.length} viewers were opened`)
-  t.same(codesOf(opened), new Set(['ports']))
-  t.ok(udpPorts.counts().available < 3)
-  for (const transport of transports) transport.close()
-  await waitFor(nothingIsLeft)
-})
+await t.test(
+  'concurrent viewers are rejected when no port is left',
+  async t => {
+    const opened = await openMany(() => 60_000)
+    const transports = transportsOf(opened)
+    t.ok(transports.length > 40, `${transports.length} viewers were opened`)
+    t.same(codesOf(opened), new Set(['ports']))
+    t.ok(udpPorts.counts().available < 3)
+    for (const transport of transports) transport.close()
+    await waitFor(nothingIsLeft)
+  },
+)
 
-await t.test('viewers that give up at any moment leave nothing', async t => {
+await t.test('viewers that give up at any moment leak nothing', async t => {
   const opened = await openMany(index => index)
   for (const transport of transportsOf(opened)) transport.close()
   t.ok([...codesOf(opened)].every(code => /deadline|ports/.test(code)))
   await waitFor(nothingIsLeft)
 })
 
-await t.test('stop() ends viewers that are being opened', async t => {
+await t.test('stop() ends viewers during their setup', async t => {
   const opening = openMany(() => 60_000)
   await stream.stop()
   const opened = await opening
   t.ok(
     transportsOf(opened).every(({ state }) => state === 'stream-ended'),
-    'viewers that were opened are ended',
+    'opened viewers are ended',
   )
   t.ok([...codesOf(opened)].every(code => /not-live|ports/.test(code)))
   for (const transport of transportsOf(opened)) transport.close()
@@ -122,7 +125,7 @@ await t.test('stop() ends viewers that are being opened', async t => {
   await ffmpeg.stop()
 })
 
-await t.test('the death of a worker ends opening viewers', async t => {
+await t.test('a worker death ends viewers during their setup', async t => {
   ffmpeg = await run()
   const opening = openMany(() => 60_000)
   for (const { pid } of stack.engine.workers) process.kill(pid, 'SIGKILL')
@@ -137,7 +140,7 @@ await t.test('the death of a worker ends opening viewers', async t => {
   t.equal(stack.engine.workers.length > 0, true)
 })
 
-await t.test('starts and stops that overlap leave no port in use', async t => {
+await t.test('overlapping starts and stops leak no port', async t => {
   await ffmpeg.stop()
   await stream.stop()
   const prepared = await Promise.allSettled([
@@ -154,14 +157,14 @@ await t.test('starts and stops that overlap leave no port in use', async t => {
   t.equal(stack.streams.find('cam'), undefined)
 })
 
-/** Moments during a start, milliseconds after it began. */
+/** Delays after the beginning of a start, milliseconds. */
 function momentsMs(count: number): readonly number[] {
   return Array.from({ length: count }, (_, index) => (index * 10) / count)
 }
 
 async function atMoment(ms: number): Promise<void> {
   const until = performance.now() + ms
-  // A timer is too coarse.
+  // Timers are too coarse.
   while (performance.now() < until) await setImmediate()
 }
 
@@ -206,7 +209,7 @@ await t.test('stop() does not wait for a frozen worker', async t => {
   t.equal(stack.engine.leastLoaded().load, 0)
 })
 
-await t.test('a start copes with the death of its worker', async t => {
+await t.test('a start survives the death of its worker', async t => {
   const { stack, start } = await startStack(t)
   for (const ms of momentsMs(5)) {
     const [worker] = stack.engine.workers
@@ -216,7 +219,7 @@ await t.test('a start copes with the death of its worker', async t => {
     const run = await prepared
     t.ok(
       !(run instanceof Error) || restarts.length === 1,
-      'it opens in the next worker, or requests one restart',
+      'the stream opens in a new worker or requests one restart',
     )
     await waitFor(() =>
       stack.engine.workers.some(({ pid }) => pid !== worker?.pid),
@@ -227,32 +230,29 @@ await t.test('a start copes with the death of its worker', async t => {
   await waitFor(() => stack.engine.udpPorts.counts().inUse === 0)
 })
 
-await t.test(
-  'an external start copes with the death of its worker',
-  async t => {
-    const { stack } = await startStack(t)
-    const { min: port } = await takePorts(2)
-    const config = parseWebrtcConfig({
-      enabled: true,
-      ingest: 'external',
-      audio: { codec: 'opus', port, payload_type: 111 },
-    })
-    if (!config.enabled) throw new TypeError('Expected an enabled stream')
-    for (const ms of momentsMs(5)) {
-      const [worker] = stack.engine.workers
-      const stream = stack.streams.add(streamId('studio'), config)
-      const started = startExternal(stream)
-      await atMoment(ms)
-      if (worker) process.kill(worker.pid, 'SIGKILL')
-      await waitFor(() =>
-        stack.engine.workers.some(({ pid }) => pid !== worker?.pid),
-      )
-      const states = await started
-      await waitFor(() => stream.running)
-      t.equal(states.at(-1), 'running', 'it runs in the next worker')
-      await stream.remove()
-    }
-    t.equal(stack.reported.length, 0, 'no leg failure is counted')
-    await waitFor(() => stack.engine.udpPorts.counts().inUse === 0)
-  },
-)
+await t.test('an external start survives the death of its worker', async t => {
+  const { stack } = await startStack(t)
+  const { min: port } = await takePorts(2)
+  const config = parseWebrtcConfig({
+    enabled: true,
+    ingest: 'external',
+    audio: { codec: 'opus', port, payload_type: 111 },
+  })
+  if (!config.enabled) throw new TypeError('Expected an enabled stream')
+  for (const ms of momentsMs(5)) {
+    const [worker] = stack.engine.workers
+    const stream = stack.streams.add(streamId('studio'), config)
+    const started = startExternal(stream)
+    await atMoment(ms)
+    if (worker) process.kill(worker.pid, 'SIGKILL')
+    await waitFor(() =>
+      stack.engine.workers.some(({ pid }) => pid !== worker?.pid),
+    )
+    const states = await started
+    await waitFor(() => stream.running)
+    t.equal(states.at(-1), 'running', 'the stream runs in a new worker')
+    await stream.remove()
+  }
+  t.equal(stack.reported.length, 0, 'no leg failure is counted')
+  await waitFor(() => stack.engine.udpPorts.counts().inUse === 0)
+})

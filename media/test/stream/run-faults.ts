@@ -1,4 +1,4 @@
-/** Faults of what our own FFmpeg sends, while RTP flows. */
+/** Faults in the RTP of our own FFmpeg. */
 import { execFile } from 'node:child_process'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
@@ -18,7 +18,7 @@ import {
 import { relayUdp } from '../fixtures/udp-relay.ts'
 import { waitFor } from '../../../shared/test/fixtures/wait-for.ts'
 
-/** It takes ten seconds, and more on a busy machine. */
+/** Detection takes ten seconds, more on a busy machine. */
 const TIMEOUT_MS = 60_000
 
 t.setTimeout(170_000)
@@ -43,7 +43,7 @@ async function start(
   return stream
 }
 
-/** A tone at a multiple of real time, which even a busy machine reaches. */
+/** A tone at a multiple of real time that even a busy machine can reach. */
 const paced = (speed: number) => [
   ...['-f', 'lavfi', '-i', `sine=frequency=440,arealtime=speed=${speed}`],
 ]
@@ -97,7 +97,7 @@ for (const [reason, { options, words }] of Object.entries(COPIED)) {
   })
 }
 
-await t.test('a leap of copied timestamps degrades the stream', async t => {
+await t.test('a jump of copied timestamps degrades the stream', async t => {
   const stream = stack.streams.add(
     streamId('leaps'),
     managedConfig({ video: 'copy', audio: 'none' }),
@@ -115,7 +115,7 @@ await t.test('a leap of copied timestamps degrades the stream', async t => {
     packet.writeUInt32BE((packet.readUInt32BE(4) + ticks) % 2 ** 32, 4)
     return packet
   })
-  // Sends in place of the prepared run, through the relay.
+  // Sends through the relay instead of the prepared run.
   const sender = FfmpegRun.spawn(stream, [
     ...[...PATTERN_AND_TONE.slice(0, 5), ...X264, '-bf', '0', '-g', '15'],
     ...['-f', 'rtp', '-payload_type', '102', '-ssrc', '2222'],

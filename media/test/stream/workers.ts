@@ -36,7 +36,7 @@ async function playing(t: Test, workers: number) {
     })
     return viewer
   }
-  /** What a supervisor does when the stream requests a restart. */
+  /** Restarts the stream, as the supervisor does on request. */
   const restart = async () => {
     await ffmpeg.stop()
     ffmpeg = await FfmpegRun.start(stream)
@@ -52,7 +52,7 @@ async function isEmpty(worker: MediaWorker): Promise<boolean> {
   return (await dumpWorker(worker)).routerIds.length === 0
 }
 
-await t.test('the death of a worker requests one restart', async t => {
+await t.test('a worker death requests one restart', async t => {
   const { stack, stream, own, view, restart, restarts } = await playing(t, 1)
   const viewers = [await view(), await view(FIREFOX)]
   const states: string[] = []
@@ -63,7 +63,7 @@ await t.test('the death of a worker requests one restart', async t => {
   process.kill(own.pid, 'SIGKILL')
   await waitFor(() => states.length === 2)
   t.same(states, ['worker-died', 'worker-died'])
-  t.same(restarts(), ['its worker died'], 'it requests one restart')
+  t.same(restarts(), ['its worker died'], 'one restart is requested')
   await t.rejects(view(), { code: 'worker' })
 
   await restart()
@@ -74,11 +74,11 @@ await t.test('the death of a worker requests one restart', async t => {
   t.equal(stack.engine.udpPorts.counts().inUse, 9, 'no port leaks')
 })
 
-await t.test('a worker that ends in a shutdown is no failure', async t => {
+await t.test('a worker that ends in a shutdown is not a failure', async t => {
   const { stack, stream, own, view, restarts } = await playing(t, 1)
   const { transport } = await view()
   stack.engine.beginShutdown()
-  // As Ctrl-C in a terminal does.
+  // Ctrl-C in a terminal reaches the workers too.
   process.kill(own.pid, 'SIGINT')
   await waitFor(() => transport.state === 'stream-ended')
   stream.runEnded({ requested: false, code: 1, signal: null, log: [] })
@@ -87,12 +87,12 @@ await t.test('a worker that ends in a shutdown is no failure', async t => {
   t.same(stack.engine.workers, [], 'no worker is started again')
 })
 
-await t.test('FFmpeg that ends after its worker is not counted', async t => {
+await t.test('an FFmpeg that ends after its worker is not counted', async t => {
   const { stack, stream, own, restart, restarts } = await playing(t, 1)
   process.kill(own.pid, 'SIGKILL')
   await waitFor(() => restarts().length === 1)
   stream.runEnded({ requested: false, code: 1, signal: null, log: [] })
-  t.equal(stack.reported.length, 0, 'its port had closed')
+  t.equal(stack.reported.length, 0, 'no leg failure is counted')
   await restart()
   await untilLive(stream)
 })
@@ -100,7 +100,7 @@ await t.test('FFmpeg that ends after its worker is not counted', async t => {
 await t.test('viewers spread over the workers', async t => {
   const { stack, own, view, restarts } = await playing(t, 2)
   const other = stack.engine.workers.find(worker => worker !== own)
-  if (other === undefined) throw new Error('There is one worker only')
+  if (other === undefined) throw new Error('Expected two workers')
   const viewers: TestViewer[] = []
   for (let count = 0; count < 6; count++) viewers.push(await view())
   t.ok(own.load >= 3 && other.load >= 3, `${own.load} and ${other.load}`)
@@ -111,7 +111,7 @@ await t.test('viewers spread over the workers', async t => {
   )
   await Promise.all(viewers.map(viewer => viewer.plays('video')))
 
-  await t.test('the death of one worker ends its own viewers only', async t => {
+  await t.test('a worker death ends only its own viewers', async t => {
     process.kill(other.pid, 'SIGKILL')
     const lost = () =>
       viewers.filter(({ transport }) => transport.state === 'worker-died')
@@ -158,7 +158,7 @@ await t.test('a frozen worker degrades its stream', async t => {
     () => udpPorts.counts().inUse === 9,
     'the ports of late transports',
   )
-  t.equal(udpPorts.counts().inUse, 9, 'they are given back')
+  t.equal(udpPorts.counts().inUse, 9, 'late transports release their ports')
   await waitFor(() => !stream.status.degraded, 'the stream is not degraded')
   const next = await view(FIREFOX)
   await Promise.all([first.plays('video'), next.plays('video')])
@@ -170,7 +170,7 @@ await t.test('a frozen worker degrades its stream', async t => {
   t.equal(udpPorts.counts().inUse, 0)
 })
 
-await t.test('twenty streams at once leave nothing behind', async t => {
+await t.test('twenty concurrent streams leak nothing', async t => {
   const stack = await startMediaStack({
     ports: 180,
     workers: 2,

@@ -5,25 +5,22 @@ import { FakeViewerStream } from '../whep/fixtures/fake-viewer-stream.ts'
 import { WhepServer } from '../whep/fixtures/whep-server.ts'
 import { rawStatus } from './fixtures/raw-request.ts'
 
-t.test(
-  'the list shows ids and whether they are live, nothing else',
-  async t => {
-    const server = await WhepServer.start(t, {
-      streams: [new FakeViewerStream('cam:1@home', { video: 'h264' })],
-    })
-    server.vp8.live = false
-    const response = await server.request('/')
-    t.equal(response.status, 200)
-    const html = await response.text()
-    t.match(
-      html,
-      '<li class="live"><a href="player/av">av</a> <span>live</span></li>',
-    )
-    t.match(html, '<li><a href="player/vp8">vp8</a> <span>not live</span></li>')
-    t.match(html, '<a href="player/cam%3A1%40home">cam:1@home</a>')
-    t.notMatch(html, /started_at|peers|degraded/)
-  },
-)
+t.test('the list shows only ids and whether they are live', async t => {
+  const server = await WhepServer.start(t, {
+    streams: [new FakeViewerStream('cam:1@home', { video: 'h264' })],
+  })
+  server.vp8.live = false
+  const response = await server.request('/')
+  t.equal(response.status, 200)
+  const html = await response.text()
+  t.match(
+    html,
+    '<li class="live"><a href="player/av">av</a> <span>live</span></li>',
+  )
+  t.match(html, '<li><a href="player/vp8">vp8</a> <span>not live</span></li>')
+  t.match(html, '<a href="player/cam%3A1%40home">cam:1@home</a>')
+  t.notMatch(html, /started_at|peers|degraded/)
+})
 
 t.test('the list shows the fault of a stream', async t => {
   const server = await WhepServer.start(t)

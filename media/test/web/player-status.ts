@@ -2,7 +2,7 @@ import t from 'tap'
 import { assertNoCorsProblem } from '../whep/fixtures/assertions.ts'
 import { WhepServer } from '../whep/fixtures/whep-server.ts'
 
-t.test('player status has the state of a stream, nothing else', async t => {
+t.test('player status has only the state of a stream', async t => {
   const server = await WhepServer.start(t)
   const response = await server.request('/player/av/status')
   t.equal(response.status, 200)

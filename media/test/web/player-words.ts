@@ -8,17 +8,17 @@ import { Sound } from '../../web/static/sound.js'
 type Perceived = Parameters<typeof wordsOnPlay>[0]
 
 /** Samples a picture from `fromMs` to `toMs`; returns the state each time. */
-function lookAt(
+function sample(
   picture: Picture,
   {
     framesAt,
-    looksMs,
+    timesMs,
   }: {
     framesAt: (nowMs: number) => number
-    looksMs: readonly number[]
+    timesMs: readonly number[]
   },
 ) {
-  return looksMs.map(nowMs => {
+  return timesMs.map(nowMs => {
     const frames = framesAt(nowMs)
     const stats = {
       packetsReceived: 3 * frames,
@@ -39,10 +39,10 @@ t.test('a steady picture is moving at any sampling interval', t => {
   fc.assert(
     fc.property(fc.integer({ min: 1, max: 60 }), waits, (fps, waitsMs) => {
       let nowMs = 0
-      const looksMs = waitsMs.map(waitMs => (nowMs += waitMs))
+      const timesMs = waitsMs.map(waitMs => (nowMs += waitMs))
       const framesAt = (ms: number) => 1 + Math.floor((ms * fps) / 1_000)
-      const seen = lookAt(new Picture(), { framesAt, looksMs })
-      return seen.every(({ at }) => at === 'moving')
+      const samples = sample(new Picture(), { framesAt, timesMs })
+      return samples.every(({ at }) => at === 'moving')
     }),
   )
   t.pass()
@@ -54,32 +54,35 @@ for (const everyS of [5, 8, 13, 30]) {
     const picture = new Picture()
     const framesAt = (ms: number) => 1 + Math.floor(ms / (everyS * 1_000))
     const lastS = everyS * 10
-    const seen = lookAt(picture, { framesAt, looksMs: everySecond(0, lastS) })
-    const states = new Set(seen.map(({ at }) => at))
-    t.strictSame([...states], ['moving', 'slow'], 'it is never still')
-    t.match(seen.at(-1), { at: 'slow', everyMs: everyS * 1_000 })
-    const gone = lookAt(picture, {
-      framesAt: () => framesAt(lastS * 1_000),
-      looksMs: everySecond(lastS + 1, lastS + 100),
+    const samples = sample(picture, {
+      framesAt,
+      timesMs: everySecond(0, lastS),
     })
-    const still = gone.find(({ at }) => at === 'still')
+    const states = new Set(samples.map(({ at }) => at))
+    t.strictSame([...states], ['moving', 'slow'], 'the picture is never still')
+    t.match(samples.at(-1), { at: 'slow', everyMs: everyS * 1_000 })
+    const stopped = sample(picture, {
+      framesAt: () => framesAt(lastS * 1_000),
+      timesMs: everySecond(lastS + 1, lastS + 100),
+    })
+    const still = stopped.find(({ at }) => at === 'still')
     const afterS = (still?.nowMs ?? Infinity) / 1_000 - lastS
     t.ok(afterS > everyS * 1.5 && afterS <= everyS + 21, `${afterS} s`)
     t.end()
   })
 }
 
-t.test('a picture that stops is still within seconds, each time', t => {
+t.test('a picture that stops is reported as still within seconds', t => {
   const picture = new Picture()
   const stillAfter = (fromS: number, frames: number) => {
-    const moves = lookAt(picture, {
+    const moves = sample(picture, {
       framesAt: ms => frames + (ms / 1_000 - fromS) * 25,
-      looksMs: everySecond(fromS, fromS + 20),
+      timesMs: everySecond(fromS, fromS + 20),
     })
     t.ok(moves.slice(1).every(({ at }) => at === 'moving'))
-    const stops = lookAt(picture, {
+    const stops = sample(picture, {
       framesAt: () => frames + 500,
-      looksMs: everySecond(fromS + 20, fromS + 60),
+      timesMs: everySecond(fromS + 20, fromS + 60),
     })
     const still = stops.find(({ at }) => at === 'still')
     return (still?.nowMs ?? Infinity) / 1_000 - fromS - 20
@@ -112,7 +115,7 @@ t.test('packets without a decoded frame are undecoded', t => {
   t.end()
 })
 
-/** For each second, the share of 50 packets and 48,000 samples that arrive. */
+/** For each second, the share of its 50 packets and 48,000 samples received. */
 function listenTo(sound: Sound, heard: readonly number[]) {
   let packetsReceived = 0
   let concealedSamples = 0
@@ -126,7 +129,7 @@ function listenTo(sound: Sound, heard: readonly number[]) {
   })
 }
 
-t.test('concealed sound is not heard', t => {
+t.test('concealed sound does not count as heard', t => {
   const seconds = (count: number, share: number) =>
     Array.from({ length: count }, () => share)
   const concealed = listenTo(new Sound(), seconds(8, 0))
@@ -161,7 +164,7 @@ const HEALTHY: Perceived = {
 }
 
 t.test('every missing part has its own message', t => {
-  const says = (
+  const shows = (
     state: string,
     words: string,
     { legs, ...perceived }: Partial<Perceived> = {},
@@ -183,83 +186,83 @@ t.test('every missing part has its own message', t => {
     legs: { video, audio: 'live' as const },
   })
 
-  says('playing', 'Playing.')
-  says('playing', 'Playing.', { picture: undefined })
-  says('playing', 'Playing.', { sound: undefined })
-  says('playing', 'Playing.', { sound: 'none', waitedMs: 3_000 })
-  says('paused', 'Paused: press play.', { paused: true })
-  says(
+  shows('playing', 'Playing.')
+  shows('playing', 'Playing.', { picture: undefined })
+  shows('playing', 'Playing.', { sound: undefined })
+  shows('playing', 'Playing.', { sound: 'none', waitedMs: 3_000 })
+  shows('paused', 'Paused: press play.', { paused: true })
+  shows(
     'playing',
     'Waiting for the next picture: this source sends one every 8 s.',
     { picture: { at: 'slow', everyMs: 8_040 } },
   )
 
-  says('connected', first, { picture: none, waitedMs: 1_000 })
-  says('connected', `${keyFrame} Sound plays.`, { picture: none })
-  says('connected', keyFrame, { picture: none, sound: undefined })
-  says('connected', first, { picture: none, ...legs(undefined) })
-  says('connected', 'Sound plays; the picture has not started yet.', {
+  shows('connected', first, { picture: none, waitedMs: 1_000 })
+  shows('connected', `${keyFrame} Sound plays.`, { picture: none })
+  shows('connected', keyFrame, { picture: none, sound: undefined })
+  shows('connected', first, { picture: none, ...legs(undefined) })
+  shows('connected', 'Sound plays; the picture has not started yet.', {
     picture: none,
     ...legs('starting'),
   })
   const soundOnly = 'Sound only: no picture arrives.'
-  says('degraded', soundOnly, { picture: none, ...legs('failed') })
-  says('degraded', soundOnly, { picture: none, waitedMs: 31_000 })
+  shows('degraded', soundOnly, { picture: none, ...legs('failed') })
+  shows('degraded', soundOnly, { picture: none, waitedMs: 31_000 })
   const down = 'Connected, but no picture arrives: the source may be down.'
   const quiet = { picture: none, sound: 'none' } as const
-  says('failed', down, { ...quiet, ...legs('failed') })
-  says('failed', down, { ...quiet, waitedMs: 31_000 })
-  says('connected', keyFrame, { ...quiet, waitedMs: 29_000 })
+  shows('failed', down, { ...quiet, ...legs('failed') })
+  shows('failed', down, { ...quiet, waitedMs: 31_000 })
+  shows('connected', keyFrame, { ...quiet, waitedMs: 29_000 })
 
   const undecoded = (forMs: number, whole: boolean) =>
     ({ picture: { at: 'undecoded', forMs, whole } }) as const
-  says('connected', first, undecoded(1_000, false))
-  says('connected', keyFrame, undecoded(7_000, false))
+  shows('connected', first, undecoded(1_000, false))
+  shows('connected', keyFrame, undecoded(7_000, false))
   const black = 'Sound only: the picture arrives, but cannot be decoded.'
-  says('degraded', black, undecoded(9_000, false))
-  says('degraded', black, undecoded(6_000, true))
-  says('degraded', black, undecoded(60_000, true))
-  says('degraded', 'The picture arrives, but cannot be decoded.', {
+  shows('degraded', black, undecoded(9_000, false))
+  shows('degraded', black, undecoded(6_000, true))
+  shows('degraded', black, undecoded(60_000, true))
+  shows('degraded', 'The picture arrives, but cannot be decoded.', {
     ...undecoded(6_000, true),
     sound: undefined,
   })
-  says('failed', 'Connected, but the picture cannot be decoded.', {
+  shows('failed', 'Connected, but the picture cannot be decoded.', {
     ...undecoded(31_000, true),
     sound: 'silent',
   })
 
   const still = (arrives: boolean) =>
     ({ picture: { at: 'still', arrives } }) as const
-  says('still', 'The picture stands still; the sound goes on.', still(false))
-  says('still', 'The picture stands still: waiting for the source.', {
+  shows('still', 'The picture stands still; the sound goes on.', still(false))
+  shows('still', 'The picture stands still: waiting for the source.', {
     ...still(false),
     sound: 'silent',
   })
-  says(
+  shows(
     'still',
     'The picture stands still: what arrives is not decoded.',
     still(true),
   )
 
-  says('degraded', 'The picture plays. No sound arrives.', { sound: 'silent' })
-  says('degraded', 'The picture plays. No sound arrives.', { sound: 'none' })
-  says('degraded', 'The picture plays. No sound arrives.', {
+  shows('degraded', 'The picture plays. No sound arrives.', { sound: 'silent' })
+  shows('degraded', 'The picture plays. No sound arrives.', { sound: 'none' })
+  shows('degraded', 'The picture plays. No sound arrives.', {
     legs: { video: 'live', audio: 'failed' },
   })
-  says('connected', 'The picture plays; the sound has not started yet.', {
+  shows('connected', 'The picture plays; the sound has not started yet.', {
     sound: 'none',
     legs: { video: 'live', audio: 'starting' },
   })
   const alone = { picture: undefined } as const
-  says('connected', 'Connected, waiting for the sound.', {
+  shows('connected', 'Connected, waiting for the sound.', {
     ...alone,
     sound: 'none',
   })
-  says('still', 'No sound arrives: waiting for the source.', {
+  shows('still', 'No sound arrives: waiting for the source.', {
     ...alone,
     sound: 'silent',
   })
-  says('failed', 'Connected, but no sound arrives: the source may be down.', {
+  shows('failed', 'Connected, but no sound arrives: the source may be down.', {
     ...alone,
     sound: 'none',
     legs: { video: undefined, audio: 'failed' },
@@ -267,7 +270,7 @@ t.test('every missing part has its own message', t => {
   t.end()
 })
 
-t.test('a stream with a fault never just says that it plays', t => {
+t.test('a stream with a fault is never shown as merely playing', t => {
   const playing = { state: 'playing', words: 'Playing.' }
   const reason = 'video: no key frame for 10 s'
   const faulty = { degraded: true, degraded_reason: reason }

@@ -34,7 +34,7 @@ export class Picture {
   #firstPacketMs
   #packetMs = 0
 
-  /** Forgets what arrived before the connection came back. */
+  /** Forgets everything received before the reconnect. */
   restart() {
     this.#pulse = new Pulse(STILL_MS)
     this.#whole = false

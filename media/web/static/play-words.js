@@ -1,12 +1,12 @@
 /** Usual time to join; nothing needs an explanation before that. */
 const JOIN_MS = 2_000
-/** Media that has not arrived by then is missing, if the server says so too. */
+/** Media that has not arrived by then is missing, if the server agrees. */
 const MISSING_MS = 6_000
-/** Packets that give no picture for this long cannot be decoded. */
+/** Packets without a decoded picture for this long count as undecodable. */
 const UNDECODED_MS = 5_000
-/** Longer without a whole frame: it may be waiting for a key frame. */
+/** The same without a whole frame: the decoder may wait for a key frame. */
 const NO_WHOLE_FRAME_MS = 8_000
-/** Longest wait for a picture: slow sources send one this rarely. */
+/** Maximum wait for a picture, since slow sources send one rarely. */
 const PATIENCE_MS = 30_000
 
 const PLAYING = 'Playing.'
@@ -22,7 +22,7 @@ const KEY_FRAME =
  * @typedef {'idle' | 'starting' | 'live' | 'failed'} LegState the
  *   server's view
  *
- * @typedef {object} Perceived what a connected viewer sees and hears
+ * @typedef {object} Perceived the media that a connected viewer receives
  * @property {PictureState | undefined} picture undefined: the stream has none
  * @property {SoundState | undefined} sound undefined: the stream has none
  * @property {{
@@ -94,7 +94,7 @@ function onSoundAlone({ sound, waitedMs, legs }) {
  * @returns {PlayWords}
  */
 function onPicture({ sound, legs, waitedMs }, words) {
-  // The server notices the end of the sound before its rhythm is known here.
+  // The server detects missing sound before its rhythm is known here.
   const isHeard = sound === 'heard' && legs.audio !== 'failed'
   if (sound === undefined || isHeard) return { state: 'playing', words }
   if (sound === 'none') {
@@ -110,7 +110,7 @@ function onPicture({ sound, legs, waitedMs }, words) {
 
 /**
  * The message if no video packet has arrived. The server forwards video from a
- * key frame on: without one, viewers get nothing even though the leg is live.
+ * key frame on: without one, viewers receive nothing although the leg is live.
  *
  * @param {Perceived} perceived
  * @returns {PlayWords}
@@ -171,8 +171,8 @@ function stillWords(arrives, sound) {
 }
 
 /**
- * Whether to give up on media that has not arrived: soon if the server says the
- * leg has failed, late otherwise, because the source may be slow.
+ * Whether to give up on media that has not arrived: soon if the server reports
+ * a failed leg, late otherwise, because the source may be slow.
  *
  * @param {LegState | undefined} leg
  * @param {number} waitedMs

@@ -51,9 +51,9 @@ export class Playback {
   #notice = ''
   #reception = new Reception()
   #poll
-  /** What is shown, without the server's fault. */
+  /** The state shown, without the server's fault. */
   #shown = { state: /** @type {State} */ ('starting'), words: '' }
-  /** Settles once the server knows that all earlier sessions have ended. */
+  /** Settles once all earlier sessions have ended at the server. */
   #left = Promise.resolve()
 
   /** @param {PlaybackOptions} options */
@@ -206,7 +206,7 @@ export class Playback {
       if (this.#phase === phase) this.#open()
       return
     }
-    // It may have recovered by itself, or ended.
+    // It may have recovered or ended meanwhile.
     if (this.#phase !== phase) return
     phase.timer = setTimeout(() => {
       this.#retry('failed', 'The connection did not come back.')
@@ -214,7 +214,7 @@ export class Playback {
   }
 
   #judge() {
-    // Do not show "playing" before the server has answered: it may know better.
+    // Do not show "playing" before the first status, which may report a fault.
     if (!this.#poll.asked) return
     const { video } = this.#options
     const perceived = this.#reception.words(video, this.#poll.latest)

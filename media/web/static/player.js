@@ -89,7 +89,7 @@ async function keepLooking() {
 }
 
 /**
- * Checks at once when a frame comes after a pause: the first one, or one of a
+ * Checks at once when a frame arrives after a pause: the first one, or one of a
  * source that sends few.
  *
  * @param {number} lastMs time of the last frame
@@ -124,7 +124,7 @@ access.addEventListener('submit', event => {
 window.addEventListener('pagehide', () => {
   playback.stop()
 })
-// The page comes back from the browser's back/forward cache.
+// The page was restored from the browser's back/forward cache.
 window.addEventListener('pageshow', ({ persisted }) => {
   if (persisted) playback.start()
 })

@@ -1,11 +1,11 @@
-/** Longest pause while the rhythm of the source is not known yet. */
+/** Maximum pause while the rhythm of the source is unknown. */
 const UNKNOWN_RHYTHM_TIMEOUT_MS = 32_000
 /** A source may pause for three times its rhythm, but not much longer. */
 const PATIENCE = 3
 const MAX_EXTRA_MS = 20_000
 /** Older gaps do not count for the rhythm. */
 const MEMORY_MS = 100_000
-/** Longest rhythm of a source that counts as alive. */
+/** Maximum rhythm of a source that counts as alive. */
 const MAX_RHYTHM_MS = 30_000
 
 /** Detects that a regular event has stopped, judged by its own rhythm. */

@@ -8,7 +8,7 @@ import { Sound } from './sound.js'
  * @typedef {import('./status-poll.js').ServerStatus} ServerStatus
  */
 
-/** What the viewer sees and hears. */
+/** The state of the received picture and sound. */
 export class Reception {
   #picture = new Picture()
   #sound = new Sound()

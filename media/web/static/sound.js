@@ -2,9 +2,9 @@ import { Pulse } from './pulse.js'
 
 /** Minimum share of real samples among those played, to count as heard. */
 const MIN_HEARD = 0.05
-/** A shorter pause is not reported, because sound may come in bursts. */
+/** A shorter pause is not reported, because sound may arrive in bursts. */
 const PAUSE_MS = 6_000
-/** Packets that have given no sound for this long will give none. */
+/** Packets without decoded sound for this long count as silent. */
 const SILENT_MS = 5_000
 
 /**
@@ -27,7 +27,7 @@ export class Sound {
   /** @type {number | undefined} */
   #firstPacketMs
 
-  /** Forgets what arrived before the connection came back. */
+  /** Forgets everything received before the reconnect. */
   restart() {
     this.#pulse = new Pulse(PAUSE_MS)
     this.#firstPacketMs = undefined

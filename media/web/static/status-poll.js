@@ -117,7 +117,7 @@ function isStatus(body) {
 }
 
 /**
- * Waits, or until the page is hidden or shown, or `signal` aborts.
+ * Waits for `ms`, or until the page is hidden or shown, or `signal` aborts.
  *
  * @param {number} ms
  * @param {AbortSignal} signal

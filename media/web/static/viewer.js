@@ -36,7 +36,7 @@ export class Viewer {
 
   /**
    * Opens the session. The server is ICE-lite with its candidates in the
-   * answer, so ours need neither be gathered first nor be sent.
+   * answer, so ours need not be gathered first or sent.
    *
    * @throws {import('./whep-client.js').Refused}
    * @throws {import('./whep-client.js').Unreachable}
@@ -121,8 +121,8 @@ export class Viewer {
   }
 
   /**
-   * Ends the session and tells the server, at once if possible, since the page
-   * may be closing. Settles once the server knows.
+   * Ends the session here and at the server, at once if possible, since the
+   * page may be closing. Settles once the server has answered.
    */
   async close() {
     if (this.#closing.signal.aborted) return

@@ -1,10 +1,10 @@
 import { Refused, Unreachable } from './whep-client.js'
 
-/** An unknown stream may be added later: retry, but seldom. */
+/** An unknown stream may be added later: retry, but rarely. */
 const UNKNOWN_STREAM_MS = 10_000
 
 /**
- * What to tell the viewer after a failure to open the stream, and when to retry.
+ * The message after a failure to open the stream, and when to retry.
  *
  * @typedef {object} Verdict
  * @property {'starting' | 'failed'} state

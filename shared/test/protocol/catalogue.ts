@@ -37,7 +37,7 @@ t.test(
   },
 )
 
-t.test('only families with known label values are born at zero', t => {
+t.test('only families with known label values start at zero', t => {
   for (const name of FAMILY_NAMES) {
     const { startsAtZero, labels } = familyOf(name)
     const sets = labelSetsAtZero(name, 'cam')

@@ -75,7 +75,7 @@ t.test('decodeMediaFrame() reads why a stream is degraded', t => {
   t.end()
 })
 
-t.test('decodeSourceFrame() drops unknown fields', t => {
+t.test('decodeMediaFrame() drops unknown fields', t => {
   const frame = { ...HELLO, __proto__: 1, more: { than: 'needed' } }
   t.same(Object.keys(readMediaFrame(frame)), Object.keys(HELLO))
   t.end()
@@ -85,15 +85,11 @@ const MALFORMED: readonly (readonly [string, unknown, RegExp])[] = [
   ['a list', [], /the frame to be an object, got a list$/],
   ['null', null, /the frame to be an object, got null/],
   ['no kind', {}, /kind to be hello, batch or snapshot, got nothing/],
-  [
-    'a boot id that is none',
-    { ...HELLO, boot: 'x' },
-    /boot to be a lower-case/,
-  ],
+  ['an invalid boot id', { ...HELLO, boot: 'x' }, /boot to be a lower-case/],
   ['no core', { ...HELLO, core: 1 }, /core to be text of at most 256/],
   ['a long core', { ...HELLO, core: 'x'.repeat(257) }, /at most 256/],
   ['a seq below 0', { ...BATCH, seq: -1 }, /seq to be a whole number from 0/],
-  ['half a seq', { ...BATCH, seq: 0.5 }, /seq to be a whole number/],
+  ['a fractional seq', { ...BATCH, seq: 0.5 }, /seq to be a whole number/],
   ['a huge seq', { ...BATCH, seq: 2 ** 53 }, /seq to be a whole number/],
   ['no cells', { ...BATCH, cells: {} }, /cells to be a list of at most 1000/],
   [
@@ -127,7 +123,7 @@ const MALFORMED: readonly (readonly [string, unknown, RegExp])[] = [
     /sum to be a finite number from 0/,
   ],
   [
-    'a stream that does not say whether it is degraded',
+    'a stream without `degraded`',
     { ...SNAPSHOT, streams: [{ ...STREAM, degraded: undefined }] },
     /degraded to be true or false, got nothing/,
   ],
@@ -153,7 +149,7 @@ const MALFORMED: readonly (readonly [string, unknown, RegExp])[] = [
 ]
 
 for (const [name, frame, expected] of MALFORMED) {
-  t.test(`decodeMediaFrame() refuses ${name}`, t => {
+  t.test(`decodeMediaFrame() rejects a frame with ${name}`, t => {
     try {
       decodeMediaFrame(JSON.stringify(frame))
       t.fail('expected it to throw')
@@ -165,14 +161,14 @@ for (const [name, frame, expected] of MALFORMED) {
   })
 }
 
-t.test('decodeMediaFrame() refuses text that is no JSON or too long', t => {
+t.test('decodeMediaFrame() rejects text that is not JSON or too long', t => {
   t.throws(() => decodeMediaFrame('{'), /not JSON/)
   const long = ' '.repeat(MAX_FRAME_BYTES + 1)
   t.throws(() => decodeMediaFrame(long), /limit is 1310720/)
   t.end()
 })
 
-t.test('decodeSourceFrame() refuses a deeply nested frame', t => {
+t.test('decodeMediaFrame() rejects a deeply nested frame', t => {
   const deep = '['.repeat(300_000) + ']'.repeat(300_000)
   for (const frame of [deep, `{"kind":${deep}}`]) {
     t.throws(() => decodeMediaFrame(frame), /got a list$/)
@@ -181,7 +177,7 @@ t.test('decodeSourceFrame() refuses a deeply nested frame', t => {
   t.end()
 })
 
-t.test('decodeSourceFrame() reads any text or throws a ProtocolError', t => {
+t.test('decodeMediaFrame() reads any text or throws a ProtocolError', t => {
   const text = fc.oneof(
     fc.string(),
     fc.json(),

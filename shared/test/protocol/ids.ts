@@ -6,7 +6,7 @@ import {
   parseStreamId,
 } from '../../protocol/ids.ts'
 
-t.test('isStreamId() accepts what fits a path and a label', t => {
+t.test('isStreamId() accepts ids that fit a path and a label', t => {
   for (const id of ['cam', 'A.b~c:d@e-f_g', 'x'.repeat(128), '0']) {
     t.ok(isStreamId(id), id)
   }

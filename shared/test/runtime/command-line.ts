@@ -10,7 +10,7 @@ t.test('readCommandLine() reads each of the four commands', t => {
   t.end()
 })
 
-t.test('readCommandLine() refuses anything else', t => {
+t.test('readCommandLine() rejects all other arguments', t => {
   for (const args of [['run'], ['--help', '--version'], ['--port=1'], ['']]) {
     t.throws(() => readCommandLine(args), /expected none, --help, --version/)
   }

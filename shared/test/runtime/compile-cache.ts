@@ -30,7 +30,7 @@ for (const script of ['media/main.ts', 'exporter/main.ts']) {
     )
   })
 
-  t.test(`${script} starts where the cache folder cannot be made`, async t => {
+  t.test(`${script} starts if it cannot create the cache folder`, async t => {
     // A file in its place stops root as well.
     const file = join(t.testdir({ file: '' }), 'file')
     const { stdout, stderr } = await help({ XDG_CACHE_HOME: file })

@@ -93,7 +93,7 @@ t.test('parseAddress() accepts host:port, [v6]:port and :port', t => {
   t.end()
 })
 
-t.test('the other parsers accept exactly what they name', t => {
+t.test('each of the other parsers accepts only its own format', t => {
   const port = wholeNumber(1, 9)
   t.equal(port('9'), 9)
   for (const bad of ['0', '10', '1.0', '-1', '', '1e0', 'x', '٣']) {
