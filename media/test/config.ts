@@ -59,6 +59,34 @@ t.test('readConfig() names every bad value at once', t => {
   t.end()
 })
 
+t.test('conflicts are named beside bad values', t => {
+  t.match(
+    problems({
+      CORE_ADDRESS: 'nowhere',
+      CORE_WEBRTC_UDP_MIN_PORT: '5000',
+      CORE_WEBRTC_UDP_MAX_PORT: '4000',
+      CORE_WEBRTC_TCP_MIN_PORT: '4000',
+      CORE_TLS_KEY_FILE: '/key',
+    }),
+    [
+      /^CORE_ADDRESS: /,
+      /^CORE_WEBRTC_UDP_MAX_PORT: expected at least/,
+      /^CORE_WEBRTC_TCP_MIN_PORT: expected both/,
+      /^CORE_TLS_CERT_FILE: expected to be set/,
+      /^CORE_TLS_KEY_FILE: expected a readable file/,
+    ],
+  )
+  t.match(
+    problems({
+      CORE_WEBRTC_UDP_MIN_PORT: '50000',
+      CORE_WEBRTC_UDP_MAX_PORT: 'many',
+    }),
+    [/^CORE_WEBRTC_UDP_MAX_PORT: expected .*many/],
+    'no conflict with the default of a bad value',
+  )
+  t.end()
+})
+
 const BASE_PATHS = {
   '/': '',
   '/live': '/live',

@@ -45,8 +45,9 @@ export interface SettingsSource {
 }
 
 /**
- * Reads every row of `table`; `check` then returns conflicts between values.
- * @throws {SettingsError} naming every bad variable, not just the first
+ * Reads every row of `table`; `check` then returns conflicts between values,
+ * each with the names of its variables.
+ * @throws {SettingsError} naming every bad variable and conflict at once
  */
 export function readSettings<Table extends SettingsTable>(
   table: Table,
@@ -54,19 +55,24 @@ export function readSettings<Table extends SettingsTable>(
   check: (values: ValuesOf<Table>) => readonly string[] = () => [],
 ): ValuesOf<Table> {
   const problems: string[] = []
+  const bad: string[] = []
   const entries = Object.entries(table).map(([key, setting]) => {
     try {
       return [key, setting.parse(textOf(setting, source))] as const
     } catch (error) {
       const reason = reasonOf(error)
       problems.push(`${setting.name}: ${reason}`)
-      return [key, undefined] as const
+      bad.push(setting.name)
+      return [key, setting.parse(setting.fallback)] as const
     }
   })
-  if (problems.length > 0) throw new SettingsError(problems)
   const values = Object.fromEntries(entries) as ValuesOf<Table>
-  const conflicts = check(values)
-  if (conflicts.length > 0) throw new SettingsError(conflicts)
+  // A conflict with the default of a bad value is none.
+  const conflicts = check(values).filter(
+    conflict => !bad.some(name => conflict.includes(name)),
+  )
+  problems.push(...conflicts)
+  if (problems.length > 0) throw new SettingsError(problems)
   return values
 }
 
