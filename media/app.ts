@@ -1,3 +1,13 @@
+/**
+ * The media process: FFmpeg's RTP in, WHEP and SRTP out.
+ *
+ * Owns: the parts, and the order in which they start and stop.
+ * Gets: the settings. Gives: the HTTP addresses, and metrics to the exporter.
+ *
+ * RTP goes ingest/ -> stream/ -> whep/; process/ and ffmpeg/ run FFmpeg,
+ * engine/ the mediasoup workers, web/ serves HTTP. stream/ and whep/ report to
+ * outbox/.
+ */
 import { randomUUID } from 'node:crypto'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'

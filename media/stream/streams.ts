@@ -1,8 +1,9 @@
 /**
- * media/stream owns the registered streams: each is one state machine over
- * its legs, its routers and its viewers.
- * Gets: workers and ports from engine/, legs from ingest/, what FFmpeg does
- * from process/. Gives: whep/ a transport per viewer, web/ the status.
+ * media/stream holds the registered streams.
+ * Owns: a state machine per stream over its legs, its routers and its viewers.
+ * Gets: workers and ports from engine/, legs from ingest/, the events of FFmpeg
+ * from process/. Gives: whep/ a transport per viewer, web/ the status. To read
+ * it: stream-state.ts, then stream-machine.ts, then live-stream.ts.
  */
 import type { Report } from '../../shared/protocol/catalogue.ts'
 import type { StreamId } from '../../shared/protocol/ids.ts'
