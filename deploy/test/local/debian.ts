@@ -138,7 +138,7 @@ t.test('the error of a failed apt-get quotes it and names the log', async t => {
   const { context, root, log } = await fakeAptGet(t, script)
   t.match(
     await failure(installPackages(PACKAGES, context, root)),
-    /^Cannot install ffmpeg libuv1-dev by apt-get:\nE: Broken\nInstall the packages .* The whole log is \S+\/logs\/apt-get\.log$/,
+    /^Cannot install ffmpeg libuv1-dev by apt-get:\nE: Broken\nInstall these packages .* The whole log is \S+\/logs\/apt-get\.log$/,
   )
   t.match(await log(), /^\$ env .* update\npmstatus:x:1:half\nE: Broken$/m)
 })
