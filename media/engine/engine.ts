@@ -58,8 +58,6 @@ export class Engine {
   /** Called when a worker has started, for `acquire` to try again. */
   readonly #waiting = new Set<() => void>()
   #retryMs = MIN_RETRY_MS
-  /** Ports that workers share among viewers and that the pool lacks. */
-  #sharedOutsidePool = 0
 
   private constructor(options: EngineOptions) {
     const { portQuarantineMs: quarantineMs } = options.limits
@@ -79,9 +77,8 @@ export class Engine {
         probe: probeTcpPort,
         quarantineMs,
       })
-    for (let index = 0; index < options.workers; index++) {
-      this.#reserveShared(index)
-    }
+    // One in the pool is never leased for anything else.
+    for (const port of this.#sharedPorts()) this.udpPorts.reserve(port)
   }
 
   /**
@@ -108,7 +105,10 @@ export class Engine {
   /** UDP ports in use and available, those that viewers share included. */
   udpPortCounts(): PortCounts {
     const { inUse, available } = this.udpPorts.counts()
-    return { inUse: inUse + this.#sharedOutsidePool, available }
+    const outside = this.#sharedPorts().filter(
+      port => !this.udpPorts.contains(port),
+    )
+    return { inUse: inUse + outside.length, available }
   }
 
   /**
@@ -164,31 +164,33 @@ export class Engine {
     await Promise.all([...this.#workers].map(worker => worker.close()))
   }
 
-  /** A port of the pool is never leased for anything else. */
-  #reserveShared(index: number): void {
-    const { sharedPort } = this.#options
-    if (sharedPort === undefined) return
-    const lease = this.udpPorts.reserve(sharedPort.port + index)
-    if (lease === undefined) this.#sharedOutsidePool++
+  /** The ports that viewers share, one per worker. */
+  #sharedPorts(): readonly number[] {
+    const { sharedPort, workers } = this.#options
+    if (sharedPort === undefined) return []
+    return Array.from(
+      { length: workers },
+      (_, index) => sharedPort.port + index,
+    )
   }
 
   /** @param index of the worker, which a replacement takes over */
   async #spawn(index: number): Promise<void> {
     const { binary, limits, log, sharedPort } = this.#options
     const timeoutMs = limits.workerStartTimeoutMs
-    const process = await spawnWorker(binary, timeoutMs)
+    const spawned = await spawnWorker(binary, timeoutMs)
     const viewerServer =
       sharedPort &&
       (await openViewerServer(
-        process,
+        spawned,
         sharedPort,
         sharedPort.port + index,
         timeoutMs,
       ).catch((error: unknown) => {
-        process.close()
+        spawned.close()
         throw error
       }))
-    const worker = new MediaWorker(process, { limits, log, viewerServer })
+    const worker = new MediaWorker(spawned, { limits, log, viewerServer })
     if (this.#closing.signal.aborted) {
       await worker.close()
       return

@@ -39,20 +39,17 @@ export class LocalSender {
   static async open(options: LocalSenderOptions): Promise<LocalSender> {
     const { udpPorts, action, signal } = options
     const socket = await bindOutside(udpPorts)
+    let transport: PlainTransport | undefined
     try {
-      const transport = await openTransport(options)
-      try {
-        const { port } = socket.address()
-        const connecting = transport.connect({ ip: LOOPBACK, port })
-        await withAbort(action, connecting, signal, () => undefined)
-        socket.connect(transport.tuple.localPort, LOOPBACK)
-        await once(socket, 'connect')
-        return new LocalSender(transport, socket)
-      } catch (error) {
-        transport.close()
-        throw error
-      }
+      transport = await openTransport(options)
+      const { port } = socket.address()
+      const connecting = transport.connect({ ip: LOOPBACK, port })
+      await withAbort(action, connecting, signal, () => undefined)
+      socket.connect(transport.tuple.localPort, LOOPBACK)
+      await once(socket, 'connect')
+      return new LocalSender(transport, socket)
     } catch (error) {
+      transport?.close()
       socket.close()
       throw EngineError.from(error, action)
     }
@@ -60,7 +57,7 @@ export class LocalSender {
 
   /** Sends one RTP or RTCP packet; drops it once the worker is gone. */
   send(packet: Buffer): void {
-    if (!this.#closed && !this.transport.closed) this.#socket.send(packet)
+    if (!this.transport.closed) this.#socket.send(packet)
   }
 
   /** Idempotent. */

@@ -131,8 +131,8 @@ export class PortPool {
    * @throws {EngineError} `ports` if it is leased already
    */
   reserve(port: number): PortLease | undefined {
-    const { protocol, min, max } = this.#options
-    if (port < min || port > max) return undefined
+    const { protocol } = this.#options
+    if (!this.contains(port)) return undefined
     if (this.#leased.has(port)) {
       throw new EngineError(
         'ports',

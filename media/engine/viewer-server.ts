@@ -1,6 +1,7 @@
 import type { TransportListenInfo, WebRtcServer, Worker } from 'mediasoup/types'
 import { reasonOf } from '../../shared/runtime/errors.ts'
 
+import { isInUse } from './bound-transport.ts'
 import { EngineError } from './engine-error.ts'
 import { withAbort } from './with-abort.ts'
 
@@ -34,7 +35,9 @@ export async function openViewerServer(
       () => undefined,
     )
   } catch (cause) {
-    const inUse = /address already in use/i.test(reasonOf(cause))
+    const inUse = (['udp', 'tcp'] as const).some(protocol =>
+      isInUse({ protocol, port }, cause),
+    )
     throw new EngineError(
       'ports',
       `Cannot ${action}: ${inUse ? 'it is in use' : reasonOf(cause)}`,
