@@ -1,5 +1,6 @@
 import { MAX_STREAMS_PER_SNAPSHOT } from '../shared/protocol/limits.ts'
 import {
+  checkPair,
   isLoopback,
   optional,
   parseAddress,
@@ -8,6 +9,7 @@ import {
   parseToken,
   readSettings,
   wholeNumber,
+  type PairedSetting,
   type SettingsSource,
   type ValuesOf,
 } from '../shared/runtime/settings.ts'
@@ -114,7 +116,10 @@ export interface Config extends Pick<
 export function readConfig(source: SettingsSource): Config {
   const values = readSettings(SETTINGS, source, read => [
     ...checkToken(read),
-    ...checkPair(read, 'basicAuthUser', 'basicAuthPassword'),
+    ...checkPair(
+      paired(read, 'basicAuthUser'),
+      paired(read, 'basicAuthPassword'),
+    ),
     ...checkTls(tlsSettings(read), source),
   ])
   const { basicAuthUser: user, basicAuthPassword: password } = values
@@ -133,15 +138,8 @@ function checkToken({ ingestAddress, ingestToken }: Values): string[] {
   ]
 }
 
-type Key = keyof typeof SETTINGS
-
-function checkPair(values: Values, one: Key, other: Key): string[] {
-  if ((values[one] === undefined) === (values[other] === undefined)) return []
-  const [set, missing] = values[one] === undefined ? [other, one] : [one, other]
-  return [
-    `${SETTINGS[missing].name}: expected to be set, because ` +
-      `${SETTINGS[set].name} is`,
-  ]
+function paired(values: Values, key: keyof Values): PairedSetting {
+  return { name: SETTINGS[key].name, isSet: values[key] !== undefined }
 }
 
 function tlsSettings({ tlsCertFile, tlsKeyFile }: Values): TlsSettings {

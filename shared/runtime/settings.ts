@@ -102,6 +102,22 @@ function readSecret(name: string, file: string, source: SettingsSource) {
   }
 }
 
+/** A setting that makes sense only together with another one. */
+export interface PairedSetting {
+  readonly name: string
+  readonly isSet: boolean
+}
+
+/** Returns the problem if one of two settings is set without the other. */
+export function checkPair(
+  one: PairedSetting,
+  other: PairedSetting,
+): readonly string[] {
+  if (one.isSet === other.isSet) return []
+  const [set, unset] = one.isSet ? [one, other] : [other, one]
+  return [`${unset.name}: expected to be set, because ${set.name} is`]
+}
+
 /** Formats the table for `--help`. */
 export function describeSettings(table: SettingsTable): string {
   return Object.values(table)

@@ -4,7 +4,7 @@ import { createServer } from 'node:https'
 import { createSecureContext } from 'node:tls'
 import { reasonOf } from './errors.ts'
 import type { Log } from './log.ts'
-import type { SettingsSource } from './settings.ts'
+import { checkPair, type SettingsSource } from './settings.ts'
 
 /** Paths of a certificate chain and its private key, both PEM. */
 export interface TlsFiles {
@@ -33,11 +33,12 @@ export function checkTls(
   { cert, key }: TlsSettings,
   source: SettingsSource,
 ): readonly string[] {
-  const problems: string[] = []
-  if ((cert.path === undefined) !== (key.path === undefined)) {
-    const [set, unset] = cert.path === undefined ? [key, cert] : [cert, key]
-    problems.push(`${unset.name}: expected to be set, because ${set.name} is`)
-  }
+  const problems = [
+    ...checkPair(
+      { name: cert.name, isSet: cert.path !== undefined },
+      { name: key.name, isSet: key.path !== undefined },
+    ),
+  ]
   const [certText, keyText] = [cert, key].map(({ name, path }) => {
     if (path === undefined) return undefined
     try {

@@ -1,7 +1,6 @@
 /** Many viewers on one port, through the whole media process. */
 import t from 'tap'
 import { takePorts } from '../../../shared/test/fixtures/ports.ts'
-import { waitFor } from '../../../shared/test/fixtures/wait-for.ts'
 import { wholeApp } from '../fixtures/whole-app.ts'
 import { CHROMIUM } from '../whep/fixtures/offers.ts'
 
@@ -16,26 +15,7 @@ t.test(`${VIEWERS} POSTs at once share one port`, async t => {
     CORE_WEBRTC_MAX_PEERS_PER_STREAM: '0',
     CORE_WEBRTC_MAX_PEERS_TOTAL: `${VIEWERS}`,
   })
-  const added = await app.call('POST', '/api/v3/process', {
-    id: 'demo',
-    input: [
-      {
-        address: 'testsrc2=size=160x90:rate=5',
-        options: ['-re', '-f', 'lavfi'],
-      },
-    ],
-    output: [],
-    webrtc: { enabled: true, audio: 'none' },
-  })
-  t.equal(added.status, 200)
-  await waitFor(
-    async () => {
-      const { text } = await app.call('GET', '/api/v3/webrtc/streams')
-      return text.includes('"state":"live"')
-    },
-    'a live stream',
-    60_000,
-  )
+  await app.addDemo()
   const post = () =>
     fetch(`${app.origin}/api/v3/whep/demo`, {
       method: 'POST',

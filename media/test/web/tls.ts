@@ -52,29 +52,9 @@ async function shownName(port: number): Promise<string | string[] | undefined> {
   return CN
 }
 
-/** Adds a stream of a moving picture and waits until it is live. */
-async function addStream(app: WholeApp): Promise<void> {
-  const address = 'testsrc2=size=320x180:rate=15'
-  const added = await app.call('POST', '/api/v3/process', {
-    id: 'demo',
-    input: [{ address, options: ['-re', '-f', 'lavfi'] }],
-    output: [],
-    webrtc: { enabled: true, audio: 'none' },
-  })
-  if (added.status !== 200) throw new Error(added.text)
-  await waitFor(
-    async () => {
-      const { text } = await app.call('GET', '/api/v3/webrtc/streams')
-      return text.includes('"state":"live"')
-    },
-    'a live stream',
-    60_000,
-  )
-}
-
 t.test('HTTPS serves WHEP and the admin API like HTTP', async t => {
   const app = await wholeApp(t, tlsFiles(t).settings)
-  await addStream(app)
+  await app.addDemo()
   const origin = `https://127.0.0.1:${tlsPort(app)}`
   const dispatcher = new Agent({ connect: { rejectUnauthorized: false } })
   t.teardown(() => dispatcher.close())
@@ -126,7 +106,7 @@ t.test('Chromium plays on an https page, also while it renews', async t => {
   if (browser === undefined) return
   const { put, settings } = tlsFiles(t)
   const app = await wholeApp(t, settings)
-  await addStream(app)
+  await app.addDemo()
   const port = tlsPort(app)
   const page = await browser.newPage({ ignoreHTTPSErrors: true })
   await page.goto(`https://127.0.0.1:${port}/player/demo`)
