@@ -12,7 +12,7 @@ export interface ProcessIdentity {
   readonly kernel: string
 }
 
-/** Returns the identity of a running process; undefined: there is none. */
+/** Returns the identity of a process; undefined: it does not run. */
 export function identify(pid: number): ProcessIdentity | undefined {
   const stat = readProcStat(pid)
   if (stat === undefined || stat.zombie) return undefined

@@ -21,7 +21,7 @@ export interface RunnerOptions {
   readonly random: () => number
 }
 
-/** As upstream has them. */
+/** The same values as in upstream Core. */
 const SAMPLE_MS = 1_000
 const KILL_AFTER_MS = 5_000
 

@@ -23,7 +23,7 @@ export interface ExternalStart {
   /** On abort there are no more retries; open legs stay open until `stop`. */
   readonly signal: AbortSignal
   /**
-   * The delay before the next attempt; undefined: there is none.
+   * The delay before the next attempt; undefined: no further attempt.
    * @param failures failed attempts in a row
    */
   readonly retryDelayMs: (failures: number) => number | undefined
@@ -40,7 +40,7 @@ export type ExternalState =
   | {
       readonly at: 'failed'
       readonly error: Error
-      /** Delay until the next attempt; undefined: there is none. */
+      /** Delay until the next attempt; undefined: no further attempt. */
       readonly retryMs: number | undefined
     }
 

@@ -51,7 +51,7 @@ export class AnnouncedAddresses {
   /** The present IP addresses, without duplicates. */
   get current(): readonly string[] {
     const all = this.#options.entries.flatMap(entry =>
-      isIP(entry) === 0 ? (this.#resolved.get(entry)?.addresses ?? []) : entry,
+      isHostName(entry) ? (this.#resolved.get(entry)?.addresses ?? []) : entry,
     )
     return [...new Set(all)]
   }
@@ -63,7 +63,7 @@ export class AnnouncedAddresses {
   }
 
   async #resolveAll(): Promise<void> {
-    const names = this.#options.entries.filter(entry => isIP(entry) === 0)
+    const names = this.#options.entries.filter(isHostName)
     if (names.length === 0) return
     await Promise.all(names.map(name => this.#resolve(name)))
     if (this.#closed) return
@@ -96,6 +96,10 @@ export class AnnouncedAddresses {
       })
     }
   }
+}
+
+function isHostName(entry: string): boolean {
+  return isIP(entry) === 0
 }
 
 async function resolveHost(name: string): Promise<readonly string[]> {

@@ -37,7 +37,7 @@ export type StreamState =
   | (Started & { readonly at: 'refitting'; readonly ingest: StreamIngest })
   /** Its worker has ended, and its legs and viewers with it. */
   | (Started & { readonly at: 'lost' })
-  /** Its sender has ended for good: viewers stay, but nobody may join. */
+  /** Its sender has ended for good: viewers stay, new ones are rejected. */
   | (Started & {
       readonly at: 'over'
       readonly ingest: StreamIngest | undefined

@@ -32,7 +32,7 @@ export interface Negotiated {
   readonly at: 'negotiated'
   /** One per offered section, in the order of the offer. */
   readonly plans: readonly SectionPlan[]
-  /** The accepted sections of the BUNDLE group; undefined: there is none. */
+  /** The accepted sections of the BUNDLE group; undefined: no group. */
   readonly bundle: readonly AcceptedSection[] | undefined
   /** The section whose transport all sections use: the first of the group. */
   readonly tagged: AcceptedSection

@@ -115,7 +115,7 @@ t.test('exporter alerts', { jobs: 4 }, t => {
       exporter.kill('SIGKILL')
       await exporter.exited
       await prometheus.fires('WebRTCExporterDown')
-      // Without a scrape nobody knows whether the media process is connected.
+      // Without a scrape it is unknown whether the media process is connected.
       await prometheus.ends('WebRTCMediaNotConnected')
     },
   )

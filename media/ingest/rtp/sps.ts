@@ -75,7 +75,7 @@ class BitReader {
 
 const NAL = { sps: 7, stapA: 24 } as const
 
-/** Returns the SPS in an RTP payload (RFC 6184); undefined: there is none. */
+/** Returns the SPS in an RTP payload (RFC 6184), or undefined. */
 export function spsIn(payload: Buffer): Buffer | undefined {
   switch (typeOf(payload)) {
     case NAL.sps:

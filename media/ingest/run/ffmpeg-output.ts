@@ -28,7 +28,7 @@ const AUDIO_KBIT = 96
 const KEY_FRAME_INTERVAL_S = 1
 /** Below 1, so that the interval is kept at any frame rate. */
 const KEY_FRAME_TOLERANCE = 0.95
-/** So long that only -force_key_frames decides. */
+/** Long enough that -force_key_frames alone decides. */
 const MAX_GOP_FRAMES = 100_000
 
 /**

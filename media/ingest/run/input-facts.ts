@@ -2,7 +2,7 @@
 export interface InputFacts {
   /** The inputs, in order. */
   readonly inputs: readonly InputFact[]
-  /** The video stream that FFmpeg selected; undefined: there is none. */
+  /** The video stream that FFmpeg selected, or undefined. */
   readonly video?: VideoFacts
   readonly audio?: AudioFacts
   /**
