@@ -11,6 +11,7 @@ const STALE_MS = 10_000
  * @typedef {object} ServerStatus
  * @property {boolean} degraded
  * @property {string} [degraded_reason]
+ * @property {string} [source_fault] a code: why the source cannot be opened
  * @property {Partial<Record<
  *   import('./viewer.js').Kind,
  *   { state: import('./play-words.js').LegState }
