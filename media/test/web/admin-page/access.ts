@@ -33,7 +33,7 @@ await t.test('access to the page', async t => {
     await page.getByText('There are no streams yet.').waitFor()
     t.same(await page.context().cookies(), [])
     await page.getByRole('link', { name: 'Add a stream' }).first().click()
-    await page.getByLabel('Id').fill('typed')
+    await page.getByLabel('Id', { exact: true }).fill('typed')
 
     const second = await wholeApp(t, { CORE_API_TOKEN: 'second-token' })
     gate.cut()
@@ -41,7 +41,7 @@ await t.test('access to the page', async t => {
     await page.getByText('The server does not accept this token.').waitFor()
     await enter('second-token')
     await operator.sees('Add a stream')
-    const id = page.getByLabel('Id')
+    const id = page.getByLabel('Id', { exact: true })
     t.equal(await id.inputValue(), 'typed', 'what was typed is kept')
     await page.goto(`${gate.origin}/`)
     await page.getByRole('link', { name: 'Administration' }).click()

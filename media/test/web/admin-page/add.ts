@@ -7,7 +7,7 @@ import t, { type Test } from 'tap'
 import { temporaryFolder } from '../../../../shared/test/fixtures/temporary-folder.ts'
 import { requireFfmpeg } from '../../fixtures/require-ffmpeg.ts'
 import { wholeApp } from '../../fixtures/whole-app.ts'
-import { says, startChromium } from '../../whep/fixtures/chromium.ts'
+import { hasState, startChromium } from '../../whep/fixtures/chromium.ts'
 import { makeClip } from '../fixtures/clip.ts'
 import { Operator, seriousFindings } from '../fixtures/operator.ts'
 
@@ -37,7 +37,7 @@ await t.test('adding streams on the page', async t => {
     await page.getByRole('link', { name: 'Add a stream' }).first().click()
     await operator.sees('Add a stream')
     t.same(await seriousFindings(page), [])
-    await page.getByLabel('Id').fill('pattern')
+    await page.getByLabel('Id', { exact: true }).fill('pattern')
     await page.getByLabel('Source', { exact: true }).selectOption('test')
     await page.getByRole('button', { name: 'Add' }).click()
     await operator.sees('pattern')
@@ -55,7 +55,7 @@ await t.test('adding streams on the page', async t => {
       hash: '#/add',
     })
     const { page } = operator
-    await page.getByLabel('Id').fill('clip')
+    await page.getByLabel('Id', { exact: true }).fill('clip')
     await page.getByLabel('Source', { exact: true }).selectOption('file')
     await page.getByLabel('Address').fill(path)
     await page.getByRole('button', { name: 'Try it' }).click()
@@ -124,7 +124,7 @@ await t.test('adding streams on the page', async t => {
     await add.click()
     await operator.errorAt('id').getByText('expected 1 to 128 of').waitFor()
     t.equal(await operator.errorAt('address').textContent(), '')
-    await page.getByLabel('Id').fill('pattern')
+    await page.getByLabel('Id', { exact: true }).fill('pattern')
     await add.click()
     await operator.errorAt('id').getByText('already exists').waitFor()
   })
@@ -137,7 +137,7 @@ await t.test('adding streams on the page', async t => {
         hash: '#/add',
       })
       const { page } = operator
-      await page.getByLabel('Id').fill(kind)
+      await page.getByLabel('Id', { exact: true }).fill(kind)
       await page.getByLabel('Address').fill(`rtsp://u:pass@127.0.0.1:${port}/1`)
       await page.getByLabel('Delay before').fill('1')
       await page.getByRole('button', { name: 'Add' }).click()
@@ -151,7 +151,7 @@ await t.test('adding streams on the page', async t => {
       }
       t.notMatch(await page.locator('main').first().textContent(), 'pass@')
       await page.goto(`${app.origin}/player/${kind}`)
-      await says(page, 'starting', 'The camera does not answer.')
+      await hasState(page, 'starting', 'The camera does not answer.')
       t.notMatch(await page.locator('#state').textContent(), '127.0.0.1')
     })
   }

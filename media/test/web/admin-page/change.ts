@@ -3,7 +3,11 @@ import t from 'tap'
 import { waitFor } from '../../../../shared/test/fixtures/wait-for.ts'
 import { requireFfmpeg } from '../../fixtures/require-ffmpeg.ts'
 import { wholeApp } from '../../fixtures/whole-app.ts'
-import { openPage, says, startChromium } from '../../whep/fixtures/chromium.ts'
+import {
+  openPage,
+  hasState,
+  startChromium,
+} from '../../whep/fixtures/chromium.ts'
 import { Operator, seriousFindings } from '../fixtures/operator.ts'
 
 requireFfmpeg(t)
@@ -100,7 +104,7 @@ await t.test('changing a stream', async t => {
   await t.test('a viewer is kicked, and the player says so', async t => {
     const { page: player } = await openPage(t, browser)
     await player.goto(`${app.origin}/player/cam`)
-    await says(player, 'playing')
+    await hasState(player, 'playing')
     const operator = await Operator.open(t, browser, {
       ...app,
       hash: '#/stream/cam',
@@ -114,7 +118,7 @@ await t.test('changing a stream', async t => {
     t.match(await rows.nth(1).textContent(), /127\.0\.0\.1.*h264.*Chrome/)
     t.same(await seriousFindings(page), [])
     await viewers.getByRole('button', { name: 'Kick' }).click()
-    await says(player, 'failed', 'The server ended this view.')
+    await hasState(player, 'failed', 'The server ended this view.')
     await page.getByText('The viewer was disconnected.').waitFor()
   })
 
