@@ -38,7 +38,7 @@ await t.test('adding streams on the page', async t => {
     await operator.sees('Add a stream')
     t.same(await seriousFindings(page), [])
     await page.getByLabel('Id', { exact: true }).fill('pattern')
-    await page.getByLabel('Source', { exact: true }).selectOption('test')
+    await page.getByLabel('Kind', { exact: true }).selectOption('test')
     await page.getByRole('button', { name: 'Add' }).click()
     await operator.sees('pattern')
     await operator.previews()
@@ -56,7 +56,7 @@ await t.test('adding streams on the page', async t => {
     })
     const { page } = operator
     await page.getByLabel('Id', { exact: true }).fill('clip')
-    await page.getByLabel('Source', { exact: true }).selectOption('file')
+    await page.getByLabel('Kind', { exact: true }).selectOption('file')
     await page.getByLabel('Address').fill(path)
     await page.getByRole('button', { name: 'Try it' }).click()
     await page.getByText('A loop: needs h264.').waitFor()
@@ -75,7 +75,7 @@ await t.test('adding streams on the page', async t => {
     const path = await makeClip(t, 'hevc')
     const operator = await Operator.open(t, browser, { ...app, hash: '#/add' })
     const { page } = operator
-    await page.getByLabel('Source', { exact: true }).selectOption('file')
+    await page.getByLabel('Kind', { exact: true }).selectOption('file')
     await page.getByLabel('Address').fill(path)
     await page.getByLabel('Video', { exact: true }).selectOption('copy')
     await page.getByRole('button', { name: 'Try it' }).click()
@@ -90,7 +90,7 @@ await t.test('adding streams on the page', async t => {
     const operator = await Operator.open(t, browser, { ...app, hash: '#/add' })
     const { page } = operator
     const path = join(await temporaryFolder(t), '<b>none</b>.mp4')
-    await page.getByLabel('Source', { exact: true }).selectOption('file')
+    await page.getByLabel('Kind', { exact: true }).selectOption('file')
     await page.getByLabel('Address').fill(path)
     await page.getByRole('button', { name: 'Try it' }).click()
     await page.getByText(`${path}: No such file or directory`).waitFor()

@@ -141,6 +141,18 @@ t.test('a number with a typing error reaches the API as typed', t => {
   t.end()
 })
 
+t.test('on demand is written only if it is used', t => {
+  const values = { ...NEW_STREAM, idle: '60' }
+  const never = configOf(values, {})
+  t.notOk('idle_seconds' in (never['webrtc'] as object))
+  const asked = configOf({ ...values, onDemand: true }, {})
+  t.match(asked, { webrtc: { on_demand: true, idle_seconds: 60 } })
+  t.equal(valuesOf(asked).idle, '60')
+  const over = configOf({ ...valuesOf(asked), onDemand: false }, asked)
+  t.match(over, { webrtc: { on_demand: false } })
+  t.end()
+})
+
 t.test('an external stream can only be edited as JSON', t => {
   const webrtc = { enabled: true, ingest: 'external' }
   t.match(whyOnlyJson({ id: 'studio', webrtc }), /external sender/)

@@ -18,7 +18,7 @@ import { SOURCE_KINDS } from './source-kinds.js'
 export class FormFields {
   element = element('div')
   #id = textField('id', 'Id', 'Part of the link for viewers, such as door.')
-  #kind = selectField('kind', 'Source', labelsOf(SOURCE_KINDS))
+  #kind = selectField('kind', 'Kind', labelsOf(SOURCE_KINDS))
   #address = textField('address', 'Address')
   #transport = selectField('transport', 'RTSP over', {
     tcp: 'TCP (loses nothing)',
@@ -61,12 +61,21 @@ export class FormFields {
   )
   #idle = numberField('idle', 'Stop after seconds without viewers')
 
-  /** @param {boolean} isNew the id of an existing stream cannot change */
-  constructor(isNew) {
+  /**
+   * @param {boolean} isNew the id of an existing stream cannot change
+   * @param {HTMLElement} trial shown below the source
+   */
+  constructor(isNew, trial) {
     this.#id.control.readOnly = !isNew
     this.element.append(
       this.#id.element,
-      group('Source', [this.#kind, this.#address, this.#transport, this.#loop]),
+      group('Source', [
+        this.#kind,
+        this.#address,
+        this.#transport,
+        this.#loop,
+        { element: trial },
+      ]),
       group('Picture and sound', [
         this.#videoCodec,
         this.#bitrate,

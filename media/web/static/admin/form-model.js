@@ -102,7 +102,7 @@ export function configOf(values, before) {
     reconnect,
     ...numberAt('reconnect_delay_seconds', delay),
     webrtc: {
-      ...webrtc,
+      ...without(webrtc, ['idle_seconds']),
       enabled: true,
       video: {
         ...without(legOf(webrtc['video']), ['bitrate_kbit', 'height']),
@@ -111,8 +111,11 @@ export function configOf(values, before) {
         ...numberAt('height', values.height),
       },
       audio: { ...legOf(webrtc['audio']), codec: values.audioCodec },
-      ...(hasOnDemand && { on_demand: onDemand }),
-      ...numberAt('idle_seconds', idle),
+      // The server takes one only together with the other.
+      ...(hasOnDemand && {
+        on_demand: onDemand,
+        ...numberAt('idle_seconds', idle),
+      }),
     },
   }
 }

@@ -49,7 +49,6 @@ export class FormView {
     this.title = id === undefined ? 'Add a stream' : `Edit ${id}`
     this.#api = api
     this.#id = id
-    this.#fields = new FormFields(id === undefined)
     this.#mode = button('As JSON', () => {
       this.#switch()
     })
@@ -64,7 +63,8 @@ export class FormView {
         this.#fields.chooseCodecs(codecs)
       },
     })
-    this.#plain.append(this.#fields.element, tryIt.element)
+    this.#fields = new FormFields(id === undefined, tryIt.element)
+    this.#plain.append(this.#fields.element)
     this.#json.element.hidden = true
     this.#form.hidden = true
     this.#form.append(
