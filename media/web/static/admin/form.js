@@ -21,6 +21,7 @@ export class FormView {
   #api
   /** @type {string | undefined} */
   #id
+  /** @type {FormFields} */
   #fields
   #json = new Field(
     'json',
