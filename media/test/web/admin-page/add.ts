@@ -126,7 +126,7 @@ await t.test('adding streams on the page', async t => {
     t.equal(await operator.errorAt('address').textContent(), '')
     await page.getByLabel('Id', { exact: true }).fill('pattern')
     await add.click()
-    await operator.errorAt('id').getByText('already exists').waitFor()
+    await operator.errorAt('id').getByText('this id is taken').waitFor()
   })
 
   for (const kind of ['refusing', 'silent'] as const) {

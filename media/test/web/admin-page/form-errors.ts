@@ -1,7 +1,10 @@
 /** The form of the operator's page: where each error of the API is shown. */
 import t from 'tap'
 import { parseProcessConfig } from '../../../process/config.ts'
-import { ProcessError, problemLines } from '../../../process/process-error.ts'
+import {
+  ProcessError,
+  type ConfigProblem,
+} from '../../../process/process-error.ts'
 import { parseWebrtcConfig } from '../../../ingest/webrtc-config.ts'
 import { errorsByField } from '../../../web/static/admin/form-errors.js'
 import {
@@ -17,8 +20,8 @@ const RULES = {
   newId: () => 'in',
 }
 
-/** The details that the API answers with for these values. */
-function detailsOf(values: Partial<FormValues>): readonly string[] {
+/** The problems that the API finds in these values. */
+function problemsIn(values: Partial<FormValues>): readonly ConfigProblem[] {
   const address = 'rtsp://camera'
   try {
     parseProcessConfig(
@@ -27,7 +30,7 @@ function detailsOf(values: Partial<FormValues>): readonly string[] {
     )
     return []
   } catch (error) {
-    if (error instanceof ProcessError) return problemLines(error.problems)
+    if (error instanceof ProcessError) return error.problems
     throw error
   }
 }
@@ -54,7 +57,7 @@ const WRONG: readonly (readonly [Partial<FormValues>, string, RegExp])[] = [
 
 for (const [values, name, message] of WRONG) {
   t.test(`${JSON.stringify(values)} is an error at the field ${name}`, t => {
-    const { fields, rest } = errorsByField(detailsOf(values))
+    const { fields, rest } = errorsByField(problemsIn(values))
     t.same([...fields.keys()], [name])
     t.match([...fields.values()][0], message)
     t.same(rest, [])
@@ -64,20 +67,17 @@ for (const [values, name, message] of WRONG) {
 
 t.test('errors of several fields are shown at each of them', t => {
   const { fields } = errorsByField(
-    detailsOf({ address: '', delay: 'x', height: '1' }),
+    problemsIn({ address: '', delay: 'x', height: '1' }),
   )
   t.same([...fields.keys()].toSorted(), ['address', 'delay', 'height'])
   t.end()
 })
 
-t.test('an id in use is an error at the id', t => {
-  const line = 'A process with the id "a: b" already exists'
-  t.equal(errorsByField([line]).fields.get('id'), line)
-  t.end()
-})
-
-t.test('an error without a field of its own is kept', t => {
-  const lines = ['limits.cpu_usage: expected a number', 'Something else']
-  t.same(errorsByField(lines), { fields: new Map(), rest: lines })
+t.test('a problem without a field of its own is kept', t => {
+  const problem = { field: 'limits.cpu_usage', message: 'expected a number' }
+  t.same(errorsByField([problem]), {
+    fields: new Map(),
+    rest: ['limits.cpu_usage: expected a number'],
+  })
   t.end()
 })

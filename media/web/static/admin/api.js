@@ -1,18 +1,28 @@
 /** Time for the server to answer; a probe takes up to 10 s. */
 const RESPONSE_TIMEOUT_MS = 20_000
 
+/**
+ * What is wrong with one field of a process.
+ *
+ * @typedef {object} FieldProblem
+ * @property {string} field path, such as `input[0].address`
+ * @property {string} message
+ */
+
 /** The server refused a request; `details` are its lines. */
 export class ApiError extends Error {
   /**
    * @param {number} status
    * @param {string} message
    * @param {readonly string[]} details
+   * @param {readonly FieldProblem[]} [fields] what `details` say, by field
    */
-  constructor(status, message, details) {
+  constructor(status, message, details, fields = []) {
     super(message)
     this.name = 'ApiError'
     this.status = status
     this.details = details
+    this.fields = fields
   }
 
   /** Whether the admin API refuses this client, whatever the request. */
@@ -110,13 +120,33 @@ function refusal(status, body) {
   const fields = /** @type {Readonly<Record<string, unknown>>} */ (
     typeof body === 'object' && body !== null ? body : {}
   )
-  const { message, title, detail, details } = fields
+  const { message, title, detail, details, fields: problems } = fields
   const words =
     [message, title].find(each => typeof each === 'string') ??
     `The server answered ${status}`
   const lines = Array.isArray(details) ? details.map(String) : []
   if (typeof detail === 'string') lines.push(detail)
-  return new ApiError(status, words, lines)
+  return new ApiError(
+    status,
+    words,
+    lines,
+    Array.isArray(problems) ? problems.filter(isFieldProblem) : [],
+  )
+}
+
+/**
+ * @param {unknown} value
+ * @returns {value is FieldProblem}
+ */
+function isFieldProblem(value) {
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    'field' in value &&
+    typeof value.field === 'string' &&
+    'message' in value &&
+    typeof value.message === 'string'
+  )
 }
 
 /**

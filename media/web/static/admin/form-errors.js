@@ -17,40 +17,26 @@ const FIELDS = [
   [/^webrtc\.idle_seconds$/, 'idle'],
 ]
 
-/** The details of `process-exists` have no path. */
-const EXISTS = /^A process with the id .* already exists$/
-
 /**
- * Assigns the lines of an error to the form's fields, in the API's words.
+ * Assigns the problems of an error to the form's fields, in the API's words.
  *
- * @param {readonly string[]} details such as `['id: expected 1 to ...']`
- * @returns {{ fields: Map<FieldName, string>, rest: string[] }} `rest`: lines
+ * @param {readonly import('./api.js').FieldProblem[]} problems
+ * @returns {{ fields: Map<FieldName, string>, rest: string[] }} `rest`: those
  *   for which the form has no field
  */
-export function errorsByField(details) {
+export function errorsByField(problems) {
   /** @type {Map<FieldName, string>} */
   const fields = new Map()
   /** @type {string[]} */
   const rest = []
-  for (const line of details) {
-    const { name, message } = located(line)
+  for (const { field, message } of problems) {
+    const name = FIELDS.find(([pattern]) => pattern.test(field))?.[1]
     if (name === undefined) {
-      rest.push(line)
+      rest.push(`${field}: ${message}`)
       continue
     }
     const earlier = fields.get(name)
     fields.set(name, earlier ? `${earlier}; ${message}` : message)
   }
   return { fields, rest }
-}
-
-/**
- * @param {string} line
- * @returns {{ name: FieldName | undefined, message: string }}
- */
-function located(line) {
-  if (EXISTS.test(line)) return { name: 'id', message: line }
-  const [, path = '', message = ''] = /^([\w.[\]]+): (.*)$/s.exec(line) ?? []
-  const name = FIELDS.find(([pattern]) => pattern.test(path))?.[1]
-  return { name, message }
 }

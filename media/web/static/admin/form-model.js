@@ -139,23 +139,6 @@ export function inputOf(values, before) {
 }
 
 /**
- * The paths of the keys that `before` has and `after` has not. Lists count as
- * one value.
- *
- * @param {unknown} before
- * @param {unknown} after
- * @param {string} [path]
- * @returns {string[]} such as `['webrtc.video.height']`
- */
-export function removedKeys(before, after, path = '') {
-  if (!isObject(before) || !isObject(after)) return []
-  return Object.entries(before).flatMap(([key, value]) => {
-    const here = path === '' ? key : `${path}.${key}`
-    return key in after ? removedKeys(value, after[key], here) : [here]
-  })
-}
-
-/**
  * @param {Json} config
  * @returns {import('./source-kinds.js').Source}
  */

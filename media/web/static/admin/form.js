@@ -200,7 +200,8 @@ export class FormView {
       await this.#api.call('POST', 'process', { body: config })
       return
     }
-    const path = `process/${encodeURIComponent(this.#id)}`
+    // Without this, keys that were emptied would keep their values.
+    const path = `process/${encodeURIComponent(this.#id)}?replace=true`
     await this.#api.call('PUT', path, { body: config })
   }
 
@@ -210,8 +211,9 @@ export class FormView {
       setText(this.#problem, errorWords(error))
       return
     }
-    const { fields, rest } = errorsByField(error.details)
-    setText(this.#problem, [error.message, ...rest].join(': '))
+    const { fields, rest } = errorsByField(error.fields)
+    const words = fields.size > 0 ? [error.message, ...rest].join(': ') : ''
+    setText(this.#problem, words || errorWords(error))
     this.#fields.showErrors(fields)
   }
 }
