@@ -10,8 +10,10 @@ export interface LegOptions {
   readonly options: readonly string[]
 }
 
-/** What logs errors about filters: the graph, or a filter in it. */
-const FILTER_CONTEXT = /^(?:AVFilterGraph$|Parsed_(\w+?)_\d+$)/
+/** The contexts of a filter, such as `Parsed_scale_3` or `hwupload`. */
+const FILTER_CONTEXT = /^(?:Parsed_)?(\w+?)(?:_\d+)?$/
+/** The names of the filters in a graph. */
+const FILTER_NAMES = /(?:^|[,;\]])\s*(\w+)/g
 /** Logged without a context. */
 const UNFIT_FILTERS = 'Impossible to convert between the formats supported by'
 const UNKNOWN_OPTION = /^Unrecognized option '(.*)'/s
@@ -70,9 +72,10 @@ function isOfFilters(
 ): boolean {
   if (filters === undefined) return false
   if (text.startsWith(UNFIT_FILTERS)) return true
+  const names = [...filters.matchAll(FILTER_NAMES)].map(([, name]) => name)
   return contexts.some(context => {
-    const [found, name] = FILTER_CONTEXT.exec(context) ?? []
-    if (found === undefined) return false
-    return name === undefined || filters.includes(name)
+    if (context === 'AVFilterGraph') return true
+    const [, name] = FILTER_CONTEXT.exec(context) ?? []
+    return name !== undefined && names.includes(name)
   })
 }
