@@ -1,3 +1,8 @@
+# deploy/images builds the images of both processes.
+# Owns: the two Dockerfiles and their health check.
+# Gets: a checkout, and the set-up of deploy/local for the worker.
+# Gives: the images that deploy/truenas/core/docker-compose.yml starts.
+#
 # Image of the media process. Build it from the root of the checkout:
 #   docker build -f deploy/images/media.Dockerfile .
 # BuildKit is not required.
