@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process'
 import t from 'tap'
 
 import { parseWebrtcConfig } from '../../ingest/webrtc-config.ts'
-import { needFfmpeg } from '../fixtures/need-ffmpeg.ts'
+import { requireFfmpeg } from '../fixtures/require-ffmpeg.ts'
 
 /** The message that rejects these options; undefined: they are accepted. */
 function rejection(
@@ -223,7 +223,7 @@ function helpNames(...args: readonly string[]): readonly string[] {
   return [...help.matchAll(/^ {0,2}-([^\s[]+)/gm)].map(([, name = '']) => name)
 }
 
-needFfmpeg(t)
+requireFfmpeg(t)
 await t.test('every option of FFmpeg itself is accepted or refused', t => {
   const names = helpNames('-h', 'long')
   t.ok(names.length > 150, `${names.length} options`)

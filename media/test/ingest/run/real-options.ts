@@ -2,10 +2,10 @@
 import t from 'tap'
 
 import { waitFor } from '../../../../shared/test/fixtures/wait-for.ts'
-import { needFfmpeg } from '../../fixtures/need-ffmpeg.ts'
+import { requireFfmpeg } from '../../fixtures/require-ffmpeg.ts'
 import { RecordedRun, stepsOf } from '../fixtures/recorded-run.ts'
 
-needFfmpeg(t)
+requireFfmpeg(t)
 
 const LIMIT_MS = 90_000
 t.setTimeout(300_000)
