@@ -9,7 +9,7 @@ import { runInNewContext } from 'node:vm'
 import { isBootId } from '../../shared/protocol/ids.ts'
 import { createLog } from '../../shared/runtime/log.ts'
 import { systemClock } from '../../shared/runtime/clock.ts'
-import { Outbox } from '../outbox/outbox.ts'
+import { Outbox } from '../../media/outbox/outbox.ts'
 
 setFlagsFromString('--expose-gc')
 const collect: unknown = runInNewContext('gc')

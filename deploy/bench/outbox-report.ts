@@ -12,7 +12,7 @@ import {
 import { isBootId } from '../../shared/protocol/ids.ts'
 import { createLog } from '../../shared/runtime/log.ts'
 import { systemClock } from '../../shared/runtime/clock.ts'
-import { Outbox } from '../outbox/outbox.ts'
+import { Outbox } from '../../media/outbox/outbox.ts'
 
 const CALLS = 500_000
 const ROUNDS = 9

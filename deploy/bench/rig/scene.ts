@@ -1,0 +1,163 @@
+/**
+ * deploy/bench/rig lets benchmarks measure a media process from outside, beside
+ * a bare UDP relay that gets the same packets in the same seconds.
+ * Owns: the processes of a measurement and their CPUs.
+ * Gets: a checkout, and what to send.
+ * Gives: packet times and CPU times of both.
+ *
+ *   sender.ts --+--> media process --SRTP--> receivers-main.ts
+ *               +--> relay.pl --UDP--------> (the same process)
+ *               +----------------UDP-------> (directly)
+ */
+import { fileURLToPath } from 'node:url'
+import { takePorts } from '../../../shared/test/fixtures/ports.ts'
+import { Child } from '../../../shared/test/fixtures/child.ts'
+import type { MediaKind } from '../../../media/whep/stream-port.ts'
+import type { Cpus } from './cpus.ts'
+import { Product } from './product.ts'
+import { Receivers } from './receivers.ts'
+import { Relay } from './relay.ts'
+import type { PacketFormat } from './rtp.ts'
+import type { SenderPlan } from './sender.ts'
+
+/** Who sends the RTP: FFmpeg as a child of the product, or another program. */
+export type Ingest = 'managed' | 'external'
+
+export interface SceneOptions {
+  /** The checkout to measure. */
+  readonly checkout: string
+  readonly cpus: Cpus
+  readonly ingest: Ingest
+  readonly kind: MediaKind
+  readonly burst: number
+  readonly intervalMs: number
+  /** Whether the sender also sends straight to the receiver. */
+  readonly isDirect: boolean
+}
+
+export const MAX_VIEWERS = 50
+/** Each viewer and each POST takes one; ports stay in quarantine for a while. */
+const UDP_PORTS = 600
+const RELAY_PORTS = MAX_VIEWERS + 4
+
+/** FFmpeg's payload types, which external legs expect. */
+const PAYLOAD_TYPE = { video: 96, audio: 97 } as const
+const SENDER = fileURLToPath(new URL('sender.ts', import.meta.url))
+
+const udpPorts = await takePorts(UDP_PORTS)
+const { min: firstPort } = await takePorts(RELAY_PORTS)
+const PORT = {
+  leg: firstPort,
+  relay: firstPort + 2,
+  direct: firstPort + 3,
+  relayed: firstPort + 4,
+} as const
+
+/** A product with one stream, a relay, a sender to both, and receivers. */
+export class Scene {
+  readonly #options: SceneOptions
+  readonly #undo: (() => Promise<unknown>)[] = []
+  #receivers: Receivers | undefined
+  #product: Product | undefined
+  #relay: Relay | undefined
+
+  private constructor(options: SceneOptions) {
+    this.#options = options
+  }
+
+  /** Runs `work` in a scene with one viewer and ends everything after it. */
+  static async run<Result>(
+    options: SceneOptions,
+    work: (scene: Scene) => Promise<Result>,
+  ): Promise<Result> {
+    const scene = new Scene(options)
+    try {
+      await scene.#start()
+      return await work(scene)
+    } finally {
+      for (const undo of scene.#undo.toReversed()) await undo()
+    }
+  }
+
+  get product(): Product {
+    return started(this.#product)
+  }
+
+  get relay(): Relay {
+    return started(this.#relay)
+  }
+
+  get receivers(): Receivers {
+    return started(this.#receivers)
+  }
+
+  /** Opens viewers until there are so many; the relay sends to as many. */
+  async open(viewers: number): Promise<void> {
+    await this.receivers.open(this.product.endpoint, viewers)
+    await this.#relay?.stop()
+    this.#relay = await Relay.start({
+      cpus: this.#options.cpus.servers,
+      port: PORT.relay,
+      to: PORT.relayed,
+      receivers: viewers,
+    })
+  }
+
+  async #start(): Promise<void> {
+    const { checkout, cpus, ingest, kind } = this.#options
+    this.#undo.push(async () => this.#relay?.stop())
+    const receivers = new Receivers({
+      kind,
+      directPort: PORT.direct,
+      relayedPort: PORT.relayed,
+    })
+    this.#receivers = receivers
+    this.#undo.push(() => receivers.close())
+    const send = this.#senderCommand()
+    const product = await Product.start({
+      checkout,
+      cpus: cpus.servers,
+      udpPorts,
+      webrtc: webrtcOf(ingest, kind),
+      ffmpeg: ['taskset', '-c', cpus.clients, ...send],
+    })
+    this.#product = product
+    this.#undo.push(() => product.stop())
+    if (ingest === 'external') {
+      const sender = new Child(send, process.env)
+      this.#undo.push(() => sender.end())
+    }
+    await product.isLive()
+    await this.open(1)
+  }
+
+  #senderCommand(): readonly [string, ...string[]] {
+    const { ingest, kind, burst, intervalMs, isDirect } = this.#options
+    const payloadType = PAYLOAD_TYPE[kind]
+    const format: PacketFormat = { kind, payloadType, ssrc: 4_711 }
+    const ports = [
+      ...(ingest === 'external' ? [PORT.leg] : []),
+      PORT.relay,
+      ...(isDirect ? [PORT.direct] : []),
+    ]
+    const plan: SenderPlan = { format, burst, intervalMs, ports }
+    return [process.execPath, SENDER, JSON.stringify(plan)]
+  }
+}
+
+function webrtcOf(ingest: Ingest, kind: MediaKind): object {
+  const codec = { video: 'h264', audio: 'opus' } as const
+  const other = kind === 'video' ? 'audio' : 'video'
+  const leg = ingest === 'external' ? { port: PORT.leg } : {}
+  return {
+    enabled: true,
+    ...(ingest === 'external' && { ingest }),
+    [kind]: { codec: codec[kind], ...leg },
+    [other]: { codec: 'none' },
+  }
+}
+
+function started<Part>(part: Part | undefined): Part {
+  if (part === undefined) throw new Error('The scene has not started')
+  return part
+}
