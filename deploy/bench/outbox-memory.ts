@@ -1,37 +1,10 @@
 /**
- * What a waiting series costs the media process, and that more observations
- * of it cost nothing: the exporter is away all the time.
+ * Measures the heap per waiting series in the media process while the exporter
+ * is away, after one observation of each series and after 21.
  */
-import { randomUUID } from 'node:crypto'
-import { setFlagsFromString } from 'node:v8'
-import { runInNewContext } from 'node:vm'
-
-import { isBootId } from '../../shared/protocol/ids.ts'
-import { createLog } from '../../shared/runtime/log.ts'
-import { systemClock } from '../../shared/runtime/clock.ts'
-import { Outbox } from '../../media/outbox/outbox.ts'
-
-setFlagsFromString('--expose-gc')
-const collect: unknown = runInNewContext('gc')
-
-function heapBytes(): number {
-  if (typeof collect === 'function') Reflect.apply(collect, undefined, [])
-  return process.memoryUsage().heapUsed
-}
-
-function newOutbox(): Outbox {
-  const boot = randomUUID()
-  if (!isBootId(boot)) throw new RangeError(`Cannot use ${boot} as a boot id`)
-  return new Outbox({
-    core: 'bench',
-    boot,
-    url: new URL('ws://127.0.0.1:9/ingest'),
-    clock: systemClock,
-    random: Math.random,
-    view: () => ({ streams: [], udpPorts: { inUse: 0, available: 0 } }),
-    log: createLog({ write: () => undefined, now: () => new Date() }),
-  })
-}
+import type { Outbox } from '../../media/outbox/outbox.ts'
+import { heapBytes } from './rig/heap.ts'
+import { createOutbox } from './rig/outbox.ts'
 
 function reportAll(outbox: Outbox, ids: readonly string[]): void {
   for (const stream_id of ids) {
@@ -52,10 +25,10 @@ function reportAll(outbox: Outbox, ids: readonly string[]): void {
 }
 
 const write = (line: string) => process.stdout.write(`${line}\n`)
-write('heap of a series that waits, half of them histograms')
+write('heap per waiting series, half of them histograms')
 for (const series of [500, 5_000, 50_000]) {
   const ids = Array.from({ length: series / 4 }, (_, i) => `camera-${i}`)
-  const outbox = newOutbox()
+  const outbox = createOutbox()
   const before = heapBytes()
   reportAll(outbox, ids)
   const once = heapBytes() - before

@@ -41,6 +41,7 @@ export function regressions(
     const found = results.find(result => result.name === name)
     if (found === undefined) return [`${name}: not measured`]
     const { median } = found.ratio
+    // NaN, the median of nothing, is reported too.
     if (median <= before * MAX_GROWTH) return []
     return [`${name}: ${figure(median)}, baseline ${figure(before)}`]
   })
