@@ -13,6 +13,7 @@ import { listening, testStream } from '../test/fixtures/stack.ts'
 import { takePorts } from '../../shared/test/fixtures/ports.ts'
 import { waitFor } from '../../shared/test/fixtures/wait-for.ts'
 import { CHROMIUM } from '../../media/test/whep/fixtures/offers.ts'
+import { showProgress } from './rig/progress.ts'
 import { quantile } from './rig/stats.ts'
 import { end, post } from './rig/whep-client.ts'
 
@@ -97,6 +98,7 @@ try {
 
   const times = new Map(STATES.map(state => [state, [] as number[]]))
   for (let round = 0; round < ROUNDS; round += 1) {
+    showProgress(`round ${round + 1} of ${ROUNDS}`)
     // Each state comes first, second, third and last equally often.
     const first = round % STATES.length
     for (const state of [...STATES.slice(first), ...STATES.slice(0, first)]) {
@@ -108,6 +110,7 @@ try {
     }
   }
 
+  showProgress('')
   const write = (line: string) => process.stdout.write(`${line}\n`)
   write(
     `${ROUNDS * POSTS} WHEP POSTs per state, in ${ROUNDS} rounds; milliseconds`,

@@ -13,6 +13,7 @@ import { scrape, valueOf } from '../test/fixtures/scrape.ts'
 import { listening } from '../test/fixtures/stack.ts'
 import { waitFor } from '../../shared/test/fixtures/wait-for.ts'
 import { createOutbox } from './rig/outbox.ts'
+import { showProgress } from './rig/progress.ts'
 import { median } from './rig/stats.ts'
 
 const OBSERVATIONS = 1_000_000
@@ -75,6 +76,7 @@ const endToEnd: number[] = []
 const baseline: number[] = []
 const exporterCpu: number[] = []
 for (let round = 1; round <= ROUNDS; round += 1) {
+  showProgress(`round ${round} of ${ROUNDS}`)
   const cpuBefore = await read('process_cpu_seconds_total')
   endToEnd.push(
     await time(
@@ -103,6 +105,7 @@ for (let round = 1; round <= ROUNDS; round += 1) {
 await outbox.close()
 await exporter.end()
 
+showProgress('')
 const write = (line: string) => process.stdout.write(`${line}\n`)
 const perSecond = (seconds: number) =>
   Math.round(OBSERVATIONS / seconds).toLocaleString('en')

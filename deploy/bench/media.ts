@@ -9,12 +9,11 @@
  * `--update-baseline` writes baseline.json, which `npm run soak` compares with.
  */
 import { resolve } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { writeBaseline } from './media/baseline.ts'
+import { begin } from './media/begin.ts'
 import { resultText, type Result } from './media/result.ts'
 import { MEASUREMENTS } from './media/suite.ts'
-import { claimCpus } from './rig/cpus.ts'
 import { NoiseMeter, noiseText } from './rig/machine-noise.ts'
 import { showProgress } from './rig/progress.ts'
 
@@ -30,13 +29,7 @@ const write = (line: string) => {
   showProgress('')
   process.stdout.write(`${line}\n`)
 }
-const effort = {
-  checkout: fileURLToPath(new URL('../../', import.meta.url)),
-  cpus: claimCpus(),
-  rounds: 5,
-  roundMs: 3_000,
-  onProgress: showProgress,
-}
+const effort = { ...begin(), rounds: 5 }
 
 const noise = new NoiseMeter()
 const all: Result[] = []

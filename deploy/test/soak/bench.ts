@@ -2,22 +2,20 @@
  * The media process has become neither slow nor expensive, measured beside a
  * bare UDP relay. BENCH_CHECKOUT names another checkout to measure.
  */
-import { fileURLToPath } from 'node:url'
 import t from 'tap'
 import { readBaseline, regressions } from '../../bench/media/baseline.ts'
+import { begin } from '../../bench/media/begin.ts'
 import { checkLatency } from '../../bench/media/latency-gate.ts'
 import { resultText, type Result } from '../../bench/media/result.ts'
 import { MEASUREMENTS } from '../../bench/media/suite.ts'
-import { claimCpus } from '../../bench/rig/cpus.ts'
 import { NoiseMeter, noiseText } from '../../bench/rig/machine-noise.ts'
 
-const ROOT = fileURLToPath(new URL('../../../', import.meta.url))
+const own = begin()
 const effort = {
-  checkout: process.env['BENCH_CHECKOUT'] ?? ROOT,
-  cpus: claimCpus(),
+  ...own,
+  checkout: process.env['BENCH_CHECKOUT'] ?? own.checkout,
   rounds: 5,
   roundMs: 2_000,
-  onProgress: () => undefined,
 }
 
 t.setTimeout(0)
