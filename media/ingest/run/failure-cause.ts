@@ -177,11 +177,11 @@ class FailedRun {
     const unfit = UNFIT_CODEC.exec(this.#errors[at - 1]?.text ?? '')?.[1]
     const codec =
       unfit ?? this.#inputs?.find(stream => stream.kind === kind)?.codec
-    const words =
+    const message =
       codec === undefined || codec === needed
         ? `${kind} copy cannot send the input's ${needed}: use ${needed}`
         : `${kind} copy needs ${needed}, the input is ${codec}: use ${needed}`
-    return { causes: [[kind, 'codec']], details: [[kind, words]] }
+    return { causes: [[kind, 'codec']], details: [[kind, message]] }
   }
 
   #clue(error: LogLine, at: number): Clue {
