@@ -17,7 +17,6 @@ import type { Cpus } from './cpus.ts'
 import { Product } from './product.ts'
 import { Receivers } from './receivers.ts'
 import { Relay } from './relay.ts'
-import type { PacketFormat } from './rtp.ts'
 import type { SenderPlan } from './sender.ts'
 
 /** Who sends the RTP: FFmpeg as a child of the product, or another program. */
@@ -55,94 +54,88 @@ const PORT = {
 
 /** A product with one stream, a relay, a sender to both, and receivers. */
 export class Scene {
-  readonly #options: SceneOptions
-  readonly #undo: (() => Promise<unknown>)[] = []
-  #receivers: Receivers | undefined
-  #product: Product | undefined
-  #relay: Relay | undefined
+  readonly product: Product
+  readonly receivers: Receivers
+  readonly #cpus: Cpus
+  #relay: Relay
 
-  private constructor(options: SceneOptions) {
-    this.#options = options
+  private constructor(
+    cpus: Cpus,
+    product: Product,
+    receivers: Receivers,
+    relay: Relay,
+  ) {
+    this.#cpus = cpus
+    this.product = product
+    this.receivers = receivers
+    this.#relay = relay
   }
 
-  /** Runs `work` in a scene with one viewer and ends everything after it. */
+  /** Runs `work` in a scene with one viewer, then ends all of its processes. */
   static async run<Result>(
     options: SceneOptions,
     work: (scene: Scene) => Promise<Result>,
   ): Promise<Result> {
-    const scene = new Scene(options)
+    const { checkout, cpus, ingest, kind } = options
+    const undo: (() => Promise<unknown>)[] = []
     try {
-      await scene.#start()
+      const receivers = new Receivers({
+        kind,
+        directPort: PORT.direct,
+        relayedPort: PORT.relayed,
+      })
+      undo.push(() => receivers.close())
+      const send = senderCommand(options)
+      const product = await Product.start({
+        checkout,
+        cpus: cpus.servers,
+        udpPorts,
+        webrtc: webrtcOf(ingest, kind),
+        ffmpeg: ['taskset', '-c', cpus.clients, ...send],
+      })
+      undo.push(() => product.stop())
+      if (ingest === 'external') {
+        const sender = new Child(send, process.env)
+        undo.push(() => sender.end())
+      }
+      await product.isLive()
+      await receivers.open(product.endpoint, 1)
+      const relay = await startRelay(cpus, 1)
+      const scene = new Scene(cpus, product, receivers, relay)
+      undo.push(() => scene.relay.stop())
       return await work(scene)
     } finally {
-      for (const undo of scene.#undo.toReversed()) await undo()
+      for (const end of undo.toReversed()) await end()
     }
-  }
-
-  get product(): Product {
-    return started(this.#product)
   }
 
   get relay(): Relay {
-    return started(this.#relay)
+    return this.#relay
   }
 
-  get receivers(): Receivers {
-    return started(this.#receivers)
-  }
-
-  /** Opens viewers until there are so many; the relay sends to as many. */
+  /** Opens viewers until there are `viewers`; the relay sends to as many. */
   async open(viewers: number): Promise<void> {
     await this.receivers.open(this.product.endpoint, viewers)
-    await this.#relay?.stop()
-    this.#relay = await Relay.start({
-      cpus: this.#options.cpus.servers,
-      port: PORT.relay,
-      to: PORT.relayed,
-      receivers: viewers,
-    })
+    await this.#relay.stop()
+    this.#relay = await startRelay(this.#cpus, viewers)
   }
+}
 
-  async #start(): Promise<void> {
-    const { checkout, cpus, ingest, kind } = this.#options
-    this.#undo.push(async () => this.#relay?.stop())
-    const receivers = new Receivers({
-      kind,
-      directPort: PORT.direct,
-      relayedPort: PORT.relayed,
-    })
-    this.#receivers = receivers
-    this.#undo.push(() => receivers.close())
-    const send = this.#senderCommand()
-    const product = await Product.start({
-      checkout,
-      cpus: cpus.servers,
-      udpPorts,
-      webrtc: webrtcOf(ingest, kind),
-      ffmpeg: ['taskset', '-c', cpus.clients, ...send],
-    })
-    this.#product = product
-    this.#undo.push(() => product.stop())
-    if (ingest === 'external') {
-      const sender = new Child(send, process.env)
-      this.#undo.push(() => sender.end())
-    }
-    await product.isLive()
-    await this.open(1)
-  }
+function startRelay({ servers }: Cpus, receivers: number): Promise<Relay> {
+  const { relay: port, relayed: to } = PORT
+  return Relay.start({ cpus: servers, port, to, receivers })
+}
 
-  #senderCommand(): readonly [string, ...string[]] {
-    const { ingest, kind, burst, intervalMs, isDirect } = this.#options
-    const payloadType = PAYLOAD_TYPE[kind]
-    const format: PacketFormat = { kind, payloadType, ssrc: 4_711 }
-    const ports = [
-      ...(ingest === 'external' ? [PORT.leg] : []),
-      PORT.relay,
-      ...(isDirect ? [PORT.direct] : []),
-    ]
-    const plan: SenderPlan = { format, burst, intervalMs, ports }
-    return [process.execPath, SENDER, JSON.stringify(plan)]
-  }
+function senderCommand(options: SceneOptions): readonly [string, ...string[]] {
+  const { ingest, kind, burst, intervalMs, isDirect } = options
+  const format = { kind, payloadType: PAYLOAD_TYPE[kind], ssrc: 4_711 }
+  const ports = [
+    ...(ingest === 'external' ? [PORT.leg] : []),
+    PORT.relay,
+    ...(isDirect ? [PORT.direct] : []),
+  ]
+  const plan: SenderPlan = { format, burst, intervalMs, ports }
+  return [process.execPath, SENDER, JSON.stringify(plan)]
 }
 
 function webrtcOf(ingest: Ingest, kind: MediaKind): object {
@@ -155,9 +148,4 @@ function webrtcOf(ingest: Ingest, kind: MediaKind): object {
     [kind]: { codec: codec[kind], ...leg },
     [other]: { codec: 'none' },
   }
-}
-
-function started<Part>(part: Part | undefined): Part {
-  if (part === undefined) throw new Error('The scene has not started')
-  return part
 }
