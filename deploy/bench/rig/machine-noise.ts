@@ -1,9 +1,9 @@
-import { cpus } from 'node:os'
 import { readFileSync } from 'node:fs'
+import { cpus } from 'node:os'
 import { childrenOf } from './process-cpu.ts'
 import { quantile } from './stats.ts'
 
-/** How much a machine did besides the benchmark. */
+/** What else the machine did during a benchmark. */
 export interface Noise {
   /** CPU time of other processes, as a share of all CPUs. */
   readonly others: number
