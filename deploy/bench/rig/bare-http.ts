@@ -1,5 +1,6 @@
 import { fileURLToPath } from 'node:url'
-import { Child } from '../../../shared/test/fixtures/child.ts'
+import type { Child } from '../../../shared/test/fixtures/child.ts'
+import { startPinned } from './pinned.ts'
 
 /** The bare HTTP server of bare-http-main.ts. */
 export class BareHttp {
@@ -13,8 +14,7 @@ export class BareHttp {
 
   static async start(cpus: string): Promise<BareHttp> {
     const script = fileURLToPath(new URL('bare-http-main.ts', import.meta.url))
-    const command = ['taskset', '-c', cpus, process.execPath, script] as const
-    const child = new Child(command, process.env)
+    const child = startPinned(cpus, [process.execPath, script])
     const { port } = await child.logged(record => 'port' in record)
     return new BareHttp(child, `http://127.0.0.1:${String(port)}/`)
   }

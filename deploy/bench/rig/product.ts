@@ -2,10 +2,11 @@ import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { request } from 'undici'
-import { Child } from '../../../shared/test/fixtures/child.ts'
+import type { Child } from '../../../shared/test/fixtures/child.ts'
 import type { PortRange } from '../../../shared/test/fixtures/ports.ts'
 import { waitFor } from '../../../shared/test/fixtures/wait-for.ts'
 import { listening } from '../../test/fixtures/stack.ts'
+import { startPinned } from './pinned.ts'
 import { childrenOf, cpuNs, nameOf } from './process-cpu.ts'
 
 export interface ProductOptions {
@@ -116,8 +117,7 @@ function startServer(
   env: Readonly<Record<string, string>>,
 ): Child {
   const { PATH, HOME, XDG_CACHE_HOME, MEDIASOUP_WORKER_BIN } = process.env
-  const command = ['taskset', '-c', cpus, process.execPath] as const
-  return new Child([...command, join(checkout, script)], {
+  return startPinned(cpus, [process.execPath, join(checkout, script)], {
     ...{ PATH, HOME, XDG_CACHE_HOME, MEDIASOUP_WORKER_BIN },
     CORE_ID: STREAM,
     ...env,

@@ -1,5 +1,6 @@
-import { Child } from '../../../shared/test/fixtures/child.ts'
 import { fileURLToPath } from 'node:url'
+import type { Child } from '../../../shared/test/fixtures/child.ts'
+import { startPinned } from './pinned.ts'
 import { cpuNs } from './process-cpu.ts'
 
 export interface RelayOptions {
@@ -22,8 +23,8 @@ export class Relay {
     const { cpus, port, to, receivers } = options
     const script = fileURLToPath(new URL('relay.pl', import.meta.url))
     const ports = Array.from({ length: receivers }, (_, i) => String(to + i))
-    const perl = ['perl', script, String(port), ...ports]
-    const child = new Child(['taskset', '-c', cpus, ...perl], process.env)
+    const command = ['perl', script, String(port), ...ports]
+    const child = startPinned(cpus, command)
     await child.printed('listening')
     return new Relay(child)
   }

@@ -11,9 +11,9 @@
  */
 import { fileURLToPath } from 'node:url'
 import { takePorts } from '../../../shared/test/fixtures/ports.ts'
-import { Child } from '../../../shared/test/fixtures/child.ts'
 import type { MediaKind } from '../../../media/whep/stream-port.ts'
 import type { Cpus } from './cpus.ts'
+import { startPinned } from './pinned.ts'
 import { Product } from './product.ts'
 import { Receivers } from './receivers.ts'
 import { Relay } from './relay.ts'
@@ -95,7 +95,7 @@ export class Scene {
       })
       undo.push(() => product.stop())
       if (ingest === 'external') {
-        const sender = new Child(send, process.env)
+        const sender = startPinned(cpus.clients, send)
         undo.push(() => sender.end())
       }
       await product.isLive()
@@ -126,7 +126,7 @@ function startRelay({ servers }: Cpus, receivers: number): Promise<Relay> {
   return Relay.start({ cpus: servers, port, to, receivers })
 }
 
-function senderCommand(options: SceneOptions): readonly [string, ...string[]] {
+function senderCommand(options: SceneOptions): readonly string[] {
   const { ingest, kind, burst, intervalMs, isDirect } = options
   const format = { kind, payloadType: PAYLOAD_TYPE[kind], ssrc: 4_711 }
   const ports = [
