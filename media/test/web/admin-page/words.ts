@@ -97,14 +97,14 @@ t.test('FFmpeg shows what is known of it', t => {
 })
 
 const BOX: Overview = {
-  core: { id: 'a', name: 'a', version: '0.2.0' },
+  core: { id: 'a', version: '0.2.0' },
   time: 1_000,
   uptime_seconds: 3_700,
   viewers: 3,
   viewers_max: 200,
   ports: { in_use: 8, total: 200 },
   workers: [{ state: 'running' }, { state: 'running' }],
-  exporter: { configured: true, connected: true, since: 900 },
+  exporter: { connected: true, since: 900 },
   streams: [],
 }
 
@@ -130,7 +130,7 @@ t.test('every fault of the server is a bad word', t => {
     viewers: 200,
     ports: { in_use: 200, total: 200 },
     workers: [{ state: 'running' }, { state: 'frozen' }],
-    exporter: { configured: true, connected: false, since: 880 },
+    exporter: { connected: false, since: 880 },
   })
   t.same(
     words.filter(({ bad }) => bad).map(item => item.words),

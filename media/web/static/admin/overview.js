@@ -37,11 +37,7 @@
  * @property {number | null} viewers_max null: no cap
  * @property {{ in_use: number, total: number }} ports
  * @property {readonly { state: 'running' | 'frozen' | 'restarting' }[]} workers
- * @property {{
- *   configured: boolean
- *   connected: boolean
- *   since: number | null
- * }} exporter
+ * @property {{ connected: boolean, since: number | null }} exporter
  * @property {readonly Stream[]} streams
  *
  * @typedef {StreamState | 'degraded'} StateWord

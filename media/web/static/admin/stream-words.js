@@ -89,8 +89,7 @@ function workerWords(workers) {
  * @param {Overview['exporter']} exporter
  * @param {number} time Unix seconds of the server
  */
-function exporterWords({ configured, connected, since }, time) {
-  if (!configured) return { words: 'no exporter configured', bad: false }
+function exporterWords({ connected, since }, time) {
   if (connected) return { words: 'exporter connected', bad: false }
   const age = since === null ? '' : ` for ${duration(time - since)}`
   return { words: `exporter not connected${age}`, bad: true }
