@@ -30,6 +30,7 @@ import { readSpooledState } from './outbox/spooled-state.ts'
 import type { ConfigRules } from './process/config.ts'
 import { readProcessFile } from './process/process-file.ts'
 import type { ProcessConfig } from './process/process-config.ts'
+import { processListRoutes } from './process/list-routes.ts'
 import { Processes } from './process/processes.ts'
 import { processRoutes } from './process/routes.ts'
 import { createRunner } from './process/runners.ts'
@@ -192,7 +193,10 @@ export async function startApp(
       streams,
       statuses: () => streams.statuses(),
       statusOf: id => streams.find(id)?.status,
-      adminRouters: [processRoutes({ processes, clock: systemClock })],
+      adminRouters: [
+        processRoutes({ processes, clock: systemClock }),
+        processListRoutes({ processes, clock: systemClock }),
+      ],
       report,
       clock: systemClock,
       log: log.with({ part: 'web' }),

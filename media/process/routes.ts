@@ -9,6 +9,7 @@ import { compileGlob } from './glob.ts'
 import {
   ProcessError,
   problemLines,
+  type ConfigProblem,
   type ProcessErrorCode,
 } from './process-error.ts'
 import type { Process, ProcessCommand, Processes } from './processes.ts'
@@ -24,6 +25,8 @@ interface ApiError {
   readonly code: number
   readonly message: string
   readonly details: readonly string[]
+  /** Ours: the fields that the error is about, if any. */
+  readonly fields?: readonly ConfigProblem[]
 }
 
 const PROCESS_ERRORS = {
@@ -86,10 +89,11 @@ export function processRoutes({
     ctx.body = viewProcess(processes.get(idOf(ctx)), viewParts(ctx))
   })
   router.put('/:id', answerErrors(UPDATE_MESSAGES), async ctx => {
-    ctx.body = await processes.update(
-      idOf(ctx),
-      await readJsonBody(ctx.req, clock),
-    )
+    const body = await readJsonBody(ctx.req, clock)
+    ctx.body =
+      textOf(ctx, 'replace') === 'true'
+        ? await processes.replace(idOf(ctx), body)
+        : await processes.update(idOf(ctx), body)
   })
   router.delete('/:id', async ctx => {
     await processes.remove(idOf(ctx))
@@ -121,7 +125,7 @@ export function processRoutes({
 }
 
 /** Answers the errors of later middleware; `messages` replace the usual ones. */
-function answerErrors(
+export function answerErrors(
   messages: Readonly<Partial<Record<ProcessErrorCode, string>>> = {},
 ): Middleware {
   return async (ctx, next) => {
@@ -131,9 +135,14 @@ function answerErrors(
       if (error instanceof ProcessError) {
         const { problems } = error
         const details =
-          problems.length > 0 ? problemLines(problems) : [error.message]
+          error.code === 'bad-config' ? problemLines(problems) : [error.message]
         const { code, message } = PROCESS_ERRORS[error.code]
-        answer(ctx, { code, message: messages[error.code] ?? message, details })
+        answer(ctx, {
+          code,
+          message: messages[error.code] ?? message,
+          details,
+          ...(problems.length > 0 && { fields: problems }),
+        })
       } else if (error instanceof Problem) {
         // The rest of the body stays unread.
         ctx.set('Connection', 'close')
