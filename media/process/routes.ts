@@ -4,6 +4,7 @@ import type { Context, Middleware } from 'koa'
 import { isJsonObject } from '../../shared/protocol/fields.ts'
 import type { Clock } from '../../shared/runtime/clock.ts'
 import { readJsonBody } from '../http/body.ts'
+import { clientAbortSignal } from '../http/http-server.ts'
 import { Problem } from '../http/problem.ts'
 import { compileGlob } from './glob.ts'
 import {
@@ -12,6 +13,7 @@ import {
   type ConfigProblem,
   type ProcessErrorCode,
 } from './process-error.ts'
+import type { Probes } from './probes.ts'
 import type { Process, ProcessCommand, Processes } from './processes.ts'
 import {
   VIEW_PARTS,
@@ -35,6 +37,9 @@ const PROCESS_ERRORS = {
   'too-many': { code: 400, message: 'Too many processes' },
   'unknown-process': { code: 404, message: 'Unknown process ID' },
   busy: { code: 503, message: 'Process is busy' },
+  probing: { code: 409, message: 'Probe is running' },
+  'too-many-probes': { code: 503, message: 'Too many probes' },
+  'cannot-probe': { code: 503, message: 'Cannot probe' },
   closed: { code: 503, message: 'Server is stopping' },
 } as const satisfies Record<
   ProcessErrorCode,
@@ -68,9 +73,11 @@ const COMMANDS: readonly ProcessCommand[] = [
  */
 export function processRoutes({
   processes,
+  probes,
   clock,
 }: {
   readonly processes: Processes
+  readonly probes: Probes
   readonly clock: Clock
 }): Router {
   const router = new Router({ prefix: '/api/v3/process' })
@@ -111,6 +118,14 @@ export function processRoutes({
     }
     await processes.command(idOf(ctx), command)
     answerOk(ctx)
+  })
+  router.post('/probe', async ctx => {
+    const input = await readJsonBody(ctx.req, clock)
+    ctx.body = await probes.probeAddress(input, clientAbortSignal(ctx.res))
+  })
+  router.get('/:id/probe', async ctx => {
+    const { config } = processes.get(idOf(ctx))
+    ctx.body = await probes.probeProcess(config, clientAbortSignal(ctx.res))
   })
   router.get('/:id/config', ctx => {
     ctx.body = processes.get(idOf(ctx)).config
