@@ -30,7 +30,7 @@
  * @property {Job | null} process
  *
  * @typedef {object} Overview
- * @property {{ id: string, name: string, version: string }} core
+ * @property {{ id: string, version: string }} core
  * @property {number} time Unix seconds of the server
  * @property {number} uptime_seconds
  * @property {number} viewers
