@@ -24,6 +24,7 @@ import { Engine } from './engine/engine.ts'
 import { findWorkerBinary } from './engine/worker-binary.ts'
 import { parseWebrtcConfig } from './ingest/webrtc-config.ts'
 import { MEDIA_LIMITS } from './limits.ts'
+import { overviewSource } from './overview-source.ts'
 import { Outbox } from './outbox/outbox.ts'
 import type { View } from './outbox/snapshots.ts'
 import { readSpooledState } from './outbox/spooled-state.ts'
@@ -38,6 +39,7 @@ import { AnnouncedAddresses } from './stream/announced-addresses.ts'
 import { sharedPort, type Addresses } from './stream/endpoints.ts'
 import { Streams } from './stream/streams.ts'
 import { createWeb } from './web/web.ts'
+import { overviewRoutes } from './web/overview.ts'
 import { systemClock } from '../shared/runtime/clock.ts'
 import { Sessions } from './whep/sessions.ts'
 import { Slots } from './whep/slots.ts'
@@ -157,11 +159,12 @@ export async function startApp(
     })
     opened.push(() => streams.close())
 
+    const caps = {
+      total: config.maxPeersTotal,
+      perStream: config.maxPeersPerStream,
+    }
     const sessions = new Sessions({
-      slots: new Slots({
-        total: config.maxPeersTotal,
-        perStream: config.maxPeersPerStream,
-      }),
+      slots: new Slots(caps),
       iceTimeoutMs: config.iceTimeoutMs,
       clock: systemClock,
       report,
@@ -193,7 +196,22 @@ export async function startApp(
       streams,
       statuses: () => streams.statuses(),
       statusOf: id => streams.find(id)?.status,
-      adminRouters: [processRoutes({ processes, clock: systemClock })],
+      adminRouters: [
+        processRoutes({ processes, clock: systemClock }),
+        overviewRoutes({
+          source: overviewSource({
+            core: { id: config.core, version },
+            caps,
+            engine,
+            outbox,
+            streams,
+            processes,
+          }),
+          sessions,
+          statuses: () => streams.statuses(),
+          clock: systemClock,
+        }),
+      ],
       report,
       clock: systemClock,
       log: log.with({ part: 'web' }),

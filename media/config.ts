@@ -212,7 +212,7 @@ export const SETTINGS = {
     name: 'CORE_WEBRTC_LEG_TIMEOUT_MS',
     fallback: '3000',
     parse: wholeNumber(200, 600_000),
-    help: 'a leg without RTP for so long has failed; longer where it sends rarely',
+    help: 'time without RTP after which a leg has failed; longer if it sends rarely',
   },
   legStartTimeoutMs: {
     name: 'CORE_WEBRTC_LEG_START_TIMEOUT_MS',

@@ -8,7 +8,7 @@ import { SETTINGS } from '../config.ts'
 import { durations, failures, requests } from './fixtures/cells.ts'
 import { runExporter, spawnExporter } from './fixtures/exporter-process.ts'
 import { connectMedia, CORE, Media } from './fixtures/media.ts'
-import { pick, readSamples } from './fixtures/samples.ts'
+import { pick, readSeries } from './fixtures/samples.ts'
 
 t.test('--help names every setting, --version the version', async t => {
   const help = await runExporter(['--help'])
@@ -102,7 +102,7 @@ t.test('no counter decreases after kill -9 with a state file', async t => {
   for (let round = 0; round < 4; round++) {
     const exporter = await spawnExporter(t, env)
     const counters = async () => {
-      const samples = [...readSamples(await exporter.scrape())]
+      const samples = [...readSeries(await exporter.scrape())]
       return new Map(
         samples.filter(
           ([key]) =>

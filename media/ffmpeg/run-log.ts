@@ -14,7 +14,7 @@ export interface RunReport {
   readonly exit_state?: ExitState
 }
 
-export interface Report extends RunReport {
+export interface ProcessReport extends RunReport {
   /** Earlier runs, oldest first. */
   readonly history: readonly RunReport[]
 }
@@ -100,7 +100,7 @@ export class RunLog {
     return this.#run.log.map(([, line]) => line)
   }
 
-  report(): Report {
+  report(): ProcessReport {
     return { ...this.#reportOf(this.#run), history: this.#history }
   }
 

@@ -2,7 +2,7 @@ import type { Log } from '../../shared/runtime/log.ts'
 import type { Clock } from '../../shared/runtime/clock.ts'
 import type { ReconnectPolicy } from './reconnect.ts'
 import type { RunArguments, RunInputs, RunPort } from './run-port.ts'
-import type { RunBounds } from './run.ts'
+import type { RunLimits } from './run.ts'
 
 /** How FFmpeg is started. */
 export interface Command {
@@ -21,7 +21,7 @@ export interface RunSettings {
   readonly searchPath: string
   readonly command: Command
   readonly reconnect: ReconnectPolicy
-  readonly bounds: RunBounds
+  readonly limits: RunLimits
 }
 
 export interface SupervisorOptions {

@@ -22,28 +22,28 @@ import {
 } from './progress.ts'
 
 /** When a run is ended without a request, and how. */
-export interface RunBounds {
+export interface RunLimits {
   /** A run without progress for this long is stale; 0: never. */
   readonly staleTimeoutMs: number
   /** Whether it is never stale before its first progress. */
   readonly waitsForSender: boolean
-  readonly limits: UsageLimits
+  readonly usage: UsageLimits
   /** Interval at which progress and usage are checked. */
   readonly sampleMs: number
   /** Time from SIGINT to SIGKILL. */
-  readonly killAfterMs: number
+  readonly killTimeoutMs: number
 }
 
 export interface RunOptions {
   /** Absolute path. */
   readonly binary: string
   readonly args: readonly string[]
-  readonly bounds: RunBounds
+  readonly limits: RunLimits
   readonly clock: Clock
   readonly onLine: (line: string) => void
   readonly onProgress: (progress: Progress) => void
   /** Called while the run is stale or exceeds a limit: end it. */
-  readonly onTrouble: (reason: string) => void
+  readonly onFault: (reason: string) => void
 }
 
 /**
@@ -75,7 +75,7 @@ export class Run {
   /** Spawns FFmpeg. */
   constructor(options: RunOptions) {
     this.#options = options
-    this.#watch = new LimitWatch(options.bounds.limits)
+    this.#watch = new LimitWatch(options.limits.usage)
     this.#movedMs = options.clock.steadyMs()
     this.#child = startChild({
       ...options,
@@ -85,7 +85,7 @@ export class Run {
     })
     const { pid } = this.#child
     this.#meter = pid === undefined ? undefined : new UsageMeter(pid)
-    const { sampleMs } = options.bounds
+    const { sampleMs } = options.limits
     const stopSampling =
       pid === undefined
         ? undefined
@@ -116,18 +116,18 @@ export class Run {
   /**
    * Makes FFmpeg finish its files and exit, and kills it if it does not.
    * Another call can only bring the kill forward.
-   * @param killAfterMs time from SIGINT to SIGKILL
+   * @param killTimeoutMs time from SIGINT to SIGKILL
    */
-  end(killAfterMs = this.#options.bounds.killAfterMs): void {
+  end(killTimeoutMs = this.#options.limits.killTimeoutMs): void {
     if (this.#gone) return
-    const killAtMs = this.#options.clock.steadyMs() + killAfterMs
+    const killAtMs = this.#options.clock.steadyMs() + killTimeoutMs
     if (this.#killer === undefined) this.#child.signal('SIGINT')
     else if (this.#killer.atMs <= killAtMs) return
     clearTimeout(this.#killer?.timer)
     const timer = setTimeout(() => {
       this.#options.onLine('Killed because it did not exit after SIGINT')
       this.#child.signal('SIGKILL')
-    }, killAfterMs)
+    }, killTimeoutMs)
     this.#killer = { timer, atMs: killAtMs }
   }
 
@@ -145,11 +145,11 @@ export class Run {
     if (usage === undefined) return
     this.#usage = usage
     const trouble = this.#staleness(nowMs) ?? this.#watch.check(nowMs, usage)
-    if (trouble !== undefined) this.#options.onTrouble(trouble)
+    if (trouble !== undefined) this.#options.onFault(trouble)
   }
 
   #staleness(nowMs: number): string | undefined {
-    const { staleTimeoutMs, waitsForSender } = this.#options.bounds
+    const { staleTimeoutMs, waitsForSender } = this.#options.limits
     if (staleTimeoutMs === 0) return undefined
     if (waitsForSender && !hasMoved(NO_PROGRESS, this.#progress)) {
       return undefined

@@ -12,7 +12,7 @@ import {
   type RunEnd,
   type RunPort,
 } from './run-port.ts'
-import { RunLog, type ExitState, type Report } from './run-log.ts'
+import { RunLog, type ExitState, type ProcessReport } from './run-log.ts'
 import { Run } from './run.ts'
 import type { RunSettings, SupervisorOptions } from './run-settings.ts'
 import { exitState, isExitState, type SupervisorStatus } from './status.ts'
@@ -43,7 +43,7 @@ interface RunEnding {
   readonly requested: boolean
   /** Added to the report. */
   readonly reason?: string
-  readonly killAfterMs?: number | undefined
+  readonly killTimeoutMs?: number | undefined
 }
 
 /** What the delay before the next run depends on. */
@@ -104,12 +104,12 @@ export class Supervisor {
 
   /**
    * Ends the run and waits for its end. Idempotent.
-   * @param killAfterMs from SIGINT to SIGKILL, if not as in the settings
+   * @param killTimeoutMs from SIGINT to SIGKILL, if not as in the settings
    */
-  async stop(killAfterMs?: number): Promise<void> {
+  async stop(killTimeoutMs?: number): Promise<void> {
     if (this.#supervision === undefined) return
     this.#supervision.stop.abort()
-    this.#endRun({ requested: true, killAfterMs })
+    this.#endRun({ requested: true, killTimeoutMs })
     await this.#supervision.done
   }
 
@@ -141,7 +141,7 @@ export class Supervisor {
     }
   }
 
-  report(): Report {
+  report(): ProcessReport {
     return this.#runLog.report()
   }
 
@@ -215,7 +215,7 @@ export class Supervisor {
   }
 
   async #spawn(args: readonly string[]): Promise<Run | Error> {
-    const { searchPath, bounds } = this.#settings
+    const { searchPath, limits } = this.#settings
     this.#mask = maskOf(args)
     this.#command = this.#mask.args
     try {
@@ -224,7 +224,7 @@ export class Supervisor {
       const repeated = new RepeatedLines()
       const run = new Run({
         ...command,
-        bounds,
+        limits,
         clock: this.#options.clock,
         onLine: line => {
           if (!repeated.has(line)) this.#runLog.add(line)
@@ -238,7 +238,7 @@ export class Supervisor {
             port.runProgressed(progress)
           })
         },
-        onTrouble: reason => {
+        onFault: reason => {
           this.#endRun({ requested: false, reason })
         },
       })
@@ -306,7 +306,7 @@ export class Supervisor {
     this.#enter({ at, sinceMs })
   }
 
-  #endRun({ requested, reason, killAfterMs }: RunEnding): void {
+  #endRun({ requested, reason, killTimeoutMs }: RunEnding): void {
     const state = this.#state
     switch (state.at) {
       case 'starting':
@@ -333,7 +333,7 @@ export class Supervisor {
             port.runEnding()
           })
         }
-        state.run.end(killAfterMs)
+        state.run.end(killTimeoutMs)
         return
       case 'finished':
       case 'failed':

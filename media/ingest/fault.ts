@@ -4,5 +4,5 @@ import type { DegradedReason } from '../../shared/protocol/degraded.ts'
 export interface Fault {
   readonly reason: DegradedReason
   /** What is wrong, and what an operator can do about it. */
-  readonly words: string
+  readonly message: string
 }

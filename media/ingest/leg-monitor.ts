@@ -14,14 +14,14 @@ export interface LegMonitorOptions {
   readonly plans: readonly LegPlan[]
   readonly limits: Omit<LegLimits, 'pollIntervalMs'> & {
     /** A live video leg without a key frame for this long is degraded. */
-    readonly keyFrameMs: number
+    readonly keyFrameTimeoutMs: number
   }
   readonly origin: (kind: MediaKind) => LegOrigin
   readonly facts: () => InputFacts | undefined
   /** Called when a leg goes live, and once per failure. */
   readonly onEdge: (kind: MediaKind, edge: 'live' | 'failed') => void
   /** Called after each check of the legs. */
-  readonly onLook: () => void
+  readonly onCheck: () => void
 }
 
 /** A leg as of the last check. */
@@ -49,16 +49,21 @@ export class LegMonitor {
 
   constructor(options: LegMonitorOptions) {
     const { plans, limits, origin, facts } = options
-    const { keyFrameMs, silenceMs } = limits
+    const { keyFrameTimeoutMs, silenceTimeoutMs } = limits
     this.#options = options
     const pollIntervalMs = Math.max(
       MIN_POLL_INTERVAL_MS,
-      Math.min(MAX_POLL_INTERVAL_MS, silenceMs / 6),
+      Math.min(MAX_POLL_INTERVAL_MS, silenceTimeoutMs / 6),
     )
     this.#legs = plans.map(plan => {
       const video =
         plan.kind === 'video'
-          ? new VideoWatch({ plan, origin: origin('video'), keyFrameMs, facts })
+          ? new VideoWatch({
+              plan,
+              origin: origin('video'),
+              keyFrameTimeoutMs,
+              facts,
+            })
           : undefined
       return new WatchedLeg(plan, { ...limits, pollIntervalMs }, video)
     })
@@ -148,6 +153,6 @@ export class LegMonitor {
   #check(): void {
     const nowMs = performance.now()
     for (const watched of this.#legs) watched.check(nowMs)
-    this.#options.onLook()
+    this.#options.onCheck()
   }
 }

@@ -37,9 +37,9 @@ type LegState =
 
 export interface LegLimits {
   /** A live leg silent for this long has failed, unless packets are rare. */
-  readonly silenceMs: number
+  readonly silenceTimeoutMs: number
   /** A starting leg without RTP for this long has failed. */
-  readonly startMs: number
+  readonly startTimeoutMs: number
   /** Time between two observations. */
   readonly pollIntervalMs: number
 }
@@ -94,7 +94,7 @@ export class LegWatch {
 
   /** How long a live leg may be silent. */
   get silenceTimeoutMs(): number {
-    return this.#intervals.silenceTimeoutMs(this.#limits.silenceMs)
+    return this.#intervals.silenceTimeoutMs(this.#limits.silenceTimeoutMs)
   }
 
   /** Milliseconds since the last RTP packet; undefined before the first. */
@@ -147,20 +147,20 @@ export class LegWatch {
   }
 
   #observeSilence({ otherIsLive }: Observation, nowMs: number): LegEdge {
-    const { silenceMs, startMs } = this.#limits
+    const { silenceTimeoutMs, startTimeoutMs } = this.#limits
     const isUnexpected = this.#isUnexpected()
     switch (this.#state.at) {
       case 'starting': {
         if (isUnexpected) return this.#fail('payload-type')
         const timeoutMs = otherIsLive
-          ? START_FACTOR_IF_OTHER_LIVE * startMs
-          : startMs
+          ? START_FACTOR_IF_OTHER_LIVE * startTimeoutMs
+          : startTimeoutMs
         const waitedMs = nowMs - this.#state.sinceMs
         return waitedMs >= timeoutMs ? this.#fail('silent') : undefined
       }
       case 'live': {
         const silentMs = this.silentMs(nowMs) ?? 0
-        if (isUnexpected && silentMs >= silenceMs) {
+        if (isUnexpected && silentMs >= silenceTimeoutMs) {
           return this.#fail('payload-type')
         }
         return silentMs >= this.silenceTimeoutMs
@@ -179,7 +179,7 @@ export class LegWatch {
   #isUnexpected(): boolean {
     if (this.#unexpected === undefined) return false
     const { sinceMs, lastMs } = this.#unexpected
-    return lastMs - sinceMs >= this.#limits.silenceMs / 2
+    return lastMs - sinceMs >= this.#limits.silenceTimeoutMs / 2
   }
 
   /** Updates the cause if unexpected packets have started or ended since. */

@@ -76,7 +76,7 @@ export class ManagedLegs implements LegSet {
    * Whether FFmpeg, which has ended, can bind its ports again. If not, the
    * legs must be reopened, because they recognize their sender by its port.
    */
-  async sendersReady(): Promise<boolean> {
+  async portsAvailable(): Promise<boolean> {
     const senders = [...this.#senders]
     const free = await Promise.all(senders.map(([, sender]) => sender.check()))
     senders.forEach(([kind], index) => {
@@ -117,7 +117,7 @@ export class ManagedLegs implements LegSet {
    * @returns true if FFmpeg's arguments turn out not to fit its inputs; those
    *   of the next run will
    */
-  heard(line: string): boolean {
+  readLine(line: string): boolean {
     return this.#planner.readLine(line)
   }
 
@@ -128,6 +128,7 @@ export class ManagedLegs implements LegSet {
       kind,
       ports,
       copied: config[kind].codec === 'copy',
+      options: config[kind].options ?? [],
     }))
     return failureCauses(log, suspects)
   }

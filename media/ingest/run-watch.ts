@@ -38,7 +38,7 @@ export class RunWatch {
     return [
       {
         reason: 'standing-picture',
-        words:
+        message:
           'the picture stands still: FFmpeg repeats one frame; check its ' +
           'options and the timestamps of the input',
       },
@@ -51,16 +51,16 @@ export class RunWatch {
     const { kind } = fault
     const speed = fault.speed.toFixed(2)
     if (kind === 'fast') {
-      const words =
+      const message =
         `faster than real time (${speed}x): the input is not paced; ` +
         'add the input option -re'
-      return [{ reason: kind, words }]
+      return [{ reason: kind, message }]
     }
     const hint = this.#options.encodesVideo
       ? 'the encoder cannot keep up; lower video.fps or ' +
         'video.bitrate_kbit, send a smaller picture or use copy'
       : 'the input arrives too slowly'
-    const words = `slower than real time (${speed}x): ${hint}`
-    return [{ reason: kind, words }]
+    const message = `slower than real time (${speed}x): ${hint}`
+    return [{ reason: kind, message }]
   }
 }

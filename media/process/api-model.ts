@@ -1,5 +1,5 @@
 import type { Progress } from '../ffmpeg/progress.ts'
-import type { Report } from '../ffmpeg/run-log.ts'
+import type { ProcessReport } from '../ffmpeg/run-log.ts'
 import type { ProcessConfig } from './process-config.ts'
 import type { Process } from './processes.ts'
 import type { Order } from './store.ts'
@@ -52,7 +52,7 @@ export interface ProcessView {
   readonly updated_at: number
   readonly config?: ProcessConfig
   readonly state?: StateView
-  readonly report?: Report
+  readonly report?: ProcessReport
   readonly metadata?: unknown
 }
 

@@ -4,7 +4,7 @@ import { NO_USAGE } from '../ffmpeg/limits.ts'
 import { maskSecrets } from '../ffmpeg/mask.ts'
 import { NO_PROGRESS } from '../ffmpeg/progress.ts'
 import { reconnectDelayMs, type ReconnectPolicy } from '../ffmpeg/reconnect.ts'
-import { RunLog, type Report } from '../ffmpeg/run-log.ts'
+import { RunLog, type ProcessReport } from '../ffmpeg/run-log.ts'
 import type { SupervisorStatus } from '../ffmpeg/status.ts'
 import type { Runner } from './runner.ts'
 import type { ExternalState, StreamPort } from './stream-port.ts'
@@ -77,7 +77,7 @@ export class ExternalRunner implements Runner {
     }
   }
 
-  report(): Report {
+  report(): ProcessReport {
     return this.#runLog.report()
   }
 

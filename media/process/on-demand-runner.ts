@@ -1,4 +1,4 @@
-import type { Report } from '../ffmpeg/run-log.ts'
+import type { ProcessReport } from '../ffmpeg/run-log.ts'
 import type { SupervisorStatus } from '../ffmpeg/status.ts'
 import type { Supervisor } from '../ffmpeg/supervisor.ts'
 import type { Runner } from './runner.ts'
@@ -25,9 +25,9 @@ export class OnDemandRunner implements Runner {
     this.#options.port.startOnDemand(this.#options.supervisor)
   }
 
-  async stop(killAfterMs?: number): Promise<void> {
+  async stop(killTimeoutMs?: number): Promise<void> {
     this.#options.port.stopOnDemand()
-    await this.#options.supervisor.stop(killAfterMs)
+    await this.#options.supervisor.stop(killTimeoutMs)
   }
 
   /** Does nothing while the stream is asleep. */
@@ -39,7 +39,7 @@ export class OnDemandRunner implements Runner {
     return this.#options.supervisor.status()
   }
 
-  report(): Report {
+  report(): ProcessReport {
     return this.#options.supervisor.report()
   }
 }

@@ -1,4 +1,4 @@
-import type { Report } from '../ffmpeg/run-log.ts'
+import type { ProcessReport } from '../ffmpeg/run-log.ts'
 import type { SupervisorStatus } from '../ffmpeg/status.ts'
 
 /** Runs a process: FFmpeg, or only the legs of an external stream. */
@@ -6,9 +6,9 @@ export interface Runner {
   /** Starts, and retries after failures. Idempotent. */
   start(): void
   /** Stops and waits for the end. Idempotent. */
-  stop(killAfterMs?: number): Promise<void>
+  stop(killTimeoutMs?: number): Promise<void>
   /** Restarts without delay; does nothing if it is not started. */
   restart(reason: string): void
   status(): SupervisorStatus
-  report(): Report
+  report(): ProcessReport
 }

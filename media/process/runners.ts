@@ -7,7 +7,7 @@ import type { ProcessConfig } from './process-config.ts'
 import { ExternalRunner } from './external-runner.ts'
 import { OnDemandRunner } from './on-demand-runner.ts'
 import type { Runner } from './runner.ts'
-import { staleBounds } from './stale-timeout.ts'
+import { staleLimits } from './stale-timeout.ts'
 import type { StreamPort } from './stream-port.ts'
 
 /** What all runners share. */
@@ -24,7 +24,7 @@ export interface RunnerOptions {
 
 /** The same values as in upstream Core. */
 const SAMPLE_MS = 1_000
-const KILL_AFTER_MS = 5_000
+const KILL_TIMEOUT_MS = 5_000
 
 const MBYTE = 1024 * 1024
 
@@ -51,15 +51,15 @@ export function createRunner(
       searchPath: options.searchPath,
       command: commandOf(config),
       reconnect,
-      bounds: {
-        ...staleBounds(config),
-        limits: {
+      limits: {
+        ...staleLimits(config),
+        usage: {
           cpuPercent: limits.cpu_usage,
           memoryBytes: limits.memory_mbytes * MBYTE,
           waitForMs: limits.waitfor_seconds * 1000,
         },
         sampleMs: SAMPLE_MS,
-        killAfterMs: KILL_AFTER_MS,
+        killTimeoutMs: KILL_TIMEOUT_MS,
       },
     },
     { clock, log, random, port },

@@ -1,4 +1,4 @@
-import type { RunBounds } from '../ffmpeg/run.ts'
+import type { RunLimits } from '../ffmpeg/run.ts'
 import type { ProcessConfig } from './process-config.ts'
 
 /** Twice the frame interval of the slowest sources that count as alive. */
@@ -13,11 +13,11 @@ const LISTENS = new Set(['-listen', '-rtsp_flags', '-mode'])
  * When FFmpeg counts as stale. A process that feeds a stream has a default,
  * because nothing else notices a camera that dies with its connection open.
  */
-export function staleBounds({
+export function staleLimits({
   stale_timeout_seconds: seconds,
   webrtc,
   input,
-}: ProcessConfig): Pick<RunBounds, 'staleTimeoutMs' | 'waitsForSender'> {
+}: ProcessConfig): Pick<RunLimits, 'staleTimeoutMs' | 'waitsForSender'> {
   if (seconds > 0 || !webrtc.enabled) {
     return { staleTimeoutMs: seconds * 1_000, waitsForSender: false }
   }

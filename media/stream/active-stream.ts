@@ -21,7 +21,7 @@ export interface ActiveStreamOptions {
   readonly settings: StreamSettings
   readonly onLegEdge: (kind: MediaKind, edge: 'live' | 'failed') => void
   /** Called after each look at the legs, several times a second. */
-  readonly onLook: () => void
+  readonly onCheck: () => void
 }
 
 const OPEN_TIMEOUT_MS = 5_000
@@ -39,7 +39,7 @@ export class ActiveStream {
   readonly #stopped = new AbortController()
 
   constructor(options: ActiveStreamOptions) {
-    const { config, plans, settings, onLegEdge, onLook } = options
+    const { config, plans, settings, onLegEdge, onCheck } = options
     const { legTimeoutMs, legStartTimeoutMs, limits } = settings
     const legs: LegSet & (ManagedLegs | ExternalLegs) =
       config.ingest === 'managed'
@@ -51,14 +51,14 @@ export class ActiveStream {
     this.monitor = new LegMonitor({
       plans,
       limits: {
-        silenceMs: legTimeoutMs,
-        startMs: Math.max(legStartTimeoutMs, legTimeoutMs),
-        keyFrameMs: limits.keyFrameTimeoutMs,
+        silenceTimeoutMs: legTimeoutMs,
+        startTimeoutMs: Math.max(legStartTimeoutMs, legTimeoutMs),
+        keyFrameTimeoutMs: limits.keyFrameTimeoutMs,
       },
       origin,
       facts: () => legs.facts,
       onEdge: onLegEdge,
-      onLook,
+      onCheck,
     })
     const hasVideo = plans.some(({ kind }) => kind === 'video')
     const encodesVideo = hasVideo && origin('video') === 'encoded'

@@ -26,10 +26,10 @@ export interface Degraded {
   /** The worst reason. */
   readonly reason: DegradedReason
   /** All faults, worst first. */
-  readonly words: string
+  readonly message: string
 }
 
-const IN_WORDS = {
+const MESSAGES = {
   exit: 'FFmpeg ended',
   silent: 'no RTP arrives',
   bind: 'a port could not be taken',
@@ -45,8 +45,8 @@ export function degradedBy(running: RunningView): Degraded | undefined {
   const faults = faultsOf(running)
   const reason = worstReason(faults.map(fault => fault.reason))
   if (reason === undefined) return undefined
-  const words = faults.toSorted(byRank).map(fault => fault.words)
-  return { reason, words: words.join('; ') }
+  const messages = faults.toSorted(byRank).map(fault => fault.message)
+  return { reason, message: messages.join('; ') }
 }
 
 function byRank(one: Fault, other: Fault): number {
@@ -62,8 +62,8 @@ function faultsOf({
   workerAnswers,
 }: RunningView): readonly Fault[] {
   if (!workerAnswers) {
-    const words = 'the media worker does not answer'
-    return [{ reason: 'worker-frozen', words }]
+    const message = 'the media worker does not answer'
+    return [{ reason: 'worker-frozen', message }]
   }
   // If one leg has a wrong codec, FFmpeg exits and takes the other one along.
   const hasWrongCodec = legs.some(({ cause }) => cause === 'codec')
@@ -76,11 +76,11 @@ function legFaults(leg: LegView): readonly Fault[] {
   const all =
     cause === undefined
       ? faults
-      : [{ reason: reasonOf(cause), words: detail ?? IN_WORDS[cause] }]
-  return all.map(({ reason, words }) => {
-    // Some words include the kind.
-    const isNamed = words.startsWith(plan.kind)
-    return { reason, words: isNamed ? words : `${plan.kind}: ${words}` }
+      : [{ reason: reasonOf(cause), message: detail ?? MESSAGES[cause] }]
+  return all.map(({ reason, message }) => {
+    // Some messages include the kind.
+    const isNamed = message.startsWith(plan.kind)
+    return { reason, message: isNamed ? message : `${plan.kind}: ${message}` }
   })
 }
 

@@ -149,7 +149,7 @@ export class LiveStream implements ViewerStream, StreamPort {
   runSaid(line: string): void {
     const { state } = this.#machine
     if (!isStarted(state)) return
-    const needsRefit = state.active.managedLegs.heard(line)
+    const needsRefit = state.active.managedLegs.readLine(line)
     if (!needsRefit || state.at !== 'running') return
     this.#machine.enter({ ...state, at: 'refitting' })
     state.restartSender('its arguments do not fit its input')
@@ -292,7 +292,7 @@ export class LiveStream implements ViewerStream, StreamPort {
       onLegEdge: (kind, edge) => {
         if (this.#machine.isActive(active)) this.#onLegEdge(kind, edge)
       },
-      onLook: () => {
+      onCheck: () => {
         if (this.#machine.isActive(active)) this.#logHealth()
       },
     })
@@ -308,7 +308,7 @@ export class LiveStream implements ViewerStream, StreamPort {
       timeoutMs: settings.onDemandTimeoutMs,
       fault: () => {
         const view = this.#view()
-        return this.#failure ?? (view && degradedBy(view)?.words)
+        return this.#failure ?? (view && degradedBy(view)?.message)
       },
       onChange: this.#options.onChange,
     })

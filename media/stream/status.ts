@@ -55,7 +55,7 @@ export function streamStatus(
     id,
     state,
     degraded: degraded !== undefined,
-    ...(degraded && { degraded_reason: degraded.words }),
+    ...(degraded && { degraded_reason: degraded.message }),
     legs: Object.fromEntries(
       running.legs.map(leg => [leg.plan.kind, legStatus(leg)]),
     ),

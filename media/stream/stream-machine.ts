@@ -107,7 +107,7 @@ export class StreamMachine {
     const { engine, settings, codecs } = this.#options
     const { active } = this.#preparing(done)
     const { legs, monitor } = active
-    if (legs instanceof ManagedLegs && !(await legs.sendersReady())) {
+    if (legs instanceof ManagedLegs && !(await legs.portsAvailable())) {
       // The legs identify FFmpeg by ports that it cannot have again.
       this.enter({ ...this.#preparing(done), ingest: undefined })
     }

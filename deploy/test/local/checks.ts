@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import t, { type Test } from 'tap'
 import { closingLine, sum, TapReader } from '../../local/checks/tap.mjs'
-import { fakeProgram } from './fixtures/fake-program.ts'
+import { fakeProgram } from '../../../shared/test/fixtures/fake-program.ts'
 
 const CI = fileURLToPath(new URL('../../../.ci/run', import.meta.url))
 

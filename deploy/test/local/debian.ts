@@ -4,7 +4,7 @@ import t, { type Test } from 'tap'
 import { installPackages } from '../../local/setup/debian.mjs'
 import type { Machine } from '../../local/setup/machine.mjs'
 import { recordedContext } from './fixtures/context.ts'
-import { fakeProgram } from './fixtures/fake-program.ts'
+import { fakeProgram } from '../../../shared/test/fixtures/fake-program.ts'
 
 const PACKAGES = [
   { name: 'ffmpeg', programs: ['ffmpeg'] },

@@ -17,7 +17,7 @@ import { downloadWorker } from '../../local/worker/prebuilt.mjs'
 import { proveWorker } from '../../local/worker/proof.mjs'
 import { sweepWorkshops } from '../../local/worker/workshop.mjs'
 import { recordedContext } from './fixtures/context.ts'
-import { fakeProgram } from './fixtures/fake-program.ts'
+import { fakeProgram } from '../../../shared/test/fixtures/fake-program.ts'
 import {
   archiveOf,
   fakeWorkerSources,

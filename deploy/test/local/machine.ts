@@ -1,7 +1,7 @@
 import t, { type Test } from 'tap'
 import { thisMachine } from '../../local/setup/machine.mjs'
 import { TO_TEST } from '../../local/setup/packages.mjs'
-import { fakeProgram } from './fixtures/fake-program.ts'
+import { fakeProgram } from '../../../shared/test/fixtures/fake-program.ts'
 
 /** A machine with only those programs on PATH that the test puts there. */
 function scene(t: Test) {

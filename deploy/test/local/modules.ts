@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { installModules } from '../../local/setup/modules.mjs'
 import { recordedContext } from './fixtures/context.ts'
-import { fakeProgram } from './fixtures/fake-program.ts'
+import { fakeProgram } from '../../../shared/test/fixtures/fake-program.ts'
 
 /** A checkout, and an npm that records its calls. */
 async function scene(t: Test, script = '') {

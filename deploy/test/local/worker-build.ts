@@ -8,7 +8,7 @@ import {
 } from '../../local/worker/build.mjs'
 import { findPlace, type Place } from '../../local/worker/place.mjs'
 import { recordedContext } from './fixtures/context.ts'
-import { fakeProgram } from './fixtures/fake-program.ts'
+import { fakeProgram } from '../../../shared/test/fixtures/fake-program.ts'
 import { fakeWorkerSources } from './fixtures/fake-worker.ts'
 
 /** An apt-get that has no source to give. */

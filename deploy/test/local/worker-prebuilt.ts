@@ -7,7 +7,7 @@ import { findWorker } from '../../local/worker/obtain.mjs'
 import { findPlace, type Place } from '../../local/worker/place.mjs'
 import { downloadWorker } from '../../local/worker/prebuilt.mjs'
 import { recordedContext, type RecordedContext } from './fixtures/context.ts'
-import { fakeProgram } from './fixtures/fake-program.ts'
+import { fakeProgram } from '../../../shared/test/fixtures/fake-program.ts'
 import { archiveOf, WORKER_SCRIPT } from './fixtures/fake-worker.ts'
 
 /** The worker of this machine, if there is one. */

@@ -4,7 +4,7 @@ import t, { type Test } from 'tap'
 import { findPlace } from '../../local/worker/place.mjs'
 import { proveWorker } from '../../local/worker/proof.mjs'
 import { recordedContext } from './fixtures/context.ts'
-import { fakeProgram } from './fixtures/fake-program.ts'
+import { fakeProgram } from '../../../shared/test/fixtures/fake-program.ts'
 
 const REAL = process.env['MEDIASOUP_WORKER_BIN'] ?? (await findPlace({})).worker
 

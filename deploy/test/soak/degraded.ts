@@ -56,7 +56,7 @@ t.test('Prometheus shows an FFmpeg that repeats one picture', async t => {
   const options = ['-re', '-f', 'lavfi']
   await matrix.check(t, {
     reason: 'standing-picture',
-    says: /the picture stands/,
+    message: /the picture stands/,
     open: () =>
       Promise.resolve({
         inputs: [{ address: 'testsrc2=size=320x180:rate=15', options }],

@@ -56,18 +56,18 @@ export class KeyFrameWatch {
     const ageMs = nowMs - Math.max(this.#lastMs ?? 0, this.#sinceMs)
     const lateMs = LATE_FACTOR * this.#spacingMs
     if (ageMs > Math.max(missingMs, silenceTimeoutMs, lateMs)) {
-      const words = `no key frame for ${seconds(ageMs)} s${hint}`
-      return { reason: 'no-key-frames', words }
+      const message = `no key frame for ${seconds(ageMs)} s${hint}`
+      return { reason: 'no-key-frames', message }
     }
     const apartMs = Math.max(ageMs, this.#spacingMs)
     const limitMs = this.#isSparse ? SPARSE_MS.until : SPARSE_MS.from
     this.#isSparse =
       checksSpacing && apartMs > Math.max(limitMs, silenceTimeoutMs)
     if (!this.#isSparse) return undefined
-    const words =
+    const message =
       `key frames are ${seconds(apartMs)} s apart, and a new viewer waits ` +
       `for one; ${advice}`
-    return { reason: 'sparse-key-frames', words }
+    return { reason: 'sparse-key-frames', message }
   }
 }
 

@@ -86,7 +86,7 @@ function lossFault(share: number): Fault {
   const percent = (share * 100).toFixed(1)
   return {
     reason: 'loss',
-    words:
+    message:
       `${percent} % of the packets are lost before they arrive here; ` +
       'check the network between the sender and this host',
   }

@@ -28,11 +28,11 @@ export function timestampFaults(
   const times = jumps === 1 ? 'once' : `${jumps} times`
   const jumped: Fault = {
     reason: 'timestamps',
-    words: `timestamps jumped ${times} in 10 s; ${ADVICE[origin]}`,
+    message: `timestamps jumped ${times} in 10 s; ${ADVICE[origin]}`,
   }
   const bFrames: Fault = {
     reason: 'b-frames',
-    words: `there are B-frames, which browsers do not play; ${ADVICE[origin]}`,
+    message: `there are B-frames, which browsers do not play; ${ADVICE[origin]}`,
   }
   return [
     ...(jumps > 0 ? [jumped] : []),
@@ -61,7 +61,7 @@ export function inputFaults(video: VideoFacts): readonly Fault[] {
 function undecodable(name: string, advice: string): Fault {
   return {
     reason: 'pixel-format',
-    words:
+    message:
       `the pictures are ${name}, which browsers do not decode: ` +
       `they need 8 bit 4:2:0; ${advice}`,
   }

@@ -13,7 +13,7 @@ export interface VideoWatchOptions {
   readonly plan: LegPlan
   readonly origin: LegOrigin
   /** Without a key frame for this long, new viewers see nothing. */
-  readonly keyFrameMs: number
+  readonly keyFrameTimeoutMs: number
   readonly facts: () => InputFacts | undefined
 }
 
@@ -29,11 +29,11 @@ export class VideoWatch {
   #sampler: FrameSampler | undefined
 
   constructor(options: VideoWatchOptions) {
-    const { plan, origin, keyFrameMs } = options
+    const { plan, origin, keyFrameTimeoutMs } = options
     const { clockRate } = codecParameters(plan.codec, plan.payloadType)
     this.#options = options
     this.#keyFrames = new KeyFrameWatch({
-      missingMs: keyFrameMs,
+      missingMs: keyFrameTimeoutMs,
       checksSpacing: origin !== 'encoded',
       hint: plan.codec === 'h264' ? ' (is the SPS sent in the stream?)' : '',
       advice:

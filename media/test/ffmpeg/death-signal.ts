@@ -10,13 +10,13 @@ import {
   isAlive,
   type ProcessIdentity,
 } from '../../ffmpeg/identity.ts'
-import { fakeProgram } from '../fixtures/fake-program.ts'
-import { needFfmpeg } from '../fixtures/need-ffmpeg.ts'
+import { fakeProgram } from '../../../shared/test/fixtures/fake-program.ts'
+import { requireFfmpeg } from '../fixtures/require-ffmpeg.ts'
 import { NOWHERE, TONE } from '../fixtures/supervised.ts'
 import { temporaryFolder } from '../../../shared/test/fixtures/temporary-folder.ts'
 import { waitFor } from '../../../shared/test/fixtures/wait-for.ts'
 
-needFfmpeg(t)
+requireFfmpeg(t)
 
 const PARENT = new URL('../fixtures/crashing-parent.ts', import.meta.url)
 
@@ -82,6 +82,7 @@ t.test('FFmpeg stopped by SIGSTOP dies with its media process', async t => {
 t.test('a child that ignores SIGTERM dies with its media process', async t => {
   const program = await fakeProgram(
     await temporaryFolder(t),
+    'fake-ffmpeg',
     `trap '' TERM INT
     printf 'out_time_us=1000000\\nprogress=continue\\n' >&3
     while :; do :; done`,

@@ -1,8 +1,8 @@
 import t from 'tap'
 
-import { fakeProgram } from '../fixtures/fake-program.ts'
+import { fakeProgram } from '../../../shared/test/fixtures/fake-program.ts'
 import { FakeStream } from '../fixtures/fake-streams.ts'
-import { needFfmpeg } from '../fixtures/need-ffmpeg.ts'
+import { requireFfmpeg } from '../fixtures/require-ffmpeg.ts'
 import {
   NOWHERE,
   supervise,
@@ -12,7 +12,7 @@ import {
 import { temporaryFolder } from '../../../shared/test/fixtures/temporary-folder.ts'
 import { waitFor } from '../../../shared/test/fixtures/wait-for.ts'
 
-needFfmpeg(t)
+requireFfmpeg(t)
 
 const RECONNECT = { enabled: true, delayMs: 0 }
 
@@ -27,10 +27,11 @@ t.test('a run without progress is ended as stale and restarted', async t => {
   const { supervisor } = supervise(t, {
     binary: await fakeProgram(
       folder,
+      'fake-ffmpeg',
       'printf "frame=5\\nprogress=continue\\n" >&3; exec sleep 1000',
     ),
     reconnect: RECONNECT,
-    bounds: { staleTimeoutMs: 300 },
+    limits: { staleTimeoutMs: 300 },
     port,
   })
   supervisor.start()
@@ -48,9 +49,10 @@ t.test('a run whose progress does not change is ended as stale', async t => {
   const { supervisor } = supervise(t, {
     binary: await fakeProgram(
       folder,
+      'fake-ffmpeg',
       'while :; do printf "frame=5\\nout_time_us=N/A\\nprogress=continue\\n" >&3; sleep 0.05; done',
     ),
-    bounds: { staleTimeoutMs: 300, killAfterMs: 0 },
+    limits: { staleTimeoutMs: 300, killTimeoutMs: 0 },
     port,
   })
   supervisor.start()
@@ -62,7 +64,7 @@ t.test('an audio-only run is not stale', async t => {
   const port = new FakeStream('camera')
   const { supervisor } = supervise(t, {
     args: [...TONE, ...NOWHERE],
-    bounds: { staleTimeoutMs: 2_500 },
+    limits: { staleTimeoutMs: 2_500 },
     port,
   })
   supervisor.start()
@@ -76,7 +78,7 @@ t.test('a frozen FFmpeg is killed when SIGINT has no effect', async t => {
   const port = new FakeStream('camera')
   const supervised = supervise(t, {
     args: [...TONE, ...NOWHERE],
-    bounds: { staleTimeoutMs: 2_500, killAfterMs: 100 },
+    limits: { staleTimeoutMs: 2_500, killTimeoutMs: 100 },
     port,
   })
   const { supervisor } = supervised
@@ -92,8 +94,8 @@ t.test('a run that exceeds its memory limit is ended', async t => {
   const port = new FakeStream('camera')
   const { supervisor } = supervise(t, {
     args: [...TONE, ...NOWHERE],
-    bounds: {
-      limits: { cpuPercent: 0, memoryBytes: 1024 * 1024, waitForMs: 0 },
+    limits: {
+      usage: { cpuPercent: 0, memoryBytes: 1024 * 1024, waitForMs: 0 },
     },
     port,
   })
@@ -112,9 +114,9 @@ t.test('a run that exceeds its CPU limit for waitForMs is ended', async t => {
   const folder = await temporaryFolder(t)
   const port = new FakeStream('camera')
   const { supervisor } = supervise(t, {
-    binary: await fakeProgram(folder, 'while :; do :; done'),
-    bounds: {
-      limits: { cpuPercent: 5, memoryBytes: 0, waitForMs: 200 },
+    binary: await fakeProgram(folder, 'fake-ffmpeg', 'while :; do :; done'),
+    limits: {
+      usage: { cpuPercent: 5, memoryBytes: 0, waitForMs: 200 },
       sampleMs: 100,
     },
     port,
@@ -142,7 +144,11 @@ t.test('a run ends although a grandchild keeps its pipes open', async t => {
   const folder = await temporaryFolder(t)
   const port = new FakeStream('camera')
   const { supervisor } = supervise(t, {
-    binary: await fakeProgram(folder, 'sleep 1000 & echo said >&2; exit 3'),
+    binary: await fakeProgram(
+      folder,
+      'fake-ffmpeg',
+      'sleep 1000 & echo said >&2; exit 3',
+    ),
     port,
   })
   supervisor.start()

@@ -3,14 +3,14 @@ import { join } from 'node:path'
 
 import t from 'tap'
 
-import { fakeProgram } from '../fixtures/fake-program.ts'
+import { fakeProgram } from '../../../shared/test/fixtures/fake-program.ts'
 import { FakeStream } from '../fixtures/fake-streams.ts'
-import { needFfmpeg } from '../fixtures/need-ffmpeg.ts'
+import { requireFfmpeg } from '../fixtures/require-ffmpeg.ts'
 import { NOWHERE, PICTURE, supervise, TONE } from '../fixtures/supervised.ts'
 import { temporaryFolder } from '../../../shared/test/fixtures/temporary-folder.ts'
 import { waitFor } from '../../../shared/test/fixtures/wait-for.ts'
 
-needFfmpeg(t)
+requireFfmpeg(t)
 
 const SOON = { enabled: true, delayMs: 0 }
 
@@ -54,6 +54,7 @@ t.test('FFmpeg starts with an empty environment', async t => {
   const { supervisor } = supervise(t, {
     binary: await fakeProgram(
       folder,
+      'fake-ffmpeg',
       // Only these names, because tap adds variables to every child.
       "export -p | grep -E '^export (PATH|HOME|CORE_\\w*)=' >&2; " +
         'echo started >&2; exec sleep 99',
@@ -112,7 +113,7 @@ t.test('exit code 255 without a request is a failure', async t => {
   const folder = await temporaryFolder(t)
   const port = new FakeStream('camera')
   // The exit code of FFmpeg 7.1 for EPERM.
-  const binary = await fakeProgram(folder, 'exit 255')
+  const binary = await fakeProgram(folder, 'fake-ffmpeg', 'exit 255')
   const { supervisor } = supervise(t, { binary, port })
   supervisor.start()
   await waitFor(() => supervisor.status().exec === 'failed')
@@ -123,7 +124,7 @@ t.test('senderOver is called when no restart is scheduled', async t => {
   const folder = await temporaryFolder(t)
   const port = new FakeStream('camera')
   const { supervisor } = supervise(t, {
-    binary: await fakeProgram(folder, 'exit 0'),
+    binary: await fakeProgram(folder, 'fake-ffmpeg', 'exit 0'),
     port,
   })
   const run = ['prepareRun', 'runStarted', 'runEnded', 'senderOver']
@@ -141,7 +142,7 @@ t.test(
     const folder = await temporaryFolder(t)
     const port = new FakeStream('camera')
     const { supervisor } = supervise(t, {
-      binary: await fakeProgram(folder, 'exit 1'),
+      binary: await fakeProgram(folder, 'fake-ffmpeg', 'exit 1'),
       reconnect: { enabled: true, delayMs: 600_000 },
       port,
     })
@@ -156,7 +157,7 @@ t.test('FFmpeg that dies of a signal is killed', async t => {
   const folder = await temporaryFolder(t)
   const port = new FakeStream('camera')
   const { supervisor } = supervise(t, {
-    binary: await fakeProgram(folder, 'kill -KILL $$'),
+    binary: await fakeProgram(folder, 'fake-ffmpeg', 'kill -KILL $$'),
     port,
   })
   supervisor.start()
@@ -172,9 +173,10 @@ t.test(
     const { supervisor } = supervise(t, {
       binary: await fakeProgram(
         folder,
+        'fake-ffmpeg',
         `trap '' INT; /bin/sleep 1000 & echo "child $!" >&2; while :; do wait; done`,
       ),
-      bounds: { killAfterMs: 50 },
+      limits: { killTimeoutMs: 50 },
       port,
     })
     supervisor.start()

@@ -4,7 +4,11 @@ import { LegWatch } from '../../ingest/leg-watch.ts'
 
 const never = () => false
 
-const LIMITS = { silenceMs: 3_000, startMs: 20_000, pollIntervalMs: 500 }
+const LIMITS = {
+  silenceTimeoutMs: 3_000,
+  startTimeoutMs: 20_000,
+  pollIntervalMs: 500,
+}
 
 /** Observes every half second, with a packet where `hasPacket` says so. */
 function observe(
@@ -48,7 +52,7 @@ await t.test('LegWatch reports silence once per episode', t => {
   t.end()
 })
 
-await t.test('LegWatch fails a silent start only after startMs', t => {
+await t.test('LegWatch fails a silent start only after startTimeoutMs', t => {
   const watch = new LegWatch(LIMITS)
   watch.senderStarted(1_000)
   t.same(observe(watch, 1_500, 20_500, never), [])
@@ -137,7 +141,7 @@ await t.test('LegWatch waits 32 s before the packet interval is known', t => {
 })
 
 await t.test(
-  'LegWatch reports an unexpected payload type before startMs',
+  'LegWatch reports an unexpected payload type before startTimeoutMs',
   t => {
     const watch = new LegWatch(LIMITS)
     watch.senderStarted(0)

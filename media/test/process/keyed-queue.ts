@@ -2,19 +2,9 @@ import t from 'tap'
 
 import { KeyedQueue } from '../../process/keyed-queue.ts'
 
-function gate() {
-  const { promise, resolve } = Promise.withResolvers<undefined>()
-  return {
-    passed: promise,
-    open: () => {
-      resolve(undefined)
-    },
-  }
-}
-
 t.test('operations with one key run in order, others concurrently', async t => {
   const queue = new KeyedQueue()
-  const { passed, open } = gate()
+  const { promise: passed, resolve: open } = Promise.withResolvers<undefined>()
   const order: string[] = []
   const step = (name: string, wait?: Promise<undefined>) => async () => {
     await wait
@@ -25,14 +15,14 @@ t.test('operations with one key run in order, others concurrently', async t => {
   const second = queue.run(['a'], step('a2'))
   await queue.run(['b'], step('b1'))
   t.same(order, ['b1'])
-  open()
+  open(undefined)
   t.same(await Promise.all([first, second]), ['a1', 'a2'])
   t.same(order, ['b1', 'a1', 'a2'])
 })
 
 t.test('an operation with two keys waits for both and blocks both', async t => {
   const queue = new KeyedQueue()
-  const { passed, open } = gate()
+  const { promise: passed, resolve: open } = Promise.withResolvers<undefined>()
   const order: string[] = []
   const all = [
     queue.run(['a'], async () => {
@@ -43,7 +33,7 @@ t.test('an operation with two keys waits for both and blocks both', async t => {
     queue.run(['a', 'b'], () => Promise.resolve(order.push('both again'))),
     queue.run(['b'], () => Promise.resolve(order.push('b'))),
   ]
-  open()
+  open(undefined)
   await Promise.all(all)
   t.same(order, ['a', 'both', 'both again', 'b'])
 })
@@ -59,7 +49,7 @@ t.test('a failed operation does not stop later ones', async t => {
 
 t.test('too many operations waiting for one key are rejected', async t => {
   const queue = new KeyedQueue()
-  const { passed, open } = gate()
+  const { promise: passed, resolve: open } = Promise.withResolvers<undefined>()
   const waiting = Array.from({ length: 32 }, () =>
     queue.run(['a'], () => passed),
   )
@@ -68,7 +58,7 @@ t.test('too many operations waiting for one key are rejected', async t => {
     { code: 'busy' },
   )
   t.equal(await queue.run(['b'], () => Promise.resolve(1)), 1)
-  open()
+  open(undefined)
   await Promise.all(waiting)
   t.equal(await queue.run(['a'], () => Promise.resolve(2)), 2)
 })

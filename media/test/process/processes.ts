@@ -6,13 +6,13 @@ import t from 'tap'
 import { identify, isAlive } from '../../ffmpeg/identity.ts'
 import { parseProcessConfig } from '../../process/config.ts'
 import { MAX_PROCESSES } from '../../process/processes.ts'
-import { needFfmpeg } from '../fixtures/need-ffmpeg.ts'
+import { requireFfmpeg } from '../fixtures/require-ffmpeg.ts'
 import { NOWHERE, PICTURE } from '../fixtures/supervised.ts'
 import { processList, RULES } from '../fixtures/process-list.ts'
 import { temporaryFolder } from '../../../shared/test/fixtures/temporary-folder.ts'
 import { waitFor } from '../../../shared/test/fixtures/wait-for.ts'
 
-needFfmpeg(t)
+requireFfmpeg(t)
 
 /** A stream without a receiver. */
 const STREAM = {

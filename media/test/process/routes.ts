@@ -5,11 +5,11 @@ import { Readable } from 'node:stream'
 import t from 'tap'
 import { request } from 'undici'
 
-import { needFfmpeg } from '../fixtures/need-ffmpeg.ts'
+import { requireFfmpeg } from '../fixtures/require-ffmpeg.ts'
 import { processApi } from '../fixtures/process-api.ts'
 import { waitFor } from '../../../shared/test/fixtures/wait-for.ts'
 
-needFfmpeg(t)
+requireFfmpeg(t)
 
 /** Upstream's own example (http/handler/api/fixtures/addProcess.json). */
 const TEST = {

@@ -2,10 +2,10 @@
 import t from 'tap'
 
 import { waitFor } from '../../../shared/test/fixtures/wait-for.ts'
-import { needFfmpeg } from '../fixtures/need-ffmpeg.ts'
+import { requireFfmpeg } from '../fixtures/require-ffmpeg.ts'
 import { wholeApp } from '../fixtures/whole-app.ts'
 
-needFfmpeg(t)
+requireFfmpeg(t)
 t.setTimeout(180_000)
 
 /** A word that occurs in no other output. */

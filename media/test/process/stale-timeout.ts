@@ -1,28 +1,28 @@
 import t from 'tap'
 
 import { parseProcessConfig } from '../../process/config.ts'
-import { staleBounds } from '../../process/stale-timeout.ts'
+import { staleLimits } from '../../process/stale-timeout.ts'
 import { RULES } from '../fixtures/process-list.ts'
 
-function bounds(
+function limits(
   address: string,
   options: readonly string[] = [],
   more: object = { webrtc: { enabled: true } },
 ) {
   const input = [{ id: 'in', address, options }]
-  return staleBounds(parseProcessConfig({ id: 'cam', input, ...more }, RULES))
+  return staleLimits(parseProcessConfig({ id: 'cam', input, ...more }, RULES))
 }
 
 t.test('an FFmpeg that feeds a stream has a default stale timeout', t => {
   const noticed = { staleTimeoutMs: 60_000, waitsForSender: false }
-  t.same(bounds('rtsp://127.0.0.1/cam'), noticed)
-  t.same(bounds('http://127.0.0.1/listen'), noticed)
+  t.same(limits('rtsp://127.0.0.1/cam'), noticed)
+  t.same(limits('http://127.0.0.1/listen'), noticed)
   t.end()
 })
 
 t.test('a configured stale timeout takes precedence', t => {
   const more = { webrtc: { enabled: true }, stale_timeout_seconds: 5 }
-  t.same(bounds('udp://127.0.0.1:1', [], more), {
+  t.same(limits('udp://127.0.0.1:1', [], more), {
     staleTimeoutMs: 5_000,
     waitsForSender: false,
   })
@@ -31,7 +31,7 @@ t.test('a configured stale timeout takes precedence', t => {
 
 t.test('a process without a stream has no default stale timeout', t => {
   const more = { output: [{ id: 'out', address: 'out.ts' }] }
-  t.equal(bounds('rtsp://127.0.0.1/cam', [], more).staleTimeoutMs, 0)
+  t.equal(limits('rtsp://127.0.0.1/cam', [], more).staleTimeoutMs, 0)
   t.end()
 })
 
@@ -45,7 +45,7 @@ t.test('an FFmpeg that waits for a sender has no default stale timeout', t => {
     ['rtmp://127.0.0.1:1/live', ['-listen', '1']],
     ['rtsp://127.0.0.1:1/live', ['-rtsp_flags', 'listen']],
   ] as const) {
-    t.equal(bounds(address, options).waitsForSender, true, address)
+    t.equal(limits(address, options).waitsForSender, true, address)
   }
   t.end()
 })

@@ -36,8 +36,8 @@ function running(view: Partial<RunningView> = {}): RunningView {
   }
 }
 
-const BLOCKY = { reason: 'b-frames', words: 'there are B-frames' } as const
-const SLOW = { reason: 'slow', words: 'slower than real time' } as const
+const BLOCKY = { reason: 'b-frames', message: 'there are B-frames' } as const
+const SLOW = { reason: 'slow', message: 'slower than real time' } as const
 
 t.test('degradedBy() is undefined for a healthy stream', t => {
   t.equal(degradedBy(running()), undefined)
@@ -51,7 +51,7 @@ t.test('degradedBy() lists the worst fault first, each with its kind', t => {
   ]
   t.same(degradedBy(running({ legs, faults: [SLOW] })), {
     reason: 'leg-failed',
-    words:
+    message:
       'audio: no RTP arrives; slower than real time; video: there are B-frames',
   })
   t.end()
@@ -61,7 +61,7 @@ t.test('degradedBy() reports a frozen worker as the only reason', t => {
   const legs = [leg(VIDEO, { faults: [BLOCKY] })]
   t.same(degradedBy(running({ legs, workerAnswers: false })), {
     reason: 'worker-frozen',
-    words: 'the media worker does not answer',
+    message: 'the media worker does not answer',
   })
   t.end()
 })
@@ -73,22 +73,22 @@ t.test('degradedBy() prefers the detail of a cause', t => {
     )
   t.same(failed('codec', 'audio copy needs opus, the input is aac: use opus'), {
     reason: 'codec',
-    words: 'audio copy needs opus, the input is aac: use opus',
+    message: 'audio copy needs opus, the input is aac: use opus',
   })
   t.same(failed('payload-type', 'RTP of payload type 96 arrives'), {
     reason: 'payload-type',
-    words: 'audio: RTP of payload type 96 arrives',
+    message: 'audio: RTP of payload type 96 arrives',
   })
   t.equal(failed('bind')?.reason, 'leg-failed')
   t.end()
 })
 
 t.test('degradedBy() reports only the leg with the wrong codec', t => {
-  const words = 'audio copy needs opus, the input is aac: use opus'
+  const message = 'audio copy needs opus, the input is aac: use opus'
   const legs = [
     leg(VIDEO, { state: 'failed', cause: 'exit' }),
-    leg(AUDIO, { state: 'failed', cause: 'codec', detail: words }),
+    leg(AUDIO, { state: 'failed', cause: 'codec', detail: message }),
   ]
-  t.same(degradedBy(running({ legs })), { reason: 'codec', words })
+  t.same(degradedBy(running({ legs })), { reason: 'codec', message })
   t.end()
 })

@@ -13,9 +13,13 @@ import {
 } from '../fixtures/media-stack.ts'
 import { takePorts } from '../../../shared/test/fixtures/ports.ts'
 import { waitFor } from '../../../shared/test/fixtures/wait-for.ts'
-import { endViewers, TestViewer, type ViewerPath } from '../fixtures/viewer.ts'
+import {
+  CHROMIUM,
+  startPlayingStream,
+  type ViewOptions,
+} from '../fixtures/playing-stream.ts'
+import { endViewers, TestViewer } from '../fixtures/viewer.ts'
 
-const CHROMIUM = { video: 108, rtx: 109, audio: 111 }
 const LOOPBACK = { listen: ['127.0.0.1'], announced: ['127.0.0.1'] }
 const SETTING = 'CORE_WEBRTC_MUX_PORT'
 /** Ports of the legs of one managed stream. */
@@ -35,31 +39,14 @@ interface PlayingOptions {
 
 async function playing(t: Test, { workers = 1, tcp }: PlayingOptions = {}) {
   const { min: port } = await takePorts(workers)
-  const stack = await startMediaStack({
-    ports: 60,
+  const playing = await startPlayingStream(t, {
     workers,
     addresses: LOOPBACK,
     sharedPort: shared(port, tcp),
-    limits: { workerPingIntervalMs: 100 },
   })
-  t.teardown(() => stack.close())
-  const stream = stack.streams.add(streamId('cam'), managedConfig())
-  let ffmpeg = await FfmpegRun.start(stream)
-  t.teardown(() => ffmpeg.stop())
-  await untilLive(stream)
-  const view = async (path?: ViewerPath) => {
-    const signal = AbortSignal.timeout(20_000)
-    const viewer = await TestViewer.open(stream, CHROMIUM, signal, path)
-    t.teardown(() => {
-      viewer.close()
-    })
-    return viewer
-  }
-  const restart = async () => {
-    await ffmpeg.stop()
-    ffmpeg = await FfmpegRun.start(stream)
-  }
-  return { stack, stream, port, view, restart }
+  const view = (options: ViewOptions = {}) =>
+    playing.view({ signal: AbortSignal.timeout(20_000), ...options })
+  return { ...playing, port, view }
 }
 
 function portsOf({ transport }: TestViewer): readonly number[] {
@@ -117,7 +104,7 @@ await t.test('the replacement of a dead worker binds its port', async t => {
 
 await t.test('a viewer plays over TCP on the shared port', async t => {
   const { port, view } = await playing(t, { tcp: true })
-  const viewer = await view({ protocol: 'tcp', address: '127.0.0.1' })
+  const viewer = await view({ path: { protocol: 'tcp', address: '127.0.0.1' } })
   t.same(
     viewer.transport.iceCandidates.map(({ protocol }) => protocol),
     ['udp', 'tcp'],

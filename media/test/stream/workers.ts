@@ -9,42 +9,21 @@ import {
   untilLive,
 } from '../fixtures/media-stack.ts'
 import { waitFor } from '../../../shared/test/fixtures/wait-for.ts'
-import { endViewers, TestViewer, type ViewerTypes } from '../fixtures/viewer.ts'
+import { CHROMIUM, startPlayingStream } from '../fixtures/playing-stream.ts'
+import { endViewers, TestViewer } from '../fixtures/viewer.ts'
 import { dumpWorker } from '../fixtures/worker-dump.ts'
 
-const CHROMIUM = { video: 108, rtx: 109, audio: 111 }
 const FIREFOX = { video: 126, audio: 109 }
 
 t.setTimeout(120_000)
 t.teardown(endViewers)
 
+/** A playing stream, and the worker that has it. */
 async function playing(t: Test, workers: number) {
-  const stack = await startMediaStack({
-    ports: 60,
-    workers,
-    limits: { workerPingIntervalMs: 100 },
-  })
-  t.teardown(() => stack.close())
-  const stream = stack.streams.add(streamId('cam'), managedConfig())
-  let ffmpeg = await FfmpegRun.start(stream)
-  t.teardown(() => ffmpeg.stop())
-  await untilLive(stream)
-  const view = async (types: ViewerTypes = CHROMIUM, signal?: AbortSignal) => {
-    const viewer = await TestViewer.open(stream, types, signal)
-    t.teardown(() => {
-      viewer.close()
-    })
-    return viewer
-  }
-  /** Restarts the stream, as the supervisor does on request. */
-  const restart = async () => {
-    await ffmpeg.stop()
-    ffmpeg = await FfmpegRun.start(stream)
-  }
-  const restarts = () => ffmpeg.restarts
-  const own = stack.engine.workers.find(({ load }) => load > 0)
+  const playing = await startPlayingStream(t, { workers })
+  const own = playing.stack.engine.workers.find(({ load }) => load > 0)
   if (own === undefined) throw new Error('No worker has the stream')
-  return { stack, stream, own, view, restart, restarts }
+  return { ...playing, own }
 }
 
 async function isEmpty(worker: MediaWorker): Promise<boolean> {
@@ -54,7 +33,7 @@ async function isEmpty(worker: MediaWorker): Promise<boolean> {
 
 await t.test('a worker death requests one restart', async t => {
   const { stack, stream, own, view, restart, restarts } = await playing(t, 1)
-  const viewers = [await view(), await view(FIREFOX)]
+  const viewers = [await view(), await view({ types: FIREFOX })]
   const states: string[] = []
   for (const viewer of viewers) {
     await viewer.plays('video')
@@ -148,8 +127,10 @@ await t.test('a frozen worker degrades its stream', async t => {
     degraded_reason: 'the media worker does not answer',
   })
   const limit = () => AbortSignal.timeout(200)
-  await t.rejects(view(CHROMIUM, limit()), { code: 'deadline' })
-  await t.rejects(view(FIREFOX, limit()), { code: 'deadline' })
+  await t.rejects(view({ signal: limit() }), { code: 'deadline' })
+  await t.rejects(view({ types: FIREFOX, signal: limit() }), {
+    code: 'deadline',
+  })
   await t.rejects(first.transport.restartIce(limit()), { code: 'deadline' })
 
   process.kill(own.pid, 'SIGCONT')
@@ -160,7 +141,7 @@ await t.test('a frozen worker degrades its stream', async t => {
   )
   t.equal(udpPorts.counts().inUse, 9, 'late transports release their ports')
   await waitFor(() => !stream.status.degraded, 'the stream is not degraded')
-  const next = await view(FIREFOX)
+  const next = await view({ types: FIREFOX })
   await Promise.all([first.plays('video'), next.plays('video')])
   first.close()
   next.close()

@@ -3,12 +3,12 @@ import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { temporaryFolder } from '../../../shared/test/fixtures/temporary-folder.ts'
 import { waitFor } from '../../../shared/test/fixtures/wait-for.ts'
-import { fakeProgram } from '../fixtures/fake-program.ts'
-import { needFfmpeg } from '../fixtures/need-ffmpeg.ts'
+import { fakeProgram } from '../../../shared/test/fixtures/fake-program.ts'
+import { requireFfmpeg } from '../fixtures/require-ffmpeg.ts'
 import { wholeApp, type WholeApp } from '../fixtures/whole-app.ts'
 import { CHROMIUM } from '../whep/fixtures/offers.ts'
 
-needFfmpeg(t)
+requireFfmpeg(t)
 t.setTimeout(280_000)
 
 /** Time enough for FFmpeg to start on a busy machine. */
@@ -170,7 +170,11 @@ t.test('a client that hangs up lets the stream fall asleep', async t => {
   const app = await wholeApp(t, {
     ...PATIENT,
     CORE_WEBRTC_MAX_PEERS_PER_STREAM: '1',
-    CORE_FFMPEG_BINARY: await fakeProgram(folder, 'exec sleep 99'),
+    CORE_FFMPEG_BINARY: await fakeProgram(
+      folder,
+      'fake-ffmpeg',
+      'exec sleep 99',
+    ),
   })
   const cam = await camera(app)
   const client = new AbortController()
@@ -193,7 +197,11 @@ for (const [end, during] of Object.entries({
     const folder = await temporaryFolder(t)
     const app = await wholeApp(t, {
       ...PATIENT,
-      CORE_FFMPEG_BINARY: await fakeProgram(folder, 'exec sleep 99'),
+      CORE_FFMPEG_BINARY: await fakeProgram(
+        folder,
+        'fake-ffmpeg',
+        'exec sleep 99',
+      ),
     })
     const cam = await camera(app)
     const waiting = cam.post()
@@ -240,7 +248,11 @@ t.test('a shutdown answers a POST that waits with 503', async t => {
   const folder = await temporaryFolder(t)
   const app = await wholeApp(t, {
     ...PATIENT,
-    CORE_FFMPEG_BINARY: await fakeProgram(folder, 'exec sleep 99'),
+    CORE_FFMPEG_BINARY: await fakeProgram(
+      folder,
+      'fake-ffmpeg',
+      'exec sleep 99',
+    ),
   })
   const cam = await camera(app)
   const waiting = cam.post()

@@ -3,13 +3,13 @@ import { cleanup } from 'node-datachannel'
 import t from 'tap'
 
 import { waitFor } from '../../../shared/test/fixtures/wait-for.ts'
-import { needFfmpeg } from '../fixtures/need-ffmpeg.ts'
+import { requireFfmpeg } from '../fixtures/require-ffmpeg.ts'
 import { wholeApp } from '../fixtures/whole-app.ts'
 import { assertProblem } from './fixtures/assertions.ts'
 import { CHROMIUM } from './fixtures/offers.ts'
 import { Peer } from '../fixtures/peer.ts'
 
-needFfmpeg(t)
+requireFfmpeg(t)
 t.teardown(cleanup)
 t.setTimeout(120_000)
 

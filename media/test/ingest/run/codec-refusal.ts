@@ -8,12 +8,12 @@ import {
   startMediaStack,
   streamId,
 } from '../../fixtures/media-stack.ts'
-import { needFfmpeg } from '../../fixtures/need-ffmpeg.ts'
+import { requireFfmpeg } from '../../fixtures/require-ffmpeg.ts'
 import { temporaryFolder } from '../../../../shared/test/fixtures/temporary-folder.ts'
 import { waitFor } from '../../../../shared/test/fixtures/wait-for.ts'
 import { makeSources } from '../fixtures/failing-sources.ts'
 
-needFfmpeg(t)
+requireFfmpeg(t)
 t.setTimeout(120_000)
 
 const CASES = [

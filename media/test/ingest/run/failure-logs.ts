@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process'
 import t, { type Test } from 'tap'
 
-import { needFfmpeg } from '../../fixtures/need-ffmpeg.ts'
+import { requireFfmpeg } from '../../fixtures/require-ffmpeg.ts'
 import { temporaryFolder } from '../../../../shared/test/fixtures/temporary-folder.ts'
 import {
   foundIn,
@@ -58,7 +58,7 @@ async function checkScenarios(t: Test, binary: string) {
   }
 }
 
-needFfmpeg(t)
+requireFfmpeg(t)
 await t.test('failureCauses() reads the log of the FFmpeg on PATH', t =>
   checkScenarios(t, 'ffmpeg'),
 )

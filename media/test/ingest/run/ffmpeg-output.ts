@@ -3,7 +3,7 @@ import t from 'tap'
 import { audioOutput, videoOutput } from '../../../ingest/run/ffmpeg-output.ts'
 import { planLegs } from '../../../ingest/leg-plan.ts'
 import { managedConfig } from '../../fixtures/media-stack.ts'
-import { LIVE } from '../../fixtures/treatments.ts'
+import { LIVE } from '../../fixtures/live-output.ts'
 
 const PORTS = { rtp: 40_002, rtcp: 40_003, localRtp: 40_000, localRtcp: 40_001 }
 const ADDRESS =

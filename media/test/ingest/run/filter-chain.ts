@@ -2,10 +2,10 @@
 import { spawnSync } from 'node:child_process'
 import t from 'tap'
 import { videoFilters } from '../../../ingest/run/filter-chain.ts'
-import { needFfmpeg } from '../../fixtures/need-ffmpeg.ts'
-import { LIVE } from '../../fixtures/treatments.ts'
+import { requireFfmpeg } from '../../fixtures/require-ffmpeg.ts'
+import { LIVE } from '../../fixtures/live-output.ts'
 
-needFfmpeg(t)
+requireFfmpeg(t)
 
 /** Filters one picture of this size and returns the size of the result. */
 function filtered(size: string, sar: string, height?: number): string {

@@ -37,7 +37,7 @@ await t.test('KeyFrameWatch reports missing key frames after missingMs', t => {
   t.equal(watch.fault(10_000, SILENCE_TIMEOUT_MS), undefined)
   t.match(watch.fault(10_001, SILENCE_TIMEOUT_MS), {
     reason: 'no-key-frames',
-    words: 'no key frame for 10 s (hint)',
+    message: 'no key frame for 10 s (hint)',
   })
   watch.observe(1, 12_000)
   t.equal(watch.fault(22_000, SILENCE_TIMEOUT_MS), undefined)
@@ -55,7 +55,7 @@ await t.test('KeyFrameWatch reports sparse key frames until they end', t => {
   const watch = watchOf()
   t.same(reasons(watch, 0, 60_000, 8_000), ['none', 'sparse-key-frames'])
   t.match(
-    watch.fault(60_000, SILENCE_TIMEOUT_MS)?.words,
+    watch.fault(60_000, SILENCE_TIMEOUT_MS)?.message,
     /^key frames are 8 s apart/,
   )
   t.same(reasons(watch, 64_000, 80_000, 1_000), ['sparse-key-frames', 'none'])

@@ -23,7 +23,12 @@ t.test('VideoWatch reports the pixel format of copied video only', t => {
   if (plan === undefined) throw new Error('Expected a leg')
   const input = { inputs: [], video: facts({ pixelFormat: 'yuv444p' }) }
   const faults = (origin: LegOrigin) => {
-    const options = { plan, origin, keyFrameMs: 10_000, facts: () => input }
+    const options = {
+      plan,
+      origin,
+      keyFrameTimeoutMs: 10_000,
+      facts: () => input,
+    }
     return new VideoWatch(options).faults(0, 3_000)
   }
   t.equal(faults('copied')[0]?.reason, 'pixel-format')
@@ -40,7 +45,7 @@ t.test('inputFaults() reports formats that browsers do not decode', t => {
   t.same(inputFaults(facts({ pixelFormat: 'yuv422p10le' })), [
     {
       reason: 'pixel-format',
-      words:
+      message:
         'the pictures are yuv422p10le, which browsers do not decode: they ' +
         'need 8 bit 4:2:0; change the source, or use h264 in place of copy',
     },
@@ -65,7 +70,7 @@ t.test('formatFaults() reports formats that browsers do not decode', t => {
   ] as const) {
     const [fault] = formatFaults({ chroma, bits })
     t.equal(fault?.reason, 'pixel-format')
-    t.match(fault?.words, `the pictures are ${name}, which browsers do not`)
+    t.match(fault?.message, `the pictures are ${name}, which browsers do not`)
   }
   t.end()
 })

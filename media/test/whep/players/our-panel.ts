@@ -1,6 +1,6 @@
 /** The panel of the player page that provokes errors. */
 import t, { type Test } from 'tap'
-import { openPage, says, startChromium } from '../fixtures/chromium.ts'
+import { openPage, hasState, startChromium } from '../fixtures/chromium.ts'
 import { H264, LiveServer } from '../fixtures/live-server.ts'
 
 await t.test('the panel', async t => {
@@ -18,7 +18,7 @@ await t.test('the panel', async t => {
   const provoke = async (t: Test, name: string) => {
     const { page } = await openPage(t, browser)
     await page.goto(player)
-    await says(page, 'playing')
+    await hasState(page, 'playing')
     await page.getByText('Provoke').click()
     await page.getByRole('button', { name }).click()
     return page
@@ -49,7 +49,7 @@ await t.test('the panel', async t => {
     await page.locator('#log', { hasText: 'ending them' }).waitFor()
     const labels = { stream_id: 'h264', scope: 'stream' }
     t.equal(server.observations.count('cap_rejections_total', labels), 1)
-    await says(page, 'playing')
+    await hasState(page, 'playing')
     await page.goto('about:blank')
     await server.settles(idle)
   })

@@ -7,7 +7,7 @@ import {
   hasSaid,
   keepWords,
   openPage,
-  says,
+  hasState,
   startChromium,
   wordsOf,
 } from '../fixtures/chromium.ts'
@@ -68,7 +68,7 @@ await t.test('the player page, kept from playing', async t => {
   await t.test('closing the page ends the session', async () => {
     const page = await browser.newPage()
     await page.goto(at('/player/h264'))
-    await says(page, 'playing')
+    await hasState(page, 'playing')
     await page.close()
     await server.settles(idle)
   })
@@ -81,7 +81,7 @@ await t.test('the player page, kept from playing', async t => {
       for (let i = 0; i < 10; i++) {
         await page.getByRole('button', { name: 'Start again' }).click()
       }
-      await says(page, 'playing')
+      await hasState(page, 'playing')
       await decodes(page, 5)
       t.equal(server.sessions.of('h264').length, 1)
       await page.goto('about:blank')
@@ -100,13 +100,13 @@ await t.test('the player page, kept from playing', async t => {
       await keepWords(page)
       await page.addInitScript(NO_AUTOPLAY)
       await page.goto(at('/player/h264'))
-      await says(page, 'paused', 'press play')
+      await hasState(page, 'paused', 'press play')
       await page.evaluate("playByGesture(document.querySelector('video'))")
-      await says(page, 'playing')
+      await hasState(page, 'playing')
       t.notMatch((await wordsOf(page)).join(), /Trying again/)
       t.equal(server.sessions.of('h264').length, 1)
       await page.evaluate("document.querySelector('video').pause()")
-      await says(page, 'paused')
+      await hasState(page, 'paused')
       await page.goto('about:blank')
       await server.settles(idle)
     },
@@ -115,16 +115,16 @@ await t.test('the player page, kept from playing', async t => {
   await t.test('the page says which cap is reached', async t => {
     const { page: first } = await openPage(t, browser)
     await first.goto(at('/player/h264'))
-    await says(first, 'playing')
+    await hasState(first, 'playing')
     const { page } = await openPage(t, browser)
     await page.goto(at('/player/h264'))
-    await says(page, 'failed', 'All 1 places of this stream are taken')
+    await hasState(page, 'failed', 'All 1 places of this stream are taken')
     await first.goto(at('/player/vp8'))
-    await says(first, 'playing')
-    await says(page, 'playing')
+    await hasState(first, 'playing')
+    await hasState(page, 'playing')
     const { page: third } = await openPage(t, browser)
     await third.goto(at('/player/h264'))
-    await says(third, 'failed', 'All 2 places of the server are taken')
+    await hasState(third, 'failed', 'All 2 places of the server are taken')
     for (const each of [first, page, third]) await each.goto('about:blank')
     await server.settles(idle)
   })
@@ -133,7 +133,7 @@ await t.test('the player page, kept from playing', async t => {
     const { page } = await openPage(t, browser)
     await without(page, /VP8/g)
     await page.goto(at('/player/vp8'))
-    await says(page, 'playing', 'This browser cannot play the video')
+    await hasState(page, 'playing', 'This browser cannot play the video')
     const kinds = await page.evaluate(
       "document.querySelector('video').srcObject.getTracks()" +
         '.map(track => track.kind)',
@@ -149,7 +149,7 @@ await t.test('the player page, kept from playing', async t => {
       const { page, errors } = await openPage(t, browser)
       await without(page, /VP8|opus/gi)
       await page.goto(at('/player/vp8'))
-      await says(page, 'failed', 'cannot play the video and audio')
+      await hasState(page, 'failed', 'cannot play the video and audio')
       t.match(errors, [/406/], 'it sent one POST')
       t.equal(server.slotsTaken, 0)
     },
@@ -161,7 +161,7 @@ await t.test('the player page, kept from playing', async t => {
       const { page } = await openPage(t, browser)
       await keepWords(page)
       await page.goto(at('/player/h264'))
-      await says(page, 'playing')
+      await hasState(page, 'playing')
       const [kicked] = server.sessions.of('h264')
       await page.context().setOffline(true)
       kicked?.end('kicked')
@@ -169,7 +169,7 @@ await t.test('the player page, kept from playing', async t => {
       await hasSaid(page, 'The server cannot be reached. Trying again in 2 s')
       await hasSaid(page, 'The server cannot be reached. Trying again in 4 s')
       await page.context().setOffline(false)
-      await says(page, 'playing')
+      await hasState(page, 'playing')
       await page.goto('about:blank')
       await server.settles(idle)
     },
@@ -189,18 +189,18 @@ await t.test('the page asks for a viewer token and keeps it', async t => {
   await page.goto(server.base.href)
   await page.getByLabel('Stream id').fill('vp8')
   await page.keyboard.press('Enter')
-  await says(page, 'failed', 'wants a viewer token')
+  await hasState(page, 'failed', 'wants a viewer token')
   const token = page.getByLabel('Viewer token')
   t.equal(await page.evaluate('document.activeElement.id'), 'token')
   await token.fill('a-guess')
   await page.keyboard.press('Enter')
-  await says(page, 'failed', 'does not accept this viewer token')
+  await hasState(page, 'failed', 'does not accept this viewer token')
   await token.fill('a-secret')
   await page.getByRole('button', { name: 'Use token' }).click()
-  await says(page, 'playing')
+  await hasState(page, 'playing')
   t.notOk(await token.isVisible())
   await page.reload()
-  await says(page, 'playing')
+  await hasState(page, 'playing')
   await page.goto('about:blank')
   await server.settles(idle)
 })
@@ -217,7 +217,7 @@ await t.test('a page from the back-forward cache plays again', async t => {
   const idle = server.portsInUse
   const { page } = await openPage(t, browser)
   await page.goto(new URL('/player/vp8', server.base).href)
-  await says(page, 'playing')
+  await hasState(page, 'playing')
   await page.evaluate(
     "window.addEventListener('pageshow', event => " +
       '(document.body.dataset.kept = event.persisted))',
@@ -226,7 +226,7 @@ await t.test('a page from the back-forward cache plays again', async t => {
   await server.settles(idle)
   // A page from the cache fires no load event.
   await page.goBack({ waitUntil: 'commit' })
-  await says(page, 'playing')
+  await hasState(page, 'playing')
   await waitFor(() => server.sessions.of('vp8').length === 1, 'a session')
   t.equal(await page.getAttribute('body', 'data-kept'), 'true')
   await page.goto('about:blank')

@@ -5,7 +5,7 @@ import {
   hasSaid,
   keepWords,
   openPage,
-  says,
+  hasState,
   startChromium,
   wordsOf,
 } from '../fixtures/chromium.ts'
@@ -30,29 +30,41 @@ await t.test('the player page shows which leg is missing', async t => {
   await page.goto(url)
   await hasSaid(page, 'Sound plays; the picture has not started yet.')
   t.notMatch((await wordsOf(page)).join('\n'), /Playing/)
-  await says(page, 'degraded', 'Sound only: no picture arrives.')
+  await hasState(page, 'degraded', 'Sound only: no picture arrives.')
 
   const endless = stream.send('video', ['-g', '9999'])
   await decodes(page, 20)
-  await says(page, 'degraded', 'The stream has a fault: video: no key frame')
+  await hasState(
+    page,
+    'degraded',
+    'The stream has a fault: video: no key frame',
+  )
   await endless.stop()
-  await says(page, 'still', 'The picture stands still; the sound goes on.')
+  await hasState(page, 'still', 'The picture stands still; the sound goes on.')
   const { page: late } = await openPage(t, browser)
   await keepWords(late)
   await late.goto(url)
-  await says(late, 'degraded', 'Sound only: no picture arrives.')
+  await hasState(late, 'degraded', 'Sound only: no picture arrives.')
   t.notMatch((await wordsOf(late)).join('\n'), /Playing|Trying again/)
 
   const video = stream.send('video')
-  await says(late, 'playing', 'Playing.')
-  await says(page, 'playing', 'Playing.')
+  await hasState(late, 'playing', 'Playing.')
+  await hasState(page, 'playing', 'Playing.')
   await audio.stop()
-  await says(page, 'degraded', 'The picture plays. No sound arrives.')
-  await says(page, 'degraded', 'The stream has a fault: audio: no RTP arrives.')
+  await hasState(page, 'degraded', 'The picture plays. No sound arrives.')
+  await hasState(
+    page,
+    'degraded',
+    'The stream has a fault: audio: no RTP arrives.',
+  )
   audio = stream.send('audio')
-  await says(page, 'playing', 'Playing.')
+  await hasState(page, 'playing', 'Playing.')
   await Promise.all([audio.stop(), video.stop()])
-  await says(page, 'still', 'The picture stands still: waiting for the source.')
+  await hasState(
+    page,
+    'still',
+    'The picture stands still: waiting for the source.',
+  )
   t.notMatch((await wordsOf(page)).join('\n'), /Trying again/)
   t.equal(server.sessions.of('sent').length, 2, 'both sessions are kept')
 
@@ -62,7 +74,11 @@ await t.test('the player page shows which leg is missing', async t => {
   const { page: black } = await openPage(t, browser)
   await keepWords(black)
   await black.goto(url)
-  await says(black, 'degraded', 'the picture arrives, but cannot be decoded')
+  await hasState(
+    black,
+    'degraded',
+    'the picture arrives, but cannot be decoded',
+  )
   t.notMatch((await wordsOf(black)).join('\n'), /Playing|Trying again/)
   t.same(errors, [])
 })

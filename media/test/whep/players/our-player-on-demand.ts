@@ -1,14 +1,14 @@
 /** The player page on a stream that starts on demand. */
 import t from 'tap'
 import { temporaryFolder } from '../../../../shared/test/fixtures/temporary-folder.ts'
-import { fakeProgram } from '../../fixtures/fake-program.ts'
+import { fakeProgram } from '../../../../shared/test/fixtures/fake-program.ts'
 import { wholeApp } from '../../fixtures/whole-app.ts'
 import {
   decodes,
   hasSaid,
   keepWords,
   openPage,
-  says,
+  hasState,
   startChromium,
   wordsOf,
 } from '../fixtures/chromium.ts'
@@ -20,7 +20,11 @@ await t.test('the page says that the camera is starting', async t => {
   if (browser === undefined) return
   const folder = await temporaryFolder(t)
   const app = await wholeApp(t, {
-    CORE_FFMPEG_BINARY: await fakeProgram(folder, 'sleep 2; exec ffmpeg "$@"'),
+    CORE_FFMPEG_BINARY: await fakeProgram(
+      folder,
+      'fake-ffmpeg',
+      'sleep 2; exec ffmpeg "$@"',
+    ),
     CORE_WEBRTC_ON_DEMAND_TIMEOUT_MS: '60000',
   })
   await app.call('POST', '/api/v3/process', {
@@ -40,7 +44,7 @@ await t.test('the page says that the camera is starting', async t => {
   await keepWords(page)
   await page.goto(`${app.origin}/player/cam`)
   await hasSaid(page, 'Starting the camera…')
-  await says(page, 'playing')
+  await hasState(page, 'playing')
   await decodes(page, 5)
   t.notMatch((await wordsOf(page)).join('\n'), /Trying again/)
   await page.close()

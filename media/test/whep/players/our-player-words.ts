@@ -4,7 +4,7 @@ import {
   decodes,
   keepWords,
   openPage,
-  says,
+  hasState,
   startChromium,
   warningsOf,
   wordsOf,
@@ -47,7 +47,7 @@ await t.test('the player page on unusual sources', async t => {
         const { page, errors } = await openPage(t, browser)
         await keepWords(page)
         await page.goto(at(id))
-        await says(page, 'playing', 'this source sends one every 8 s')
+        await hasState(page, 'playing', 'this source sends one every 8 s')
         await decodes(page, 4)
         t.strictSame(await warningsOf(page), [])
         t.equal(server.sessions.of(id).length, 1)
@@ -67,7 +67,7 @@ await t.test('the player page on unusual sources', async t => {
     const { page, errors } = await openPage(t, browser)
     await keepWords(page)
     await page.goto(at(id))
-    await says(page, 'connected', KEY_FRAME)
+    await hasState(page, 'connected', KEY_FRAME)
     await decodes(page, 5)
     const words = (await wordsOf(page)).join('\n')
     const [before = ''] = words.split(KEY_FRAME)

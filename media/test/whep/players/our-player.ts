@@ -6,7 +6,7 @@ import {
   hasSaid,
   keepWords,
   openPage,
-  says,
+  hasState,
   startChromium,
   wordsOf,
 } from '../fixtures/chromium.ts'
@@ -40,7 +40,7 @@ await t.test('the player page', async t => {
         'picture',
       ])
       await page.getByRole('link', { name: 'h264' }).click()
-      await says(page, 'playing')
+      await hasState(page, 'playing')
       await decodes(page, 20)
       t.match(await page.locator('#numbers').textContent(), /^320×180, /)
       const kinds = await page.evaluate(
@@ -59,7 +59,7 @@ await t.test('the player page', async t => {
     await t.test(`${path} plays`, async t => {
       const { page, errors } = await openPage(t, browser)
       await page.goto(at(path))
-      await says(page, 'playing')
+      await hasState(page, 'playing')
       await decodes(page, 5)
       t.same(errors, [])
       await page.goto('about:blank')
@@ -74,7 +74,7 @@ await t.test('the player page', async t => {
       const { page, errors } = await openPage(t, browser)
       await page.goto(proxied.href)
       await page.getByRole('link', { name: 'vp8' }).click()
-      await says(page, 'playing')
+      await hasState(page, 'playing')
       await page.getByRole('link', { name: 'All streams' }).click()
       await page.getByRole('heading', { name: 'Streams' }).waitFor()
       await server.settles(idle)
@@ -85,7 +85,7 @@ await t.test('the player page', async t => {
   await t.test('a stream without video shows only the controls', async t => {
     const { page, errors } = await openPage(t, browser)
     await page.goto(at('/player/sound'))
-    await says(page, 'playing')
+    await hasState(page, 'playing')
     const box = await page.locator('#video').boundingBox()
     t.ok(box && box.height < 100, 'no picture area is shown')
     await page.getByRole('button', { name: 'Turn sound on' }).click()
@@ -96,7 +96,7 @@ await t.test('the player page', async t => {
   await t.test('a stream without audio has no sound button', async t => {
     const { page, errors } = await openPage(t, browser)
     await page.goto(at('/player/picture'))
-    await says(page, 'playing')
+    await hasState(page, 'playing')
     await decodes(page, 5)
     t.notOk(await page.getByText('Turn sound on').isVisible())
     t.same(errors, [])
@@ -108,22 +108,22 @@ await t.test('the player page', async t => {
     const { page } = await openPage(t, browser)
     await keepWords(page)
     await page.goto(at('/player/nobody'))
-    await says(page, 'failed', 'There is no stream called nobody')
+    await hasState(page, 'failed', 'There is no stream called nobody')
     await page.goto(at('/player/%E0'))
-    await says(page, 'failed', 'There is no stream called %E0')
+    await hasState(page, 'failed', 'There is no stream called %E0')
     await page.goto(at('/player/h264'))
-    await says(page, 'playing')
+    await hasState(page, 'playing')
     const [kicked] = server.sessions.of('h264')
     kicked?.end('kicked')
     await hasSaid(page, 'The server ended this view. Trying again')
     const back = await waitFor(() => server.sessions.of('h264')[0], 'a retry')
-    await says(page, 'playing')
+    await hasState(page, 'playing')
     await page.getByRole('button', { name: 'Start again' }).click()
     await waitFor(
       () => server.sessions.of('h264').some(session => session !== back),
       'another session',
     )
-    await says(page, 'playing')
+    await hasState(page, 'playing')
     await page.goto('about:blank')
     await server.settles(idle)
   })
@@ -133,7 +133,7 @@ await t.test('the player page', async t => {
     async t => {
       const { page } = await openPage(t, browser)
       await page.goto(at('/player/h264'))
-      await says(page, 'playing')
+      await hasState(page, 'playing')
       const pids = server.stack.engine.workers.map(({ pid }) => pid)
       const resume = () => {
         for (const pid of pids) process.kill(pid, 'SIGCONT')
@@ -143,10 +143,10 @@ await t.test('the player page', async t => {
         return request.method() === 'PATCH'
       })
       for (const pid of pids) process.kill(pid, 'SIGSTOP')
-      await says(page, 'starting', 'The connection was lost')
+      await hasState(page, 'starting', 'The connection was lost')
       await patching
       resume()
-      await says(page, 'playing')
+      await hasState(page, 'playing')
       await waitFor(
         () =>
           server.observations.count('whep_requests_total', {
@@ -176,7 +176,7 @@ await t.test('the player page', async t => {
         await route.continue()
       })
       await page.goto(at('/player/h264'))
-      await says(page, 'playing')
+      await hasState(page, 'playing')
       const [before] = server.sessions.of('h264')
       const pids = server.stack.engine.workers.map(({ pid }) => pid)
       const resume = () => {
@@ -186,7 +186,7 @@ await t.test('the player page', async t => {
       for (const pid of pids) process.kill(pid, 'SIGSTOP')
       await patching.promise
       resume()
-      await says(page, 'playing')
+      await hasState(page, 'playing')
       release.resolve(undefined)
       // Longer than the timeout of a restart.
       const count = (await wordsOf(page)).length
@@ -208,11 +208,11 @@ await t.test('the player page', async t => {
     async t => {
       const { page } = await openPage(t, browser)
       await page.goto(at('/player/vp8'))
-      await says(page, 'playing')
+      await hasState(page, 'playing')
       server.pause('vp8')
-      await says(page, 'still', 'The picture stands still')
+      await hasState(page, 'still', 'The picture stands still')
       server.resume('vp8')
-      await says(page, 'playing')
+      await hasState(page, 'playing')
       t.equal(server.sessions.of('vp8').length, 1, 'the session is kept')
       await page.goto('about:blank')
       await server.settles(idle)
