@@ -13,10 +13,10 @@ import {
   streamId,
   type MediaStackOptions,
 } from '../fixtures/media-stack.ts'
-import { needFfmpeg } from '../fixtures/need-ffmpeg.ts'
+import { requireFfmpeg } from '../fixtures/require-ffmpeg.ts'
 import { endViewers, TestViewer } from '../fixtures/viewer.ts'
 
-needFfmpeg(t)
+requireFfmpeg(t)
 t.setTimeout(170_000)
 t.teardown(endViewers)
 
