@@ -150,6 +150,7 @@ export async function startApp(
         iceConsentTimeoutS: config.iceConsentTimeoutS,
         legTimeoutMs: config.legTimeoutMs,
         legStartTimeoutMs: config.legStartTimeoutMs,
+        onDemandTimeoutMs: config.onDemandTimeoutMs,
         limits: MEDIA_LIMITS,
       },
       report,
@@ -219,6 +220,8 @@ export async function startApp(
     opened.push(() => web.close())
     opened.push(() => {
       engine.beginShutdown()
+      // A POST may wait for a stream that starts on demand.
+      sessions.beginShutdown()
       return Promise.resolve()
     })
     // Listen first, because the address serves as a lock: a second media process
@@ -258,13 +261,17 @@ export async function startApp(
 function viewOf(engine: Engine, streams: Streams, sessions: Sessions): View {
   const peers = sessions.countByStream()
   return {
-    streams: streams.all.map(({ id, running, degradedReason: reason }) => ({
-      id,
-      running,
-      peers: peers.get(id) ?? 0,
-      degraded: reason !== undefined,
-      ...(reason && { degraded_reason: reason }),
-    })),
+    streams: streams.all.map(stream => {
+      const { id, running, asleep, degradedReason: reason } = stream
+      return {
+        id,
+        running,
+        peers: peers.get(id) ?? 0,
+        ...(asleep && { asleep }),
+        degraded: reason !== undefined,
+        ...(reason && { degraded_reason: reason }),
+      }
+    }),
     udpPorts: engine.udpPortCounts(),
   }
 }

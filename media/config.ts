@@ -220,6 +220,12 @@ export const SETTINGS = {
     parse: wholeNumber(200, 600_000),
     help: 'a leg whose first RTP takes longer than this has failed',
   },
+  onDemandTimeoutMs: {
+    name: 'CORE_WEBRTC_ON_DEMAND_TIMEOUT_MS',
+    fallback: '10000',
+    parse: wholeNumber(100, 60_000),
+    help: 'how long a POST waits for RTP of a stream that starts on demand',
+  },
   exporterUrl: {
     name: 'CORE_EXPORTER_URL',
     fallback: 'ws://127.0.0.1:9465/ingest',

@@ -41,6 +41,10 @@ export interface ManagedWebrtc {
   readonly ingest: 'managed'
   readonly video: ManagedVideo
   readonly audio: ManagedAudio
+  /** FFmpeg runs only while somebody watches. */
+  readonly on_demand?: boolean
+  /** With `on_demand`: how long FFmpeg runs without viewers. */
+  readonly idle_seconds?: number
 }
 
 export interface ExternalWebrtc {
@@ -108,6 +112,7 @@ function managed(fields: Fields): ManagedWebrtc {
       ...optionalNumber('bitrate_kbit', audio, 6, 510),
       ...encoderOptions(audio, 'audio', audioCodec),
     },
+    ...onDemand(fields),
   }
 }
 
@@ -140,7 +145,40 @@ function isArgument(value: unknown): value is string {
   return typeof value === 'string' && !value.includes('\0')
 }
 
+const DEFAULT_IDLE_SECONDS = 30
+const MAX_IDLE_SECONDS = 86_400
+
+function onDemand(
+  fields: Fields,
+): Pick<ManagedWebrtc, 'on_demand' | 'idle_seconds'> {
+  if (!fields.has('on_demand')) {
+    if (!fields.has('idle_seconds')) return {}
+    throw new FieldError({
+      field: 'webrtc.idle_seconds',
+      expected: 'none, as webrtc.on_demand is not true',
+    })
+  }
+  // An update that turns it off need not remove idle_seconds.
+  if (!fields.flag('on_demand')) return { on_demand: false }
+  const idle_seconds = fields.whole(
+    'idle_seconds',
+    0,
+    MAX_IDLE_SECONDS,
+    DEFAULT_IDLE_SECONDS,
+  )
+  return { on_demand: true, idle_seconds }
+}
+
 function external(fields: Fields): ExternalWebrtc {
+  if (fields.has('on_demand') && fields.flag('on_demand')) {
+    throw new FieldError({
+      field: 'webrtc.on_demand',
+      expected:
+        'false, as webrtc.ingest is external: this server cannot start the ' +
+        'sender',
+      got: 'true',
+    })
+  }
   const listen = fields.read(
     'listen',
     isAddress,

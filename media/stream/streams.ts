@@ -3,7 +3,8 @@
  * Owns: a state machine per stream over its legs, its routers and its viewers.
  * Gets: workers and ports from engine/, legs from ingest/, the events of FFmpeg
  * from process/. Gives: whep/ a transport per viewer, web/ the status. To read
- * it: stream-state.ts, then stream-machine.ts, then live-stream.ts.
+ * it: stream-state.ts, then stream-machine.ts, then live-stream.ts, and
+ * demand.ts for streams that start on demand.
  */
 import type { Report } from '../../shared/protocol/catalogue.ts'
 import type { StreamId } from '../../shared/protocol/ids.ts'

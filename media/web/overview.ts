@@ -95,7 +95,8 @@ export function overviewRoutes(options: OverviewOptions): Router {
   const { source, sessions, statuses, clock } = options
   const startedMs = clock.steadyMs()
   const rates = new PacketRates()
-  return new Router({ prefix: '/api/v3/webrtc' }).get('/overview', ctx => {
+  const router = new Router({ prefix: '/api/v3/webrtc' })
+  router.get('/overview', ctx => {
     const nowMs = clock.steadyMs()
     const { caps } = source
     const counts = sessions.countByStream()
@@ -129,6 +130,7 @@ export function overviewRoutes(options: OverviewOptions): Router {
     ctx.set('Cache-Control', 'no-store')
     ctx.body = overview
   })
+  return router
 
   function withRate(leg: LegStatus, kind: MediaKind, id: string): OverviewLeg {
     return { ...leg, packets_per_second: rates.of(id, kind) }
