@@ -11,7 +11,12 @@ const MEDIA_IMPORTS = {
   engine: [],
   ffmpeg: [],
   http: [],
-  ingest: ['engine', 'ffmpeg/progress.ts', 'ffmpeg/run-port.ts'],
+  ingest: [
+    'engine',
+    'ffmpeg/mask.ts',
+    'ffmpeg/progress.ts',
+    'ffmpeg/run-port.ts',
+  ],
   outbox: [],
   process: ['ffmpeg', 'http', 'ingest/webrtc-config.ts'],
   stream: [

@@ -24,6 +24,7 @@ import { Engine } from './engine/engine.ts'
 import { findWorkerBinary } from './engine/worker-binary.ts'
 import { parseWebrtcConfig } from './ingest/webrtc-config.ts'
 import { MEDIA_LIMITS } from './limits.ts'
+import { overviewSource } from './overview-source.ts'
 import { Outbox } from './outbox/outbox.ts'
 import type { View } from './outbox/snapshots.ts'
 import { readSpooledState } from './outbox/spooled-state.ts'
@@ -38,6 +39,7 @@ import { AnnouncedAddresses } from './stream/announced-addresses.ts'
 import { sharedPort, type Addresses } from './stream/endpoints.ts'
 import { Streams } from './stream/streams.ts'
 import { createWeb } from './web/web.ts'
+import { overviewRoutes } from './web/overview.ts'
 import { systemClock } from '../shared/runtime/clock.ts'
 import { Sessions } from './whep/sessions.ts'
 import { Slots } from './whep/slots.ts'
@@ -148,6 +150,7 @@ export async function startApp(
         iceConsentTimeoutS: config.iceConsentTimeoutS,
         legTimeoutMs: config.legTimeoutMs,
         legStartTimeoutMs: config.legStartTimeoutMs,
+        onDemandTimeoutMs: config.onDemandTimeoutMs,
         limits: MEDIA_LIMITS,
       },
       report,
@@ -156,11 +159,12 @@ export async function startApp(
     })
     opened.push(() => streams.close())
 
+    const caps = {
+      total: config.maxPeersTotal,
+      perStream: config.maxPeersPerStream,
+    }
     const sessions = new Sessions({
-      slots: new Slots({
-        total: config.maxPeersTotal,
-        perStream: config.maxPeersPerStream,
-      }),
+      slots: new Slots(caps),
       iceTimeoutMs: config.iceTimeoutMs,
       clock: systemClock,
       report,
@@ -192,7 +196,22 @@ export async function startApp(
       streams,
       statuses: () => streams.statuses(),
       statusOf: id => streams.find(id)?.status,
-      adminRouters: [processRoutes({ processes, clock: systemClock })],
+      adminRouters: [
+        processRoutes({ processes, clock: systemClock }),
+        overviewRoutes({
+          source: overviewSource({
+            core: { id: config.core, version },
+            caps,
+            engine,
+            outbox,
+            streams,
+            processes,
+          }),
+          sessions,
+          statuses: () => streams.statuses(),
+          clock: systemClock,
+        }),
+      ],
       report,
       clock: systemClock,
       log: log.with({ part: 'web' }),
@@ -201,6 +220,8 @@ export async function startApp(
     opened.push(() => web.close())
     opened.push(() => {
       engine.beginShutdown()
+      // A POST may wait for a stream that starts on demand.
+      sessions.beginShutdown()
       return Promise.resolve()
     })
     // Listen first, because the address serves as a lock: a second media process
@@ -240,13 +261,17 @@ export async function startApp(
 function viewOf(engine: Engine, streams: Streams, sessions: Sessions): View {
   const peers = sessions.countByStream()
   return {
-    streams: streams.all.map(({ id, running, degradedReason: reason }) => ({
-      id,
-      running,
-      peers: peers.get(id) ?? 0,
-      degraded: reason !== undefined,
-      ...(reason && { degraded_reason: reason }),
-    })),
+    streams: streams.all.map(stream => {
+      const { id, running, asleep, degradedReason: reason } = stream
+      return {
+        id,
+        running,
+        peers: peers.get(id) ?? 0,
+        ...(asleep && { asleep }),
+        degraded: reason !== undefined,
+        ...(reason && { degraded_reason: reason }),
+      }
+    }),
     udpPorts: engine.udpPortCounts(),
   }
 }

@@ -226,6 +226,11 @@ export class MetricStore {
     return snapshot ? degradedSamples(snapshot, this.#ledger) : []
   }
 
+  /** Number of streams that are asleep; undefined if unknown. */
+  asleep(): number | undefined {
+    return this.#freshSnapshot()?.streams.filter(({ asleep }) => asleep).length
+  }
+
   #gauges(): Partial<Record<GaugeName, readonly GaugeSample[]>> {
     const snapshot = this.#freshSnapshot()
     return snapshot ? gaugeSamples(snapshot, this.#ledger) : {}

@@ -93,11 +93,12 @@ function streamItem(status: StreamStatus): string {
   const { id, state, degraded, degraded_reason: reason } = status
   if (!isStreamId(id)) return ''
   const live = state === 'live'
+  const words = live ? 'live' : state === 'asleep' ? 'asleep' : 'not live'
   const classes = [live && 'live', degraded && 'degraded'].filter(Boolean)
   const attribute = classes.length === 0 ? '' : ` class="${classes.join(' ')}"`
   const link = `<a href="player/${encodeURIComponent(id)}">${id}</a>`
   const fault = reason === undefined ? '' : ` <p>${escaped(reason)}</p>`
-  return `<li${attribute}>${link} <span>${live ? 'live' : 'not live'}</span>${fault}</li>`
+  return `<li${attribute}>${link} <span>${words}</span>${fault}</li>`
 }
 
 function escaped(text: string): string {

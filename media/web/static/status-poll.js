@@ -7,6 +7,7 @@ const STALE_MS = 10_000
  * The status of the stream, as far as the player needs it.
  *
  * @typedef {object} ServerStatus
+ * @property {'stopped' | 'asleep' | 'starting' | 'live' | 'failed'} state
  * @property {boolean} degraded
  * @property {string} [degraded_reason]
  * @property {Partial<Record<
