@@ -31,6 +31,8 @@ import { readSpooledState } from './outbox/spooled-state.ts'
 import type { ConfigRules } from './process/config.ts'
 import { readProcessFile } from './process/process-file.ts'
 import type { ProcessConfig } from './process/process-config.ts'
+import { processListRoutes } from './process/list-routes.ts'
+import { Probes } from './process/probes.ts'
 import { Processes } from './process/processes.ts'
 import { processRoutes } from './process/routes.ts'
 import { createRunner } from './process/runners.ts'
@@ -190,6 +192,11 @@ export async function startApp(
     })
     opened.push(() => processes.close())
 
+    const probes = new Probes({
+      rules: rulesOf(config),
+      ffmpegBinary: config.ffmpegBinary,
+      searchPath: env['PATH'] ?? '',
+    })
     const web = createWeb({
       config,
       sessions,
@@ -197,7 +204,8 @@ export async function startApp(
       statuses: () => streams.statuses(),
       statusOf: id => streams.find(id)?.status,
       adminRouters: [
-        processRoutes({ processes, clock: systemClock }),
+        processRoutes({ processes, probes, clock: systemClock }),
+        processListRoutes({ processes, clock: systemClock }),
         overviewRoutes({
           source: overviewSource({
             core: { id: config.core, version },
