@@ -40,6 +40,7 @@ import { ProcessStore } from './process/store.ts'
 import { AnnouncedAddresses } from './stream/announced-addresses.ts'
 import { sharedPort, type Addresses } from './stream/endpoints.ts'
 import { Streams } from './stream/streams.ts'
+import type { SourceRun } from './web/source-fault.ts'
 import { createWeb } from './web/web.ts'
 import { overviewRoutes } from './web/overview.ts'
 import { systemClock } from '../shared/runtime/clock.ts'
@@ -203,6 +204,7 @@ export async function startApp(
       streams,
       statuses: () => streams.statuses(),
       statusOf: id => streams.find(id)?.status,
+      sourceRun: id => lastRun(processes, id),
       adminRouters: [
         processRoutes({ processes, probes, clock: systemClock }),
         processListRoutes({ processes, clock: systemClock }),
@@ -281,6 +283,22 @@ function viewOf(engine: Engine, streams: Streams, sessions: Sessions): View {
       }
     }),
     udpPorts: engine.udpPortCounts(),
+  }
+}
+
+/** The last run of a stream's FFmpeg; an external sender has none. */
+function lastRun(processes: Processes, id: string): SourceRun | undefined {
+  const process = processes.list().find(({ stored }) => stored.id === id)
+  if (process === undefined) return undefined
+  const { config, runner } = process
+  const isExternal =
+    config.webrtc.enabled && config.webrtc.ingest === 'external'
+  if (isExternal) return undefined
+  const { prelude, exited_at } = runner.report()
+  const { exec } = runner.status()
+  return {
+    lines: prelude,
+    running: exec === 'running' && exited_at === undefined,
   }
 }
 

@@ -15,7 +15,7 @@
  * expire. As the numbers are here, their text is written here too
  * (web/exposition.ts): prom-client formats the labels of each sample again for
  * each scrape and takes 3 to 5 times as long. Measured by
- * exporter/bench/scrape.ts over HTTP: 294 against 53 ms for 50,000 series.
+ * deploy/bench/exporter-scrape.ts over HTTP: 294 against 53 ms for 50,000 series.
  */
 import {
   FAMILY_NAMES,

@@ -1,5 +1,6 @@
 import type { MediaKind } from 'mediasoup/types'
 
+import { maskSecrets } from '../ffmpeg/mask.ts'
 import { refusalOf } from './refused-options.ts'
 
 /** The encoders whose output a leg's RTP can carry. */
@@ -79,7 +80,7 @@ export function findBadOption(
     const value = options[index + 1]
     if (!/^-[^-]/.test(option)) {
       const expected = 'an option: FFmpeg would take it for another output'
-      return { index, expected, got: JSON.stringify(option.slice(0, 80)) }
+      return { index, expected, got: describe(option) }
     }
     const expected = badName(option, kind)
     if (expected !== undefined) return { index, expected }
@@ -88,11 +89,15 @@ export function findBadOption(
     }
     const wanted = badValue(nameOf(option), value, codec)
     if (wanted !== undefined) {
-      const got = JSON.stringify(value.slice(0, 80))
-      return { index: index + 1, expected: wanted, got }
+      return { index: index + 1, expected: wanted, got: describe(value) }
     }
   }
   return undefined
+}
+
+/** Quotes a text, which may be an address with a password. */
+function describe(text: string): string {
+  return JSON.stringify(maskSecrets(text).slice(0, 80))
 }
 
 function badName(option: string, kind: MediaKind): string | undefined {

@@ -47,12 +47,10 @@ export function videoFilters(
     // bwdif outputs each frame only when the next one arrives.
     ...(deinterlace ? ['bwdif=mode=send_frame:deint=interlaced'] : []),
   ]
-  if (isSoftwareEncoder(encoder)) {
-    return chain(own, filters, 'format=yuv420p')
-  }
+  if (isSoftwareEncoder(encoder)) return chain(own, filters, 'format=yuv420p')
   // The operator's filters may upload the frames to the GPU.
-  const last = filters === undefined ? 'format=yuv420p|nv12' : 'null'
-  return chain(own, filters, last)
+  if (filters !== undefined) return chain(own, filters, 'null')
+  return chain(own, undefined, 'format=yuv420p|nv12')
 }
 
 /** Returns the filters of an audio leg; they also fill gaps with silence. */
@@ -65,9 +63,9 @@ export function audioFilters(
   const own = [
     `asetpts='${repair}'`,
     ...(paced ? [`arealtime=limit=${MAX_PAUSE_S}`] : []),
-    'aresample=48000:async=1000',
   ]
-  return chain(own, splitOptions(options).filters, 'anull')
+  const { filters } = splitOptions(options)
+  return chain(own, filters, 'aresample=48000:async=1000')
 }
 
 /**
@@ -81,8 +79,7 @@ function chain(
   last: string,
 ): string {
   const before = own.join(',')
-  if (theirs === undefined)
-    return last === 'anull' ? before : `${before},${last}`
+  if (theirs === undefined) return `${before},${last}`
   const graph = theirs
     .replaceAll('[in]', '[own]')
     .replaceAll('[out]', '[theirs]')

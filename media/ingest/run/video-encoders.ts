@@ -19,7 +19,8 @@ const ARGUMENTS: Readonly<Record<string, readonly string[]>> = {
     ...['-lag-in-frames', '0', '-auto-alt-ref', '0'],
     ...['-error-resilient', '1'],
   ],
-  libopenh264: ['-profile:v', 'constrained_baseline'],
+  // Makes constrained baseline without B-frames by itself.
+  libopenh264: [],
   h264_nvenc: [
     ...['-preset', 'p4', '-tune', 'll', '-profile:v', 'baseline', '-bf', '0'],
     ...['-forced-idr', '1', '-zerolatency', '1', '-delay', '0'],

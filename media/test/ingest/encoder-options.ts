@@ -143,6 +143,11 @@ const REJECTED: readonly (readonly [
     '[0]: expected no -s: use webrtc.video.height, or the filter scale',
   ],
   ['video', ['-g', '50', 'out.mp4'], `[2]: ${OUTPUT}, got "out.mp4"`],
+  [
+    'video',
+    ['rtmp://me:hidden@host/live'],
+    `[0]: ${OUTPUT}, got "rtmp://me:***@host/live"`,
+  ],
   ['video', ['-'], `[0]: ${OUTPUT}, got "-"`],
   ['video', ['--'], `[0]: ${OUTPUT}, got "--"`],
   ['video', ['', 'x'], `[0]: ${OUTPUT}, got ""`],

@@ -26,7 +26,7 @@ const VIDEO: readonly (readonly [
   ['no options', {}, /yuv420p.*320x180.*1500 kb/],
   [
     'a preset, a profile and a bitrate',
-    { options: ['-preset', 'ultrafast', '-profile:v', 'high', '-b:v', '300k'] },
+    { options: ['-preset', 'fast', '-profile:v', 'high', '-b:v', '300k'] },
     /profile High, (?:.|\n)*, 300 kb/,
   ],
   [

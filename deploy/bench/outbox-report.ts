@@ -1,18 +1,15 @@
 /**
- * What report() costs its caller, beside an empty function call with the same
- * observation, and beside what prom-client costs for the same.
+ * Measures the time of one report() call, as a multiple of an empty call with
+ * the same observation, and prom-client's for comparison.
  */
-import { randomUUID } from 'node:crypto'
 import { Counter, Histogram, Registry } from 'prom-client'
 
 import {
   DURATION_BUCKETS,
   type Observation,
 } from '../../shared/protocol/catalogue.ts'
-import { isBootId } from '../../shared/protocol/ids.ts'
-import { createLog } from '../../shared/runtime/log.ts'
-import { systemClock } from '../../shared/runtime/clock.ts'
-import { Outbox } from '../outbox/outbox.ts'
+import { createOutbox } from './rig/outbox.ts'
+import { median } from './rig/stats.ts'
 
 const CALLS = 500_000
 const ROUNDS = 9
@@ -41,18 +38,8 @@ function duration(i: number): Observation {
   }
 }
 
-const boot = randomUUID()
-if (!isBootId(boot)) throw new RangeError(`Cannot use ${boot} as a boot id`)
-// Not started: the exporter is away, as far as report() can tell.
-const outbox = new Outbox({
-  core: 'bench',
-  boot,
-  url: new URL('ws://127.0.0.1:9/ingest'),
-  clock: systemClock,
-  random: Math.random,
-  view: () => ({ streams: [], udpPorts: { inUse: 0, available: 0 } }),
-  log: createLog({ write: () => undefined, now: () => new Date() }),
-})
+// Not started: report() does the same while the exporter is away.
+const outbox = createOutbox()
 
 const registers = [new Registry()]
 const counter = new Counter({
@@ -71,7 +58,7 @@ const histogram = new Histogram({
 
 let seen = 0
 const empty = (observation: Observation) => {
-  // Something must depend on it, or there is no call left to measure.
+  // Without an effect, the call would be optimized away.
   if (observation.labels.stream_id === '') seen += 1
 }
 const promClient = (observation: Observation) => {
@@ -95,25 +82,23 @@ const variants: readonly Variant[] = [
   { name: 'prom-client, histogram', make: duration, call: promClient },
 ]
 
-/** Nanoseconds a call. */
+/** Returns nanoseconds per call. */
 function time({ make, call }: Variant): number {
   const startMs = performance.now()
   for (let i = 0; i < CALLS; i += 1) call(make(i))
   return ((performance.now() - startMs) * 1e6) / CALLS
 }
 
-// Round by round, so that what else the machine does hits all alike.
+// Alternating, so that other load on the machine affects all alike.
 const times = variants.map(() => [] as number[])
 for (let round = 0; round < ROUNDS; round += 1) {
   for (const [i, variant] of variants.entries()) times[i]?.push(time(variant))
 }
 
-const medians = times.map(
-  list => list.sort((a, b) => a - b)[list.length >> 1] ?? NaN,
-)
+const medians = times.map(median)
 const write = (line: string) => process.stdout.write(`${line}\n`)
-write(`${CALLS} calls a round, median of ${ROUNDS} rounds; each call with a`)
-write('new observation of one of 50 streams, as the callers make it')
+write(`${CALLS} calls per round, median of ${ROUNDS} rounds; each call with a`)
+write('new observation of one of 50 streams, as in the media process')
 for (const [i, { name }] of variants.entries()) {
   const ns = medians[i] ?? NaN
   const base = medians[i < 3 ? 0 : 3] ?? NaN

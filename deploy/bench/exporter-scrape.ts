@@ -1,13 +1,11 @@
 /**
- * The cost of a scrape over HTTP on loopback: the same bytes served from
- * memory, the exporter's writer, and prom-client's writer with the same series.
- * Then the memory per series, and prom-client's observe() as the minimum cost
- * of processing observations one by one.
+ * Measures the time of a scrape over HTTP on loopback: the same bytes from
+ * memory, the exporter's page, and prom-client's page with the same series. Then
+ * the memory per series, and prom-client's observe(), the least that processing
+ * observations one by one can cost.
  */
 import { once } from 'node:events'
 import { Agent, createServer, request, type IncomingMessage } from 'node:http'
-import { setFlagsFromString } from 'node:v8'
-import { runInNewContext } from 'node:vm'
 import { Histogram, Registry as PromRegistry, Counter } from 'prom-client'
 import {
   DURATION_BUCKETS,
@@ -19,32 +17,25 @@ import { isStreamId } from '../../shared/protocol/ids.ts'
 import { createLog } from '../../shared/runtime/log.ts'
 import { systemClock } from '../../shared/runtime/clock.ts'
 import { closeServer } from '../../shared/runtime/http-server.ts'
-import { DRAIN_TIMEOUT_MS, listen } from '../http-server.ts'
-import { LIMITS } from '../limits.ts'
-import { applyEntry, createLedger } from '../registry/ledger.ts'
-import { MetricStore } from '../registry/metric-store.ts'
-import { setTotal } from '../registry/series.ts'
-import { createTelemetry } from '../telemetry.ts'
-import { TEXT } from '../web/formats.ts'
-import { createSampledWriter } from '../web/own-families.ts'
-import { writePage } from '../web/page.ts'
-import { WebServer } from '../web/web-server.ts'
+import { DRAIN_TIMEOUT_MS, listen } from '../../exporter/http-server.ts'
+import { LIMITS } from '../../exporter/limits.ts'
+import { applyEntry, createLedger } from '../../exporter/registry/ledger.ts'
+import { MetricStore } from '../../exporter/registry/metric-store.ts'
+import { setTotal } from '../../exporter/registry/series.ts'
+import { createTelemetry } from '../../exporter/telemetry.ts'
+import { TEXT } from '../../exporter/web/formats.ts'
+import { createSampledWriter } from '../../exporter/web/own-families.ts'
+import { writePage } from '../../exporter/web/page.ts'
+import { WebServer } from '../../exporter/web/web-server.ts'
+import { heapBytes } from './rig/heap.ts'
+import { median } from './rig/stats.ts'
 
-/** Series of a stream that has just been registered. */
+/** Series of a newly registered stream. */
 const SERIES_PER_STREAM = 64
 
 const log = createLog({ write: () => undefined, now: () => new Date() })
 const address = { host: '127.0.0.1', port: 0 }
 const write = (line: string) => process.stdout.write(`${line}\n`)
-
-setFlagsFromString('--expose-gc')
-const collectGarbage = runInNewContext('gc') as () => void
-
-/** Heap in use after a garbage collection. */
-function heapBytes(): number {
-  collectGarbage()
-  return process.memoryUsage().heapUsed
-}
 
 /** A metric store with about `series` series. */
 function createOurs(series: number): MetricStore {
@@ -138,10 +129,6 @@ async function startMemory(bytes: Buffer) {
   return { port, close: () => closeServer(server, DRAIN_TIMEOUT_MS) }
 }
 
-function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[values.length >> 1] ?? NaN
-}
-
 const { registry: own, processRegistry, setSeries } = createTelemetry('bench')
 const writeProcess = createSampledWriter(processRegistry, 'bench', systemClock)
 
@@ -196,7 +183,7 @@ function measureMemory(): void {
     `memory per series: exporter ${bytes(before, ours)} bytes, ` +
       `prom-client ${bytes(ours, both)} bytes`,
   )
-  // Keeps both alive until here.
+  // Keeps both reachable until here.
   if (theirs.getMetricsAsArray().length === 0) throw new Error('no metrics')
 }
 

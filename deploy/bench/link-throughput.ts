@@ -1,21 +1,20 @@
 /**
- * Measures observations per second from report() in this process to the
- * totals of a real exporter, over a real WebSocket. The baseline is prom-client
- * observing the same values in a loop in one process.
+ * Measures observations per second from report() to the totals of an exporter
+ * over a WebSocket, beside prom-client's observe() in a loop.
  */
 import { setImmediate } from 'node:timers/promises'
 import { Histogram, Registry } from 'prom-client'
-import { randomUUID } from 'node:crypto'
 
-import { systemClock } from '../../shared/runtime/clock.ts'
-import { Outbox } from '../../media/outbox/outbox.ts'
 import { DURATION_BUCKETS } from '../../shared/protocol/catalogue.ts'
-import { isBootId, parseStreamId } from '../../shared/protocol/ids.ts'
-import { createLog } from '../../shared/runtime/log.ts'
+import { parseStreamId } from '../../shared/protocol/ids.ts'
 import { startChild } from '../../shared/test/fixtures/child.ts'
 import { scrape, valueOf } from '../test/fixtures/scrape.ts'
 import { listening } from '../test/fixtures/stack.ts'
 import { waitFor } from '../../shared/test/fixtures/wait-for.ts'
+import { createOutbox } from './rig/outbox.ts'
+import { cpuNs } from './rig/process-cpu.ts'
+import { showProgress } from './rig/progress.ts'
+import { median } from './rig/stats.ts'
 
 const OBSERVATIONS = 1_000_000
 const ROUNDS = 5
@@ -33,15 +32,8 @@ const exporter = startChild('exporter/main.ts', {
 const metricsUrl = `http://127.0.0.1:${await listening(exporter, 'web')}/metrics`
 const ingestPort = await listening(exporter, 'ingest')
 
-const boot = randomUUID()
-if (!isBootId(boot)) throw new RangeError(`Cannot use ${boot} as a boot id`)
-const outbox = new Outbox({
-  core: 'bench',
-  boot,
-  url: new URL(`ws://127.0.0.1:${ingestPort}/ingest`),
-  clock: systemClock,
-  random: Math.random,
-  view: () => ({
+const outbox = createOutbox(
+  () => ({
     streams: STREAMS.map(id => ({
       id: parseStreamId(id),
       running: true,
@@ -50,8 +42,8 @@ const outbox = new Outbox({
     })),
     udpPorts: { inUse: 0, available: 0 },
   }),
-  log: createLog({ write: () => undefined, now: () => new Date() }),
-})
+  new URL(`ws://127.0.0.1:${ingestPort}/ingest`),
+)
 outbox.start()
 
 const histogram = new Histogram({
@@ -62,7 +54,7 @@ const histogram = new Histogram({
   registers: [new Registry()],
 })
 
-/** Calls `observe` for all observations; returns the seconds until `isDone`. */
+/** Makes all observations and returns the seconds until `isDone`. */
 async function time(
   observe: (streamId: string, value: number) => void,
   isDone: () => Promise<boolean>,
@@ -76,15 +68,18 @@ async function time(
   return (performance.now() - startMs) / 1000
 }
 
-async function read(name: string): Promise<number> {
-  return valueOf(await scrape(metricsUrl), name) ?? 0
+/** Observations that the exporter has counted so far. */
+async function countedTotal(): Promise<number> {
+  const samples = await scrape(metricsUrl)
+  return valueOf(samples, 'dragonfork_exporter_observations_total') ?? 0
 }
 
 const endToEnd: number[] = []
 const baseline: number[] = []
 const exporterCpu: number[] = []
 for (let round = 1; round <= ROUNDS; round += 1) {
-  const cpuBefore = await read('process_cpu_seconds_total')
+  showProgress(`round ${round} of ${ROUNDS}`)
+  const cpuBefore = cpuNs(exporter.pid)
   endToEnd.push(
     await time(
       (stream_id, value) => {
@@ -94,12 +89,10 @@ for (let round = 1; round <= ROUNDS; round += 1) {
           value,
         })
       },
-      async () =>
-        (await read('dragonfork_exporter_observations_total')) ===
-        round * OBSERVATIONS,
+      async () => (await countedTotal()) === round * OBSERVATIONS,
     ),
   )
-  exporterCpu.push((await read('process_cpu_seconds_total')) - cpuBefore)
+  exporterCpu.push((cpuNs(exporter.pid) - cpuBefore) / 1e9)
   baseline.push(
     await time(
       (stream_id, value) => {
@@ -112,8 +105,7 @@ for (let round = 1; round <= ROUNDS; round += 1) {
 await outbox.close()
 await exporter.end()
 
-const median = (values: readonly number[]) =>
-  values.toSorted((a, b) => a - b)[values.length >> 1] ?? NaN
+showProgress('')
 const write = (line: string) => process.stdout.write(`${line}\n`)
 const perSecond = (seconds: number) =>
   Math.round(OBSERVATIONS / seconds).toLocaleString('en')

@@ -1,13 +1,10 @@
 /**
- * Measures the latency of a WHEP POST to a real media process with a real
- * stream while its exporter is up, frozen and absent: it must not change. `up`
- * is measured twice, so that the second run shows the noise.
+ * Measures the latency of a WHEP POST while the exporter is up, frozen and
+ * absent: it must not change. `up` is measured twice, to show the noise.
  */
-import { cleanup } from 'node-datachannel'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { request } from 'undici'
 
 import { Cutter } from '../../media/test/outbox/fixtures/cutter.ts'
 import { startChild, type Child } from '../../shared/test/fixtures/child.ts'
@@ -16,6 +13,9 @@ import { listening, testStream } from '../test/fixtures/stack.ts'
 import { takePorts } from '../../shared/test/fixtures/ports.ts'
 import { waitFor } from '../../shared/test/fixtures/wait-for.ts'
 import { CHROMIUM } from '../../media/test/whep/fixtures/offers.ts'
+import { showProgress } from './rig/progress.ts'
+import { quantile } from './rig/stats.ts'
+import { end, post } from './rig/whep-client.ts'
 
 const ROUNDS = 12
 const POSTS = 25
@@ -42,7 +42,10 @@ async function startExporter(): Promise<Child> {
   return exporter
 }
 
-/** Brings the exporter from any state into `state`; undefined: absent. */
+/**
+ * Brings the exporter from any state into `state`.
+ * @returns the exporter, if it runs
+ */
 async function switchTo(
   state: (typeof STATES)[number],
   current: Child | undefined,
@@ -79,26 +82,10 @@ async function kill(child: Child): Promise<void> {
 }
 
 /** Opens a session and ends it; returns the milliseconds until the answer. */
-async function post(endpoint: string, offer: string): Promise<number> {
-  const startMs = performance.now()
-  const { statusCode, headers, body } = await request(endpoint, {
-    method: 'POST',
-    headers: { 'content-type': 'application/sdp' },
-    body: offer,
-  })
-  const text = await body.text()
-  const ms = performance.now() - startMs
-  const { location } = headers
-  if (statusCode !== 201 || typeof location !== 'string') {
-    throw new Error(`POST got ${statusCode}: ${text}`)
-  }
-  const end = await request(new URL(location, endpoint), { method: 'DELETE' })
-  await end.body.dump()
+async function open(endpoint: string): Promise<number> {
+  const { ms, session } = await post(endpoint, CHROMIUM)
+  await end(session)
   return ms
-}
-
-function quantile(sorted: readonly number[], share: number): number {
-  return sorted[Math.floor(share * (sorted.length - 1))] ?? NaN
 }
 
 const media = await startMedia()
@@ -106,39 +93,36 @@ let exporter: Child | undefined
 try {
   const port = await listening(media, 'web')
   const endpoint = `http://127.0.0.1:${port}/api/v3/whep/bench`
-  const offer = CHROMIUM
   exporter = await startExporter()
-  await waitFor(
-    () => post(endpoint, offer).catch(() => undefined),
-    'RTP to arrive',
-  )
+  await waitFor(() => open(endpoint).catch(() => undefined), 'RTP to arrive')
 
   const times = new Map(STATES.map(state => [state, [] as number[]]))
   for (let round = 0; round < ROUNDS; round += 1) {
+    showProgress(`round ${round + 1} of ${ROUNDS}`)
     // Each state comes first, second, third and last equally often.
     const first = round % STATES.length
     for (const state of [...STATES.slice(first), ...STATES.slice(0, first)]) {
       exporter = await switchTo(state, exporter)
-      for (let i = 0; i < WARM_UP; i += 1) await post(endpoint, offer)
+      for (let i = 0; i < WARM_UP; i += 1) await open(endpoint)
       for (let i = 0; i < POSTS; i += 1) {
-        times.get(state)?.push(await post(endpoint, offer))
+        times.get(state)?.push(await open(endpoint))
       }
     }
   }
 
+  showProgress('')
   const write = (line: string) => process.stdout.write(`${line}\n`)
   write(
     `${ROUNDS * POSTS} WHEP POSTs per state, in ${ROUNDS} rounds; milliseconds`,
   )
   write('  exporter       p50     p95     p99   ratio of p50 and p95 to up')
-  const sortedUp = times.get('up')?.sort((a, b) => a - b) ?? []
+  const up = times.get('up') ?? []
   for (const [state, list] of times) {
-    const sorted = list.sort((a, b) => a - b)
     const [p50, p95, p99] = [0.5, 0.95, 0.99].map(share =>
-      quantile(sorted, share),
+      quantile(list, share),
     )
     const ratios = [0.5, 0.95].map(share =>
-      (quantile(sorted, share) / quantile(sortedUp, share)).toFixed(2),
+      (quantile(list, share) / quantile(up, share)).toFixed(2),
     )
     const columns = [p50, p95, p99].map(ms => ms?.toFixed(2).padStart(7))
     write(`  ${state.padEnd(10)} ${columns.join(' ')}   ${ratios.join('  ')}`)
@@ -148,5 +132,4 @@ try {
   if (exporter !== undefined) await kill(exporter)
   await ingest.close()
   await rm(dir, { recursive: true, force: true })
-  cleanup()
 }
