@@ -38,7 +38,7 @@ function ffprobes(part: string): readonly string[] {
   return readdirSync('/proc').filter(pid => {
     try {
       const line = readFileSync(`/proc/${pid}/cmdline`, 'utf8')
-      return /ffprobe/.test(line) && line.includes(part)
+      return line.includes('ffprobe') && line.includes(part)
     } catch {
       return false
     }
