@@ -2,7 +2,7 @@ import type { Context, Middleware } from 'koa'
 
 import { isJsonObject } from '../../shared/protocol/fields.ts'
 import type { Clock } from '../../shared/runtime/clock.ts'
-import { Router } from '../http/router.ts'
+import { Router } from '../../shared/runtime/router.ts'
 import { readJsonBody } from '../http/body.ts'
 import { clientAbortSignal } from '../http/http-server.ts'
 import { Problem } from '../http/problem.ts'
