@@ -103,7 +103,7 @@ export default tseslint.config(
     },
   },
   {
-    files: ['**/*.ts', 'deploy/**/*.mjs', 'media/web/static/*.js'],
+    files: ['**/*.ts', 'deploy/**/*.mjs', 'media/web/static/**/*.js'],
     extends: [
       tseslint.configs.strictTypeChecked,
       tseslint.configs.stylisticTypeChecked,
@@ -131,7 +131,7 @@ export default tseslint.config(
   },
   {
     // TypeScript knows better which globals there are in a browser.
-    files: ['media/web/static/*.js'],
+    files: ['media/web/static/**/*.js'],
     rules: { 'no-undef': 'off' },
   },
   {

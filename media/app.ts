@@ -31,6 +31,8 @@ import { readSpooledState } from './outbox/spooled-state.ts'
 import type { ConfigRules } from './process/config.ts'
 import { readProcessFile } from './process/process-file.ts'
 import type { ProcessConfig } from './process/process-config.ts'
+import { processListRoutes } from './process/list-routes.ts'
+import { Probes } from './process/probes.ts'
 import { Processes } from './process/processes.ts'
 import { processRoutes } from './process/routes.ts'
 import { createRunner } from './process/runners.ts'
@@ -38,6 +40,7 @@ import { ProcessStore } from './process/store.ts'
 import { AnnouncedAddresses } from './stream/announced-addresses.ts'
 import { sharedPort, type Addresses } from './stream/endpoints.ts'
 import { Streams } from './stream/streams.ts'
+import type { SourceRun } from './web/source-fault.ts'
 import { createWeb } from './web/web.ts'
 import { overviewRoutes } from './web/overview.ts'
 import { systemClock } from '../shared/runtime/clock.ts'
@@ -190,14 +193,21 @@ export async function startApp(
     })
     opened.push(() => processes.close())
 
+    const probes = new Probes({
+      rules: rulesOf(config),
+      ffmpegBinary: config.ffmpegBinary,
+      searchPath: env['PATH'] ?? '',
+    })
     const web = createWeb({
       config,
       sessions,
       streams,
       statuses: () => streams.statuses(),
       statusOf: id => streams.find(id)?.status,
+      sourceRun: id => lastRun(processes, id),
       adminRouters: [
-        processRoutes({ processes, clock: systemClock }),
+        processRoutes({ processes, probes, clock: systemClock }),
+        processListRoutes({ processes, clock: systemClock }),
         overviewRoutes({
           source: overviewSource({
             core: { id: config.core, version },
@@ -273,6 +283,22 @@ function viewOf(engine: Engine, streams: Streams, sessions: Sessions): View {
       }
     }),
     udpPorts: engine.udpPortCounts(),
+  }
+}
+
+/** The last run of a stream's FFmpeg; an external sender has none. */
+function lastRun(processes: Processes, id: string): SourceRun | undefined {
+  const process = processes.list().find(({ stored }) => stored.id === id)
+  if (process === undefined) return undefined
+  const { config, runner } = process
+  const isExternal =
+    config.webrtc.enabled && config.webrtc.ingest === 'external'
+  if (isExternal) return undefined
+  const { prelude, exited_at } = runner.report()
+  const { exec } = runner.status()
+  return {
+    lines: prelude,
+    running: exec === 'running' && exited_at === undefined,
   }
 }
 

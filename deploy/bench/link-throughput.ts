@@ -1,7 +1,6 @@
 /**
- * Measures observations per second from report() in this process to the
- * totals of a real exporter, over a real WebSocket. The baseline is prom-client
- * observing the same values in a loop in one process.
+ * Measures observations per second from report() to the totals of an exporter
+ * over a WebSocket, beside prom-client's observe() in a loop.
  */
 import { setImmediate } from 'node:timers/promises'
 import { Histogram, Registry } from 'prom-client'
@@ -13,6 +12,7 @@ import { scrape, valueOf } from '../test/fixtures/scrape.ts'
 import { listening } from '../test/fixtures/stack.ts'
 import { waitFor } from '../../shared/test/fixtures/wait-for.ts'
 import { createOutbox } from './rig/outbox.ts'
+import { cpuNs } from './rig/process-cpu.ts'
 import { showProgress } from './rig/progress.ts'
 import { median } from './rig/stats.ts'
 
@@ -68,8 +68,10 @@ async function time(
   return (performance.now() - startMs) / 1000
 }
 
-async function read(name: string): Promise<number> {
-  return valueOf(await scrape(metricsUrl), name) ?? 0
+/** Observations that the exporter has counted so far. */
+async function countedTotal(): Promise<number> {
+  const samples = await scrape(metricsUrl)
+  return valueOf(samples, 'dragonfork_exporter_observations_total') ?? 0
 }
 
 const endToEnd: number[] = []
@@ -77,7 +79,7 @@ const baseline: number[] = []
 const exporterCpu: number[] = []
 for (let round = 1; round <= ROUNDS; round += 1) {
   showProgress(`round ${round} of ${ROUNDS}`)
-  const cpuBefore = await read('process_cpu_seconds_total')
+  const cpuBefore = cpuNs(exporter.pid)
   endToEnd.push(
     await time(
       (stream_id, value) => {
@@ -87,12 +89,10 @@ for (let round = 1; round <= ROUNDS; round += 1) {
           value,
         })
       },
-      async () =>
-        (await read('dragonfork_exporter_observations_total')) ===
-        round * OBSERVATIONS,
+      async () => (await countedTotal()) === round * OBSERVATIONS,
     ),
   )
-  exporterCpu.push((await read('process_cpu_seconds_total')) - cpuBefore)
+  exporterCpu.push((cpuNs(exporter.pid) - cpuBefore) / 1e9)
   baseline.push(
     await time(
       (stream_id, value) => {

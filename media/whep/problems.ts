@@ -161,6 +161,7 @@ export function streamProblem(
       return whepProblem('stream-not-live', cause.message, {
         cause,
         headers: RETRY_SOON,
+        members: { on_demand: true },
       })
     case 'worker':
       return workerProblem(cause)

@@ -37,9 +37,10 @@ export interface Hops {
 /** What arrived from `start` to `stop`. */
 export interface Received {
   readonly hops: Hops
-  /** Packets of all viewers, and of all sockets of the relay. */
-  readonly viewers: number
-  readonly relayed: number
+  /** Packets that reached the first viewer's socket. */
+  readonly arrived: number
+  /** Packets that all viewers decrypted: fewer, if they cannot keep up. */
+  readonly decrypted: number
 }
 
 export type Reply = { readonly received: Received } | { readonly error: string }
@@ -59,10 +60,9 @@ let hops = { product: [], relay: [], direct: [] } as Record<
   keyof Hops,
   number[]
 >
-let atStart = { viewers: 0, relayed: 0 }
-let relayedPackets = 0
-/** Packets of the first viewer. */
-let tappedPackets = 0
+let atStart = { arrived: 0, decrypted: 0 }
+/** Of the first viewer, whose Peer does not count them. */
+const tapped = { arrived: 0, decrypted: 0 }
 
 const direct = await listen(directPort)
 direct.on('message', packet => {
@@ -84,17 +84,17 @@ async function obey(order: Order): Promise<Received> {
     default:
       order satisfies never
   }
-  const { viewers, relayed: all } = packets()
+  const { arrived, decrypted } = packets()
   return {
     hops,
-    viewers: viewers - atStart.viewers,
-    relayed: all - atStart.relayed,
+    arrived: arrived - atStart.arrived,
+    decrypted: decrypted - atStart.decrypted,
   }
 }
 
 function packets() {
-  const counted = peers.reduce((sum, peer) => sum + peer.packets(kind), 0)
-  return { viewers: counted + tappedPackets, relayed: relayedPackets }
+  const others = peers.reduce((sum, peer) => sum + peer.packets(kind), 0)
+  return { arrived: tapped.arrived, decrypted: others + tapped.decrypted }
 }
 
 async function openRelayed(): Promise<void> {
@@ -102,7 +102,6 @@ async function openRelayed(): Promise<void> {
   const socket = await listen(relayedPort + relayed.length)
   socket.on('message', packet => {
     if (isFirst) hops.relay.push(hopUs(packet, nowNs()))
-    relayedPackets++
   })
   relayed.push(socket)
 }
@@ -121,7 +120,7 @@ async function openPeer(endpoint: string): Promise<void> {
     throw new Error(`POST ${endpoint} got ${status}: ${peer.answer}`)
   }
   await waitFor(
-    () => (isFirst ? tappedPackets : peer.packets(kind)) > 0,
+    () => (isFirst ? tapped.decrypted : peer.packets(kind)) > 0,
     'the first packet of a viewer',
   )
   peers.push(peer)
@@ -140,7 +139,10 @@ async function tap(peer: Peer, answer: string): Promise<string> {
   const arrivals = new Map<number, bigint>()
   let viewerPort: number | undefined
   serverSide.on('message', datagram => {
-    if (isRtp(datagram)) arrivals.set(sequenceOf(datagram), nowNs())
+    if (isRtp(datagram)) {
+      arrivals.set(sequenceOf(datagram), nowNs())
+      tapped.arrived++
+    }
     if (viewerPort !== undefined) {
       viewerSide.send(datagram, viewerPort, LOOPBACK)
     }
@@ -151,7 +153,7 @@ async function tap(peer: Peer, answer: string): Promise<string> {
   })
   peer.received.get(kind)?.track.onMessage(packet => {
     if (!isRtp(packet)) return
-    tappedPackets++
+    tapped.decrypted++
     const arrival = arrivals.get(sequenceOf(packet))
     if (arrival !== undefined) hops.product.push(hopUs(packet, arrival))
     arrivals.delete(sequenceOf(packet))

@@ -86,7 +86,11 @@ async function detailOf(t: Test, response: Response): Promise<string> {
   t.equal(response.status, 409)
   t.equal(response.headers.get('Retry-After'), '2')
   t.equal(response.headers.get('Content-Type'), 'application/problem+json')
-  const problem = (await response.json()) as { detail: string }
+  const problem = (await response.json()) as {
+    detail: string
+    on_demand: boolean
+  }
+  t.equal(problem.on_demand, true)
   return problem.detail
 }
 
