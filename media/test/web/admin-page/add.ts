@@ -66,6 +66,8 @@ await t.test('adding streams on the page', async t => {
     await page.getByText('Video: copy will play.').waitFor()
     t.same(await seriousFindings(page), [])
     await page.getByLabel('Start the file again').check()
+    await page.getByRole('button', { name: 'Try it' }).click()
+    await page.getByRole('button', { name: 'Use h264 and none' }).click()
     await page.getByRole('button', { name: 'Add' }).click()
     await operator.sees('clip')
     await operator.previews()

@@ -77,7 +77,7 @@ await t.test('the list of streams', async t => {
       'the order',
     )
     const row = operator.row(EVERY_CHARACTER)
-    await row.getByText('failed', { exact: true }).waitFor()
+    await row.locator('.state[data-state="failed"]').waitFor()
     t.not(await row.locator('.reason').textContent(), '')
     const demo = operator.row('demo')
     await demo.getByText(/^video h264, \d+ packets\/s$/).waitFor()
