@@ -51,7 +51,7 @@ function createOurs(series: number): MetricStore {
     one.cell = 1
     setTotal(
       one,
-      one.values.map((_, i) => 1000 + i),
+      one.shown.values.map((_, i) => 1000 + i),
     )
   }
   return new MetricStore({

@@ -49,16 +49,11 @@ import {
 import type { LedgerEntry } from './ledger-entry.ts'
 import { allStreams, applyEntry, isShown, type Ledger } from './ledger.ts'
 import type { Rejection } from './rejections.ts'
+import type { ShownSeries } from './series.ts'
 
 /** Stores entries so that they survive a crash: see StateFile. */
 export interface Journal {
   keep(entry: LedgerEntry, ledger: Ledger): Promise<void>
-}
-
-/** One series or sample: its labels as exposed, and its numbers. */
-export interface ShownSeries {
-  readonly text: string
-  readonly values: readonly number[]
 }
 
 /** One of the eleven families, as a scrape exposes it. */
@@ -201,14 +196,16 @@ export class MetricStore {
     })
   }
 
-  /** All eleven families, in the order of the catalogue. */
+  /** All eleven families of this moment, in the order of the catalogue. */
   families(): readonly ShownFamily[] {
-    const shown = allStreams(this.#ledger).filter(isShown)
+    const streams = allStreams(this.#ledger).filter(isShown)
     const byFamily = new Map<FamilyName, ShownSeries[]>(
       FAMILY_NAMES.map(name => [name, []]),
     )
-    for (const { series } of shown) {
-      for (const one of series.values()) byFamily.get(one.family)?.push(one)
+    for (const { series } of streams) {
+      for (const { family, shown } of series.values()) {
+        byFamily.get(family)?.push(shown)
+      }
     }
     const gauges: Readonly<
       Partial<Record<FamilyName, readonly GaugeSample[]>>

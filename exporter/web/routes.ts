@@ -1,4 +1,4 @@
-import { Router } from '@koa/router'
+import { Router } from '../../shared/runtime/router.ts'
 import Koa, { type Context, type Middleware } from 'koa'
 import type { Log } from '../../shared/runtime/log.ts'
 import { isSameSecret } from '../../shared/runtime/secret.ts'

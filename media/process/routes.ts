@@ -1,8 +1,8 @@
-import Router from '@koa/router'
 import type { Context, Middleware } from 'koa'
 
 import { isJsonObject } from '../../shared/protocol/fields.ts'
 import type { Clock } from '../../shared/runtime/clock.ts'
+import { Router } from '../../shared/runtime/router.ts'
 import { readJsonBody } from '../http/body.ts'
 import { clientAbortSignal } from '../http/http-server.ts'
 import { Problem } from '../http/problem.ts'
