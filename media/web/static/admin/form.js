@@ -32,6 +32,8 @@ export class FormView {
   )
   #form = element('form', { novalidate: true })
   #plain = element('div')
+  /** Why the configuration to edit is not there. */
+  #unloaded = element('p', { role: 'alert' })
   #problem = element('p', { role: 'alert', class: 'error' })
   #mode
   #isJson = false
@@ -94,6 +96,7 @@ export class FormView {
     })
     this.element.append(
       element('h1', { tabindex: '-1' }, [this.title]),
+      this.#unloaded,
       this.#form,
     )
   }
@@ -123,12 +126,13 @@ export class FormView {
     try {
       const path = `process/${encodeURIComponent(id)}/config`
       const config = /** @type {Json} */ (await this.#api.call('GET', path))
+      setText(this.#unloaded, '')
       this.#config = config
       this.#fields.values = valuesOf(config)
       this.#form.hidden = false
       if (whyOnlyJson(config) !== undefined) this.#switch()
     } catch (error) {
-      this.element.append(element('p', { role: 'alert' }, [errorWords(error)]))
+      setText(this.#unloaded, errorWords(error))
     }
   }
 

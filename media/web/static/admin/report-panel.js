@@ -7,14 +7,14 @@ import { clockTime } from './units.js'
 const REFRESH_MS = 2_000
 const MAX_LINES = 100
 
-/** The last lines of a stream's FFmpeg, and how its last runs ended. */
+/** The last lines of a stream's FFmpeg, and its recent exits. */
 export class ReportPanel {
   element = element('section')
   #poll
   #endings = element('ul')
   /** The text of `#endings`. */
   #shown = ''
-  #none = element('p', { class: 'quiet' }, ['FFmpeg has not ended so far.'])
+  #none = element('p', { class: 'quiet' }, ['FFmpeg has not exited so far.'])
   #lines = element('pre', {
     class: 'log',
     tabindex: '0',
@@ -29,7 +29,7 @@ export class ReportPanel {
   constructor(api, id) {
     const path = `process/${encodeURIComponent(id)}/report`
     this.element.append(
-      element('h2', {}, ['Ends of FFmpeg']),
+      element('h2', {}, ['Recent exits of FFmpeg']),
       this.#none,
       this.#endings,
       element('h2', {}, [`Last ${MAX_LINES} lines of FFmpeg`]),
