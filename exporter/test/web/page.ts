@@ -95,29 +95,18 @@ t.test('a large page is of one moment although counters grow', async t => {
   await growing
 })
 
-t.test('a large page holds up the event loop for a fraction of it', async t => {
+t.test('other work runs while a large page is written', async t => {
   const { page } = await createSubject(STREAMS)
-  const whole: number[] = []
-  const longest: number[] = []
-  for (let round = 0; round < 5; round++) {
-    let block = 0
-    let last = performance.now()
-    let writing = true
-    const look = () => {
-      const now = performance.now()
-      block = Math.max(block, now - last)
-      last = now
-      if (writing) setImmediate(look)
-    }
-    setImmediate(look)
-    const startMs = performance.now()
-    const text = await page()
-    whole.push(performance.now() - startMs)
-    writing = false
-    look()
-    longest.push(block)
-    t.ok(text.length > 4_000_000, `${text.length} characters`)
+  let turns = 0
+  let writing = true
+  const look = () => {
+    turns++
+    if (writing) setImmediate(look)
   }
-  const [least, took] = [Math.min(...longest), Math.min(...whole)]
-  t.ok(least < took / 3, `${least.toFixed(1)} of ${took.toFixed(1)} ms`)
+  setImmediate(look)
+  const { length } = await page()
+  writing = false
+  // Turns, not times: how long one takes depends on the load of the machine.
+  const perTurn = Math.round(length / turns)
+  t.ok(perTurn < length / 20, `${perTurn} of ${length} characters a turn`)
 })
