@@ -49,22 +49,21 @@ export async function runFfprobe(
   const mask = maskOf(args)
   const output: string[] = []
   const log: string[] = []
+  const run = { killed: false, chars: 0 }
   const note = (line: string) => {
     log.push(line)
     if (log.length > MAX_LOG_LINES) log.shift()
   }
   const kill = (reason?: string) => {
-    if (killed) return
-    killed = true
+    if (run.killed) return
+    run.killed = true
     child.signal('SIGKILL')
     if (reason !== undefined) note(reason)
   }
-  let killed = false
-  let chars = 0
   const count = (line: string) => {
-    chars += line.length
-    if (chars > MAX_CHARS) kill('ffprobe was killed: too much output')
-    return !killed
+    run.chars += line.length
+    if (run.chars > MAX_CHARS) kill('ffprobe was killed: too much output')
+    return !run.killed
   }
   signal.throwIfAborted()
   const child = startChild({
@@ -89,7 +88,7 @@ export async function runFfprobe(
   try {
     await child.started
     const exit = await child.exited
-    if (exit.signal !== null && !killed) {
+    if (exit.signal !== null && !run.killed) {
       note(`ffprobe was killed by ${exit.signal}`)
     }
   } finally {

@@ -1,4 +1,4 @@
-import Router from '@koa/router'
+import { Router } from '../../shared/runtime/router.ts'
 
 import { httpProblem } from '../http/problem.ts'
 import { readJsonBody } from '../http/body.ts'

@@ -2,7 +2,7 @@ import type { Context, Middleware } from 'koa'
 
 import { isJsonObject } from '../../shared/protocol/fields.ts'
 import type { Clock } from '../../shared/runtime/clock.ts'
-import { Router } from '../http/router.ts'
+import { Router } from '../../shared/runtime/router.ts'
 import { readJsonBody } from '../http/body.ts'
 import { clientAbortSignal } from '../http/http-server.ts'
 import { Problem } from '../http/problem.ts'
@@ -119,14 +119,6 @@ export function processRoutes({
     await processes.command(idOf(ctx), command)
     answerOk(ctx)
   })
-  router.post('/probe', async ctx => {
-    const input = await readJsonBody(ctx.req, clock)
-    ctx.body = await probes.probeAddress(input, clientAbortSignal(ctx.res))
-  })
-  router.get('/:id/probe', async ctx => {
-    const { config } = processes.get(idOf(ctx))
-    ctx.body = await probes.probeProcess(config, clientAbortSignal(ctx.res))
-  })
   router.get('/:id/config', ctx => {
     ctx.body = processes.get(idOf(ctx)).config
   })
@@ -135,6 +127,14 @@ export function processRoutes({
   })
   router.get('/:id/report', ctx => {
     ctx.body = processes.get(idOf(ctx)).runner.report()
+  })
+  router.get('/:id/probe', async ctx => {
+    const { config } = processes.get(idOf(ctx))
+    ctx.body = await probes.probeProcess(config, clientAbortSignal(ctx.res))
+  })
+  router.post('/probe', async ctx => {
+    const input = await readJsonBody(ctx.req, clock)
+    ctx.body = await probes.probeAddress(input, clientAbortSignal(ctx.res))
   })
   return router
 }

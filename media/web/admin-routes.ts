@@ -1,4 +1,4 @@
-import { Router } from '../http/router.ts'
+import { Router } from '../../shared/runtime/router.ts'
 import type { StreamStatus } from '../stream/status.ts'
 import { whepProblem } from '../whep/problems.ts'
 import { adminProblem } from './admin-problems.ts'

@@ -1,4 +1,4 @@
-import Router from '@koa/router'
+import { Router } from '../../shared/runtime/router.ts'
 
 import type { Clock } from '../../shared/runtime/clock.ts'
 import type { LegStatus, StreamStatus } from '../stream/status.ts'

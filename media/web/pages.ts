@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { readdirSync, readFileSync } from 'node:fs'
 import { extname } from 'node:path'
-import { Router, type RouterContext } from '../http/router.ts'
+import { Router, type RouterContext } from '../../shared/runtime/router.ts'
 import { isStreamId } from '../../shared/protocol/ids.ts'
 import type { StreamStatus } from '../stream/status.ts'
 

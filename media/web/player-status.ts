@@ -1,4 +1,4 @@
-import { Router } from '../http/router.ts'
+import { Router } from '../../shared/runtime/router.ts'
 import { requireBearer, type BearerToken } from '../http/bearer.ts'
 import type { LegStatus, StreamStatus } from '../stream/status.ts'
 import {

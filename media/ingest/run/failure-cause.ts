@@ -4,6 +4,7 @@ import {
   firstOwnOutput,
   inputStreams,
   readLog,
+  startOfOutput,
   type DumpedStream,
   type LogLine,
 } from './ffmpeg-log.ts'
@@ -128,10 +129,10 @@ class FailedRun {
 
   /** Blames the first leg whose options, or their device, FFmpeg rejects. */
   #judgeOptions(): Findings | undefined {
-    for (const { kind, options = [] } of this.#legs) {
-      const words = optionFailure(this.#errors, { kind, options })
+    for (const leg of this.#legs) {
+      const words = this.#wordsFor(leg)
       if (words === undefined) continue
-      return { causes: [[kind, 'encoder']], details: [[kind, words]] }
+      return { causes: [[leg.kind, 'encoder']], details: [[leg.kind, words]] }
     }
     return undefined
   }
@@ -139,10 +140,19 @@ class FailedRun {
   /** Says why an encoder with options of the operator failed. */
   #withWords(found: Findings): Findings {
     const [kind, cause] = found.causes[0] ?? []
-    if (kind === undefined || cause !== 'encoder') return found
-    const { options = [] } = this.#legs.find(leg => leg.kind === kind) ?? {}
-    const words = optionFailure(this.#errors, { kind, options })
-    return words === undefined ? found : { ...found, details: [[kind, words]] }
+    const leg = this.#legs.find(leg => leg.kind === kind)
+    if (leg === undefined || cause !== 'encoder') return found
+    const words = this.#wordsFor(leg)
+    return words === undefined
+      ? found
+      : { ...found, details: [[leg.kind, words]] }
+  }
+
+  /** An error before the leg's output started did not prevent it. */
+  #wordsFor({ kind, options = [], ports }: SuspectLeg): string | undefined {
+    const started = startOfOutput(this.#log, ports.rtp)
+    const errors = this.#log.slice(started + 1).filter(line => line.isError)
+    return optionFailure(errors, { kind, options })
   }
 
   #judge(error: LogLine, at: number): Findings | undefined {

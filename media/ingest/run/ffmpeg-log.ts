@@ -96,6 +96,19 @@ export function firstOwnOutput(
   return last === undefined ? undefined : last - rtpPorts.length + 1
 }
 
+/**
+ * Returns the index of the line at which the RTP output to this port started;
+ * -1: not in the log.
+ */
+export function startOfOutput(
+  log: readonly LogLine[],
+  rtpPort: number,
+): number {
+  return log.findLastIndex(
+    ({ text }) => RTP_OUTPUT.exec(text)?.[2] === `${rtpPort}`,
+  )
+}
+
 function contextsOf(prefix: string): readonly string[] {
   return [...prefix.matchAll(CONTEXT)].map(([, name = '']) => name)
 }

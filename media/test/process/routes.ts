@@ -196,7 +196,7 @@ t.test('PUT with replace=true removes the keys that it lacks', async t => {
   t.match(kept.json, backoff)
   const replaced = await call('PUT', `/${id}?replace=true`, { body })
   t.match(replaced.json, body)
-  t.notOk(Object.hasOwn(Object(replaced.json), 'reconnect_backoff'))
+  t.notMatch(replaced.text, /reconnect_backoff/)
 })
 
 t.test('a rejected PUT changes nothing', async t => {

@@ -11,8 +11,11 @@ import { CHROMIUM } from '../whep/fixtures/offers.ts'
 requireFfmpeg(t)
 t.setTimeout(280_000)
 
-/** Time enough for FFmpeg to start on a busy machine. */
-const PATIENT = { CORE_WEBRTC_ON_DEMAND_TIMEOUT_MS: '60000' }
+/** Time enough for FFmpeg to start, and for tests, on a busy machine. */
+const PATIENT = {
+  CORE_WEBRTC_ON_DEMAND_TIMEOUT_MS: '60000',
+  CORE_WEBRTC_ICE_TIMEOUT_MS: '120000',
+}
 const IMPATIENT = { CORE_WEBRTC_ON_DEMAND_TIMEOUT_MS: '1500' }
 
 const PICTURE = {
@@ -135,15 +138,16 @@ t.test('a camera that refuses the connection gets 409 with it', async t => {
   const app = await wholeApp(t, IMPATIENT)
   const cam = await camera(app, {
     input: [NOBODY],
+    idle_seconds: 600,
     reconnect: true,
     reconnect_delay_seconds: 0,
   })
+  await detailOf(t, await cam.post())
+  await waitFor(() => cam.failures() > 0 && cam.starts() > 1, 'a retry')
   const detail = await detailOf(t, await cam.post())
   t.match(detail, /within 1.5 s of the request: FFmpeg ended: Connection refu/)
   t.notMatch(detail, '127.0.0.1', 'viewers see no address')
-  t.ok(cam.starts() > 1, 'it is tried again until the time limit')
-  await cam.until('asleep')
-  t.not(await cam.exec(), 'running')
+  t.equal(cam.failures(), 2, 'each leg has failed once')
 })
 
 t.test('an FFmpeg that is not retried gets 409 at once', async t => {
@@ -162,7 +166,7 @@ t.test('an FFmpeg that is not retried gets 409 at once', async t => {
 t.test('an FFmpeg that does not exist gets 409', async t => {
   const folder = await temporaryFolder(t)
   const app = await wholeApp(t, {
-    ...IMPATIENT,
+    ...PATIENT,
     CORE_FFMPEG_BINARY: join(folder, 'no-ffmpeg'),
   })
   const cam = await camera(app)
@@ -228,9 +232,10 @@ t.test('a POST waits through a restart and an update', async t => {
   const app = await wholeApp(t, PATIENT)
   const cam = await camera(app, { input: [NOBODY], reconnect: true })
   const waiting = cam.post()
-  await waitFor(() => cam.starts() === 1)
+  await waitFor(() => cam.starts() > 0)
+  const before = cam.starts()
   await cam.command('restart')
-  await waitFor(() => cam.starts() === 2)
+  await waitFor(() => cam.starts() > before)
   await app.call('PUT', '/api/v3/process/cam', { input: [PICTURE, TONE] })
   t.equal((await waiting).status, 201)
 })

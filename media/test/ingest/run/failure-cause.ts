@@ -198,3 +198,33 @@ await t.test('failureCauses() names the codec that a copy needs', t => {
   )
   t.end()
 })
+
+t.test(
+  'failureCauses() blames no encoder for an error before its output started',
+  t => {
+    const [video, audio] = LEGS
+    const options = ['-c:v', 'h264_vaapi', '-vf', 'format=nv12,hwupload']
+    const legs = [{ ...video, options }, audio]
+    const device =
+      '[AVHWDeviceContext @ 0x55] [error] No VA display found for device /dev/x.'
+    const output =
+      "[info] Output #1, rtp, to 'rtp://127.0.0.1:40004?rtcpport=40005':"
+    const failed = failureCauses([device], legs)
+    t.equal(failed.causes.get('video'), 'encoder')
+    const ended = failureCauses([...DUMP, device, output], legs)
+    t.equal(ended.causes.get('video'), 'exit')
+    t.equal(ended.details.get('video'), undefined)
+    t.end()
+  },
+)
+
+t.test('failureCauses() masks the passwords in options', t => {
+  const [video] = LEGS
+  const options = ['-vf', 'movie=rtsp\\://me\\:hidden@cam/1[l];[in][l]overlay']
+  const error =
+    "[Parsed_movie_5 @ 0x1] [error] Failed to avformat_open_input 'rtsp://me:hidden@cam/1'"
+  const { details } = failureCauses([error], [{ ...video, options }])
+  t.match(details.get('video'), 'FFmpeg rejects webrtc.video.options: Failed')
+  t.notMatch(details.get('video'), 'hidden')
+  t.end()
+})

@@ -23,6 +23,7 @@ export class FormView {
   #id
   /** @type {FormFields} */
   #fields
+  #tryIt
   #json = new Field(
     'json',
     'Process as JSON',
@@ -53,7 +54,7 @@ export class FormView {
     this.#mode = button('As JSON', () => {
       this.#switch()
     })
-    const tryIt = new TryIt({
+    this.#tryIt = new TryIt({
       api,
       trial: () => {
         const { values } = this.#fields
@@ -64,7 +65,7 @@ export class FormView {
         this.#fields.chooseCodecs(codecs)
       },
     })
-    this.#fields = new FormFields(id === undefined, tryIt.element)
+    this.#fields = new FormFields(id === undefined, this.#tryIt.element)
     this.#plain.append(this.#fields.element)
     this.#json.element.hidden = true
     this.#form.hidden = true
@@ -114,7 +115,7 @@ export class FormView {
   }
 
   close() {
-    // Nothing to end: what was typed stays.
+    this.#tryIt.close()
   }
 
   /** @param {string} id */

@@ -15,6 +15,8 @@ export class TryIt {
   element = element('section')
   #options
   #result = element('div', { role: 'status' })
+  /** @type {AbortController | undefined} */
+  #running
 
   /**
    * @param {object} options
@@ -30,16 +32,23 @@ export class TryIt {
     )
   }
 
+  /** Ends a trial that runs; the server then ends its ffprobe. */
+  close() {
+    this.#running?.abort()
+  }
+
   async #probe() {
+    const { signal } = (this.#running = new AbortController())
     const { api, trial } = this.#options
     const { input, loop } = trial()
     const { address, options } = input
     this.#result.replaceChildren('Looking at the input for up to 10 s.')
     try {
       const body = { address, options }
-      const answer = await api.call('POST', 'process/probe', { body })
+      const answer = await api.call('POST', 'process/probe', { body, signal })
       this.#show(answer, loop)
     } catch (error) {
+      if (signal.aborted) return
       this.#result.replaceChildren(errorWords(error))
     }
   }
