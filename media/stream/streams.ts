@@ -11,6 +11,7 @@ import type { Log } from '../../shared/runtime/log.ts'
 
 import type { Engine } from '../engine/engine.ts'
 import type { ExternalWebrtc, ManagedWebrtc } from '../ingest/webrtc-config.ts'
+import { RelayThread } from '../ingest/relay/relay-thread.ts'
 import type { StreamRegistry } from '../process/stream-port.ts'
 import { LiveStream } from './live-stream.ts'
 import type { StreamStatus } from './status.ts'
@@ -29,10 +30,12 @@ export interface StreamsOptions {
 /** The registered streams. */
 export class Streams implements ViewerStreams, StreamRegistry {
   readonly #options: StreamsOptions
+  readonly #relayThread: RelayThread
   readonly #streams = new Map<string, LiveStream>()
 
   constructor(options: StreamsOptions) {
     this.#options = options
+    this.#relayThread = new RelayThread(options.log)
   }
 
   /**
@@ -46,6 +49,7 @@ export class Streams implements ViewerStreams, StreamRegistry {
     const { onChange } = this.#options
     const stream = new LiveStream({
       ...this.#options,
+      relayThread: this.#relayThread,
       id,
       config,
       onRemoved: () => {
@@ -71,8 +75,9 @@ export class Streams implements ViewerStreams, StreamRegistry {
     return this.all.map(stream => stream.status)
   }
 
-  /** Removes all streams. Idempotent. */
+  /** Removes all streams, and ends the relay thread. Idempotent. */
   async close(): Promise<void> {
     await Promise.all(this.all.map(stream => stream.remove()))
+    await this.#relayThread.close()
   }
 }
