@@ -1,11 +1,7 @@
 /** Serves the requests of the main thread; relay thread only. */
 import type { MessagePort } from 'node:worker_threads'
 
-import type {
-  RelayReply,
-  RelayRequest,
-  RelayResult,
-} from './relay-messages.ts'
+import type { RelayReply, RelayRequest, RelayResult } from './relay-messages.ts'
 import { Relay } from './relay.ts'
 import { BindError } from './relay-sockets.ts'
 

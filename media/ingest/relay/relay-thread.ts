@@ -62,17 +62,13 @@ export class RelayThread {
    * Sends a command; the thread executes all commands in order.
    * @throws {EngineError} `worker` if the thread ends first
    */
-  request(relay: number, command: RelayCommand): Promise<RelayResult> {
-    if (this.#closed) return Promise.reject(ended())
-    const id = ++this.#ids
-    const result = new Promise<RelayResult>((resolve, reject) => {
-      this.#pending.set(id, { resolve, reject })
-    })
+  async request(relay: number, command: RelayCommand): Promise<RelayResult> {
     this.#record(relay, command)
-    this.#post({ id, relay, command })
-    return command.type === 'open'
-      ? this.#opened(relay, command.spec, result)
-      : result
+    const result = await this.#send(relay, command)
+    if (command.type === 'open' && result.type === 'done') {
+      this.#relays.set(relay, { spec: command.spec, target: undefined })
+    }
+    return result
   }
 
   /** Ends the thread, which closes its sockets. Idempotent. */
@@ -105,16 +101,14 @@ export class RelayThread {
     }
   }
 
-  async #opened(
-    relay: number,
-    spec: RelaySpec,
-    result: Promise<RelayResult>,
-  ): Promise<RelayResult> {
-    const opened = await result
-    if (opened.type === 'done') {
-      this.#relays.set(relay, { spec, target: undefined })
-    }
-    return opened
+  #send(relay: number, command: RelayCommand): Promise<RelayResult> {
+    if (this.#closed) return Promise.reject(ended())
+    const id = ++this.#ids
+    const result = new Promise<RelayResult>((resolve, reject) => {
+      this.#pending.set(id, { resolve, reject })
+    })
+    this.#post({ id, relay, command })
+    return result
   }
 
   #post(request: RelayRequest): void {
@@ -154,7 +148,10 @@ export class RelayThread {
     for (const [relay, { spec, target }] of this.#relays) {
       this.#reopen(relay, spec, target).catch((error: unknown) => {
         if (this.#closed) return
-        this.#log.error('cannot continue a leg', { kind: spec.plan.kind, error })
+        this.#log.error('cannot continue a leg', {
+          kind: spec.plan.kind,
+          error,
+        })
       })
     }
     for (const request of this.#queue.splice(0)) this.#post(request)
@@ -165,9 +162,8 @@ export class RelayThread {
     spec: RelaySpec,
     target: ForwardTarget | undefined,
   ): Promise<void> {
-    const opening = this.request(relay, { type: 'open', spec })
-    const forwarding =
-      target && this.request(relay, { type: 'forward', target })
+    const opening = this.#send(relay, { type: 'open', spec })
+    const forwarding = target && this.#send(relay, { type: 'forward', target })
     const [opened] = await Promise.all([opening, forwarding])
     if (opened.type === 'not-bound') {
       throw new EngineError('ports', opened.failure.message)
