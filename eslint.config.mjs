@@ -11,7 +11,12 @@ const MEDIA_IMPORTS = {
   engine: [],
   ffmpeg: [],
   http: [],
-  ingest: ['engine', 'ffmpeg/progress.ts', 'ffmpeg/run-port.ts'],
+  ingest: [
+    'engine',
+    'ffmpeg/mask.ts',
+    'ffmpeg/progress.ts',
+    'ffmpeg/run-port.ts',
+  ],
   outbox: [],
   process: ['ffmpeg', 'http', 'ingest/webrtc-config.ts'],
   stream: [
@@ -98,7 +103,7 @@ export default tseslint.config(
     },
   },
   {
-    files: ['**/*.ts', 'deploy/**/*.mjs', 'media/web/static/*.js'],
+    files: ['**/*.ts', 'deploy/**/*.mjs', 'media/web/static/**/*.js'],
     extends: [
       tseslint.configs.strictTypeChecked,
       tseslint.configs.stylisticTypeChecked,
@@ -126,7 +131,7 @@ export default tseslint.config(
   },
   {
     // TypeScript knows better which globals there are in a browser.
-    files: ['media/web/static/*.js'],
+    files: ['media/web/static/**/*.js'],
     rules: { 'no-undef': 'off' },
   },
   {

@@ -112,6 +112,7 @@ export async function startApp(
       lastSnapshotEpochMs: () => store.lastSnapshotEpochMs,
       isMediaConnected: () => ingestServer.isConnected(),
       degraded: () => store.degraded(),
+      asleep: () => store.asleep(),
     })
     // Closed first: no frame may reach a closed file. The addresses are closed
     // last, so the next exporter cannot open the file before it is closed.

@@ -32,6 +32,8 @@ export interface TelemetrySources {
   readonly isMediaConnected: () => boolean
   /** Degraded streams by `stream_id` and reason. */
   readonly degraded: () => readonly DegradedSample[]
+  /** Number of streams that are asleep; undefined: not known. */
+  readonly asleep: () => number | undefined
 }
 
 export interface Telemetry {
@@ -124,6 +126,17 @@ export function createTelemetry(version: string): Telemetry {
         const labels = { stream_id: streamId, ...(reason && { reason }) }
         this.set(labels, streams)
       }
+    },
+  })
+  new Gauge({
+    name: `${PREFIX}asleep_streams`,
+    help: 'Streams that start on demand and that nobody watches.',
+    registers,
+    collect() {
+      this.reset()
+      const asleep = sources?.asleep()
+      if (asleep === undefined) this.remove()
+      else this.set(asleep)
     },
   })
   counter(

@@ -24,12 +24,15 @@ import { Engine } from './engine/engine.ts'
 import { findWorkerBinary } from './engine/worker-binary.ts'
 import { parseWebrtcConfig } from './ingest/webrtc-config.ts'
 import { MEDIA_LIMITS } from './limits.ts'
+import { overviewSource } from './overview-source.ts'
 import { Outbox } from './outbox/outbox.ts'
 import type { View } from './outbox/snapshots.ts'
 import { readSpooledState } from './outbox/spooled-state.ts'
 import type { ConfigRules } from './process/config.ts'
 import { readProcessFile } from './process/process-file.ts'
 import type { ProcessConfig } from './process/process-config.ts'
+import { processListRoutes } from './process/list-routes.ts'
+import { Probes } from './process/probes.ts'
 import { Processes } from './process/processes.ts'
 import { processRoutes } from './process/routes.ts'
 import { createRunner } from './process/runners.ts'
@@ -37,7 +40,9 @@ import { ProcessStore } from './process/store.ts'
 import { AnnouncedAddresses } from './stream/announced-addresses.ts'
 import { sharedPort, type Addresses } from './stream/endpoints.ts'
 import { Streams } from './stream/streams.ts'
+import type { SourceRun } from './web/source-fault.ts'
 import { createWeb } from './web/web.ts'
+import { overviewRoutes } from './web/overview.ts'
 import { systemClock } from '../shared/runtime/clock.ts'
 import { Sessions } from './whep/sessions.ts'
 import { Slots } from './whep/slots.ts'
@@ -148,6 +153,7 @@ export async function startApp(
         iceConsentTimeoutS: config.iceConsentTimeoutS,
         legTimeoutMs: config.legTimeoutMs,
         legStartTimeoutMs: config.legStartTimeoutMs,
+        onDemandTimeoutMs: config.onDemandTimeoutMs,
         limits: MEDIA_LIMITS,
       },
       report,
@@ -156,11 +162,12 @@ export async function startApp(
     })
     opened.push(() => streams.close())
 
+    const caps = {
+      total: config.maxPeersTotal,
+      perStream: config.maxPeersPerStream,
+    }
     const sessions = new Sessions({
-      slots: new Slots({
-        total: config.maxPeersTotal,
-        perStream: config.maxPeersPerStream,
-      }),
+      slots: new Slots(caps),
       iceTimeoutMs: config.iceTimeoutMs,
       clock: systemClock,
       report,
@@ -186,13 +193,35 @@ export async function startApp(
     })
     opened.push(() => processes.close())
 
+    const probes = new Probes({
+      rules: rulesOf(config),
+      ffmpegBinary: config.ffmpegBinary,
+      searchPath: env['PATH'] ?? '',
+    })
     const web = createWeb({
       config,
       sessions,
       streams,
       statuses: () => streams.statuses(),
       statusOf: id => streams.find(id)?.status,
-      adminRouters: [processRoutes({ processes, clock: systemClock })],
+      sourceRun: id => lastRun(processes, id),
+      adminRouters: [
+        processRoutes({ processes, probes, clock: systemClock }),
+        processListRoutes({ processes, clock: systemClock }),
+        overviewRoutes({
+          source: overviewSource({
+            core: { id: config.core, version },
+            caps,
+            engine,
+            outbox,
+            streams,
+            processes,
+          }),
+          sessions,
+          statuses: () => streams.statuses(),
+          clock: systemClock,
+        }),
+      ],
       report,
       clock: systemClock,
       log: log.with({ part: 'web' }),
@@ -201,6 +230,8 @@ export async function startApp(
     opened.push(() => web.close())
     opened.push(() => {
       engine.beginShutdown()
+      // A POST may wait for a stream that starts on demand.
+      sessions.beginShutdown()
       return Promise.resolve()
     })
     // Listen first, because the address serves as a lock: a second media process
@@ -240,14 +271,34 @@ export async function startApp(
 function viewOf(engine: Engine, streams: Streams, sessions: Sessions): View {
   const peers = sessions.countByStream()
   return {
-    streams: streams.all.map(({ id, running, degradedReason: reason }) => ({
-      id,
-      running,
-      peers: peers.get(id) ?? 0,
-      degraded: reason !== undefined,
-      ...(reason && { degraded_reason: reason }),
-    })),
+    streams: streams.all.map(stream => {
+      const { id, running, asleep, degradedReason: reason } = stream
+      return {
+        id,
+        running,
+        peers: peers.get(id) ?? 0,
+        ...(asleep && { asleep }),
+        degraded: reason !== undefined,
+        ...(reason && { degraded_reason: reason }),
+      }
+    }),
     udpPorts: engine.udpPortCounts(),
+  }
+}
+
+/** The last run of a stream's FFmpeg; an external sender has none. */
+function lastRun(processes: Processes, id: string): SourceRun | undefined {
+  const process = processes.list().find(({ stored }) => stored.id === id)
+  if (process === undefined) return undefined
+  const { config, runner } = process
+  const isExternal =
+    config.webrtc.enabled && config.webrtc.ingest === 'external'
+  if (isExternal) return undefined
+  const { prelude, exited_at } = runner.report()
+  const { exec } = runner.status()
+  return {
+    lines: prelude,
+    running: exec === 'running' && exited_at === undefined,
   }
 }
 

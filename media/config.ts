@@ -212,13 +212,19 @@ export const SETTINGS = {
     name: 'CORE_WEBRTC_LEG_TIMEOUT_MS',
     fallback: '3000',
     parse: wholeNumber(200, 600_000),
-    help: 'a leg without RTP for so long has failed; longer where it sends rarely',
+    help: 'time without RTP after which a leg has failed; longer if it sends rarely',
   },
   legStartTimeoutMs: {
     name: 'CORE_WEBRTC_LEG_START_TIMEOUT_MS',
     fallback: '20000',
     parse: wholeNumber(200, 600_000),
     help: 'a leg whose first RTP takes longer than this has failed',
+  },
+  onDemandTimeoutMs: {
+    name: 'CORE_WEBRTC_ON_DEMAND_TIMEOUT_MS',
+    fallback: '10000',
+    parse: wholeNumber(100, 60_000),
+    help: 'how long a POST waits for RTP of a stream that starts on demand',
   },
   exporterUrl: {
     name: 'CORE_EXPORTER_URL',

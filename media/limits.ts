@@ -15,6 +15,8 @@ export interface MediaLimits {
   readonly keyFrameTimeoutMs: number
   /** How long a piped router without viewers is kept, milliseconds. */
   readonly egressIdleMs: number
+  /** How long transports made ahead of time wait for a viewer, milliseconds. */
+  readonly warmIdleMs: number
 }
 
 export const MEDIA_LIMITS: MediaLimits = {
@@ -24,4 +26,5 @@ export const MEDIA_LIMITS: MediaLimits = {
   portQuarantineMs: 60_000,
   keyFrameTimeoutMs: 10_000,
   egressIdleMs: 5_000,
+  warmIdleMs: 60_000,
 }

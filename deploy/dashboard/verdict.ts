@@ -136,7 +136,10 @@ const CONDITIONS: readonly Condition[] = [
   {
     text: 'No stream is running',
     color: 'blue',
-    when: 'dragonfork_webrtc_active_streams{core="$core"} == 0',
+    // One that starts on demand need not run.
+    when:
+      'dragonfork_webrtc_active_streams{core="$core"} == 0 unless on (core) ' +
+      'dragonfork_exporter_asleep_streams{core="$core"} > 0',
   },
 ]
 

@@ -70,7 +70,7 @@ export function whepRow(link: RunbookLink): Row {
           description:
             'One request in twenty takes longer than this. A POST takes ' +
             'tens of milliseconds; more than a second means that the media ' +
-            'workers or the CPU are overloaded.',
+            'workers or the CPU are overloaded, or that streams start on demand.',
           runbook,
         })
           .withTarget(rangeQuery(DURATION_P95, '{{route}}'))

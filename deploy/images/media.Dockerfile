@@ -1,13 +1,21 @@
+# deploy/images builds the images of both processes.
+# Owns: the two Dockerfiles and their health check.
+# Gets: a checkout, and the set-up of deploy/local for the worker.
+# Gives: the images that deploy/truenas/core/docker-compose.yml starts.
+#
 # Image of the media process. Build it from the root of the checkout:
 #   docker build -f deploy/images/media.Dockerfile .
 # BuildKit is not required.
 ARG NODE_IMAGE=node:24-bookworm-slim
 
-# FFmpeg, and the libraries for a worker that is built from source.
+# FFmpeg, and the libraries for a worker that is built from source; the name of
+# Abseil's has its version. EXTRA_PACKAGES are drivers for hardware encoders.
 FROM ${NODE_IMAGE} AS runtime
+ARG EXTRA_PACKAGES=
 RUN apt-get update \
  && apt-get install -y --no-install-recommends \
-      ffmpeg libabsl20220623 libsrtp2-1 libssl3 libuv1 \
+      ffmpeg '^libabsl20[0-9]+$' libsrtp2-1 libssl3 libuv1 \
+      ${EXTRA_PACKAGES} \
  && rm -rf /var/lib/apt/lists/*
 WORKDIR /app
 

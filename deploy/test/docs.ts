@@ -82,6 +82,7 @@ async function routesIn(path: string): Promise<readonly string[]> {
 t.test('README lists every route of the admin API', async t => {
   const routes = [
     ...(await routesIn('media/process/routes.ts')),
+    ...(await routesIn('media/web/overview.ts')),
     ...(await routesIn('media/web/admin-routes.ts')),
   ]
   t.ok(routes.length > 10)

@@ -2,8 +2,9 @@ import { readFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import { basename, join } from 'node:path'
 import t, { type Test } from 'tap'
+import { request } from 'undici'
 import { ffmpeg, keepFeeding } from './fixtures/feed.ts'
-import { startStack } from './fixtures/stack.ts'
+import { startStack, testStream } from './fixtures/stack.ts'
 import { listenLocal } from '../../shared/test/fixtures/listen-local.ts'
 import { waitFor } from '../../shared/test/fixtures/wait-for.ts'
 import { WhepViewer } from './fixtures/whep-viewer.ts'
@@ -99,3 +100,48 @@ for (const [kind, open] of Object.entries(INPUTS)) {
     t.equal(await viewer.end(), 204)
   })
 }
+
+t.test('a stream with options for its encoders plays', async t => {
+  const stack = await startStack(t, {
+    udpPorts: UDP_PORTS,
+    processes: [
+      testStream('options', {
+        video: { options: ['-preset', 'fast', '-vf', 'hflip'] },
+        audio: { options: ['-c:a', 'opus', '-strict', '-2'] },
+      }),
+    ],
+  })
+  const viewer = await waitFor(
+    () =>
+      WhepViewer.open(t, `${stack.url}/api/v3/whep/options`).catch(
+        () => undefined,
+      ),
+    'RTP has arrived',
+    60_000,
+  )
+  await viewer.plays(60)
+  t.equal(await viewer.end(), 204)
+})
+
+t.test('a stream says which device its encoder lacks', async t => {
+  const stack = await startStack(t, {
+    udpPorts: UDP_PORTS,
+    processes: [
+      testStream('vaapi', {
+        video: {
+          options: ['-c:v', 'h264_vaapi', '-vf', 'format=nv12,hwupload'],
+        },
+      }),
+    ].map(process => ({
+      ...process,
+      options: ['-vaapi_device', '/dev/dri/none'],
+    })),
+  })
+  await waitFor(async () => {
+    const response = await request(`${stack.url}/api/v3/webrtc/streams`)
+    return (await response.body.text()).includes(
+      'video: h264_vaapi cannot start: No VA display found for device ' +
+        '/dev/dri/none',
+    )
+  }, 'a degraded_reason with the device')
+})

@@ -6,17 +6,16 @@
  * Gives: hellos, batches and snapshots to the metric store, and its answers
  * back. To read it: this file, then media-connection.ts.
  */
-import {
-  createServer,
-  STATUS_CODES,
-  type IncomingMessage,
-  type Server,
-} from 'node:http'
+import type { IncomingMessage, Server } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { WebSocketServer } from 'ws'
 import { INGEST_PATH } from '../../shared/protocol/frames.ts'
 import { MAX_FRAME_BYTES } from '../../shared/protocol/limits.ts'
-import { closeServer } from '../../shared/runtime/http-server.ts'
+import {
+  closeServer,
+  createServer,
+  STATUS_CODES,
+} from '../../shared/runtime/http-server.ts'
 import type { Log } from '../../shared/runtime/log.ts'
 import { OnceLog } from '../../shared/runtime/once-log.ts'
 import { isSameSecret } from '../../shared/runtime/secret.ts'

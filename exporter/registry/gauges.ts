@@ -30,7 +30,9 @@ export function gaugeSamples(
   const running = snapshot.streams.filter(stream => stream.running)
   // A stopped stream without viewers has no sample.
   const peers = sumByLabel(snapshot, ledger, stream =>
-    stream.running || stream.peers > 0 ? stream.peers : undefined,
+    stream.running || stream.asleep || stream.peers > 0
+      ? stream.peers
+      : undefined,
   )
   return {
     dragonfork_webrtc_active_streams: alone(running.length),

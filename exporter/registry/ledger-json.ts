@@ -70,8 +70,10 @@ function encodeSeries({ series }: Stream): readonly unknown[] {
 /** Leaves out series still in their first state: reading creates them. */
 function withoutUntouched(stream: Stream): Stream {
   const touched = [...stream.series].filter(
-    ([, { family, cell, values }]) =>
-      !familyOf(family).startsAtZero || cell !== NO_CELL || !isZero(values),
+    ([, { family, cell, shown }]) =>
+      !familyOf(family).startsAtZero ||
+      cell !== NO_CELL ||
+      !isZero(shown.values),
   )
   return { ...stream, series: new Map(touched) }
 }

@@ -15,7 +15,7 @@
  * expire. As the numbers are here, their text is written here too
  * (web/exposition.ts): prom-client formats the labels of each sample again for
  * each scrape and takes 3 to 5 times as long. Measured by
- * exporter/bench/scrape.ts over HTTP: 294 against 53 ms for 50,000 series.
+ * deploy/bench/exporter-scrape.ts over HTTP: 294 against 53 ms for 50,000 series.
  */
 import {
   FAMILY_NAMES,
@@ -49,16 +49,11 @@ import {
 import type { LedgerEntry } from './ledger-entry.ts'
 import { allStreams, applyEntry, isShown, type Ledger } from './ledger.ts'
 import type { Rejection } from './rejections.ts'
+import type { ShownSeries } from './series.ts'
 
 /** Stores entries so that they survive a crash: see StateFile. */
 export interface Journal {
   keep(entry: LedgerEntry, ledger: Ledger): Promise<void>
-}
-
-/** One series or sample: its labels as exposed, and its numbers. */
-export interface ShownSeries {
-  readonly text: string
-  readonly values: readonly number[]
 }
 
 /** One of the eleven families, as a scrape exposes it. */
@@ -201,14 +196,16 @@ export class MetricStore {
     })
   }
 
-  /** All eleven families, in the order of the catalogue. */
+  /** All eleven families of this moment, in the order of the catalogue. */
   families(): readonly ShownFamily[] {
-    const shown = allStreams(this.#ledger).filter(isShown)
+    const streams = allStreams(this.#ledger).filter(isShown)
     const byFamily = new Map<FamilyName, ShownSeries[]>(
       FAMILY_NAMES.map(name => [name, []]),
     )
-    for (const { series } of shown) {
-      for (const one of series.values()) byFamily.get(one.family)?.push(one)
+    for (const { series } of streams) {
+      for (const { family, shown } of series.values()) {
+        byFamily.get(family)?.push(shown)
+      }
     }
     const gauges: Readonly<
       Partial<Record<FamilyName, readonly GaugeSample[]>>
@@ -224,6 +221,11 @@ export class MetricStore {
   degraded(): readonly DegradedSample[] {
     const snapshot = this.#freshSnapshot()
     return snapshot ? degradedSamples(snapshot, this.#ledger) : []
+  }
+
+  /** Number of streams that are asleep; undefined if unknown. */
+  asleep(): number | undefined {
+    return this.#freshSnapshot()?.streams.filter(({ asleep }) => asleep).length
   }
 
   #gauges(): Partial<Record<GaugeName, readonly GaugeSample[]>> {

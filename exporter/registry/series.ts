@@ -10,21 +10,29 @@ export type Values = readonly number[]
 /** Cell number of a series without a cell in this boot. */
 export const NO_CELL = -1
 
+/**
+ * One series or sample as a scrape exposes it. Never changed in place, but
+ * replaced: what a scrape has read stays as it was while it is written.
+ */
+export interface ShownSeries {
+  /** Label names and values, with `core`, no braces. */
+  readonly text: string
+  readonly values: Values
+}
+
 /** One series of a counter or histogram family. */
 export interface Series {
   readonly family: ObservedName
   /** Label values in the order of the family's labels, without `core`. */
   readonly labels: readonly string[]
-  /** Label names and values as they are exposed, with `core`, no braces. */
-  readonly text: string
   /** Added to `total`: the totals of earlier cells. */
   base: Values
   /** The cell that reports the series now. */
   cell: number
   /** That cell's total, as last reported. */
   total: Values
-  /** The exposed numbers: base and total together. */
-  values: Values
+  /** Its labels, and base and total together. */
+  shown: ShownSeries
 }
 
 const ZERO_COUNTER: Values = [0]
@@ -41,11 +49,10 @@ export function createSeries(
   return {
     family,
     labels,
-    text: labelsText([['core', core], ...pairs]),
     base: zero,
     cell: NO_CELL,
     total: zero,
-    values: zero,
+    shown: { text: labelsText([['core', core], ...pairs]), values: zero },
   }
 }
 
@@ -64,26 +71,31 @@ export function zeroOf(family: ObservedName): Values {
 /** Sets a newer total of the series' cell. */
 export function setTotal(series: Series, total: Values): void {
   series.total = total
-  series.values = sum(series.base, total)
+  show(series, sum(series.base, total))
 }
 
 /** Adds the cell's total to the base; the series then has no cell. */
 export function rollOver(series: Series): void {
-  series.base = series.values
+  series.base = series.shown.values
   series.total = zeroOf(series.family)
   series.cell = NO_CELL
 }
 
 /** Exposes only the growth of the cell from now on. */
 export function startAtZero(series: Series): void {
-  series.values = zeroOf(series.family)
-  series.base = difference(series.values, series.total)
+  const zero = zeroOf(series.family)
+  series.base = difference(zero, series.total)
+  show(series, zero)
 }
 
 /** Adds to a series that several streams share. */
 export function addShare(series: Series, share: Values): void {
   series.base = sum(series.base, share)
-  series.values = series.base
+  show(series, series.base)
+}
+
+function show(series: Series, values: Values): void {
+  series.shown = { text: series.shown.text, values }
 }
 
 /** `a + b`, number by number; the same array if one of them is zero. */

@@ -127,6 +127,31 @@ t.test('degraded_streams is exposed until the snapshot is too old', async t => {
   t.same(pick(await scrape(), 'degraded_streams{'), [])
 })
 
+t.test('asleep_streams counts streams that are not active', async t => {
+  const { scrape, ingestUrl: url, clock } = await startExporter(t)
+  t.same(pick(await scrape(), 'asleep_streams'), [], 'nothing is known')
+  const media = await connectMedia({ url }, { live: 3, cam: 0 })
+  t.same(pick(await scrape(), 'asleep_streams'), [0])
+  await media.snapshot(
+    { live: 3, cam: 0, door: 0 },
+    { asleep: ['cam', 'door'] },
+  )
+  const page = await scrape()
+  t.same(pick(page, 'asleep_streams{core="test"}'), [2])
+  t.same(pick(page, 'active_streams'), [1])
+  t.same(pick(page, 'active_peers{core="test",stream_id="cam"}'), [0])
+  t.same(pick(page, 'degraded_streams{core="test",stream_id="cam"}'), [0])
+  t.same(
+    pick(page, 'leg_failures_total{core="test",stream_id="door",leg="audio"}'),
+    [0],
+    'series that exist at zero stay',
+  )
+  media.cut()
+  await media.closed()
+  clock.advance(15_000)
+  t.same(pick(await scrape(), 'asleep_streams'), [])
+})
+
 t.test(
   'gauges disappear at once when the media process disconnects in order',
   async t => {

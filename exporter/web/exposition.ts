@@ -1,7 +1,6 @@
-import type { ShownFamily, ShownSeries } from '../registry/metric-store.ts'
-import { formatNumber, type Format } from './formats.ts'
-
-type Write = (text: string) => void
+import type { ShownFamily } from '../registry/metric-store.ts'
+import type { ShownSeries } from '../registry/series.ts'
+import { formatNumber, OPEN_METRICS, TEXT, type Format } from './formats.ts'
 
 /** The HELP and TYPE lines of a family. */
 export function headLines(
@@ -14,47 +13,56 @@ export function headLines(
 }
 
 /**
- * Writes a family piece by piece. Labels are formatted once, when a series is
- * created; registry/metric-store.ts has the measurements.
+ * The lines of each series of the last scrapes. A series that changes is
+ * replaced, so its lines are never out of date; between two scrapes most
+ * series do not change.
  */
-export function writeFamily(
+const WRITTEN: ReadonlyMap<Format, WeakMap<ShownSeries, string>> = new Map(
+  [TEXT, OPEN_METRICS].map(format => [format, new WeakMap()]),
+)
+
+/** Writes a family: its head, then series by series. */
+export function* familyLines(
   family: ShownFamily,
   format: Format,
-  write: Write,
-): void {
-  const { name, buckets, series } = family
-  write(headLines(family, format))
-  if (buckets !== undefined) {
-    writeHistograms(name, buckets, series, format, write)
-    return
-  }
-  for (const { text, values } of series) {
-    write(`${name}{${text}} ${values[0] ?? 0}\n`)
+): Generator<string> {
+  yield headLines(family, format)
+  // The samples of gauges are made for each scrape.
+  const written = family.type === 'gauge' ? undefined : WRITTEN.get(format)
+  const write = lineWriter(family, format)
+  for (const series of family.series) {
+    let lines = written?.get(series)
+    if (lines === undefined) {
+      lines = write(series)
+      written?.set(series, lines)
+    }
+    yield lines
   }
 }
 
-function writeHistograms(
-  name: string,
-  bounds: readonly number[],
-  series: readonly ShownSeries[],
+/** Returns the function that writes the lines of one series of the family. */
+function lineWriter(
+  { name, buckets }: ShownFamily,
   format: Format,
-  write: Write,
-): void {
-  const ends = [...bounds.map(format.bound), '+Inf'].map(
+): (series: ShownSeries) => string {
+  if (buckets === undefined) {
+    // join() makes one flat string; a template keeps a chain of its parts.
+    return ({ text, values }) =>
+      [name, '{', text, '} ', values[0] ?? 0, '\n'].join('')
+  }
+  const ends = [...buckets.map(format.bound), '+Inf'].map(
     bound => `,le="${bound}"} `,
   )
-  const sumAt = ends.length
-  for (const { text, values } of series) {
-    const start = `${name}_bucket{${text}`
-    let lines = ''
+  return ({ text, values }) => {
+    const parts: (string | number)[] = []
     let count = 0
     for (const [i, end] of ends.entries()) {
       count += values[i] ?? 0
-      lines += `${start}${end}${count}\n`
+      parts.push(name, '_bucket{', text, end, count, '\n')
     }
-    const sum = formatNumber(values[sumAt] ?? 0)
-    write(
-      `${lines}${name}_sum{${text}} ${sum}\n${name}_count{${text}} ${count}\n`,
-    )
+    const sum = formatNumber(values[ends.length] ?? 0)
+    parts.push(name, '_sum{', text, '} ', sum, '\n')
+    parts.push(name, '_count{', text, '} ', count, '\n')
+    return parts.join('')
   }
 }

@@ -1,6 +1,7 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Registry as PromRegistry } from 'prom-client'
 import type { MetricStore } from '../registry/metric-store.ts'
-import { writeFamily } from './exposition.ts'
+import { familyLines } from './exposition.ts'
 import type { Format } from './formats.ts'
 import { writeOwnFamilies } from './own-families.ts'
 
@@ -14,7 +15,11 @@ export interface PageSources {
   readonly setSeries: (count: number) => void
 }
 
-/** Writes the answer to a scrape: the eleven families, then the exporter's. */
+/**
+ * Writes the answer to a scrape: the eleven families, then the exporter's. All
+ * are of the moment of the call. A large page is written in slices, between
+ * which the event loop handles frames and other requests.
+ */
 export async function writePage(
   { store, own, writeProcess, setSeries }: PageSources,
   format: Format,
@@ -26,17 +31,27 @@ export async function writePage(
     count += series.length * (buckets === undefined ? 1 : buckets.length + 3)
   }
   setSeries(count)
-  const page = collectBytes()
-  for (const family of families) writeFamily(family, format, page.write)
   const { core } = store.ledger
-  page.write(await writeOwnFamilies(own, core, format))
-  page.write(await writeProcess(format))
+  // prom-client reads all its numbers before its first await.
+  const ownPages = await Promise.all([
+    writeOwnFamilies(own, core, format),
+    writeProcess(format),
+  ])
+  const page = collectBytes()
+  for (const family of families) {
+    for (const lines of familyLines(family, format)) {
+      if (page.write(lines) === 'slice full') await nextTurn()
+    }
+  }
+  for (const text of ownPages) page.write(text)
   page.write(format.end)
   return page.finish()
 }
 
 /** Characters of text that are encoded at a time. */
 const CHUNK_LENGTH = 16 * 1024
+/** Chunks of a slice: half a millisecond of work. */
+const CHUNKS_PER_SLICE = 8
 
 /**
  * Collects text as bytes. Concatenating several megabytes of text into one
@@ -50,9 +65,11 @@ function collectBytes() {
     text = ''
   }
   return {
-    write: (more: string) => {
+    write: (more: string): 'slice full' | undefined => {
       text += more
-      if (text.length >= CHUNK_LENGTH) flush()
+      if (text.length < CHUNK_LENGTH) return undefined
+      flush()
+      return chunks.length % CHUNKS_PER_SLICE === 0 ? 'slice full' : undefined
     },
     finish: () => {
       flush()

@@ -1,4 +1,3 @@
-import { Router } from '@koa/router'
 import Koa, { type Context, type Middleware } from 'koa'
 import type { Log } from '../../shared/runtime/log.ts'
 import { isSameSecret } from '../../shared/runtime/secret.ts'
@@ -14,29 +13,50 @@ export interface RouteOptions {
   readonly log: Log
 }
 
+/** Answers a request, or throws an HttpError. */
+type Page = (ctx: Context) => void | Promise<void>
+
 /** The exporter's pages. GET and HEAD only; health checks are public. */
 export function createRoutes(options: RouteOptions): Koa {
   const { version, core, credentials, metrics, isReady, log } = options
   const landing = landingPage(version, core)
-  const guard = basicAuth(credentials)
-  const router = new Router()
-  router.get('/', guard, ctx => {
-    ctx.type = 'html'
-    ctx.body = landing
-  })
-  router.get('/metrics', guard, metrics)
-  router.get('/-/healthy', ctx => {
-    ctx.body = 'Healthy\n'
-  })
-  router.get('/-/ready', ctx => {
-    const ready = isReady()
-    ctx.status = ready ? 200 : 503
-    ctx.body = ready ? 'Ready\n' : 'Not ready\n'
-  })
+  const guarded =
+    (page: Page): Page =>
+    ctx => {
+      requireCredentials(ctx, credentials)
+      return page(ctx)
+    }
+  const pages: ReadonlyMap<string, Page> = new Map([
+    [
+      '/',
+      guarded(ctx => {
+        ctx.type = 'html'
+        ctx.body = landing
+      }),
+    ],
+    ['/metrics', guarded(metrics)],
+    [
+      '/-/healthy',
+      ctx => {
+        ctx.body = 'Healthy\n'
+      },
+    ],
+    [
+      '/-/ready',
+      ctx => {
+        const ready = isReady()
+        ctx.status = ready ? 200 : 503
+        ctx.body = ready ? 'Ready\n' : 'Not ready\n'
+      },
+    ],
+  ])
   const app = new Koa()
   app.use(errorsAsText(log))
   app.use(getAndHeadOnly)
-  app.use(router.routes())
+  app.use(async ctx => {
+    const path = ctx.path.toLowerCase().replace(/(?<=.)\/$/, '')
+    await pages.get(path)?.(ctx)
+  })
   // Koa's default listener writes to the console; errorsAsText logs.
   app.on('error', () => undefined)
   return app
@@ -68,21 +88,22 @@ function errorsAsText(log: Log): Middleware {
 
 const CHALLENGE = 'Basic realm="dragonfork exporter", charset="UTF-8"'
 
-/** Requires the credentials, if there are any (RFC 7617). */
-function basicAuth(credentials: Credentials | undefined): Middleware {
-  return async (ctx, next) => {
-    if (credentials !== undefined) {
-      const header = ctx.get('Authorization')
-      const encoded = /^Basic +([A-Za-z0-9+/=]+)$/i.exec(header)?.[1] ?? ''
-      const given = Buffer.from(encoded, 'base64').toString('utf8')
-      const { user, password } = credentials
-      if (!isSameSecret(given, `${user}:${password}`)) {
-        ctx.set('WWW-Authenticate', CHALLENGE)
-        ctx.throw(401, 'Name and password needed')
-      }
-    }
-    await next()
-  }
+/**
+ * Requires the credentials, if there are any (RFC 7617).
+ * @throws {HttpError} 401
+ */
+function requireCredentials(
+  ctx: Context,
+  credentials: Credentials | undefined,
+): void {
+  if (credentials === undefined) return
+  const header = ctx.get('Authorization')
+  const encoded = /^Basic +([A-Za-z0-9+/=]+)$/i.exec(header)?.[1] ?? ''
+  const given = Buffer.from(encoded, 'base64').toString('utf8')
+  const { user, password } = credentials
+  if (isSameSecret(given, `${user}:${password}`)) return
+  ctx.set('WWW-Authenticate', CHALLENGE)
+  ctx.throw(401, 'Name and password needed')
 }
 
 /** The page at `/`, with links to the others. */

@@ -8,8 +8,8 @@
  * To read it: routes.ts, then scrapes.ts (limits, timeouts, compression), then
  * page.ts and exposition.ts (the text).
  */
-import { createServer, type Server } from 'node:http'
-import { closeServer } from '../../shared/runtime/http-server.ts'
+import type { Server } from 'node:http'
+import { closeServer, createServer } from '../../shared/runtime/http-server.ts'
 import type { Log } from '../../shared/runtime/log.ts'
 import type { Address } from '../../shared/runtime/settings.ts'
 import type { Clock } from '../../shared/runtime/clock.ts'

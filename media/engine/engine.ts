@@ -36,6 +36,13 @@ export interface EngineOptions {
   readonly onPortsChange: () => void
 }
 
+/** A worker, for operators. */
+export interface WorkerState {
+  /** null: it is being replaced. */
+  readonly pid: number | null
+  readonly state: 'running' | 'frozen' | 'restarting'
+}
+
 /** A worker, with one stream counted on it. */
 export interface AcquiredWorker {
   readonly worker: MediaWorker
@@ -117,6 +124,17 @@ export class Engine {
    */
   get workers(): readonly MediaWorker[] {
     return [...this.#workers].filter(worker => !worker.closed)
+  }
+
+  /** The state of each worker; one that has died is being replaced. */
+  workerStates(): readonly WorkerState[] {
+    const states = this.workers.map(({ pid, responsive }) => ({
+      pid,
+      state: responsive ? ('running' as const) : ('frozen' as const),
+    }))
+    const missing = this.#options.workers - states.length
+    const replaced = { pid: null, state: 'restarting' as const }
+    return [...states, ...Array.from({ length: missing }, () => replaced)]
   }
 
   /**

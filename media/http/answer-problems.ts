@@ -1,6 +1,6 @@
-import { STATUS_CODES } from 'node:http'
 import type { Duplex } from 'node:stream'
 import type { Middleware } from 'koa'
+import { STATUS_CODES } from '../../shared/runtime/http-server.ts'
 import type { Log } from '../../shared/runtime/log.ts'
 import { allowAnyOrigin, CORS_HEADERS, type AllowedOrigins } from './cors.ts'
 import {

@@ -9,7 +9,7 @@ import { httpProblem, type Problem } from './problem.ts'
  */
 export const BODY_TIMEOUT_MS = 15_000
 
-/** Maximum size of a JSON body, bytes. */
+/** Default limit of a JSON body, bytes. */
 const MAX_JSON_BYTES = 1024 * 1024
 
 const JSON_TYPE = /^application\/([\w.-]+\+)?json\s*(;|$)/i
@@ -69,6 +69,7 @@ export async function readBody(
 export async function readJsonBody(
   request: IncomingMessage,
   clock: Clock,
+  maxBytes = MAX_JSON_BYTES,
 ): Promise<unknown> {
   const type = request.headers['content-type']
   const accepted =
@@ -79,7 +80,7 @@ export async function readJsonBody(
     const got = type ?? 'no type'
     throw httpProblem('media-type', `Expected application/json, got ${got}`)
   }
-  const text = await readBody(request, MAX_JSON_BYTES, clock)
+  const text = await readBody(request, maxBytes, clock)
   try {
     return JSON.parse(text)
   } catch (cause) {

@@ -5,13 +5,12 @@
  * Gets: a request handler, a log, a clock. Gives: parts for whep/, web/ and
  * process/; imports none of them.
  */
+import type { RequestListener, Server, ServerResponse } from 'node:http'
 import {
+  closeServer,
   createServer,
-  type RequestListener,
-  type Server,
-  type ServerResponse,
-} from 'node:http'
-import { closeServer, listen } from '../../shared/runtime/http-server.ts'
+  listen,
+} from '../../shared/runtime/http-server.ts'
 import type { Log } from '../../shared/runtime/log.ts'
 import type { Address } from '../../shared/runtime/settings.ts'
 import { createTlsServer, type TlsFiles } from '../../shared/runtime/tls.ts'

@@ -128,6 +128,7 @@ export class ManagedLegs implements LegSet {
       kind,
       ports,
       copied: config[kind].codec === 'copy',
+      options: config[kind].options ?? [],
     }))
     return failureCauses(log, suspects)
   }

@@ -1,5 +1,6 @@
 import { isIP } from 'node:net'
 import { FieldError, Fields } from '../../shared/protocol/fields.ts'
+import { findBadOption, type EncodedCodec } from './encoder-options.ts'
 
 /** The `webrtc` object of a process: upstream's JSON and the fork's additions. */
 
@@ -12,11 +13,15 @@ export interface ManagedVideo {
   readonly height?: number
   /** Time between key frames, seconds; default 1. */
   readonly key_frame_seconds?: number
+  /** Output options for FFmpeg, which take precedence over the server's. */
+  readonly options?: readonly string[]
 }
 
 export interface ManagedAudio {
   readonly codec: 'opus' | 'copy' | 'none'
   readonly bitrate_kbit?: number
+  /** Output options for FFmpeg, which take precedence over the server's. */
+  readonly options?: readonly string[]
 }
 
 /** A leg of an external sender. */
@@ -36,6 +41,10 @@ export interface ManagedWebrtc {
   readonly ingest: 'managed'
   readonly video: ManagedVideo
   readonly audio: ManagedAudio
+  /** FFmpeg runs only while somebody watches. */
+  readonly on_demand?: boolean
+  /** With `on_demand`: how long FFmpeg runs without viewers. */
+  readonly idle_seconds?: number
 }
 
 export interface ExternalWebrtc {
@@ -83,26 +92,93 @@ export function parseWebrtcConfig(raw: unknown): WebrtcConfig {
 function managed(fields: Fields): ManagedWebrtc {
   const video = codecFields(fields, 'video', 'h264')
   const audio = codecFields(fields, 'audio', 'opus')
+  const videoCodec = video.oneOf('codec', VIDEO_CODECS, 'h264')
+  const audioCodec = audio.oneOf('codec', AUDIO_CODECS, 'opus')
   return {
     enabled: true,
     ingest: 'managed',
     video: {
-      codec: video.oneOf('codec', VIDEO_CODECS, 'h264'),
+      codec: videoCodec,
       ...optionalNumber('bitrate_kbit', video, 10, 100_000),
       ...optionalNumber('fps', video, 1, 240),
       ...optionalNumber('height', video, 16, 8_640),
       ...(video.has('key_frame_seconds') && {
         key_frame_seconds: video.number('key_frame_seconds', 0.25, 10),
       }),
+      ...encoderOptions(video, 'video', videoCodec),
     },
     audio: {
-      codec: audio.oneOf('codec', AUDIO_CODECS, 'opus'),
+      codec: audioCodec,
       ...optionalNumber('bitrate_kbit', audio, 6, 510),
+      ...encoderOptions(audio, 'audio', audioCodec),
     },
+    ...onDemand(fields),
   }
 }
 
+/** FFmpeg reads far fewer; this only bounds what is stored. */
+const MAX_OPTIONS = 200
+
+function encoderOptions(
+  leg: Fields,
+  kind: 'video' | 'audio',
+  codec: EncodedCodec | 'copy' | 'none',
+): { readonly options?: readonly string[] } {
+  if (!leg.has('options')) return {}
+  const readItem = (items: Fields, index: number) =>
+    items.read(index, isArgument, 'text', '')
+  const options = leg.list('options', readItem, { max: MAX_OPTIONS })
+  if (options.length === 0) return { options }
+  if (codec === 'copy' || codec === 'none') {
+    leg.report('options', `none, as codec ${codec} encodes nothing`)
+    return {}
+  }
+  const bad = findBadOption(options, kind, codec)
+  if (bad !== undefined) {
+    leg.report(`options[${bad.index}]`, bad.expected, bad.got)
+  }
+  return { options }
+}
+
+/** FFmpeg's arguments are C strings: a zero byte would cut them short. */
+function isArgument(value: unknown): value is string {
+  return typeof value === 'string' && !value.includes('\0')
+}
+
+const DEFAULT_IDLE_SECONDS = 30
+const MAX_IDLE_SECONDS = 86_400
+
+function onDemand(
+  fields: Fields,
+): Pick<ManagedWebrtc, 'on_demand' | 'idle_seconds'> {
+  if (!fields.has('on_demand')) {
+    if (!fields.has('idle_seconds')) return {}
+    throw new FieldError({
+      field: 'webrtc.idle_seconds',
+      expected: 'none, as webrtc.on_demand is not true',
+    })
+  }
+  // An update that turns it off need not remove idle_seconds.
+  if (!fields.flag('on_demand')) return { on_demand: false }
+  const idle_seconds = fields.whole(
+    'idle_seconds',
+    0,
+    MAX_IDLE_SECONDS,
+    DEFAULT_IDLE_SECONDS,
+  )
+  return { on_demand: true, idle_seconds }
+}
+
 function external(fields: Fields): ExternalWebrtc {
+  if (fields.has('on_demand') && fields.flag('on_demand')) {
+    throw new FieldError({
+      field: 'webrtc.on_demand',
+      expected:
+        'false, as webrtc.ingest is external: this server cannot start the ' +
+        'sender',
+      got: 'true',
+    })
+  }
   const listen = fields.read(
     'listen',
     isAddress,

@@ -52,6 +52,13 @@ export interface LinkOptions {
   readonly random: () => number
 }
 
+/** Whether the exporter is connected, for operators. */
+export interface LinkStatus {
+  readonly connected: boolean
+  /** Since when, milliseconds since 1970; undefined: it never was connected. */
+  readonly sinceMs: number | undefined
+}
+
 /**
  * Maintains the connection to the exporter and sends unacknowledged changes.
  *
@@ -66,6 +73,8 @@ export class Link {
   readonly #options: LinkOptions
   readonly #log: OnceLog
   #state: LinkState = { at: 'idle' }
+  /** When it last connected or disconnected. */
+  #changedAtMs: number | undefined
   #snapshotDue: 'no' | 'after the ack' | 'now' = 'no'
   /** Failed attempts since the link was last stable. */
   #attempts = 0
@@ -80,6 +89,13 @@ export class Link {
   /** Starts to connect, and to reconnect until `close`. */
   start(): void {
     if (this.#state.at === 'idle' && !this.#closing) this.#connect()
+  }
+
+  get status(): LinkStatus {
+    return {
+      connected: exchangeOf(this.#state) !== undefined,
+      sinceMs: this.#changedAtMs,
+    }
   }
 
   /** Call it when something is due. Cheap: plans a turn at most. */
@@ -113,6 +129,10 @@ export class Link {
   /** The only place that changes the state; the old one is left first. */
   #enter(next: LinkState): void {
     leave(this.#state, next)
+    const isConnected = exchangeOf(next) !== undefined
+    if (isConnected !== (exchangeOf(this.#state) !== undefined)) {
+      this.#changedAtMs = this.#options.clock.epochMs()
+    }
     this.#state = next
     this.#options.spool?.setExporterLive(next.at === 'live')
   }

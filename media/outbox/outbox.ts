@@ -18,7 +18,7 @@ import {
 } from '../../shared/protocol/limits.ts'
 import type { Log } from '../../shared/runtime/log.ts'
 import type { Cancel, Clock } from '../../shared/runtime/clock.ts'
-import { Link } from './link.ts'
+import { Link, type LinkStatus } from './link.ts'
 import { SeriesStore } from './series-store.ts'
 import { Snapshots, type View } from './snapshots.ts'
 import { Spool } from './spool.ts'
@@ -107,6 +107,11 @@ export class Outbox {
    */
   changed(): void {
     this.#link.requestSnapshot()
+  }
+
+  /** Whether the exporter is connected. */
+  get link(): LinkStatus {
+    return this.#link.status
   }
 
   /** Starts to connect; does not wait for the exporter. */

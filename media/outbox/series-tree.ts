@@ -11,9 +11,9 @@ interface Branch<Leaf> {
  *
  * A tree of Maps instead of one Map with a joined key, because report() runs
  * on the media path: it takes about 0.2 us with the tree and 0.9 us with the
- * joined key, which is more than prom-client takes (media/bench/report.ts). A
- * joined key is a new string to copy and hash for every observation; the
- * hashes of the label values themselves are cached.
+ * joined key, which is more than prom-client takes (outbox-report.ts in
+ * deploy/bench). A joined key is a new string to copy and hash for every
+ * observation; the hashes of the label values themselves are cached.
  */
 export class SeriesTree<Leaf> {
   readonly #labels: readonly LabelName[]

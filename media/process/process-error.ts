@@ -14,6 +14,12 @@ export type ProcessErrorCode =
   | 'too-many'
   /** Too many operations are waiting for this process. */
   | 'busy'
+  /** A probe of this address is running. */
+  | 'probing'
+  /** As many probes as are allowed are running. */
+  | 'too-many-probes'
+  /** ffprobe cannot be started. */
+  | 'cannot-probe'
   /** The process list is being closed. */
   | 'closed'
 

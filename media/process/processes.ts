@@ -10,13 +10,21 @@ import { parseStreamId } from '../../shared/protocol/ids.ts'
 import type { Log } from '../../shared/runtime/log.ts'
 import { parseProcessConfig, type ConfigRules } from './config.ts'
 import { isJsonObject } from '../../shared/protocol/fields.ts'
+import { exported, EXPORT_VERSION, type ExportDocument } from './export.ts'
+import { importError, readImport, type ImportDocument } from './import.ts'
+import {
+  planImport,
+  type ImportPlan,
+  type ImportResult,
+} from './import-plan.ts'
 import { KeyedQueue } from './keyed-queue.ts'
 import { mergeJson } from './merge.ts'
 import type { ProcessConfig } from './process-config.ts'
 import { ProcessError } from './process-error.ts'
 import type { Runner } from './runner.ts'
 import type { Order, ProcessStore, StoredProcess } from './store.ts'
-import { fromStoredConfig, toStoredConfig } from './stored-config.ts'
+import { changedRecord, newRecord } from './stored-record.ts'
+import { fromStoredConfig } from './stored-config.ts'
 import type { StreamPort, StreamRegistry } from './stream-port.ts'
 
 export type ProcessCommand = 'start' | 'stop' | 'restart' | 'reload'
@@ -122,11 +130,27 @@ export class Processes {
    * @throws {ProcessError} `unknown-process`, `bad-config`, `process-exists`
    */
   async update(id: string, patch: unknown): Promise<ProcessConfig> {
+    return await this.#update(id, patch, ({ config }) => config)
+  }
+
+  /**
+   * As `update`, but keys that `config` lacks get their defaults.
+   * @throws {ProcessError} `unknown-process`, `bad-config`, `process-exists`
+   */
+  async replace(id: string, config: unknown): Promise<ProcessConfig> {
+    return await this.#update(id, config, () => ({ id }))
+  }
+
+  async #update(
+    id: string,
+    patch: unknown,
+    baseOf: (entry: ManagedProcess) => unknown,
+  ): Promise<ProcessConfig> {
     const newId = isJsonObject(patch) ? patch['id'] : undefined
     const keys = typeof newId === 'string' ? [id, newId] : [id]
     return await this.#change(keys, async () => {
       const entry = this.#find(id)
-      const config = this.#parse(mergeJson(entry.config, patch))
+      const config = this.#parse(mergeJson(baseOf(entry), patch))
       if (config.id !== id) this.#rejectTaken(config.id)
       if (!isDeepStrictEqual(config, entry.config)) {
         await this.#replace(entry, config)
@@ -181,6 +205,76 @@ export class Processes {
     })
   }
 
+  /** All processes with their passwords, for `import`. */
+  export(): ExportDocument {
+    const entries = [...this.#entries.values()]
+    return {
+      version: EXPORT_VERSION,
+      processes: entries.map(exported),
+      omitted: this.#options.store
+        .list()
+        .map(({ id }) => id)
+        .filter(id => !this.#entries.has(id)),
+    }
+  }
+
+  /**
+   * What `import` would do, processes that it would reject included.
+   * @throws {ProcessError} `bad-config` if it is no document of `export`,
+   *   `too-many`
+   */
+  previewImport(raw: unknown): ImportResult {
+    return this.#planImport(this.#readImport(raw)).result
+  }
+
+  /**
+   * Adds the processes of a document and replaces those whose ids exist: all of
+   * them, or none. Processes that the document lacks stay; unchanged ones run
+   * on.
+   * @throws {ProcessError} `bad-config`, `too-many`
+   */
+  async import(raw: unknown): Promise<ImportResult> {
+    const document = this.#readImport(raw)
+    if (document.invalid.length > 0) throw importError(document.invalid)
+    const ids = document.entries.map(({ config }) => config.id)
+    return await this.#change(ids, async () => {
+      const { changed, result } = this.#planImport(document)
+      const added = result.create.length
+      this.#adding += added
+      try {
+        await this.#options.store.putAll(changed.map(({ stored }) => stored))
+      } finally {
+        this.#adding -= added
+      }
+      // First all, since one may get a port that another gives up.
+      const ports = await Promise.all(
+        changed.map(({ stored, config }) => this.#vacate(stored, config)),
+      )
+      for (const [at, { stored, config }] of changed.entries()) {
+        this.#occupy(stored, config, ports[at])
+      }
+      return result
+    })
+  }
+
+  #readImport(raw: unknown): ImportDocument {
+    return readImport(raw, this.#options.rules, MAX_PROCESSES)
+  }
+
+  #planImport(document: ImportDocument): ImportPlan {
+    const plan = planImport({
+      document,
+      // One that cannot be used is in the store only.
+      find: id => {
+        const stored = this.#options.store.get(id)
+        return this.#entries.get(id) ?? (stored && { stored })
+      },
+      nowS: this.#unixSeconds(),
+    })
+    this.#rejectTooMany(plan.result.create.length)
+    return plan
+  }
+
   /** Stops all processes. They stay in the store as started. */
   async close(): Promise<void> {
     this.#closed = true
@@ -228,6 +322,7 @@ export class Processes {
     throw new ProcessError(
       'process-exists',
       `A process with the id ${JSON.stringify(id)} already exists`,
+      [{ field: 'id', message: 'this id is taken' }],
     )
   }
 
@@ -270,21 +365,8 @@ export class Processes {
 
   async #create(config: ProcessConfig): Promise<ManagedProcess> {
     const { store } = this.#options
-    if (store.size + this.#adding >= MAX_PROCESSES) {
-      throw new ProcessError(
-        'too-many',
-        `Cannot add process: the limit is ${MAX_PROCESSES} processes`,
-      )
-    }
-    const seconds = this.#unixSeconds()
-    const stored: StoredProcess = {
-      id: config.id,
-      reference: config.reference,
-      config: toStoredConfig(config, undefined),
-      created_at: seconds,
-      updated_at: seconds,
-      order: config.autostart ? 'start' : 'stop',
-    }
+    this.#rejectTooMany(1)
+    const stored = newRecord(config, this.#unixSeconds())
     const entry = this.#open(stored, config)
     this.#adding++
     try {
@@ -299,29 +381,55 @@ export class Processes {
     return entry
   }
 
+  #rejectTooMany(added: number): void {
+    if (this.#options.store.size + this.#adding + added <= MAX_PROCESSES) return
+    throw new ProcessError(
+      'too-many',
+      `Cannot add process: the limit is ${MAX_PROCESSES} processes`,
+    )
+  }
+
   async #replace(former: ManagedProcess, config: ProcessConfig): Promise<void> {
     const { store } = this.#options
     const formerId = former.config.id
-    const stored: StoredProcess = {
-      ...former.stored,
-      id: config.id,
-      reference: config.reference,
-      config: toStoredConfig(config, former.stored.config),
-      updated_at: this.#unixSeconds(),
-    }
+    const stored = changedRecord(former.stored, config, this.#unixSeconds())
     // Persist first: if it fails, nothing has changed.
     await store.put(stored, formerId)
-    await former.runner.stop()
+    const port = await this.#vacate(stored, config, formerId)
+    if (config.id !== formerId) this.#entries.delete(formerId)
+    this.#occupy(stored, config, port)
+  }
+
+  /**
+   * Stops the process that a stored one replaces, if any.
+   * @returns its stream, unless that is removed too
+   */
+  async #vacate(
+    { order }: StoredProcess,
+    config: ProcessConfig,
+    formerId = config.id,
+  ): Promise<StreamPort | undefined> {
+    const former = this.#entries.get(formerId)
+    if (former === undefined) return undefined
+    const { runner, port } = former
+    await runner.stop()
     const keepsStream =
       config.id === formerId &&
       isDeepStrictEqual(config.webrtc, former.config.webrtc)
-    if (!keepsStream) await former.port?.remove()
-    const entry = this.#open(
-      stored,
-      config,
-      keepsStream ? former.port : undefined,
-    )
-    if (config.id !== formerId) this.#entries.delete(formerId)
+    if (!keepsStream) {
+      await port?.remove()
+      return undefined
+    }
+    if (order === 'stop') await port?.stop()
+    return port
+  }
+
+  #occupy(
+    stored: StoredProcess,
+    config: ProcessConfig,
+    port: StreamPort | undefined,
+  ): void {
+    const entry = this.#open(stored, config, port)
     this.#entries.set(config.id, entry)
     if (stored.order === 'start') entry.runner.start()
   }

@@ -1,16 +1,19 @@
-import Router from '@koa/router'
 import type { Context, Middleware } from 'koa'
 
 import { isJsonObject } from '../../shared/protocol/fields.ts'
 import type { Clock } from '../../shared/runtime/clock.ts'
+import { Router } from '../http/router.ts'
 import { readJsonBody } from '../http/body.ts'
+import { clientAbortSignal } from '../http/http-server.ts'
 import { Problem } from '../http/problem.ts'
 import { compileGlob } from './glob.ts'
 import {
   ProcessError,
   problemLines,
+  type ConfigProblem,
   type ProcessErrorCode,
 } from './process-error.ts'
+import type { Probes } from './probes.ts'
 import type { Process, ProcessCommand, Processes } from './processes.ts'
 import {
   VIEW_PARTS,
@@ -24,6 +27,8 @@ interface ApiError {
   readonly code: number
   readonly message: string
   readonly details: readonly string[]
+  /** Ours: the fields that the error is about, if any. */
+  readonly fields?: readonly ConfigProblem[]
 }
 
 const PROCESS_ERRORS = {
@@ -32,6 +37,9 @@ const PROCESS_ERRORS = {
   'too-many': { code: 400, message: 'Too many processes' },
   'unknown-process': { code: 404, message: 'Unknown process ID' },
   busy: { code: 503, message: 'Process is busy' },
+  probing: { code: 409, message: 'Probe is running' },
+  'too-many-probes': { code: 503, message: 'Too many probes' },
+  'cannot-probe': { code: 503, message: 'Cannot probe' },
   closed: { code: 503, message: 'Server is stopping' },
 } as const satisfies Record<
   ProcessErrorCode,
@@ -65,9 +73,11 @@ const COMMANDS: readonly ProcessCommand[] = [
  */
 export function processRoutes({
   processes,
+  probes,
   clock,
 }: {
   readonly processes: Processes
+  readonly probes: Probes
   readonly clock: Clock
 }): Router {
   const router = new Router({ prefix: '/api/v3/process' })
@@ -86,10 +96,11 @@ export function processRoutes({
     ctx.body = viewProcess(processes.get(idOf(ctx)), viewParts(ctx))
   })
   router.put('/:id', answerErrors(UPDATE_MESSAGES), async ctx => {
-    ctx.body = await processes.update(
-      idOf(ctx),
-      await readJsonBody(ctx.req, clock),
-    )
+    const body = await readJsonBody(ctx.req, clock)
+    ctx.body =
+      textOf(ctx, 'replace') === 'true'
+        ? await processes.replace(idOf(ctx), body)
+        : await processes.update(idOf(ctx), body)
   })
   router.delete('/:id', async ctx => {
     await processes.remove(idOf(ctx))
@@ -108,6 +119,14 @@ export function processRoutes({
     await processes.command(idOf(ctx), command)
     answerOk(ctx)
   })
+  router.post('/probe', async ctx => {
+    const input = await readJsonBody(ctx.req, clock)
+    ctx.body = await probes.probeAddress(input, clientAbortSignal(ctx.res))
+  })
+  router.get('/:id/probe', async ctx => {
+    const { config } = processes.get(idOf(ctx))
+    ctx.body = await probes.probeProcess(config, clientAbortSignal(ctx.res))
+  })
   router.get('/:id/config', ctx => {
     ctx.body = processes.get(idOf(ctx)).config
   })
@@ -121,7 +140,7 @@ export function processRoutes({
 }
 
 /** Answers the errors of later middleware; `messages` replace the usual ones. */
-function answerErrors(
+export function answerErrors(
   messages: Readonly<Partial<Record<ProcessErrorCode, string>>> = {},
 ): Middleware {
   return async (ctx, next) => {
@@ -131,9 +150,14 @@ function answerErrors(
       if (error instanceof ProcessError) {
         const { problems } = error
         const details =
-          problems.length > 0 ? problemLines(problems) : [error.message]
+          error.code === 'bad-config' ? problemLines(problems) : [error.message]
         const { code, message } = PROCESS_ERRORS[error.code]
-        answer(ctx, { code, message: messages[error.code] ?? message, details })
+        answer(ctx, {
+          code,
+          message: messages[error.code] ?? message,
+          details,
+          ...(problems.length > 0 && { fields: problems }),
+        })
       } else if (error instanceof Problem) {
         // The rest of the body stays unread.
         ctx.set('Connection', 'close')

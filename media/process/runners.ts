@@ -5,6 +5,7 @@ import { Supervisor } from '../ffmpeg/supervisor.ts'
 import { commandOf } from './command.ts'
 import type { ProcessConfig } from './process-config.ts'
 import { ExternalRunner } from './external-runner.ts'
+import { OnDemandRunner } from './on-demand-runner.ts'
 import type { Runner } from './runner.ts'
 import { staleLimits } from './stale-timeout.ts'
 import type { StreamPort } from './stream-port.ts'
@@ -43,7 +44,7 @@ export function createRunner(
     const ownLog = log.with({ process: id })
     return new ExternalRunner({ port, reconnect, clock, log: ownLog, random })
   }
-  return new Supervisor(
+  const supervisor = new Supervisor(
     {
       id,
       binary: options.ffmpegBinary,
@@ -63,6 +64,11 @@ export function createRunner(
     },
     { clock, log, random, port },
   )
+  const isOnDemand =
+    webrtc.enabled && webrtc.ingest === 'managed' && webrtc.on_demand
+  return isOnDemand && port !== undefined
+    ? new OnDemandRunner({ supervisor, port })
+    : supervisor
 }
 
 function reconnectPolicy(config: ProcessConfig): ReconnectPolicy {

@@ -76,6 +76,10 @@ export class ProcessStore {
     return Object.entries(records).map(([id, raw]) => readRecord(id, raw))
   }
 
+  get(id: string): StoredProcess | undefined {
+    return this.has(id) ? readRecord(id, own(this.#records(), id)) : undefined
+  }
+
   has(id: string): boolean {
     return Object.hasOwn(this.#records(), id)
   }
@@ -107,6 +111,19 @@ export class ProcessStore {
         process: Object.fromEntries(entries),
         metadata: this.#movedMetadata(formerId, process.id),
       }
+    })
+  }
+
+  /** Adds or replaces processes: all of them or, if it fails, none. */
+  async putAll(processes: readonly StoredProcess[]): Promise<void> {
+    await this.#change(() => {
+      const records = new Map(Object.entries(this.#records()))
+      for (const process of processes) {
+        const former = records.get(process.id)
+        const kept = isJsonObject(former) ? former : {}
+        records.set(process.id, { ...kept, ...process })
+      }
+      return { process: Object.fromEntries(records) }
     })
   }
 

@@ -32,7 +32,12 @@ export function toStoredConfig(
     limit_cpu_usage: limits.cpu_usage,
     limit_memory_bytes: limits.memory_mbytes * MBYTE,
     limit_waitfor_seconds: limits.waitfor_seconds,
-    webrtc: { ...(isJsonObject(webrtcBefore) ? webrtcBefore : {}), ...webrtc },
+    webrtc: {
+      ...(isJsonObject(webrtcBefore) ? webrtcBefore : {}),
+      on_demand: undefined,
+      idle_seconds: undefined,
+      ...webrtc,
+    },
   }
 }
 

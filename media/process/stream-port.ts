@@ -13,10 +13,30 @@ export interface StreamPort extends RunPort {
    * again in another worker if theirs dies.
    */
   startExternal(start: ExternalStart): void
+  /**
+   * Takes over when `sender` runs: it starts for the first viewer, and stops
+   * when there has been none for `idle_seconds`. If viewers are left from
+   * before an update, it starts at once. Starts it again for them if it has
+   * ended for good.
+   */
+  startOnDemand(sender: SenderOnDemand): void
+  /**
+   * No longer starts or stops the sender; the caller stops it. Viewers stay.
+   * Idempotent.
+   */
+  stopOnDemand(): void
   /** Closes legs and viewers; the stream stays registered. Idempotent. */
   stop(): Promise<void>
   /** Stops the stream and ends its registration. */
   remove(): Promise<void>
+}
+
+/** FFmpeg, as a stream starts and stops it. */
+export interface SenderOnDemand {
+  /** Starts, and retries after failures. Idempotent. */
+  start(): void
+  /** Stops and waits for the end. Never rejects. Idempotent. */
+  stop(): Promise<void>
 }
 
 export interface ExternalStart {

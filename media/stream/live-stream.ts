@@ -9,9 +9,15 @@ import type { Progress } from '../ffmpeg/progress.ts'
 import type { RunArguments, RunEnd, RunRequest } from '../ffmpeg/run-port.ts'
 import type { RelayThread } from '../ingest/relay/relay-thread.ts'
 import { planLegs, type LegPlan } from '../ingest/leg-plan.ts'
+import { openFailure } from '../ingest/run/open-failure.ts'
 import type { ExternalWebrtc, ManagedWebrtc } from '../ingest/webrtc-config.ts'
-import type { ExternalStart, StreamPort } from '../process/stream-port.ts'
+import type {
+  ExternalStart,
+  SenderOnDemand,
+  StreamPort,
+} from '../process/stream-port.ts'
 import { ActiveStream } from './active-stream.ts'
+import { Demand } from './demand.ts'
 import { startExternal } from './external-start.ts'
 import { degradedBy, type RunningView } from './degraded.ts'
 import { streamStatus, type StreamStatus } from './status.ts'
@@ -23,6 +29,7 @@ import { ingestOf, isStarted, startedOf } from './stream-state.ts'
 import {
   StreamError,
   type StreamCodecs,
+  type ViewerDemand,
   type ViewerRequest,
   type ViewerStream,
   type ViewerTransport,
@@ -54,10 +61,14 @@ export class LiveStream implements ViewerStream, StreamPort {
   readonly #log: Log
   readonly #machine: StreamMachine
   readonly #releasePorts: () => void
+  /** undefined: it does not run on demand. */
+  readonly #demand: Demand | undefined
+  /** Why FFmpeg has failed since the stream was last started. */
+  #failure: string | undefined
   #loggedReason: DegradedReason | undefined
 
   constructor(options: LiveStreamOptions) {
-    const { id, config, engine, settings, log, onChange } = options
+    const { id, config, engine, settings, log } = options
     this.id = id
     this.#options = options
     this.#plans = planLegs(config)
@@ -71,8 +82,11 @@ export class LiveStream implements ViewerStream, StreamPort {
       codecs: this.codecs,
       newActive: () => this.#newActive(),
       log: this.#log,
-      onChange,
+      onChange: () => {
+        this.#changed()
+      },
     })
+    this.#demand = this.#newDemand()
     this.#releasePorts = engine.udpPorts.hold(
       configuredPorts(config, this.#plans),
     )
@@ -93,8 +107,23 @@ export class LiveStream implements ViewerStream, StreamPort {
     return at === 'running' || at === 'refitting'
   }
 
+  /** Whether its legs are open, or are to be opened. */
+  get started(): boolean {
+    return isStarted(this.#machine.state)
+  }
+
+  get demand(): ViewerDemand | undefined {
+    return this.#demand
+  }
+
+  /** Whether it starts on demand, and nobody watches. */
+  get asleep(): boolean {
+    return this.#demand?.asleep ?? false
+  }
+
   get status(): StreamStatus {
-    return streamStatus(this.id, this.#plans, this.#view())
+    const dormant = this.asleep ? 'asleep' : 'stopped'
+    return streamStatus(this.id, this.#plans, this.#view() ?? dormant)
   }
 
   /** The worst reason why it is degraded; undefined: it is not. */
@@ -153,6 +182,7 @@ export class LiveStream implements ViewerStream, StreamPort {
         } else {
           const { causes, details } = state.active.managedLegs.causesOf(end.log)
           state.active.senderFailed(causes, details)
+          this.#failure = failureWords(end)
         }
         this.#machine.enter({ ...state, at: 'ready' })
         return
@@ -184,13 +214,40 @@ export class LiveStream implements ViewerStream, StreamPort {
     void startExternal(this.#machine, start)
   }
 
+  startOnDemand(sender: SenderOnDemand): void {
+    if (this.#demand === undefined) {
+      throw new TypeError('Cannot start on demand: the stream always runs')
+    }
+    this.#demand.begin(sender)
+  }
+
+  stopOnDemand(): void {
+    this.#demand?.end()
+  }
+
+  /** Whether each leg of `kinds` carries RTP, or fails while another does. */
+  isReady(kinds: readonly MediaKind[]): boolean {
+    const { state } = this.#machine
+    if (!this.live || this.over || ingestOf(state) === undefined) return false
+    const legs = this.#view()?.legs ?? []
+    return (
+      legs.some(leg => leg.state === 'live') &&
+      legs.every(
+        ({ plan, state: at }) =>
+          !kinds.includes(plan.kind) || at === 'live' || at === 'failed',
+      )
+    )
+  }
+
   async stop(): Promise<void> {
     if (!isStarted(this.#machine.state)) return
     this.#loggedReason = undefined
+    this.#failure = undefined
     await this.#machine.end('stopped')
   }
 
   async remove(): Promise<void> {
+    this.#demand?.end()
     this.#options.onRemoved()
     await this.#machine.end('removed')
     this.#releasePorts()
@@ -245,9 +302,29 @@ export class LiveStream implements ViewerStream, StreamPort {
     return active
   }
 
+  #newDemand(): Demand | undefined {
+    const { config, settings } = this.#options
+    if (config.ingest === 'external' || !config.on_demand) return undefined
+    return new Demand({
+      stream: this,
+      idleMs: (config.idle_seconds ?? 0) * 1_000,
+      timeoutMs: settings.onDemandTimeoutMs,
+      fault: () => {
+        const view = this.#view()
+        return this.#failure ?? (view && degradedBy(view)?.message)
+      },
+      onChange: this.#options.onChange,
+    })
+  }
+
+  #changed(): void {
+    this.#options.onChange()
+    this.#demand?.changed()
+  }
+
   #view(): RunningView | undefined {
     const { state } = this.#machine
-    if (!isStarted(state)) return undefined
+    if (!isStarted(state) || this.asleep) return undefined
     return {
       ...state.active.view(),
       over: state.at === 'over',
@@ -267,11 +344,12 @@ export class LiveStream implements ViewerStream, StreamPort {
   }
 
   #onLegEdge(leg: MediaKind, edge: 'live' | 'failed'): void {
-    const { report, onChange } = this.#options
+    const { report } = this.#options
     const { state } = this.#machine
     if (!isStarted(state)) return
     if (edge === 'live') {
       this.#log.info('leg carries RTP', { leg })
+      this.#failure = undefined
       this.#machine.enter({ ...state, hasRtp: true })
       return
     }
@@ -283,7 +361,7 @@ export class LiveStream implements ViewerStream, StreamPort {
       labels: { stream_id: this.id, leg },
     })
     this.#log.warn('leg failed', { leg, cause: view?.cause })
-    onChange()
+    this.#changed()
   }
 }
 
@@ -297,6 +375,13 @@ function configuredPorts(
     const { port, rtcp_port: rtcpPort } = config[kind]
     return [port, rtcpPort]
   })
+}
+
+/** Why FFmpeg failed, for viewers; undefined: its legs say more. */
+function failureWords({ code, signal, log }: RunEnd): string | undefined {
+  if (code === null && signal === null) return 'FFmpeg could not be started'
+  const why = openFailure(log)
+  return why && `FFmpeg ended: ${why}`
 }
 
 /** Whether FFmpeg has come to the end of a file, which is no failure. */

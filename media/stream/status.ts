@@ -22,13 +22,14 @@ export interface LegStatus {
 /** One stream, as GET /api/v3/webrtc/streams shows it, without `peers`. */
 export interface StreamStatus {
   readonly id: StreamId
-  readonly state: 'stopped' | 'starting' | 'live' | 'failed'
+  /** `asleep`: it starts when somebody watches. */
+  readonly state: 'stopped' | 'asleep' | 'starting' | 'live' | 'failed'
   /** Viewers see or hear less than they should, because a leg failed, say. */
   readonly degraded: boolean
   /** The faults and what to do about them, worst first. */
   readonly degraded_reason?: string
   readonly legs: Readonly<Partial<Record<MediaKind, LegStatus>>>
-  /** Unix seconds; null while it is stopped. */
+  /** Unix seconds; null while it is stopped or asleep. */
   readonly started_at: number | null
 }
 
@@ -36,13 +37,13 @@ export interface StreamStatus {
 export function streamStatus(
   id: StreamId,
   plans: readonly LegPlan[],
-  running: RunningView | undefined,
+  running: RunningView | 'stopped' | 'asleep',
 ): StreamStatus {
-  if (running === undefined) {
+  if (typeof running === 'string') {
     const idle = plans.map(plan => [plan.kind, idleLeg(plan)] as const)
     return {
       id,
-      state: 'stopped',
+      state: running,
       degraded: false,
       legs: Object.fromEntries(idle),
       started_at: null,

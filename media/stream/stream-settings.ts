@@ -9,5 +9,7 @@ export interface StreamSettings {
   readonly legTimeoutMs: number
   /** Time for a leg's first RTP packet; at least `legTimeoutMs`. */
   readonly legStartTimeoutMs: number
+  /** How long a viewer waits for RTP of a stream that starts on demand. */
+  readonly onDemandTimeoutMs: number
   readonly limits: MediaLimits
 }

@@ -18,9 +18,8 @@ import type {
   ViewerTransport,
 } from '../whep/stream-port.ts'
 
-export interface OpenViewerOptions {
+export interface CreateTransportOptions {
   readonly egress: EgressRouter
-  readonly request: ViewerRequest
   readonly sockets: readonly Endpoint[]
   readonly udpPorts: PortPool
   /** undefined: no ICE over TCP. */
@@ -31,39 +30,18 @@ export interface OpenViewerOptions {
 }
 
 /**
- * Creates a transport in the egress router that sends the requested media.
+ * Creates a transport in the egress router, on the port that viewers share or
+ * on ports of the pool.
  * @throws {EngineError}
  */
-export async function openViewerTransport(
-  options: OpenViewerOptions,
-): Promise<ViewerHandle> {
-  const { egress, request, signal } = options
-  const transport = await createTransport(options)
-  try {
-    const [, ...sent] = await withAbort(
-      'connect a viewer',
-      Promise.all([
-        transport.made.connect({ dtlsParameters: request.dtlsParameters }),
-        ...request.media.map(media => consume(transport.made, egress, media)),
-      ]),
-      signal,
-      () => undefined,
-    )
-    return new ViewerHandle(transport, sent, options)
-  } catch (error) {
-    transport.close()
-    throw error
-  }
-}
-
-function createTransport({
+export function createTransport({
   egress,
   sockets,
   udpPorts,
   tcpPorts,
   iceConsentTimeoutS,
   signal,
-}: OpenViewerOptions): Promise<BoundTransport<WebRtcTransport>> {
+}: CreateTransportOptions): Promise<BoundTransport<WebRtcTransport>> {
   const action = 'open a viewer'
   const { viewerServer } = egress.worker
   if (viewerServer !== undefined) {
@@ -100,6 +78,41 @@ function createTransport({
       }),
     signal,
   })
+}
+
+export interface OpenViewerOptions {
+  readonly egress: EgressRouter
+  readonly request: ViewerRequest
+  /** As of now: a shared port was bound when others may have been announced. */
+  readonly sockets: readonly Endpoint[]
+  readonly signal: AbortSignal
+}
+
+/**
+ * Sends the requested media over a transport of the egress router, which is
+ * closed on failure.
+ * @throws {EngineError}
+ */
+export async function openViewerTransport(
+  transport: BoundTransport<WebRtcTransport>,
+  options: OpenViewerOptions,
+): Promise<ViewerHandle> {
+  const { egress, request, signal } = options
+  try {
+    const [, ...sent] = await withAbort(
+      'connect a viewer',
+      Promise.all([
+        transport.made.connect({ dtlsParameters: request.dtlsParameters }),
+        ...request.media.map(media => consume(transport.made, egress, media)),
+      ]),
+      signal,
+      () => undefined,
+    )
+    return new ViewerHandle(transport, sent, options)
+  } catch (error) {
+    transport.close()
+    throw error
+  }
 }
 
 async function consume(

@@ -7,7 +7,12 @@ import { endpoints } from './endpoints.ts'
 import { offeredMap } from './payload-type-map.ts'
 import type { StreamSettings } from './stream-settings.ts'
 import type { ViewerRequest } from '../whep/stream-port.ts'
-import { openViewerTransport, type ViewerHandle } from './viewer-transport.ts'
+import {
+  createTransport,
+  openViewerTransport,
+  type ViewerHandle,
+} from './viewer-transport.ts'
+import { WarmTransports } from './warm-transports.ts'
 
 export interface ViewersOptions {
   readonly engine: Engine
@@ -27,10 +32,24 @@ const PIPE_LOAD_DELTA = 2
 export class Viewers {
   readonly #options: ViewersOptions
   readonly #viewers = new Set<ViewerHandle>()
+  readonly #transports: WarmTransports
   #closed: ViewersEnd | undefined
 
   constructor(options: ViewersOptions) {
+    const { engine, settings } = options
     this.#options = options
+    this.#transports = new WarmTransports({
+      create: (egress, signal) =>
+        createTransport({
+          egress,
+          sockets: endpoints(settings.addresses),
+          udpPorts: engine.udpPorts,
+          tcpPorts: engine.tcpPorts,
+          iceConsentTimeoutS: settings.iceConsentTimeoutS,
+          signal,
+        }),
+      idleMs: settings.limits.warmIdleMs,
+    })
   }
 
   /**
@@ -62,6 +81,7 @@ export class Viewers {
   /** Ends all viewers, also those that are still being opened. Idempotent. */
   close(why: ViewersEnd): void {
     this.#closed = why
+    this.#transports.close()
     for (const viewer of this.#viewers) viewer.end(why)
   }
 
@@ -70,7 +90,7 @@ export class Viewers {
     request: ViewerRequest,
     signal: AbortSignal,
   ): Promise<ViewerHandle> {
-    const { engine, settings, egress } = this.#options
+    const { settings, egress } = this.#options
     const undo = [worker.acquire()]
     const undoAll = () => {
       for (const step of undo.splice(0).reverse()) step()
@@ -85,13 +105,12 @@ export class Viewers {
         },
       )
       undo.push(acquired.release)
-      const viewer = await openViewerTransport({
-        egress: acquired.egress,
+      const router = acquired.egress
+      const transport = await this.#transports.take(router, signal)
+      const viewer = await openViewerTransport(transport, {
+        egress: router,
         request,
         sockets: endpoints(settings.addresses),
-        udpPorts: engine.udpPorts,
-        tcpPorts: engine.tcpPorts,
-        iceConsentTimeoutS: settings.iceConsentTimeoutS,
         signal,
       })
       this.#viewers.add(viewer)

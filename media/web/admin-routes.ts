@@ -1,4 +1,4 @@
-import Router from '@koa/router'
+import { Router } from '../http/router.ts'
 import type { StreamStatus } from '../stream/status.ts'
 import { whepProblem } from '../whep/problems.ts'
 import { adminProblem } from './admin-problems.ts'

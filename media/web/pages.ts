@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { readdirSync, readFileSync } from 'node:fs'
 import { extname } from 'node:path'
-import Router, { type RouterContext } from '@koa/router'
+import { Router, type RouterContext } from '../http/router.ts'
 import { isStreamId } from '../../shared/protocol/ids.ts'
 import type { StreamStatus } from '../stream/status.ts'
 
@@ -33,13 +33,15 @@ export interface PagesOptions {
 }
 
 /**
- * The list of streams and the player. All links are relative, so they work
- * below any path of a reverse proxy.
+ * The list of streams, the player and the operator's page. All links are
+ * relative, so they work below any path of a reverse proxy. The operator's page
+ * is public: all that it shows comes from the admin API.
  */
 export function pages({ statuses, listed }: PagesOptions): Router {
   const files = readFiles()
   const list = fileNamed(files, 'index.html')
   const player = fileNamed(files, 'player.html')
+  const admin = fileNamed(files, 'admin/index.html')
   const router = new Router({ strict: true })
 
   router.get('/', ctx => {
@@ -54,17 +56,29 @@ export function pages({ statuses, listed }: PagesOptions): Router {
     ctx.status = 308
     ctx.set('Location', `../${encodeURIComponent(ctx.params['id'] ?? '')}`)
   })
+  router.get('/admin', ctx => {
+    ctx.status = 308
+    ctx.set('Location', 'admin/')
+  })
+  router.get('/admin/', ctx => {
+    answerPage(ctx, admin)
+  })
   router.get('/static/:file', ctx => {
     const file = files.get(ctx.params['file'] ?? '')
+    if (file) answerPage(ctx, file)
+  })
+  router.get('/static/admin/:file', ctx => {
+    const file = files.get(`admin/${ctx.params['file'] ?? ''}`)
     if (file) answerPage(ctx, file)
   })
   return router
 }
 
-/** The served files by name; nothing else can be requested. */
+/** The served files by path; nothing else can be requested. */
 function readFiles(): ReadonlyMap<string, Page> {
+  const names = readdirSync(FOLDER, { encoding: 'utf8', recursive: true })
   return new Map(
-    readdirSync(FOLDER).flatMap(name => {
+    names.flatMap(name => {
       const type = TYPES[extname(name)]
       if (type === undefined) return []
       const body = readFileSync(new URL(name, FOLDER), 'utf8')
@@ -93,11 +107,12 @@ function streamItem(status: StreamStatus): string {
   const { id, state, degraded, degraded_reason: reason } = status
   if (!isStreamId(id)) return ''
   const live = state === 'live'
+  const words = live ? 'live' : state === 'asleep' ? 'asleep' : 'not live'
   const classes = [live && 'live', degraded && 'degraded'].filter(Boolean)
   const attribute = classes.length === 0 ? '' : ` class="${classes.join(' ')}"`
   const link = `<a href="player/${encodeURIComponent(id)}">${id}</a>`
   const fault = reason === undefined ? '' : ` <p>${escaped(reason)}</p>`
-  return `<li${attribute}>${link} <span>${live ? 'live' : 'not live'}</span>${fault}</li>`
+  return `<li${attribute}>${link} <span>${words}</span>${fault}</li>`
 }
 
 function escaped(text: string): string {

@@ -6,7 +6,6 @@
  */
 import type { RequestListener } from 'node:http'
 import Koa, { type Middleware } from 'koa'
-import Router from '@koa/router'
 import type { Report } from '../../shared/protocol/catalogue.ts'
 import type { Log } from '../../shared/runtime/log.ts'
 import type { Address } from '../../shared/runtime/settings.ts'
@@ -15,6 +14,7 @@ import type { StreamStatus } from '../stream/status.ts'
 import type { ViewerStreams } from '../whep/stream-port.ts'
 import type { Clock } from '../../shared/runtime/clock.ts'
 import type { IceServer } from '../whep/ice-server.ts'
+import { Router } from '../http/router.ts'
 import type { BearerToken } from '../http/bearer.ts'
 import { restrictOrigins, type AllowedOrigins } from '../http/cors.ts'
 import { httpProblem } from '../http/problem.ts'
@@ -27,6 +27,7 @@ import { answerProblems } from '../http/answer-problems.ts'
 import { HttpServer } from '../http/http-server.ts'
 import { pages } from './pages.ts'
 import { playerStatus } from './player-status.ts'
+import type { SourceRun } from './source-fault.ts'
 
 /** The settings of the HTTP server, a part of `Config`. */
 export interface WebConfig {
@@ -47,6 +48,8 @@ export interface WebOptions {
   readonly statuses: () => readonly StreamStatus[]
   /** The status of one stream. */
   readonly statusOf: (id: string) => StreamStatus | undefined
+  /** The last run of a stream's FFmpeg; undefined: it has none. */
+  readonly sourceRun?: (id: string) => SourceRun | undefined
   /** Further routes of the admin API, such as /api/v3/process. */
   readonly adminRouters?: readonly Router[]
   readonly report: Report
@@ -158,7 +161,11 @@ function publicRouters(options: WebOptions): readonly Router[] {
     aboutRoutes(options.version),
     // If a viewer token is set, the list must not show the streams without it.
     pages({ statuses, listed: config.whepToken === undefined }),
-    playerStatus({ statusOf, token: viewerToken(config) }),
+    playerStatus({
+      statusOf,
+      sourceRun: options.sourceRun ?? (() => undefined),
+      token: viewerToken(config),
+    }),
   ]
 }
 

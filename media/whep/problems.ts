@@ -157,6 +157,12 @@ export function streamProblem(
   switch (cause.code) {
     case 'not-live':
       return notLiveProblem(stream, cause)
+    case 'not-started':
+      return whepProblem('stream-not-live', cause.message, {
+        cause,
+        headers: RETRY_SOON,
+        members: { on_demand: true },
+      })
     case 'worker':
       return workerProblem(cause)
     case 'ports':

@@ -4,7 +4,7 @@
  * Gets: HTTP requests, and streams that open transports (stream-port.ts).
  * Gives: responses, metrics, and the sessions for the admin API.
  */
-import Router, { type RouterContext } from '@koa/router'
+import { Router, type RouterContext } from '../http/router.ts'
 import type { Report } from '../../shared/protocol/catalogue.ts'
 import type { Clock } from '../../shared/runtime/clock.ts'
 import {

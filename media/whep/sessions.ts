@@ -16,12 +16,18 @@ import {
   notLiveProblem,
   rethrowSdpError,
   shutdownProblem,
+  streamProblem,
   whepProblem,
   workerProblem,
 } from './problems.ts'
 import { Session, type EndReason } from './session.ts'
 import type { Slot, Slots } from './slots.ts'
-import type { ViewerStream, ViewerTransport } from './stream-port.ts'
+import {
+  StreamError,
+  type Hold,
+  type ViewerStream,
+  type ViewerTransport,
+} from './stream-port.ts'
 import { requestTransport } from './worker-requests.ts'
 
 /** Maximum number of ended sessions whose reason a PATCH can report. */
@@ -127,9 +133,14 @@ export class Sessions {
     return counts
   }
 
+  /** Rejects pending and later POSTs. Idempotent. */
+  beginShutdown(): void {
+    this.#closing.abort()
+  }
+
   /** Ends all sessions; pending and later POSTs are rejected. */
   async close(): Promise<void> {
-    this.#closing.abort()
+    this.beginShutdown()
     for (const session of [...this.#live.values()]) session.end('shutdown')
     await Promise.allSettled([...this.#opening])
   }
@@ -148,7 +159,7 @@ export class Sessions {
     const result = rethrowSdpError('malformed-offer', () =>
       negotiate(readOffer(offer), stream.codecs),
     )
-    if (!stream.live) throw notLiveProblem(stream)
+    if (!stream.live && !stream.demand) throw notLiveProblem(stream)
     if (result.at === 'negotiated') return result
     for (const kind of result.kinds) {
       this.#options.report({
@@ -183,10 +194,33 @@ export class Sessions {
     negotiated: Negotiated,
     client: Client,
   ): Promise<OpenedSession> {
+    const aborted = AbortSignal.any([client.signal, this.#closing.signal])
+    const hold = await holdStream(stream, negotiated, aborted)
+    const claim: Slot = {
+      release: () => {
+        slot.release()
+        hold?.release()
+      },
+    }
+    try {
+      return await this.#openHeld(claim, stream, negotiated, client, aborted)
+    } catch (error) {
+      hold?.release()
+      throw error
+    }
+  }
+
+  async #openHeld(
+    slot: Slot,
+    stream: ViewerStream,
+    negotiated: Negotiated,
+    client: Client,
+    aborted: AbortSignal,
+  ): Promise<OpenedSession> {
     const { clock, report } = this.#options
     const transport = await requestTransport(stream, negotiated.request, {
       clock,
-      aborted: AbortSignal.any([client.signal, this.#closing.signal]),
+      aborted,
       onTimeout: () => {
         report({
           family: 'dragonfork_webrtc_ice_failures_total',
@@ -247,6 +281,25 @@ export class Sessions {
     }
     this.#options.log.info('viewer ended', { streamId, why })
     this.#options.onChange()
+  }
+}
+
+/**
+ * Starts a stream that runs on demand.
+ * @returns undefined for any other stream
+ * @throws {Problem} `stream-not-live` with the reason
+ */
+async function holdStream(
+  stream: ViewerStream,
+  { request }: Negotiated,
+  signal: AbortSignal,
+): Promise<Hold | undefined> {
+  const kinds = request.media.map(({ kind }) => kind)
+  try {
+    return await stream.demand?.hold(kinds, signal)
+  } catch (error) {
+    if (!(error instanceof StreamError)) throw error
+    throw streamProblem(error, stream)
   }
 }
 

@@ -105,6 +105,8 @@ export type StreamErrorCode =
   | 'deadline'
   /** No RTP has arrived yet, or the stream was stopped. HTTP: 409. */
   | 'not-live'
+  /** It runs on demand, and could not start; `message` says why. HTTP: 409. */
+  | 'not-started'
 
 /** Why a stream cannot serve a viewer. */
 export class StreamError extends Error {
@@ -117,6 +119,23 @@ export class StreamError extends Error {
   }
 }
 
+/** Starts a stream when the first viewer comes. */
+export interface ViewerDemand {
+  /**
+   * Starts the stream unless it runs, and waits until `kinds` have RTP.
+   * @returns once a viewer can be opened; the stream runs at least until the
+   *   release
+   * @throws {StreamError} `not-started`; `deadline` on abort
+   */
+  hold(kinds: readonly MediaKind[], signal: AbortSignal): Promise<Hold>
+}
+
+/** Keeps a stream running that runs on demand. */
+export interface Hold {
+  /** Idempotent. */
+  release(): void
+}
+
 /** A registered stream, as WHEP sees it. */
 export interface ViewerStream {
   readonly id: StreamId
@@ -124,6 +143,8 @@ export interface ViewerStream {
   readonly codecs: StreamCodecs
   /** Whether RTP has arrived since its start; if not, POST answers 409. */
   readonly live: boolean
+  /** Only of a stream that runs on demand: POST waits until it is live. */
+  readonly demand?: ViewerDemand | undefined
   /** Whether FFmpeg has ended for good; POST answers 409. Default: false. */
   readonly over?: boolean
   /**

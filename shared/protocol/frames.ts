@@ -113,6 +113,11 @@ export interface StreamSnapshot {
   readonly id: StreamId
   /** Whether its process is running, which makes it an active stream. */
   readonly running: boolean
+  /**
+   * It starts on demand, and nobody watches. Absent: no, or the media process
+   * is older.
+   */
+  readonly asleep?: boolean
   /** Sessions that were answered and have not ended. */
   readonly peers: number
   /** Started, but with a fault, such as a failed leg. */
@@ -318,6 +323,7 @@ function readStream(stream: Fields): StreamSnapshot {
   return {
     id,
     running: stream.flag('running'),
+    ...(stream.flag('asleep', false) && { asleep: true }),
     peers: stream.count('peers'),
     degraded: stream.flag('degraded'),
     ...(reason !== undefined && { degraded_reason: reason }),

@@ -7,7 +7,7 @@ export const SNAPSHOT_INTERVAL_MS = 5_000
 export const MAX_SNAPSHOT_AGE_MS = 3 * SNAPSHOT_INTERVAL_MS
 
 /** Minimum interval between batches, milliseconds. */
-export const BATCH_INTERVAL_MS = 100
+export const BATCH_INTERVAL_MS = 75
 
 /** Maximum size of a frame, bytes; a larger one closes the connection. */
 export const MAX_FRAME_BYTES = 1280 * 1024

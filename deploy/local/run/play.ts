@@ -119,6 +119,7 @@ function greeting(media: string, exporter: string): string {
     '',
     `  player    ${media}/player/demo`,
     `  streams   ${media}/`,
+    `  admin     ${media}/admin/`,
     `  metrics   ${exporter}/metrics`,
     `  health    ${exporter}/-/healthy  ${exporter}/-/ready`,
     '',

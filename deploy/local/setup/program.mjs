@@ -8,9 +8,9 @@ import { SetupError } from './context.mjs'
 import { installPackages } from './debian.mjs'
 import { installModules } from './modules.mjs'
 import { TO_BUILD_WORKER, TO_RUN, TO_TEST } from './packages.mjs'
+import { checkPlatform } from './platform.mjs'
 import { Report } from './report.mjs'
 
-const MIN_NODE = 20
 /** The shell's exit codes for a program that such a signal ended. */
 const EXIT_CODES = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 }
 
@@ -31,11 +31,7 @@ export async function program(purpose, work) {
     })
   }
   try {
-    if (parseInt(process.versions.node) < MIN_NODE) {
-      throw new SetupError(
-        `Node ${process.versions.node} is too old, ${MIN_NODE} is needed`,
-      )
-    }
+    checkPlatform()
     const context = { env: process.env, report, signal: stop.signal }
     process.exitCode = await work(await setUp(purpose, context), stop.signal)
   } catch (error) {

@@ -27,6 +27,7 @@ const UP = 'up{job="dragonfork-exporter",instance="exporter:9464"}'
 const CONNECTED = 'dragonfork_exporter_media_connected{core="a"}'
 const SNAPSHOT = 'dragonfork_exporter_last_snapshot_timestamp_seconds{core="a"}'
 const STREAMS = 'dragonfork_webrtc_active_streams{core="a"}'
+const ASLEEP = 'dragonfork_exporter_asleep_streams{core="a"}'
 const PORTS = 'dragonfork_webrtc_udp_ports_available{core="a"}'
 
 /** Time at which the query is evaluated. */
@@ -175,6 +176,33 @@ const STATES: Readonly<Record<string, readonly [string, Series]>> = {
     { ...HEALTHY, [PORTS]: '9x80' },
   ],
   'no stream runs': ['No stream is running', { ...HEALTHY, [STREAMS]: '0x80' }],
+  'all streams are asleep': [
+    'OK',
+    { ...HEALTHY, [STREAMS]: '0x80', [ASLEEP]: '2x80' },
+  ],
+  'no stream runs and none is asleep': [
+    'No stream is running',
+    { ...HEALTHY, [STREAMS]: '0x80', [ASLEEP]: '0x80' },
+  ],
+  'no stream runs and one of another box is asleep': [
+    'No stream is running',
+    {
+      ...HEALTHY,
+      [STREAMS]: '0x80',
+      'dragonfork_exporter_asleep_streams{core="b"}': '1x80',
+    },
+  ],
+  'a stream failed to start on demand and is asleep again': [
+    'OK',
+    {
+      ...HEALTHY,
+      [STREAMS]: '0x80',
+      [ASLEEP]: '1x80',
+      [LEG('cam')]: '0x20 1x60',
+      [DEGRADED('cam')]: '0x20 stale _x9 0x60',
+      [DEGRADED('cam', 'leg-failed')]: '_x20 1x9 stale',
+    },
+  ],
   'an alert of another box is firing': [
     'OK',
     {

@@ -1,7 +1,7 @@
 import t from 'tap'
 import type { ShownFamily } from '../../registry/metric-store.ts'
 import { labelsText } from '../../registry/series.ts'
-import { headLines, writeFamily } from '../../web/exposition.ts'
+import { familyLines, headLines } from '../../web/exposition.ts'
 import {
   formatNumber,
   OPEN_METRICS,
@@ -10,13 +10,11 @@ import {
 } from '../../web/formats.ts'
 
 function written(family: ShownFamily, format: Format): string {
-  let page = ''
-  writeFamily(family, format, text => (page += text))
-  return page
+  return [...familyLines(family, format)].join('')
 }
 
 t.test(
-  'writeFamily() drops _total from the family of a counter in OpenMetrics',
+  'familyLines() drops _total from the family of a counter in OpenMetrics',
   t => {
     const family: ShownFamily = {
       name: 'dragonfork_webrtc_ice_failures_total',
@@ -42,7 +40,7 @@ t.test(
   },
 )
 
-t.test('writeFamily() accumulates buckets and formats their bounds', t => {
+t.test('familyLines() accumulates buckets and formats their bounds', t => {
   const name = 'dragonfork_webrtc_whep_request_duration_seconds'
   const family: ShownFamily = {
     name,

@@ -1,4 +1,12 @@
 /**
+ * media/ingest/rtp reads, checks and rewrites RTP and RTCP packets.
+ * Owns: what is known of one leg's packets; no socket and no clock.
+ * Gets: packets and their time of arrival.
+ * Gives: packets with continuous numbers and times; the picture's format from
+ * the SPS. To read it: this file, then rtp-timeline.ts and sequence.ts.
+ */
+
+/**
  * Makes one continuous RTP stream of successive senders. Viewers know one
  * fixed SSRC and reject sequence numbers that go back; where timestamps jump,
  * within a sender or from one to the next, they lose the sync of audio and

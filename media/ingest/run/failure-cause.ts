@@ -8,6 +8,7 @@ import {
   type LogLine,
 } from './ffmpeg-log.ts'
 import type { LegPorts } from './ffmpeg-output.ts'
+import { optionFailure } from './option-failure.ts'
 import type { LegFailure } from '../leg-watch.ts'
 
 /** What identifies a leg in FFmpeg's log. */
@@ -16,6 +17,8 @@ export interface SuspectLeg {
   readonly ports: LegPorts
   /** Whether FFmpeg copies the stream rather than encoding it. */
   readonly copied?: boolean
+  /** Options of the operator for the encoder. */
+  readonly options?: readonly string[]
 }
 
 /** Why each leg failed. */
@@ -85,7 +88,16 @@ const KIND_OF_COMPONENT: Readonly<Record<string, MediaKind>> = {
   dump_extra: 'video',
   libopus: 'audio',
   opus_metadata: 'audio',
+  // Encoders that the operator may choose.
+  libopenh264: 'video',
+  opus: 'audio',
 }
+
+function kindOfComponent(name: string): MediaKind | undefined {
+  if (/^(?:h264|vp8)_/.test(name)) return 'video'
+  return KIND_OF_COMPONENT[name]
+}
+
 /** The codecs that can be copied, because browsers play them. */
 const COPYABLE = { video: 'h264', audio: 'opus' } as const
 
@@ -109,9 +121,28 @@ class FailedRun {
   findings(): Findings | undefined {
     for (const [at, error] of this.#errors.entries()) {
       const found = this.#judge(error, at)
-      if (found !== undefined) return found
+      if (found !== undefined) return this.#withWords(found)
+    }
+    return this.#judgeOptions()
+  }
+
+  /** Blames the first leg whose options, or their device, FFmpeg rejects. */
+  #judgeOptions(): Findings | undefined {
+    for (const { kind, options = [] } of this.#legs) {
+      const words = optionFailure(this.#errors, { kind, options })
+      if (words === undefined) continue
+      return { causes: [[kind, 'encoder']], details: [[kind, words]] }
     }
     return undefined
+  }
+
+  /** Says why an encoder with options of the operator failed. */
+  #withWords(found: Findings): Findings {
+    const [kind, cause] = found.causes[0] ?? []
+    if (kind === undefined || cause !== 'encoder') return found
+    const { options = [] } = this.#legs.find(leg => leg.kind === kind) ?? {}
+    const words = optionFailure(this.#errors, { kind, options })
+    return words === undefined ? found : { ...found, details: [[kind, words]] }
   }
 
   #judge(error: LogLine, at: number): Findings | undefined {
@@ -122,7 +153,7 @@ class FailedRun {
     if (noStream) return this.#judgeNoStream(error, noStream[1], at)
     const encoder = UNKNOWN_ENCODER.exec(text)?.[1]
     if (encoder !== undefined) {
-      const kind = KIND_OF_COMPONENT[encoder]
+      const kind = kindOfComponent(encoder)
       return this.#blame('encoder', this.#legOf({ kind, ...clueIn(error) }, at))
     }
     if (text.startsWith(OPEN_ENCODER) || ENCODE.test(text)) {
@@ -196,7 +227,7 @@ class FailedRun {
   /** The kind of the component that logged the error before. */
   #kindBefore(at: number): MediaKind | undefined {
     const { contexts = [] } = this.#errors[at - 1] ?? {}
-    return contexts.map(name => KIND_OF_COMPONENT[name]).find(Boolean)
+    return contexts.map(kindOfComponent).find(Boolean)
   }
 
   /** The leg that the clue identifies; undefined: an output of the operator. */

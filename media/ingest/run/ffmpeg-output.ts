@@ -4,8 +4,10 @@ import {
   videoFilters,
   type OutputSettings,
 } from './filter-chain.ts'
+import { splitOptions } from '../encoder-options.ts'
 import type { LegPlan } from '../leg-plan.ts'
 import type { ManagedAudio, ManagedVideo } from '../webrtc-config.ts'
+import { encoderArguments, DEFAULT_ENCODER } from './video-encoders.ts'
 
 /** The ports of one leg: where we receive, and those that FFmpeg binds. */
 export interface LegPorts {
@@ -77,24 +79,20 @@ function videoCodec(
 ): readonly string[] {
   switch (video.codec) {
     case 'h264':
+    case 'vp8': {
+      const { encoder, others, x264Params } = splitOptions(video.options)
+      const { fps = DEFAULT_MAX_FPS } = video
       return [
-        ...['-c:v', 'libx264', '-preset', 'veryfast', '-tune', 'zerolatency'],
-        // Browsers do not play B-frames.
-        ...['-profile:v', 'baseline', '-bf', '0', '-sc_threshold', '0'],
-        // The tune assumes a constant frame rate: the nominal one, which for
-        // some inputs is their clock rate.
-        ...['-x264-params', `force-cfr=0:fps=${video.fps ?? DEFAULT_MAX_FPS}`],
+        ...encoderArguments(
+          encoder ?? DEFAULT_ENCODER[video.codec],
+          fps,
+          x264Params,
+        ),
         ...frames(video, settings),
-        ...bitrate(video.bitrate_kbit ?? VIDEO_KBIT.h264),
+        ...bitrate(video.bitrate_kbit ?? VIDEO_KBIT[video.codec]),
+        ...others,
       ]
-    case 'vp8':
-      return [
-        ...['-c:v', 'libvpx', '-deadline', 'realtime', '-cpu-used', '8'],
-        ...['-lag-in-frames', '0', '-auto-alt-ref', '0'],
-        ...['-error-resilient', '1'],
-        ...frames(video, settings),
-        ...bitrate(video.bitrate_kbit ?? VIDEO_KBIT.vp8),
-      ]
+    }
     case 'copy':
       // mediasoup detects key frames by the SPS in the stream; files and FLV
       // have it in their header. (FFmpeg 5.1 closes these filters when it
@@ -142,10 +140,13 @@ function audioCodec(
     // its payload type. It changes the header only, which RTP does not carry.
     return ['-c:a', 'copy', '-bsf:a', 'opus_metadata']
   }
+  const { encoder = 'libopus', others } = splitOptions(audio.options)
   return [
-    ...['-c:a', 'libopus', '-b:a', `${audio.bitrate_kbit ?? AUDIO_KBIT}k`],
-    ...['-ac', '2', '-ar', '48000', '-frame_duration', '20'],
-    ...['-af', audioFilters(settings)],
+    ...['-c:a', encoder, '-b:a', `${audio.bitrate_kbit ?? AUDIO_KBIT}k`],
+    ...['-ac', '2', '-ar', '48000'],
+    ...(encoder === 'libopus' ? ['-frame_duration', '20'] : []),
+    ...['-af', audioFilters(audio, settings)],
+    ...others,
   ]
 }
 

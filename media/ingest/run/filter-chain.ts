@@ -1,5 +1,7 @@
 import { repairExpression, type Arrival } from './timestamp-repair.ts'
-import type { ManagedVideo } from '../webrtc-config.ts'
+import { splitOptions } from '../encoder-options.ts'
+import type { ManagedAudio, ManagedVideo } from '../webrtc-config.ts'
+import { isSoftwareEncoder } from './video-encoders.ts'
 
 /** How FFmpeg processes one leg's frames. */
 export interface OutputSettings {
@@ -26,15 +28,16 @@ const MAX_PAUSE_S = 35
 
 /**
  * Returns the filters of a video leg: they repair timestamps, limit the frame
- * rate, and make pictures that browsers play.
+ * rate, and make pictures that browsers play. Those of the operator come last.
  */
 export function videoFilters(
-  { fps = DEFAULT_MAX_FPS, height }: ManagedVideo,
+  { fps = DEFAULT_MAX_FPS, height, options }: ManagedVideo,
   settings: OutputSettings,
 ): string {
+  const { encoder, filters } = splitOptions(options)
   const { arrival, paced, deinterlace, startedMs } = settings
   const repair = repairExpression({ kind: 'video', arrival, startedMs })
-  return [
+  const own = [
     // RTP's time base: FFmpeg would round to one frame duration.
     'settb=1/90000',
     `setpts='${repair}'`,
@@ -43,19 +46,46 @@ export function videoFilters(
     ...squarePixels(height),
     // bwdif outputs each frame only when the next one arrives.
     ...(deinterlace ? ['bwdif=mode=send_frame:deint=interlaced'] : []),
-    'format=yuv420p',
-  ].join(',')
+  ]
+  if (isSoftwareEncoder(encoder)) return chain(own, filters, 'format=yuv420p')
+  // The operator's filters may upload the frames to the GPU.
+  if (filters !== undefined) return chain(own, filters, 'null')
+  return chain(own, undefined, 'format=yuv420p|nv12')
 }
 
 /** Returns the filters of an audio leg; they also fill gaps with silence. */
-export function audioFilters(settings: OutputSettings): string {
+export function audioFilters(
+  { options }: ManagedAudio,
+  settings: OutputSettings,
+): string {
   const { arrival, paced, startedMs } = settings
   const repair = repairExpression({ kind: 'audio', arrival, startedMs })
-  return [
+  const own = [
     `asetpts='${repair}'`,
     ...(paced ? [`arealtime=limit=${MAX_PAUSE_S}`] : []),
-    'aresample=48000:async=1000',
-  ].join(',')
+  ]
+  const { filters } = splitOptions(options)
+  return chain(own, filters, 'aresample=48000:async=1000')
+}
+
+/**
+ * Joins the server's filters, the operator's and the last one. FFmpeg allows
+ * the labels `[in]` and `[out]` in a graph; here they are the ends of the
+ * operator's part.
+ */
+function chain(
+  own: readonly string[],
+  theirs: string | undefined,
+  last: string,
+): string {
+  const before = own.join(',')
+  if (theirs === undefined) return `${before},${last}`
+  const graph = theirs
+    .replaceAll('[in]', '[own]')
+    .replaceAll('[out]', '[theirs]')
+  const start = theirs.includes('[in]') ? '[own];' : ','
+  const end = theirs.includes('[out]') ? ';[theirs]' : ','
+  return `${before}${start}${graph}${end}${last}`
 }
 
 /**

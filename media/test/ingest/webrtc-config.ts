@@ -50,6 +50,45 @@ await t.test('parseWebrtcConfig() fills in defaults', t => {
   t.end()
 })
 
+await t.test('parseWebrtcConfig() reads on_demand', t => {
+  const read = (raw: object) => {
+    const config = parseWebrtcConfig({ enabled: true, ...raw })
+    if (!config.enabled || config.ingest !== 'managed') return {}
+    const { on_demand, idle_seconds } = config
+    return { on_demand, idle_seconds }
+  }
+  const absent = { on_demand: undefined, idle_seconds: undefined }
+  t.same(read({}), absent)
+  t.same(read({ on_demand: true }), { on_demand: true, idle_seconds: 30 })
+  t.same(read({ on_demand: true, idle_seconds: 0 }), {
+    on_demand: true,
+    idle_seconds: 0,
+  })
+  t.same(
+    read({ on_demand: false, idle_seconds: 5 }),
+    { ...absent, on_demand: false },
+    'an update may leave idle_seconds behind',
+  )
+  const refused = {
+    'webrtc.on_demand: expected true or false, got "yes"': {
+      on_demand: 'yes',
+    },
+    'webrtc.idle_seconds: expected a whole number from 0 to 86400, got -1': {
+      on_demand: true,
+      idle_seconds: -1,
+    },
+    'webrtc.idle_seconds: expected none, as webrtc.on_demand is not true': {
+      idle_seconds: 30,
+    },
+    'webrtc.on_demand: expected false, as webrtc.ingest is external: this server cannot start the sender, got true':
+      { ...EXTERNAL, on_demand: true },
+  }
+  for (const [message, raw] of Object.entries(refused)) {
+    t.throws(() => read(raw), { message })
+  }
+  t.end()
+})
+
 await t.test('parseWebrtcConfig() reads external legs', t => {
   t.same(parseWebrtcConfig(EXTERNAL), {
     ...EXTERNAL,

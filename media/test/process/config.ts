@@ -123,6 +123,25 @@ t.test('all problems are reported at once, each with its field', t => {
   t.end()
 })
 
+t.test('on_demand can be removed by an update', t => {
+  const webrtc = { enabled: true, on_demand: true, idle_seconds: 5 }
+  const before = toStoredConfig(
+    parseProcessConfig({ ...LEAST, webrtc }, RULES),
+    undefined,
+  )
+  const config = parseProcessConfig(
+    { ...LEAST, webrtc: { enabled: true } },
+    RULES,
+  )
+  const stored: unknown = JSON.parse(
+    JSON.stringify(toStoredConfig(config, before)),
+  )
+  const { webrtc: read } = parseProcessConfig(fromStoredConfig(stored), RULES)
+  t.same(read, config.webrtc)
+  t.notOk('on_demand' in read)
+  t.end()
+})
+
 t.test('reconnect_backoff has defaults and can be removed by an update', t => {
   const parse = (reconnect_backoff: unknown) =>
     parseProcessConfig({ ...LEAST, reconnect_backoff }, RULES)

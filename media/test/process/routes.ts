@@ -187,6 +187,18 @@ t.test('PUT changes the given fields, including the id', async t => {
   t.equal((await call('GET', '/test2')).status, 200)
 })
 
+t.test('PUT with replace=true removes the keys that it lacks', async t => {
+  const { call } = await processApi(t)
+  const backoff = { reconnect_backoff: { max_seconds: 60, jitter: 0.1 } }
+  await call('POST', '', { body: { ...TEST, ...backoff } })
+  const { id, ...body } = TEST
+  const kept = await call('PUT', `/${id}`, { body })
+  t.match(kept.json, backoff)
+  const replaced = await call('PUT', `/${id}?replace=true`, { body })
+  t.match(replaced.json, body)
+  t.notOk(Object.hasOwn(Object(replaced.json), 'reconnect_backoff'))
+})
+
 t.test('a rejected PUT changes nothing', async t => {
   const { call } = await processApi(t)
   await call('POST', '', { body: TEST })
@@ -200,6 +212,10 @@ t.test('a rejected PUT changes nothing', async t => {
     details: [
       'output[0].address: expected an address',
       'options[0]: expected text, got 1',
+    ],
+    fields: [
+      { field: 'output[0].address', message: 'expected an address' },
+      { field: 'options[0]', message: 'expected text, got 1' },
     ],
   })
   t.match((await call('GET', '/test/config')).json, { output: TEST.output })
@@ -245,6 +261,7 @@ t.test('a second process with the same id gets 400', async t => {
   t.equal(twice.status, 400)
   t.match(twice.json, {
     details: ['A process with the id "test" already exists'],
+    fields: [{ field: 'id' }],
   })
   await call('POST', '', { body: { ...TEST, id: 'other' } })
   const renamed = await call('PUT', '/other', { body: { id: 'test' } })

@@ -51,7 +51,7 @@ t.test(
   'pages load nothing from other origins and run nothing inline',
   async t => {
     const server = await WhepServer.start(t)
-    for (const path of ['/', '/player/av']) {
+    for (const path of ['/', '/player/av', '/admin/']) {
       const response = await server.request(path)
       const policy = response.headers.get('Content-Security-Policy') ?? ''
       t.match(policy, /default-src 'none'/)
@@ -74,8 +74,9 @@ t.test(
 t.test('every file of a page is served, with 304 if unchanged', async t => {
   const server = await WhepServer.start(t)
   const folder = new URL('../../web/static/', import.meta.url)
-  const names = await readdir(folder)
-  for (const name of names.filter(name => !name.endsWith('.json'))) {
+  const names = await readdir(folder, { recursive: true })
+  t.ok(names.includes('admin/main.js'))
+  for (const name of names.filter(name => /\.(?:html|css|js)$/.test(name))) {
     const response = await server.request(`/static/${name}`)
     t.equal(response.status, 200, name)
     t.equal(
@@ -88,7 +89,7 @@ t.test('every file of a page is served, with 304 if unchanged', async t => {
     })
     t.equal(again, 304)
   }
-  const others = ['tsconfig.json', 'constructor', 'none.js']
+  const others = ['tsconfig.json', 'constructor', 'none.js', 'admin', 'admin/']
   for (const name of ['../web.ts', '..%2Fweb.ts', ...others]) {
     const response = await server.request(`/static/${name}`)
     t.equal(response.status, 404, name)
@@ -101,7 +102,8 @@ t.test(
     const server = await WhepServer.start(t, {
       config: { publicBasePath: '/live' },
     })
-    for (const path of ['/live/', '/', '/live/player/av', '/player/av']) {
+    const paths = ['/live/', '/', '/live/player/av', '/player/av']
+    for (const path of [...paths, '/live/admin/', '/admin/']) {
       t.equal((await server.request(path)).status, 200, path)
     }
     const bare = await server.request('/live', { redirect: 'manual' })
@@ -109,6 +111,8 @@ t.test(
     t.equal(bare.headers.get('Location'), '/live/')
     const slash = await server.request('/player/av/', { redirect: 'manual' })
     t.equal(slash.headers.get('Location'), '../av')
+    const admin = await server.request('/admin', { redirect: 'manual' })
+    t.equal(admin.headers.get('Location'), 'admin/')
   },
 )
 
@@ -127,6 +131,7 @@ t.test('methods other than GET and HEAD get 405', async t => {
   for (const path of [
     '/',
     '/player/av',
+    '/admin/',
     '/static/style.css',
     '/ping',
     '/api',

@@ -290,3 +290,21 @@ t.test('a stream with a fault is never shown as merely playing', t => {
   })
   t.end()
 })
+
+t.test('a fault of the source is shown without the details of the legs', t => {
+  const shown = { state: 'starting', words: 'Not started.' } as const
+  const status = {
+    degraded: true,
+    degraded_reason: 'video: FFmpeg ended',
+    source_fault: 'no-answer',
+  }
+  t.equal(
+    withFault(shown, status).words,
+    'Not started. The camera does not answer.',
+  )
+  t.match(
+    withFault(shown, { ...status, source_fault: 'from a newer server' }).words,
+    /video: FFmpeg ended/,
+  )
+  t.end()
+})

@@ -1,3 +1,4 @@
+import { showAdminLink } from './admin-link.js'
 import { find } from './find.js'
 
 const REFRESH_MS = 5_000
@@ -45,5 +46,6 @@ form.addEventListener('submit', event => {
   const id = input.value.trim()
   if (id !== '') location.href = `player/${encodeURIComponent(id)}`
 })
+void showAdminLink(find('#admin', HTMLElement), new URL('.', location.href))
 showNone()
 setTimeout(() => void keepRefreshing(), REFRESH_MS)

@@ -9,6 +9,13 @@ const NO_WHOLE_FRAME_MS = 8_000
 /** Maximum wait for a picture, since slow sources send one rarely. */
 const PATIENCE_MS = 30_000
 
+/** @type {Readonly<Record<string, string | undefined>>} */
+const SOURCE_FAULTS = {
+  'no-answer': 'The camera does not answer.',
+  login: 'The camera refuses the login.',
+  'not-found': 'The source does not exist.',
+}
+
 const PLAYING = 'Playing.'
 const FIRST = 'Connected, waiting for the first picture.'
 const KEY_FRAME =
@@ -192,13 +199,19 @@ function isExpected(leg) {
  *
  * @template {string} State
  * @param {{ state: State, words: string }} shown
- * @param {{ degraded: boolean, degraded_reason?: string } | undefined} status
+ * @param {{
+ *   degraded: boolean
+ *   degraded_reason?: string
+ *   source_fault?: string
+ * } | undefined} status
  * @returns {{ state: State | 'degraded', words: string }}
  */
 export function withFault({ state, words }, status) {
   if (!status?.degraded) return { state, words }
   const reason = status.degraded_reason
-  const fault = `The stream has a fault${reason ? `: ${reason}` : ''}.`
+  const fault =
+    SOURCE_FAULTS[status.source_fault ?? ''] ??
+    `The stream has a fault${reason ? `: ${reason}` : ''}.`
   if (state !== 'playing') return { state, words: `${words} ${fault}` }
   const shown = words === PLAYING ? fault : `${words} ${fault}`
   return { state: 'degraded', words: shown }

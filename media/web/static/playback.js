@@ -64,6 +64,7 @@ export class Playback {
       token: options.token,
       onNews: () => {
         if (this.#phase.at === 'connected') this.#judge()
+        else if (this.#phase.at === 'opening') this.#showStart()
         else this.#render()
       },
     })
@@ -108,9 +109,10 @@ export class Playback {
     if ('timer' in old) clearTimeout(old.timer)
     this.#phase = phase
     const { at } = phase
-    const asks = at === 'waiting' && phase.asks
-    if (asks || at === 'connected' || at === 'lost') this.#poll.start()
-    else this.#poll.stop()
+    const asks = at === 'waiting' ? phase.asks : at !== 'idle'
+    // What a viewer sees now is judged by a status of now.
+    if (!asks || (old.at === 'opening' && at === 'connected')) this.#poll.stop()
+    if (asks) this.#poll.start()
     if ('viewer' in old && old.viewer !== this.#viewer) {
       const closed = old.viewer.close()
       this.#left = this.#left.then(() => closed)
@@ -144,6 +146,14 @@ export class Playback {
         if (viewer === this.#viewer) this.#onRefused(error)
       },
     )
+  }
+
+  /** While the server has not answered, the stream may be starting on demand. */
+  #showStart() {
+    const state = this.#poll.latest?.state
+    if (state === 'asleep' || state === 'starting') {
+      this.#show('starting', 'Starting the camera…')
+    } else if (state !== 'live') this.#render()
   }
 
   /** @param {MediaStream} media */

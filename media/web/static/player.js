@@ -1,4 +1,6 @@
 /** The player page: connects its elements to Playback and ErrorTrigger. */
+import { showAdminLink } from './admin-link.js'
+import { hashOf } from './admin/route.js'
 import { find } from './find.js'
 import { Playback } from './playback.js'
 import { ErrorTrigger } from './provoke.js'
@@ -20,6 +22,7 @@ const statusUrl = new URL(
 const video = find('#video', HTMLVideoElement)
 const state = find('#state', HTMLElement)
 const numbers = find('#numbers', HTMLElement)
+const admin = find('#admin', HTMLAnchorElement)
 const sound = find('#sound', HTMLButtonElement)
 const access = find('#access', HTMLFormElement)
 const tokenInput = find('#token', HTMLInputElement)
@@ -103,6 +106,8 @@ function lookAtPictures(lastMs) {
 
 find('#title', HTMLElement).textContent = streamId
 document.title = `${streamId} - Dragon Fork`
+admin.href = `../admin/${hashOf({ at: 'stream', id: streamId })}`
+void showAdminLink(admin, new URL('..', location.href))
 for (const name of ['playing', 'pause']) {
   video.addEventListener(name, () => void look())
 }

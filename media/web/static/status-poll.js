@@ -1,3 +1,5 @@
+import { pause } from './pause.js'
+
 const POLL_MS = 3_000
 const RESPONSE_TIMEOUT_MS = 5_000
 /** An older status is not shown. */
@@ -7,8 +9,10 @@ const STALE_MS = 10_000
  * The status of the stream, as far as the player needs it.
  *
  * @typedef {object} ServerStatus
+ * @property {'stopped' | 'asleep' | 'starting' | 'live' | 'failed'} state
  * @property {boolean} degraded
  * @property {string} [degraded_reason]
+ * @property {string} [source_fault] a code: why the source cannot be opened
  * @property {Partial<Record<
  *   import('./viewer.js').Kind,
  *   { state: import('./play-words.js').LegState }
@@ -114,27 +118,4 @@ async function answerOf(url, token, signal) {
  */
 function isStatus(body) {
   return typeof body === 'object' && body !== null && 'legs' in body
-}
-
-/**
- * Waits for `ms`, or until the page is hidden or shown, or `signal` aborts.
- *
- * @param {number} ms
- * @param {AbortSignal} signal
- */
-async function pause(ms, signal) {
-  const over = new AbortController()
-  await new Promise(resolve => {
-    const timer = setTimeout(resolve, ms)
-    over.signal.addEventListener('abort', () => {
-      clearTimeout(timer)
-    })
-    const { signal: listening } = over
-    document.addEventListener('visibilitychange', resolve, {
-      signal: listening,
-    })
-    signal.addEventListener('abort', resolve, { signal: listening })
-    if (signal.aborted) resolve(undefined)
-  })
-  over.abort()
 }

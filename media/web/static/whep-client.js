@@ -6,6 +6,7 @@
  * @property {string} [title]
  * @property {string} [detail]
  * @property {string[]} [kinds] 406: the kinds without a common codec
+ * @property {boolean} [on_demand] 409: `detail` says why it did not start
  * @property {string} [scope] 503: whose limit is reached
  * @property {number} [limit] 503: the limit
  */
@@ -21,6 +22,8 @@
 
 /** Time for the server to answer a request, milliseconds. */
 const RESPONSE_TIMEOUT_MS = 15_000
+/** The same for an offer: a stream may take 60 s to start on demand. */
+const OFFER_TIMEOUT_MS = 65_000
 
 /** The server refused; `problem` is its application/problem+json. */
 export class Refused extends Error {
@@ -61,7 +64,11 @@ export async function postOffer(url, sdp, token) {
     'Content-Type': 'application/sdp',
     ...(token === '' ? {} : { Authorization: `Bearer ${token}` }),
   }
-  const response = await ask(url, { method: 'POST', headers, body: sdp })
+  const response = await ask(
+    url,
+    { method: 'POST', headers, body: sdp },
+    { timeoutMs: OFFER_TIMEOUT_MS },
+  )
   if (response.status !== 201) throw await refusal(response)
   return {
     resource: new URL(response.headers.get('Location') ?? '', response.url),
@@ -96,7 +103,8 @@ export function patchSession(resource, fragment, signal) {
     'Content-Type': 'application/trickle-ice-sdpfrag',
     'If-Match': '*',
   }
-  return ask(resource, { method: 'PATCH', headers, body: fragment }, signal)
+  const request = { method: 'PATCH', headers, body: fragment }
+  return ask(resource, request, { timeoutMs: RESPONSE_TIMEOUT_MS, signal })
 }
 
 /**
@@ -125,10 +133,12 @@ async function problemOf(response) {
 /**
  * @param {URL} url
  * @param {RequestInit} request
- * @param {AbortSignal} [signal]
+ * @param {object} limits
+ * @param {number} limits.timeoutMs
+ * @param {AbortSignal | undefined} [limits.signal]
  */
-async function ask(url, request, signal) {
-  const inTime = AbortSignal.timeout(RESPONSE_TIMEOUT_MS)
+async function ask(url, request, { timeoutMs, signal }) {
+  const inTime = AbortSignal.timeout(timeoutMs)
   try {
     return await fetch(url, {
       ...request,

@@ -23,14 +23,16 @@ export function verdictOn(error, streamId) {
   if (!(error instanceof Refused)) {
     return failed(`The browser cannot open the stream: ${String(error)}.`)
   }
-  const { status, retryAfterMs } = error
+  const { status, retryAfterMs, problem } = error
   switch (status) {
     case 404:
       return failed(`There is no stream called ${streamId}.`, UNKNOWN_STREAM_MS)
     case 409:
       return {
         state: 'starting',
-        words: 'The stream has not started yet.',
+        words: problem.on_demand
+          ? `${problem.detail}.`
+          : 'The stream has not started yet.',
         waitMs: retryAfterMs,
         asks: true,
       }

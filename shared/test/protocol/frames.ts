@@ -75,6 +75,19 @@ t.test('decodeMediaFrame() reads why a stream is degraded', t => {
   t.end()
 })
 
+t.test('decodeMediaFrame() reads whether a stream is asleep', t => {
+  const read = (fields: object) => {
+    const streams = [{ ...STREAM, ...fields }]
+    const frame = readMediaFrame({ ...SNAPSHOT, streams })
+    return frame.kind === 'snapshot' && frame.streams[0]?.asleep
+  }
+  t.equal(read({ asleep: true }), true)
+  t.notOk(read({ asleep: false }))
+  t.notOk(read({}), 'an older media process sends none')
+  t.throws(() => read({ asleep: 1 }), ProtocolError)
+  t.end()
+})
+
 t.test('decodeMediaFrame() drops unknown fields', t => {
   const frame = { ...HELLO, __proto__: 1, more: { than: 'needed' } }
   t.same(Object.keys(readMediaFrame(frame)), Object.keys(HELLO))
@@ -233,6 +246,7 @@ t.test('the largest batch and snapshot fit the frame limit', t => {
   const stream = {
     id,
     running: false,
+    asleep: true,
     peers: most,
     degraded: true,
     degraded_reason: 'sparse-key-frames',

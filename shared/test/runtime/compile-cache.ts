@@ -12,6 +12,8 @@ for (const script of ['media/main.ts', 'exporter/main.ts']) {
     run(process.execPath, [script, '--help'], {
       cwd: ROOT,
       env: { PATH: process.env['PATH'], ...env },
+      timeout: 60_000,
+      killSignal: 'SIGKILL',
     })
 
   t.test(`${script} keeps compiled code in the cache folder`, async t => {
@@ -31,10 +33,19 @@ for (const script of ['media/main.ts', 'exporter/main.ts']) {
   })
 
   t.test(`${script} starts if it cannot create the cache folder`, async t => {
-    // A file in its place stops root as well.
+    // They stop root as well. In /proc, mkdir fails although /proc exists.
     const file = join(t.testdir({ file: '' }), 'file')
-    const { stdout, stderr } = await help({ XDG_CACHE_HOME: file })
-    t.match(stdout, /^Usage: /)
-    t.equal(stderr, '')
+    for (const cache of [file, '/proc', '/proc/self/none', '/dev/null/none']) {
+      const { stdout, stderr } = await help({ XDG_CACHE_HOME: cache })
+      t.match(stdout, /^Usage: /, cache)
+      t.equal(stderr, '')
+    }
+  })
+
+  t.test(`${script} creates missing parents of the cache folder`, async t => {
+    const cache = join(t.testdir(), 'not', 'yet')
+    await help({ XDG_CACHE_HOME: cache })
+    const kept = await readdir(join(cache, 'dragonfork', 'compiled'))
+    t.ok(kept.length > 0)
   })
 }

@@ -80,6 +80,38 @@ await t.test(
   },
 )
 
+await t.test('options of the operator come after those of the server', t => {
+  const [video, audio] = outputs({
+    video: {
+      options: ['-g', '50', '-vf', 'hflip', '-x264-params', 'aq-mode=0'],
+    },
+    audio: { options: ['-ac', '1', '-af', 'volume=2'] },
+  })
+  t.match(video, '-x264-params force-cfr=0:fps=60:aq-mode=0 ')
+  t.match(video, ',setsar=1,hflip,format=yuv420p -fps_mode ')
+  t.match(video, ` -bufsize 750k -g 50 ${REALTIME} -f rtp -payload_type 102 `)
+  t.match(audio, /',volume=2,aresample=48000:async=1000 -ac 1 -start_time_/)
+  t.end()
+})
+
+await t.test('another encoder gets no options of x264', t => {
+  const [nvenc = ''] = outputs({ video: { options: ['-c:v', 'h264_nvenc'] } })
+  t.notMatch(nvenc, /zerolatency (?!1)|veryfast|x264/)
+  t.match(
+    nvenc,
+    ' -c:v h264_nvenc -preset p4 -tune ll -profile:v baseline -bf 0 -forced-idr 1 ',
+  )
+  t.match(nvenc, ',format=yuv420p|nv12 -fps_mode ')
+  const [vaapi = ''] = outputs({
+    video: { options: ['-c:v', 'h264_vaapi', '-vf', 'format=nv12,hwupload'] },
+  })
+  t.match(vaapi, ',setsar=1,format=nv12,hwupload,null -fps_mode ')
+  t.notMatch(vaapi, 'yuv420p')
+  const [other = ''] = outputs({ video: { options: ['-c:v', 'h264_amf'] } })
+  t.match(other, ' -c:v h264_amf -bf 0 -vf ')
+  t.end()
+})
+
 await t.test('videoOutput() maps the given stream', t => {
   const [video] = outputs({}, { ...LIVE, map: '0:V:0' })
   t.match(video, /^-map 0:V:0 -c:v libx264 /)
