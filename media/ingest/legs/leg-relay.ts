@@ -88,7 +88,7 @@ export class LegRelay {
     return this.#counters.unexpected
   }
 
-  /** As of the last but one call of `inspect`, or later. */
+  /** As of the last reply to `inspect`. */
   get faults(): readonly Fault[] {
     return this.#faults
   }
