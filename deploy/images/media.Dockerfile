@@ -62,7 +62,7 @@ COPY --from=sources /app ./
 RUN mkdir /data && chown node:node /data
 USER node
 # Fills the compile cache, so that a container starts faster.
-RUN node media/main.ts --version
+RUN node media/main.ts --version && node media/ingest/relay/relay-main.ts
 VOLUME /data
 EXPOSE 8080
 HEALTHCHECK --interval=10s --timeout=5s --start-period=1m --retries=3 \

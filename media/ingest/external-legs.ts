@@ -4,10 +4,9 @@ import type { MediaWorker } from '../engine/media-worker.ts'
 import type { PortPool } from '../engine/port-pool.ts'
 import type { LegPlan } from './leg-plan.ts'
 import type { LegSet } from './leg.ts'
-import { RelayedLeg, type RelayState } from './legs/relayed-leg.ts'
-import { RtpReceiver } from './legs/rtp-receiver.ts'
-import { createRewriter } from './rtp/rtp-rewriter.ts'
-import { LegTraffic } from './watch/leg-traffic.ts'
+import { LegRelay } from './legs/leg-relay.ts'
+import { RelayedLeg } from './legs/relayed-leg.ts'
+import type { RelayThread } from './relay/relay-thread.ts'
 import type { ExternalWebrtc } from './webrtc-config.ts'
 
 export interface ExternalLegsOptions {
@@ -15,6 +14,7 @@ export interface ExternalLegsOptions {
   readonly plans: readonly LegPlan[]
   readonly cname: string
   readonly udpPorts: PortPool
+  readonly relayThread: RelayThread
 }
 
 /**
@@ -23,7 +23,7 @@ export interface ExternalLegsOptions {
  */
 export class ExternalLegs implements LegSet {
   readonly #options: ExternalLegsOptions
-  readonly #relays = new Map<MediaKind, RelayState>()
+  readonly #relays = new Map<MediaKind, LegRelay>()
 
   constructor(options: ExternalLegsOptions) {
     this.#options = options
@@ -50,18 +50,23 @@ export class ExternalLegs implements LegSet {
   }
 
   /** Closes the sockets. Idempotent. */
-  close(): void {
-    for (const { receiver } of this.#relays.values()) receiver.close()
+  async close(): Promise<void> {
+    const relays = [...this.#relays.values()]
     this.#relays.clear()
+    await Promise.all(relays.map(relay => relay.close()))
   }
 
-  async #relayOf(plan: LegPlan): Promise<RelayState> {
+  async #relayOf(plan: LegPlan): Promise<LegRelay> {
     const known = this.#relays.get(plan.kind)
     if (known !== undefined) return known
-    const { config, udpPorts } = this.#options
+    const { config, udpPorts, relayThread } = this.#options
     const configured = config[plan.kind]
     const ports = { rtp: configured.port, rtcp: configured.rtcp_port }
-    const receiver = await RtpReceiver.open({
+    const relay = await LegRelay.open({
+      thread: relayThread,
+      plan,
+      udpPorts,
+      inspect: true,
       listen: config.listen,
       // Ports outside the pool need no release.
       lease: use =>
@@ -71,8 +76,6 @@ export class ExternalLegs implements LegSet {
           quarantine: () => undefined,
         },
     })
-    const rewriter = createRewriter(plan)
-    const relay = { receiver, rewriter, traffic: new LegTraffic(plan) }
     this.#relays.set(plan.kind, relay)
     return relay
   }

@@ -7,7 +7,8 @@
  *
  * The way of a packet: FFmpeg or an external sender -> legs/ -> a producer.
  * Video of our own FFmpeg goes straight into the worker; audio, and all that
- * external senders send, passes through this process, where rtp/ rewrites it.
+ * external senders send, passes through a thread of this process, relay/, where
+ * rtp/ rewrites it.
  * run/ writes FFmpeg's arguments and reads its log; watch/ finds faults. The
  * files at the top are what media/stream uses. To read it: this file,
  * leg-plan.ts, managed-legs.ts or external-legs.ts, then leg-monitor.ts.
@@ -18,7 +19,8 @@ import type { MediaWorker } from '../engine/media-worker.ts'
 import type { LegPlan } from './leg-plan.ts'
 import type { LegOutput, LegPorts } from './run/ffmpeg-output.ts'
 import type { InputFacts } from './run/input-facts.ts'
-import type { LegTraffic } from './watch/leg-traffic.ts'
+import type { Fault } from './fault.ts'
+import type { UnexpectedRtp } from './relay/relay-counters.ts'
 
 /** One kind's way into a worker. */
 export interface Leg {
@@ -26,7 +28,7 @@ export interface Leg {
   /** What viewers consume. */
   readonly producer: Producer
   /** Of external senders only. */
-  readonly traffic?: LegTraffic | undefined
+  readonly traffic?: LegTrafficView | undefined
   /**
    * Number of RTP packets received since the leg was opened.
    * @throws {EngineError} if the worker died
@@ -34,6 +36,13 @@ export interface Leg {
   packets(): Promise<number>
   /** Releases its ports. Idempotent. */
   close(): void
+}
+
+/** What the relay thread finds in the packets of an external sender. */
+export interface LegTrafficView {
+  readonly unexpected: UnexpectedRtp
+  /** As of the last reply of the relay thread, which `Leg.packets` asks. */
+  readonly faults: readonly Fault[]
 }
 
 /** A leg that our own FFmpeg sends, from fixed ports to fixed ports. */
@@ -57,5 +66,5 @@ export interface LegSet {
     signal: AbortSignal,
   ): Promise<readonly Leg[]>
   /** Releases what survives a worker restart. Idempotent. */
-  close(): void
+  close(): Promise<void>
 }

@@ -9,10 +9,9 @@ import type { LegPlan } from './leg-plan.ts'
 import type { LegSet, ManagedLeg } from './leg.ts'
 import { ManagedAudioLeg } from './legs/managed-audio-leg.ts'
 import { ManagedVideoLeg } from './legs/managed-video-leg.ts'
-import type { RelayState } from './legs/relayed-leg.ts'
-import { RtpReceiver } from './legs/rtp-receiver.ts'
+import { LegRelay } from './legs/leg-relay.ts'
 import { leaseSenderPorts, type SenderPorts } from './legs/sender-ports.ts'
-import { createRewriter } from './rtp/rtp-rewriter.ts'
+import type { RelayThread } from './relay/relay-thread.ts'
 import { failureCauses, type FailureCauses } from './run/failure-cause.ts'
 import { audioOutput, NO_SDP_OUTPUT, videoOutput } from './run/ffmpeg-output.ts'
 import type { InputFacts } from './run/input-facts.ts'
@@ -24,6 +23,7 @@ export interface ManagedLegsOptions {
   readonly plans: readonly LegPlan[]
   readonly cname: string
   readonly udpPorts: PortPool
+  readonly relayThread: RelayThread
 }
 
 /**
@@ -35,7 +35,7 @@ export class ManagedLegs implements LegSet {
   readonly #options: ManagedLegsOptions
   readonly #senders = new Map<MediaKind, SenderPorts>()
   readonly #planner: RunPlanner
-  #audioRelay: RelayState | undefined
+  #audioRelay: LegRelay | undefined
   #legs: readonly ManagedLeg[] = []
 
   constructor(options: ManagedLegsOptions) {
@@ -134,11 +134,12 @@ export class ManagedLegs implements LegSet {
   }
 
   /** Releases FFmpeg's ports, after it has ended. Idempotent. */
-  close(): void {
+  async close(): Promise<void> {
     for (const sender of this.#senders.values()) sender.release()
     this.#senders.clear()
-    this.#audioRelay?.receiver.close()
+    const relay = this.#audioRelay
     this.#audioRelay = undefined
+    await relay?.close()
   }
 
   async #openLeg(
@@ -157,14 +158,16 @@ export class ManagedLegs implements LegSet {
     return await ManagedAudioLeg.open({ ...shared, relay })
   }
 
-  async #relayOf(audio: LegPlan): Promise<RelayState> {
-    this.#audioRelay ??= {
-      receiver: await RtpReceiver.open({
-        listen: LOOPBACK,
-        lease: () => this.#options.udpPorts.leaseProbed(),
-      }),
-      rewriter: createRewriter(audio),
-    }
+  async #relayOf(audio: LegPlan): Promise<LegRelay> {
+    const { udpPorts, relayThread } = this.#options
+    this.#audioRelay ??= await LegRelay.open({
+      thread: relayThread,
+      plan: audio,
+      listen: LOOPBACK,
+      lease: () => udpPorts.leaseProbed(),
+      udpPorts,
+      inspect: false,
+    })
     return this.#audioRelay
   }
 

@@ -1,5 +1,3 @@
-import { isJsonObject, type JsonObject } from '../../shared/protocol/fields.ts'
-
 /** Upstream's ProbeIO (http/api/probe.go), and what copying depends on. */
 export interface ProbedStream {
   /** Address, secrets masked. */
@@ -31,58 +29,75 @@ export interface ProbedStream {
 }
 
 /** What the packets of a video stream show. */
-export type PacketFacts = Pick<ProbedStream, 'key_frame_seconds' | 'b_frames'>
+type PacketFacts = Pick<ProbedStream, 'key_frame_seconds' | 'b_frames'>
 
-export const NO_PACKET_FACTS: PacketFacts = {
+const NO_PACKET_FACTS: PacketFacts = {
   key_frame_seconds: null,
   b_frames: null,
 }
 
-/** Options of ffprobe for `streamsIn`. */
-export const SHOW_STREAMS: readonly string[] = [
+/** Options of ffprobe for `streamsIn`: packets, then streams, in one pass. */
+export const SHOW: readonly string[] = [
   '-show_entries',
-  'format=format_name,duration:' +
+  'packet=stream_index,pts_time,flags:' +
+    'format=format_name,duration:' +
     'stream=index,codec_name,codec_type,profile,pix_fmt,width,height,' +
     'avg_frame_rate,r_frame_rate,sample_rate,channels,channel_layout,' +
     'bit_rate,duration:' +
     'stream_tags=language:stream_disposition=attached_pic',
-  ...['-of', 'json'],
+  ...['-of', 'compact'],
 ]
 
-/** Options of ffprobe for `packetFacts`. */
-export const SHOW_PACKETS: readonly string[] = [
-  ...['-show_entries', 'packet=pts_time,flags'],
-  ...['-of', 'csv=print_section=0'],
-]
+/** A line of ffprobe, such as `packet|stream_index=0|flags=K_`. */
+interface Line {
+  readonly section: string
+  readonly fields: Fields
+}
+
+type Fields = ReadonlyMap<string, string>
 
 /**
- * Reads the output of SHOW_STREAMS, without cover art.
- * @returns nothing if ffprobe has failed, and so written no JSON
+ * Reads the output of SHOW, without cover art.
+ * @returns nothing if ffprobe has failed
  */
 export function streamsIn(
   output: readonly string[],
   { url, index }: Pick<ProbedStream, 'url' | 'index'>,
 ): readonly ProbedStream[] {
-  const document = parse(output)
-  const streams = document['streams']
-  const format = objectAt(document, 'format')
-  if (!Array.isArray(streams)) return []
-  return streams.filter(isJsonObject).flatMap(stream => {
-    const { attached_pic: isCover } = objectAt(stream, 'disposition')
-    if (isCover === 1) return []
-    return [{ url, index, ...streamOf(stream, format) }]
+  const lines = output.map(readLine)
+  const format = lines.find(({ section }) => section === 'format')
+  // A program repeats its streams before the list of all.
+  const streams = new Map(
+    lines
+      .filter(({ section }) => section === 'stream')
+      .map(({ fields }) => [fields.get('index'), fields]),
+  )
+  return [...streams.values()].toSorted(byIndex).flatMap(fields => {
+    if (fields.get('disposition:attached_pic') === '1') return []
+    const stream = streamOf(fields, format?.fields ?? new Map())
+    if (stream.type !== 'video') return [{ url, index, ...stream }]
+    const packets = lines.filter(
+      line =>
+        line.section === 'packet' &&
+        line.fields.get('stream_index') === fields.get('index'),
+    )
+    return [{ url, index, ...stream, ...packetFacts(packets) }]
   })
 }
 
+function byIndex(one: Fields, other: Fields): number {
+  return numberAt(one, 'index') - numberAt(other, 'index')
+}
+
 function streamOf(
-  stream: JsonObject,
-  format: JsonObject,
+  stream: Fields,
+  format: Fields,
 ): Omit<ProbedStream, 'url' | 'index'> {
   const codec = textAt(stream, 'codec_name')
   return {
     format: textAt(format, 'format_name'),
     stream: numberAt(stream, 'index'),
-    language: textAt(objectAt(stream, 'tags'), 'language'),
+    language: textAt(stream, 'tag:language'),
     type: textAt(stream, 'codec_type'),
     codec,
     coder: codec,
@@ -103,14 +118,11 @@ function streamOf(
 /** Fewer packets do not show that there are no B-frames. */
 const MIN_PACKETS = 10
 
-/** Reads the output of SHOW_PACKETS: lines such as `0.040000,K__`. */
-export function packetFacts(output: readonly string[]): PacketFacts {
-  const packets = output.flatMap(line => {
-    const [time = '', flags = ''] = line.split(',')
-    const seconds = Number.parseFloat(time)
-    return Number.isFinite(seconds)
-      ? [{ seconds, isKey: flags.startsWith('K') }]
-      : []
+function packetFacts(lines: readonly Line[]): PacketFacts {
+  const packets = lines.flatMap(({ fields }) => {
+    const seconds = Number.parseFloat(fields.get('pts_time') ?? '')
+    const isKey = fields.get('flags')?.startsWith('K') === true
+    return Number.isFinite(seconds) ? [{ seconds, isKey }] : []
   })
   const keys = packets.filter(({ isKey }) => isKey)
   const distances = keys
@@ -122,39 +134,41 @@ export function packetFacts(output: readonly string[]): PacketFacts {
   )
   const isKnown = isReordered || packets.length >= MIN_PACKETS
   return {
-    key_frame_seconds: distances.length === 0 ? null : Math.max(...distances),
+    key_frame_seconds:
+      distances.length === 0 ? null : round(Math.max(...distances)),
     b_frames: isKnown ? isReordered : null,
   }
 }
 
-function parse(output: readonly string[]): JsonObject {
-  try {
-    const document: unknown = JSON.parse(output.join('\n'))
-    return isJsonObject(document) ? document : {}
-  } catch {
-    return {}
-  }
+/** The free text among the values is escaped: `\\|` is no separator. */
+function readLine(line: string): Line {
+  const [section = '', ...rest] = line.split(/(?<!\\)\|/)
+  const fields = rest.map(field => {
+    const at = field.indexOf('=')
+    return [field.slice(0, at), field.slice(at + 1)] as const
+  })
+  return { section, fields: new Map(fields) }
 }
 
-function objectAt(object: JsonObject, key: string): JsonObject {
-  const value = object[key]
-  return isJsonObject(value) ? value : {}
+function textAt(fields: Fields, key: string): string {
+  const value = fields.get(key) ?? ''
+  return value === 'unknown' || value === 'N/A' ? '' : value
 }
 
-function textAt(object: JsonObject, key: string): string {
-  const value = object[key]
-  return typeof value === 'string' && value !== 'unknown' ? value : ''
-}
-
-/** ffprobe writes some numbers as text. */
-function numberAt(object: JsonObject, key: string): number {
-  const number = Number(object[key] ?? 0)
+/** 0 for `N/A`. */
+function numberAt(fields: Fields, key: string): number {
+  const number = Number(textAt(fields, key))
   return Number.isFinite(number) ? number : 0
 }
 
 /** Such as `30000/1001`; `0/0`: unknown. */
-function rateAt(object: JsonObject, key: string): number {
-  const [over, under] = textAt(object, key).split('/').map(Number)
+function rateAt(fields: Fields, key: string): number {
+  const [over, under] = textAt(fields, key).split('/').map(Number)
   const rate = (over ?? 0) / (under ?? 1)
   return Number.isFinite(rate) ? rate : 0
+}
+
+/** To milliseconds. */
+function round(seconds: number): number {
+  return Math.round(seconds * 1000) / 1000
 }

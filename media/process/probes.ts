@@ -4,13 +4,7 @@ import { reasonOf } from '../../shared/runtime/errors.ts'
 import { resolveConfig, type ResolvedIo } from './command.ts'
 import { parseProcessConfig, type ConfigRules } from './config.ts'
 import { isJsonObject } from '../../shared/protocol/fields.ts'
-import {
-  packetFacts,
-  SHOW_PACKETS,
-  SHOW_STREAMS,
-  streamsIn,
-  type ProbedStream,
-} from './probe-model.ts'
+import { SHOW, streamsIn, type ProbedStream } from './probe-model.ts'
 import type { ProcessConfig } from './process-config.ts'
 import { ProcessError } from './process-error.ts'
 import { ffprobeOptions } from './probe-options.ts'
@@ -32,12 +26,10 @@ export interface ProbesOptions {
 const PROBE_TIMEOUT_MS = 10_000
 /** Maximum number of inputs probed at the same time. */
 const MAX_PROBES = 4
-/** Opening an input again may take this much longer than the first time. */
-const OPEN_MARGIN_MS = 500
-/** A file is read faster than it plays. */
-const FILE_SECONDS = 30
-/** Less does not show the distance of key frames. */
-const MIN_LIVE_SECONDS = 1
+/** How much of a file is read, which takes less time than to play it. */
+const FILE_SECONDS = 20
+/** FFmpeg itself reads 5 s of a live input to find its streams. */
+const LIVE_SECONDS = 7
 
 /** Looks at inputs with ffprobe: each address once at a time. */
 export class Probes {
@@ -117,36 +109,18 @@ export class Probes {
     index: number,
     signal: AbortSignal,
   ): Promise<ProbeView> {
-    const startedMs = performance.now()
     const input = [...ffprobeOptions(options), '-i', address]
     const url = maskOf(input).args.at(-1) ?? ''
-    const { output, log } = await this.#run([...SHOW_STREAMS, ...input], signal)
+    const seconds = isFile(address) ? FILE_SECONDS : LIVE_SECONDS
+    const interval = ['-read_intervals', `%+${seconds}`]
+    const args = [...SHOW, ...interval, ...input]
+    const { output, log } = await this.#run(args, signal)
     const streams = streamsIn(output, { url, index })
-    if (signal.aborted && streams.length === 0) {
-      const seconds = PROBE_TIMEOUT_MS / 1000
-      return { streams, log: [...log, `No streams found within ${seconds} s`] }
-    }
-    const video = streams.find(({ type }) => type === 'video')
-    const seconds = readSeconds(address, performance.now() - startedMs)
-    if (video === undefined || signal.aborted || seconds < MIN_LIVE_SECONDS) {
-      return { streams, log }
-    }
-    const packets = await this.#run(
-      [
-        ...SHOW_PACKETS,
-        ...['-select_streams', String(video.stream)],
-        ...['-read_intervals', `%+${seconds.toFixed(1)}`],
-        ...input,
-      ],
-      signal,
-    )
-    const facts = packetFacts(packets.output)
-    return {
-      streams: streams.map(stream =>
-        stream === video ? { ...stream, ...facts } : stream,
-      ),
-      log,
-    }
+    if (!signal.aborted || streams.length > 0) return { streams, log }
+    const why =
+      `The input did not send ${seconds} s of video or audio ` +
+      `within ${PROBE_TIMEOUT_MS / 1000} s`
+    return { streams, log: [...log, why] }
   }
 
   async #run(
@@ -163,9 +137,6 @@ export class Probes {
   }
 }
 
-/** How many seconds of an input can be read in the time that is left. */
-function readSeconds(address: string, openMs: number): number {
-  const isFile = !address.includes('://') || address.startsWith('file:')
-  if (isFile) return FILE_SECONDS
-  return (PROBE_TIMEOUT_MS - 2 * openMs - OPEN_MARGIN_MS) / 1000
+function isFile(address: string): boolean {
+  return !address.includes('://') || address.startsWith('file:')
 }

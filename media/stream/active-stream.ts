@@ -7,6 +7,7 @@ import { legOrigin } from '../ingest/leg-origin.ts'
 import type { LegPlan } from '../ingest/leg-plan.ts'
 import type { LegSet } from '../ingest/leg.ts'
 import type { LegFailure } from '../ingest/leg-watch.ts'
+import type { RelayThread } from '../ingest/relay/relay-thread.ts'
 import { ManagedLegs } from '../ingest/managed-legs.ts'
 import { RunWatch } from '../ingest/run-watch.ts'
 import type { ExternalWebrtc, ManagedWebrtc } from '../ingest/webrtc-config.ts'
@@ -18,6 +19,7 @@ export interface ActiveStreamOptions {
   readonly plans: readonly LegPlan[]
   readonly cname: string
   readonly udpPorts: PortPool
+  readonly relayThread: RelayThread
   readonly settings: StreamSettings
   readonly onLegEdge: (kind: MediaKind, edge: 'live' | 'failed') => void
   /** Called after each look at the legs, several times a second. */
@@ -119,6 +121,6 @@ export class ActiveStream {
     this.#stopped.abort()
     this.monitor.close()
     await opening
-    this.legs.close()
+    await this.legs.close()
   }
 }

@@ -7,6 +7,7 @@ import type { Log } from '../../shared/runtime/log.ts'
 import type { Engine } from '../engine/engine.ts'
 import type { Progress } from '../ffmpeg/progress.ts'
 import type { RunArguments, RunEnd, RunRequest } from '../ffmpeg/run-port.ts'
+import type { RelayThread } from '../ingest/relay/relay-thread.ts'
 import { planLegs, type LegPlan } from '../ingest/leg-plan.ts'
 import { openFailure } from '../ingest/run/open-failure.ts'
 import type { ExternalWebrtc, ManagedWebrtc } from '../ingest/webrtc-config.ts'
@@ -38,6 +39,7 @@ export interface LiveStreamOptions {
   readonly id: StreamId
   readonly config: ManagedWebrtc | ExternalWebrtc
   readonly engine: Engine
+  readonly relayThread: RelayThread
   readonly settings: StreamSettings
   readonly report: Report
   readonly log: Log
@@ -282,13 +284,14 @@ export class LiveStream implements ViewerStream, StreamPort {
   }
 
   #newActive(): ActiveStream {
-    const { config, engine, settings } = this.#options
+    const { config, engine, relayThread, settings } = this.#options
     const active: ActiveStream = new ActiveStream({
       config,
       settings,
       plans: this.#plans,
       cname: this.id,
       udpPorts: engine.udpPorts,
+      relayThread,
       onLegEdge: (kind, edge) => {
         if (this.#machine.isActive(active)) this.#onLegEdge(kind, edge)
       },

@@ -12,6 +12,7 @@ import type { Log } from '../../shared/runtime/log.ts'
 
 import type { Engine } from '../engine/engine.ts'
 import type { ExternalWebrtc, ManagedWebrtc } from '../ingest/webrtc-config.ts'
+import { RelayThread } from '../ingest/relay/relay-thread.ts'
 import type { StreamRegistry } from '../process/stream-port.ts'
 import { LiveStream } from './live-stream.ts'
 import { StateTimes } from './state-times.ts'
@@ -31,11 +32,13 @@ export interface StreamsOptions {
 /** The registered streams. */
 export class Streams implements ViewerStreams, StreamRegistry {
   readonly #options: StreamsOptions
+  readonly #relayThread: RelayThread
   readonly #streams = new Map<string, LiveStream>()
   readonly #times = new StateTimes()
 
   constructor(options: StreamsOptions) {
     this.#options = options
+    this.#relayThread = new RelayThread(options.log)
   }
 
   /**
@@ -49,6 +52,7 @@ export class Streams implements ViewerStreams, StreamRegistry {
     const { onChange } = this.#options
     const stream: LiveStream = new LiveStream({
       ...this.#options,
+      relayThread: this.#relayThread,
       id,
       config,
       onChange: () => {
@@ -88,8 +92,9 @@ export class Streams implements ViewerStreams, StreamRegistry {
     return this.#times.changedAtMs(id)
   }
 
-  /** Removes all streams. Idempotent. */
+  /** Removes all streams, and ends the relay thread. Idempotent. */
   async close(): Promise<void> {
     await Promise.all(this.all.map(stream => stream.remove()))
+    await this.#relayThread.close()
   }
 }

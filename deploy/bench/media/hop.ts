@@ -19,6 +19,8 @@ export interface HopResults {
   readonly p95: Result
   /** 95th percentile of the product's hop, microseconds. */
   readonly p95Us: number
+  /** 95th percentile of the relay's hop, relative to its median. */
+  readonly relayTail: number
 }
 
 /**
@@ -42,6 +44,9 @@ export async function measureHop(
       p50: summarize(`${ingest} hop p50`, p50),
       p95: summarize(`${ingest} hop p95`, p95),
       p95Us: median(p95.map(({ product }) => product)),
+      relayTail:
+        median(p95.map(({ relay }) => relay)) /
+        median(p50.map(({ relay }) => relay)),
     }
   })
 }

@@ -7,6 +7,11 @@ const MAX_RATIO = 2.5
 /** The goal on a machine that wakes processes up as fast as a server does. */
 const GOAL_US = 240
 const ROUNDS = 7
+/**
+ * Beyond this, packets wait for a CPU rather than for the server, and the ratio
+ * approaches 1 whatever the server does.
+ */
+const MAX_RELAY_TAIL = 4
 
 export interface LatencyVerdict {
   readonly passed: boolean
@@ -20,7 +25,7 @@ export interface LatencyVerdict {
 export async function checkLatency(
   effort: Omit<Effort, 'rounds'>,
 ): Promise<LatencyVerdict> {
-  const { p95, p95Us } = await measureHop(
+  const { p95, p95Us, relayTail } = await measureHop(
     { ...effort, rounds: ROUNDS },
     'managed',
   )
@@ -28,6 +33,7 @@ export async function checkLatency(
     passed: p95.ratio.median <= MAX_RATIO,
     text:
       `server hop p95 of a managed stream: ${spreadText(p95.ratio)} times the ` +
-      `relay's, limit ${MAX_RATIO}; ${Math.round(p95Us)} us, goal ${GOAL_US} us`,
+      `relay's, limit ${MAX_RATIO}; ${Math.round(p95Us)} us, goal ${GOAL_US} us` +
+      (relayTail > MAX_RELAY_TAIL ? '; this machine is too busy to tell' : ''),
   }
 }

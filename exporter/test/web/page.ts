@@ -36,7 +36,6 @@ async function createSubject(names: readonly string[]) {
   }
   let seq = 0
   return {
-    store,
     page: async (format: Format = TEXT) =>
       (await writePage(sources, format)).toString(),
     /** Sets both counters of the first and of the last stream to `total`. */
@@ -96,45 +95,18 @@ t.test('a large page is of one moment although counters grow', async t => {
   await growing
 })
 
-t.test('a page shows every change since the last one', async t => {
-  const { page, count } = await createSubject(['cam-0', 'cam-1'])
-  for (const total of [1, 2, 2, 70]) {
-    await count(total)
-    for (const format of [TEXT, OPEN_METRICS]) {
-      t.same(countsOf(await page(format), 'cam-1'), Array(4).fill(total))
-    }
+t.test('other work runs while a large page is written', async t => {
+  const { page } = await createSubject(STREAMS)
+  let turns = 0
+  let writing = true
+  const look = () => {
+    turns++
+    if (writing) setImmediate(look)
   }
-})
-
-t.test('a large page holds up the event loop for a fraction of it', async t => {
-  const { store, page } = await createSubject(STREAMS)
-  const whole: number[] = []
-  const longest: number[] = []
-  for (let round = 0; round < 5; round++) {
-    let block = 0
-    let last = performance.now()
-    let writing = true
-    const look = () => {
-      const now = performance.now()
-      block = Math.max(block, now - last)
-      last = now
-      if (writing) setImmediate(look)
-    }
-    setImmediate(look)
-    const startMs = performance.now()
-    const text = await page()
-    whole.push(performance.now() - startMs)
-    writing = false
-    look()
-    longest.push(block)
-    t.ok(text.length > 4_000_000, `${text.length} characters`)
-    // The lines of unchanged series are kept: write all of them again.
-    for (const stream of store.ledger.streams.values()) {
-      for (const series of stream.series.values()) {
-        series.shown = { ...series.shown }
-      }
-    }
-  }
-  const [least, took] = [Math.min(...longest), Math.min(...whole)]
-  t.ok(least < took / 3, `${least.toFixed(1)} of ${took.toFixed(1)} ms`)
+  setImmediate(look)
+  const { length } = await page()
+  writing = false
+  // Turns, not times: how long one takes depends on the load of the machine.
+  const perTurn = Math.round(length / turns)
+  t.ok(perTurn < length / 20, `${perTurn} of ${length} characters a turn`)
 })

@@ -4,7 +4,8 @@ import type { PortPool } from '../../engine/port-pool.ts'
 import type { LegPlan } from '../leg-plan.ts'
 import type { ManagedLeg } from '../leg.ts'
 import type { LegOutput, LegPorts } from '../run/ffmpeg-output.ts'
-import { RelayedLeg, type RelayState } from './relayed-leg.ts'
+import type { LegRelay } from './leg-relay.ts'
+import { RelayedLeg } from './relayed-leg.ts'
 import type { SenderPorts } from './sender-ports.ts'
 
 export interface ManagedAudioLegOptions {
@@ -13,7 +14,7 @@ export interface ManagedAudioLegOptions {
   readonly plan: LegPlan
   /** The same for all legs of a stream. */
   readonly cname: string
-  readonly relay: RelayState
+  readonly relay: LegRelay
   readonly sender: SenderPorts
   readonly signal: AbortSignal
 }
@@ -21,8 +22,8 @@ export interface ManagedAudioLegOptions {
 /**
  * The audio leg that our own FFmpeg sends. Each run of FFmpeg starts at a
  * random RTP timestamp, and after such a jump Chromium may play broken audio
- * until it reconnects. So the 50 small packets a second pass through this
- * process, which rewrites them. Video has far more packets and goes straight
+ * until it reconnects. So the 50 small packets a second pass through the
+ * relay thread, which rewrites them. Video has far more packets and goes straight
  * into the worker: there a jump costs a browser a freeze, usually a short one.
  */
 export class ManagedAudioLeg implements ManagedLeg {
@@ -51,7 +52,7 @@ export class ManagedAudioLeg implements ManagedLeg {
 
   get ports(): LegPorts {
     const { relay, sender } = this.#options
-    const { rtp, rtcp } = relay.receiver.ports
+    const { rtp, rtcp } = relay.ports
     return { rtp, rtcp, localRtp: sender.rtp, localRtcp: sender.rtcp }
   }
 
@@ -59,11 +60,10 @@ export class ManagedAudioLeg implements ManagedLeg {
     return this.#leg.packets()
   }
 
-  nextRun(): Promise<LegOutput> {
+  async nextRun(): Promise<LegOutput> {
     const { plan, cname, relay } = this.#options
-    relay.rewriter.endSender()
-    const output = { plan, cname, ports: this.ports, firstSequence: 1 }
-    return Promise.resolve(output)
+    await relay.endSender()
+    return { plan, cname, ports: this.ports, firstSequence: 1 }
   }
 
   close(): void {

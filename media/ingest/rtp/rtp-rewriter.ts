@@ -36,7 +36,7 @@ interface Sender {
 }
 
 /** The last packet in order, as it was forwarded. */
-interface Forwarded {
+export interface Forwarded {
   readonly sequence: number
   readonly timestamp: number
   readonly atMs: number
@@ -49,6 +49,8 @@ export interface RtpRewriterOptions {
   readonly clockRate: number
   /** A step back of up to this is not a jump. */
   readonly maxBackMs: number
+  /** The last packet of an earlier rewriter, which this one continues. */
+  readonly last?: Forwarded | undefined
 }
 
 const SEQUENCES = 2 ** 16
@@ -60,17 +62,18 @@ const TAKEOVER_TIMEOUT_MS = 250
 /** A longer step says nothing about the length of the next one. */
 const MAX_STEP_S = 1
 
-/** Creates the rewriter of a leg. */
-export function createRewriter({
-  kind,
-  ssrc,
-  payloadType,
-  codec,
-}: LegPlan): RtpRewriter {
+/**
+ * Creates the rewriter of a leg.
+ * @param last the last packet of an earlier one, which this one continues
+ */
+export function createRewriter(
+  { kind, ssrc, payloadType, codec }: LegPlan,
+  last?: Forwarded,
+): RtpRewriter {
   const { clockRate } = codecParameters(codec, payloadType)
   // Video frames may be out of order; audio never is.
   const maxBackMs = kind === 'video' ? MAX_REORDER_MS : 0
-  return new RtpRewriter({ ssrc, payloadType, clockRate, maxBackMs })
+  return new RtpRewriter({ ssrc, payloadType, clockRate, maxBackMs, last })
 }
 
 export class RtpRewriter {
@@ -82,6 +85,12 @@ export class RtpRewriter {
 
   constructor(options: RtpRewriterOptions) {
     this.#options = options
+    this.#forwarded = options.last
+  }
+
+  /** The last packet in order, as it was forwarded. */
+  get forwarded(): Forwarded | undefined {
+    return this.#forwarded
   }
 
   /**

@@ -6,45 +6,24 @@ import { FrameOrder } from './frame-order.ts'
 import { LossWatch } from './loss-watch.ts'
 import { formatFaults, timestampFaults } from './picture-faults.ts'
 
-/** RTP of a payload type other than the leg's. */
-interface UnexpectedRtp {
-  readonly packets: number
-  /** Of the last packet. */
-  readonly payloadType: number
-}
-
 /** RtpRewriter repairs jumps, so only this many in ten seconds are a fault. */
 const MIN_JUMPS = 3
 
 /** Inspects the packets of an external sender as they are forwarded. */
 export class LegTraffic {
-  readonly #plan: LegPlan
   readonly #loss = new LossWatch()
   /** H264 only. */
   readonly #order: FrameOrder | undefined
-  #unexpected: UnexpectedRtp = { packets: 0, payloadType: 0 }
   #ssrc: number | undefined
   #sps: Buffer | undefined
   #format: PictureFormat | undefined
 
   constructor(plan: LegPlan) {
-    this.#plan = plan
     const { clockRate } = codecParameters(plan.codec, plan.payloadType)
     this.#order =
       plan.codec === 'h264'
         ? new FrameOrder({ clockRate, minJumps: MIN_JUMPS })
         : undefined
-  }
-
-  get unexpected(): UnexpectedRtp {
-    return this.#unexpected
-  }
-
-  /** Whether the packet has the leg's payload type; counts it if not. */
-  checkPayloadType({ payloadType }: RtpHeader): boolean {
-    if (payloadType === this.#plan.payloadType) return true
-    this.#unexpected = { packets: this.#unexpected.packets + 1, payloadType }
-    return false
   }
 
   /**

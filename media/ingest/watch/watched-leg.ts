@@ -97,7 +97,7 @@ export class WatchedLeg {
     this.#video?.tick(nowMs)
     this.#faults = [
       ...(this.#video?.faults(nowMs, this.watch.silenceTimeoutMs) ?? []),
-      ...(this.#leg?.traffic?.faults(nowMs) ?? []),
+      ...(this.#leg?.traffic?.faults ?? []),
     ]
   }
 }

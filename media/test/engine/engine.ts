@@ -1,4 +1,4 @@
-import { createSocket } from 'node:dgram'
+import { createSocket, type Socket } from 'node:dgram'
 import { once } from 'node:events'
 import { chmodSync } from 'node:fs'
 import { join } from 'node:path'
@@ -9,7 +9,7 @@ import {
   type AcquiredWorker,
   type EngineOptions,
 } from '../../engine/engine.ts'
-import { LocalSender } from '../../engine/local-sender.ts'
+import { openLocalTransport } from '../../engine/local-transport.ts'
 import { PortPool } from '../../engine/port-pool.ts'
 import { findWorkerBinary } from '../../engine/worker-binary.ts'
 import { MEDIA_LIMITS, type MediaLimits } from '../../limits.ts'
@@ -329,7 +329,7 @@ function rtpPacket(sequence: number): Buffer {
   return packet
 }
 
-await t.test('LocalSender sends into a worker until it dies', async t => {
+await t.test('a local transport receives until its worker dies', async t => {
   const { engine } = await startEngine(t)
   const [worker] = engine.workers
   if (worker === undefined) throw new Error('There is no worker')
@@ -337,12 +337,15 @@ await t.test('LocalSender sends into a worker until it dies', async t => {
   const router = await worker.createRouter([OPUS], signal)
   const { udpPorts } = engine
   const before = udpPorts.counts()
+  const socket = await boundSocket(t)
+  const from = socket.address().port
+  const action = 'open a leg'
   const open = () =>
-    LocalSender.open({ router, udpPorts, action: 'open a leg', signal })
+    openLocalTransport({ router, udpPorts, from, action, signal })
 
-  const [sender, other] = await Promise.all([open(), open()])
+  const [transport, other] = await Promise.all([open(), open()])
   t.same(udpPorts.counts(), before, 'no port of the pool is used')
-  const producer = await sender.transport.produce({
+  const producer = await transport.produce({
     kind: 'audio',
     rtpParameters: {
       codecs: [
@@ -356,27 +359,25 @@ await t.test('LocalSender sends into a worker until it dies', async t => {
       encodings: [{ ssrc: 7_777 }],
     },
   })
+  const stranger = await boundSocket(t)
+  const { localPort } = transport.tuple
+  stranger.send(rtpPacket(51), localPort, '127.0.0.1')
   for (let sequence = 1; sequence <= 50; sequence++) {
-    sender.send(rtpPacket(sequence))
+    socket.send(rtpPacket(sequence), localPort, '127.0.0.1')
   }
   await waitFor(
     async () => (await producer.getStats())[0]?.packetCount === 50,
-    'all packets in the worker',
+    'all packets of the sender, and no other, in the worker',
   )
   other.close()
-  other.close()
-  t.equal(other.transport.closed, true)
-  other.send(rtpPacket(51))
 
   process.kill(worker.pid, 'SIGKILL')
-  await waitFor(() => sender.transport.closed, 'the end of the transport')
-  sender.send(rtpPacket(52))
-  sender.close()
+  await waitFor(() => transport.closed, 'the end of the transport')
   await t.rejects(open(), { name: 'EngineError' }, 'nothing opens any more')
 })
 
 await t.test(
-  'LocalSender takes a port of a pool that has them all',
+  'a local transport takes a port of a pool that has them all',
   async t => {
     const { engine } = await startEngine(t)
     const [worker] = engine.workers
@@ -390,9 +391,24 @@ await t.test(
       probe: () => Promise.resolve(true),
       quarantineMs: 1,
     })
-    const action = 'open a leg'
-    const sender = await LocalSender.open({ router, udpPorts, action, signal })
-    t.ok(udpPorts.contains(sender.transport.tuple.localPort))
-    sender.close()
+    const transport = await openLocalTransport({
+      router,
+      udpPorts,
+      from: (await boundSocket(t)).address().port,
+      action: 'open a leg',
+      signal,
+    })
+    t.ok(udpPorts.contains(transport.tuple.localPort))
   },
 )
+
+/** Binds a UDP socket of loopback for the length of the test. */
+async function boundSocket(t: Test): Promise<Socket> {
+  const socket = createSocket('udp4')
+  t.teardown(() => {
+    socket.close()
+  })
+  socket.bind(0, '127.0.0.1')
+  await once(socket, 'listening')
+  return socket
+}

@@ -1,6 +1,7 @@
-import { execFile } from 'node:child_process'
+import { execFile, spawn } from 'node:child_process'
 import { readdirSync, readFileSync } from 'node:fs'
 import { once } from 'node:events'
+import { createSocket } from 'node:dgram'
 import { createServer as createHttpServer } from 'node:http'
 import { createServer, type Socket } from 'node:net'
 import { copyFile } from 'node:fs/promises'
@@ -43,6 +44,16 @@ function ffprobes(part: string): readonly string[] {
       return false
     }
   })
+}
+
+/** A UDP port that was free a moment ago. */
+async function freePort(): Promise<number> {
+  const socket = createSocket('udp4').bind(0, '127.0.0.1')
+  await once(socket, 'listening')
+  const { port } = socket.address()
+  socket.close()
+  await once(socket, 'close')
+  return port
 }
 
 /** A TCP server that accepts and never answers. */
@@ -119,6 +130,33 @@ t.test('a probe shows HEVC, and an input without video', async t => {
   })
 })
 
+t.test('a stream of a program is listed once', async t => {
+  const { call } = await processApi(t)
+  const path = await clip(t, 'a.ts', [...VIDEO, ...AUDIO, '-c:a', 'aac'])
+  const { json } = await call('POST', PROBE, { body: { address: path } })
+  t.match(json, {
+    streams: { 0: { stream: 0 }, 1: { stream: 1, codec: 'aac' }, length: 2 },
+  })
+})
+
+t.test('a live input shows its key frames in time', async t => {
+  const { call } = await processApi(t)
+  const port = await freePort()
+  const address = `udp://127.0.0.1:${port}`
+  const sender = spawn(
+    'ffmpeg',
+    [
+      ...['-v', 'error', '-re', ...VIDEO, '-c:v', 'libx264', '-g', '25'],
+      ...['-preset', 'ultrafast', '-f', 'mpegts', address],
+    ],
+    { stdio: 'ignore' },
+  )
+  t.teardown(() => sender.kill('SIGKILL'))
+  await once(sender, 'spawn')
+  const { json } = await call('POST', PROBE, { body: { address } })
+  t.match(json, { streams: [{ key_frame_seconds: 1, b_frames: false }] })
+})
+
 t.test('a probe of a process uses its inputs and their options', async t => {
   const { call } = await processApi(t)
   const input = [
@@ -178,7 +216,10 @@ t.test(
     t.match(second.json, { code: 409, message: 'Probe is running' })
     const { status, json } = await first
     t.equal(status, 200)
-    t.match(json, { streams: [], log: [/^No streams found within 10 s$/] })
+    t.match(json, {
+      streams: [],
+      log: [/^The input did not send 7 s of video or audio within 10 s$/],
+    })
     await waitFor(() => ffprobes(address).length === 0)
   },
 )

@@ -1,0 +1,251 @@
+import { createSocket, type Socket } from 'node:dgram'
+import { once } from 'node:events'
+import t, { type Test } from 'tap'
+
+import { findPortOutside } from '../../../engine/local-transport.ts'
+import { probeUdpPort } from '../../../engine/port-probe.ts'
+import { PortPool } from '../../../engine/port-pool.ts'
+import { LegRelay } from '../../../ingest/legs/leg-relay.ts'
+import { RelayCounters } from '../../../ingest/relay/relay-counters.ts'
+import { RelayThread } from '../../../ingest/relay/relay-thread.ts'
+import { memoryLog } from '../../../../shared/test/fixtures/memory-log.ts'
+import { takePorts } from '../../../../shared/test/fixtures/ports.ts'
+import { waitFor } from '../../../../shared/test/fixtures/wait-for.ts'
+import { startRtpLoop } from '../fixtures/start-rtp-loop.ts'
+
+const PLAN = {
+  kind: 'audio',
+  codec: 'opus',
+  payloadType: 111,
+  ssrc: 1_111,
+} as const
+const RANGE = await takePorts(8)
+/** More than can arrive in the moment before a relay on this thread stops. */
+const PACKETS = 20
+const BLOCK_TIMEOUT_MS = 20_000
+
+function startThread(t: Test) {
+  const { log, records } = memoryLog()
+  const thread = new RelayThread(log)
+  t.teardown(() => thread.close())
+  const udpPorts = new PortPool({
+    protocol: 'udp',
+    ...RANGE,
+    probe: probeUdpPort,
+    quarantineMs: 60_000,
+  })
+  t.teardown(() => {
+    udpPorts.close()
+  })
+  const open = () =>
+    LegRelay.open({
+      thread,
+      plan: PLAN,
+      listen: '127.0.0.1',
+      lease: () => udpPorts.lease(),
+      udpPorts,
+      inspect: true,
+    })
+  return { thread, udpPorts, records, open }
+}
+
+/** A socket in place of the media worker, and the packets it received. */
+async function openTarget(t: Test) {
+  const packets: { sequence: number; timestamp: number }[] = []
+  const socket = createSocket('udp4')
+  t.teardown(() => {
+    socket.close()
+  })
+  socket.on('message', packet => {
+    packets.push({
+      sequence: packet.readUInt16BE(2),
+      timestamp: packet.readUInt32BE(4),
+    })
+  })
+  socket.bind(0, '127.0.0.1')
+  await once(socket, 'listening')
+  return { port: socket.address().port, packets }
+}
+
+/** Sends an Opus packet of 20 ms every 20 ms. */
+function startSending(
+  t: Test,
+  port: number,
+  payloadType: number = PLAN.payloadType,
+) {
+  const socket = createSocket('udp4')
+  let sequence = 100
+  const timer = setInterval(() => {
+    const packet = Buffer.alloc(40)
+    packet.set([0x80, payloadType])
+    packet.writeUInt16BE(++sequence, 2)
+    packet.writeUInt32BE(sequence * 960, 4)
+    socket.send(packet, port, '127.0.0.1')
+  }, 20)
+  t.teardown(() => {
+    clearInterval(timer)
+    socket.close()
+  })
+}
+
+/** Ends the thread by an exception in it: its counters have no valid size. */
+function crash(thread: RelayThread): Promise<unknown> {
+  const spec = {
+    plan: PLAN,
+    listen: '127.0.0.1',
+    ports: { rtp: 0, rtcp: 0, out: 0 },
+    inspect: false,
+    counters: new SharedArrayBuffer(4),
+  }
+  return thread.request(thread.newRelay(), { type: 'open', spec })
+}
+
+await t.test('packets pass while the main thread is blocked', async t => {
+  const { open } = startThread(t)
+  const relay = await open()
+  const receiveOn = await findPortOutside(
+    new PortPool({
+      protocol: 'udp',
+      ...RANGE,
+      probe: probeUdpPort,
+      quarantineMs: 1,
+    }),
+  )
+  const returned = new SharedArrayBuffer(4)
+  const count = new Int32Array(returned)
+  await relay.forward({ to: receiveOn, senderPort: undefined })
+  const loop = startRtpLoop({ sendTo: relay.ports.rtp, receiveOn, returned })
+  t.teardown(() => loop.terminate())
+  await waitFor(() => Atomics.load(count, 0) > 0, 'the first packet')
+
+  const before = Atomics.load(count, 0)
+  const deadline = performance.now() + BLOCK_TIMEOUT_MS
+  for (;;) {
+    const now = Atomics.load(count, 0)
+    const leftMs = deadline - performance.now()
+    if (now >= before + PACKETS || leftMs <= 0) break
+    // Blocks: no event of this thread is handled meanwhile.
+    Atomics.wait(count, 0, now, leftMs)
+  }
+  const during = Atomics.load(count, 0) - before
+  t.ok(during >= PACKETS, `${during} packets passed during the block`)
+})
+
+await t.test('viewers outlive the death of the relay thread', async t => {
+  const { thread, records, open } = startThread(t)
+  const relay = await open()
+  const target = await openTarget(t)
+  await relay.forward({ to: target.port, senderPort: undefined })
+  startSending(t, relay.ports.rtp)
+  await waitFor(() => target.packets.length > 5, 'packets')
+
+  await t.rejects(crash(thread), { name: 'EngineError', code: 'worker' })
+  await t.rejects(crash(thread), { code: 'worker' }, 'it can die again')
+  const { length } = target.packets
+  await waitFor(() => target.packets.length > length + 5, 'packets again')
+  t.equal(
+    records.filter(
+      ({ message }) => message === 'relay thread died, starting another',
+    ).length,
+    2,
+  )
+  const steps = target.packets.slice(1).map((packet, index) => ({
+    sequence: packet.sequence - (target.packets[index]?.sequence ?? 0),
+    ticks: packet.timestamp - (target.packets[index]?.timestamp ?? 0),
+  }))
+  t.ok(
+    steps.every(({ sequence }) => sequence === 1),
+    'sequence numbers continue',
+  )
+  t.ok(
+    steps.every(({ ticks }) => ticks > 0),
+    'timestamps continue',
+  )
+  await waitFor(
+    () => relay.packets === target.packets.length,
+    'the exact number of packets, across both threads',
+  )
+})
+
+await t.test('a relay drops packets until it forwards, and after', async t => {
+  const { open } = startThread(t)
+  const relay = await open()
+  const first = await openTarget(t)
+  const second = await openTarget(t)
+  startSending(t, relay.ports.rtp)
+  await relay.forward({ to: first.port, senderPort: undefined })
+  await waitFor(() => first.packets.length > 3, 'packets at the first target')
+  relay.drop()
+  await relay.forward({ to: second.port, senderPort: undefined })
+  await waitFor(() => second.packets.length > 3, 'packets at the second')
+  t.ok(
+    (second.packets[0]?.sequence ?? 0) > (first.packets.at(-1)?.sequence ?? 0),
+    'sequence numbers continue',
+  )
+  await waitFor(
+    () => relay.packets === first.packets.length + second.packets.length,
+    'a count of what was forwarded only',
+  )
+})
+
+await t.test('a relay counts packets of another payload type', async t => {
+  const { open } = startThread(t)
+  const relay = await open()
+  const target = await openTarget(t)
+  await relay.forward({ to: target.port, senderPort: undefined })
+  startSending(t, relay.ports.rtp, 96)
+  await waitFor(() => relay.unexpected.packets > 3, 'unexpected packets')
+  t.equal(relay.unexpected.payloadType, 96)
+  t.equal(relay.packets, 0)
+})
+
+await t.test('a relay leases its ports until it is closed', async t => {
+  const { thread, udpPorts, open } = startThread(t)
+  const relay = await open()
+  t.equal(udpPorts.counts().inUse, 2)
+  t.equal(await probeUdpPort(relay.ports.rtp), false, 'the port is bound')
+  await relay.close()
+  await relay.close()
+  t.equal(udpPorts.counts().inUse, 0)
+  t.equal(await probeUdpPort(relay.ports.rtp), true, 'the port is free')
+
+  const other = await open()
+  await thread.close()
+  await thread.close()
+  t.equal(await probeUdpPort(other.ports.rtp), true, 'the end frees it too')
+  await other.close()
+  t.equal(udpPorts.counts().inUse, 0)
+  await t.rejects(open(), { code: 'worker' })
+  t.equal(udpPorts.counts().inUse, 0)
+})
+
+await t.test('a port that another program uses is quarantined', async t => {
+  const { udpPorts, open } = startThread(t)
+  const first = udpPorts.lease()
+  first.release()
+  // The pool leases the port that has rested longest, which is the next one.
+  const busy: Socket = createSocket('udp4')
+  t.teardown(() => {
+    busy.close()
+  })
+  busy.bind(first.port + 1, '127.0.0.1')
+  await once(busy, 'listening')
+  const before = udpPorts.counts().available
+  await t.rejects(open(), {
+    code: 'ports',
+    message: `Cannot listen on UDP port ${first.port + 1}: `,
+  })
+  t.equal(udpPorts.counts().inUse, 0)
+  t.equal(udpPorts.counts().available, before - 1)
+})
+
+await t.test('the last packet is kept in the time of each thread', t => {
+  const counters = new RelayCounters()
+  t.equal(counters.lastForwarded, undefined)
+  const last = { sequence: 7, timestamp: 2 ** 32 - 1, atMs: 12.5 }
+  counters.countForwarded(last)
+  const { lastForwarded } = new RelayCounters(counters.buffer)
+  t.match(lastForwarded, { sequence: 7, timestamp: 2 ** 32 - 1 })
+  t.ok(Math.abs((lastForwarded?.atMs ?? 0) - 12.5) < 1)
+  t.end()
+})
