@@ -21,7 +21,7 @@ export interface ProcessReport extends RunReport {
 
 const PRELUDE_HEAD = 100
 const PRELUDE_TAIL = 50
-const LOG_LINES = 50
+const LOG_LINES = 100
 const HISTORY_RUNS = 3
 
 interface LoggedRun {

@@ -30,12 +30,12 @@ t.test('report() is bounded, however many lines there are', t => {
   const runLog = log()
   for (let line = 0; line < 1000; line++) runLog.add(`line ${line}`)
   const { prelude, log: lines } = runLog.report()
-  t.equal(lines.length, 50)
+  t.equal(lines.length, 100)
   t.equal(lines.at(-1)?.[1], 'line 999')
   t.equal(prelude.length, 151)
   t.same(runLog.lines, prelude)
   runLog.endPrelude()
-  t.equal(runLog.lines.length, 50)
+  t.equal(runLog.lines.length, 100)
   t.same(prelude.slice(99, 102), [
     'line 99',
     '… 850 lines omitted …',
