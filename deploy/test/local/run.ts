@@ -27,7 +27,7 @@ t.test(
     })
     await run.printed('Ctrl-C ends it')
     const urls = [...run.output.matchAll(/ (http:\S+)/g)].map(m => m[1] ?? '')
-    t.equal(urls.length, 5)
+    t.equal(urls.length, 6)
     for (const url of urls) {
       t.equal((await get(url)).status, 200, url.replace(/:\d+/, ''))
     }
