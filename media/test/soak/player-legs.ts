@@ -8,9 +8,9 @@ import {
   hasState,
   startChromium,
   wordsOf,
-} from '../fixtures/chromium.ts'
-import { SentStream } from '../fixtures/leg-sender.ts'
-import { LiveServer } from '../fixtures/live-server.ts'
+} from '../whep/fixtures/chromium.ts'
+import { SentStream } from '../whep/fixtures/leg-sender.ts'
+import { LiveServer } from '../whep/fixtures/live-server.ts'
 
 await t.test('the player page shows which leg is missing', async t => {
   const browser = await startChromium(t)

@@ -8,9 +8,9 @@ import {
   startChromium,
   warningsOf,
   wordsOf,
-} from '../fixtures/chromium.ts'
-import { encodedFile } from '../fixtures/encoded.ts'
-import { LiveServer, VP8 } from '../fixtures/live-server.ts'
+} from '../whep/fixtures/chromium.ts'
+import { encodedFile } from '../whep/fixtures/encoded.ts'
+import { LiveServer, VP8 } from '../whep/fixtures/live-server.ts'
 
 const COPY = { video: { codec: 'copy' } }
 

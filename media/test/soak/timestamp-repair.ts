@@ -2,16 +2,16 @@
 import { execFile } from 'node:child_process'
 import t from 'tap'
 
-import { shiftTimestamps } from '../../fixtures/udp-relay.ts'
-import { waitFor } from '../../../../shared/test/fixtures/wait-for.ts'
-import { takePorts } from '../../../../shared/test/fixtures/ports.ts'
-import { startCamera } from '../fixtures/camera.ts'
+import { shiftTimestamps } from '../fixtures/udp-relay.ts'
+import { waitFor } from '../../../shared/test/fixtures/wait-for.ts'
+import { takePorts } from '../../../shared/test/fixtures/ports.ts'
+import { startCamera } from '../ingest/fixtures/camera.ts'
 import {
   RecordedRun,
   stepsOf,
   ticks,
   type RecordedFrame,
-} from '../fixtures/recorded-run.ts'
+} from '../ingest/fixtures/recorded-run.ts'
 
 const LIMIT_MS = 90_000
 t.setTimeout(300_000)

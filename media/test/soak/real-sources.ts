@@ -8,14 +8,14 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import t from 'tap'
 
-import { waitFor } from '../../../../shared/test/fixtures/wait-for.ts'
-import { takePorts } from '../../../../shared/test/fixtures/ports.ts'
+import { waitFor } from '../../../shared/test/fixtures/wait-for.ts'
+import { takePorts } from '../../../shared/test/fixtures/ports.ts'
 import {
   RecordedRun,
   stepsOf,
   ticks,
   type RecordedFrame,
-} from '../fixtures/recorded-run.ts'
+} from '../ingest/fixtures/recorded-run.ts'
 
 const LIMIT_MS = 90_000
 t.setTimeout(300_000)
