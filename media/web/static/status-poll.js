@@ -1,4 +1,4 @@
-import { pause } from './pause.js'
+import { Poll } from './poll.js'
 
 const POLL_MS = 3_000
 const RESPONSE_TIMEOUT_MS = 5_000
@@ -30,8 +30,8 @@ const STALE_MS = 10_000
  */
 export class StatusPoll {
   #options
-  /** @type {AbortController | undefined} */
-  #running
+  #poll = new Poll(POLL_MS, signal => this.#ask(signal))
+  #isRunning = false
   /** @type {ServerStatus | undefined} */
   #latest
   #latestMs = 0
@@ -55,26 +55,17 @@ export class StatusPoll {
 
   /** Starts polling. Idempotent. */
   start() {
-    if (this.#running !== undefined) return
-    const running = new AbortController()
-    this.#running = running
-    void this.#run(running.signal)
+    if (this.#isRunning) return
+    this.#isRunning = true
+    this.#poll.start()
   }
 
   /** Stops polling and forgets the status. Idempotent. */
   stop() {
-    this.#running?.abort()
-    this.#running = undefined
+    this.#poll.stop()
+    this.#isRunning = false
     this.#latest = undefined
     this.#asked = false
-  }
-
-  /** @param {AbortSignal} signal */
-  async #run(signal) {
-    while (!signal.aborted) {
-      if (!document.hidden) await this.#ask(signal)
-      await pause(POLL_MS, signal)
-    }
   }
 
   /** @param {AbortSignal} signal */

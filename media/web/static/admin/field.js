@@ -96,8 +96,8 @@ export function selectField(name, label, options, help) {
 }
 
 /**
- * Selects a value, which becomes an option if it is none: what the form does
- * not know must not change.
+ * Selects a value, and adds it as an option if there is none: a value that
+ * the form does not know must not change.
  *
  * @param {HTMLSelectElement} control
  * @param {string} value

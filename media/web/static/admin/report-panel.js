@@ -1,6 +1,6 @@
 import { errorWords } from './api.js'
 import { element, setText } from './element.js'
-import { Poll } from './poll.js'
+import { Poll } from '../poll.js'
 import { endings, lastLines } from './report-lines.js'
 import { clockTime } from './units.js'
 

@@ -1,6 +1,6 @@
 import { errorWords } from './api.js'
 import { arrange, button, element, setText } from './element.js'
-import { Poll } from './poll.js'
+import { Poll } from '../poll.js'
 import { duration } from './units.js'
 
 const REFRESH_MS = 2_000

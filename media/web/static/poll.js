@@ -1,4 +1,4 @@
-import { pause } from '../pause.js'
+import { pause } from './pause.js'
 
 /** Repeats one request while the page is visible, one at a time. */
 export class Poll {
