@@ -9,6 +9,10 @@ import { wholeApp, type WholeApp } from '../fixtures/whole-app.ts'
 import { CHROMIUM } from '../whep/fixtures/offers.ts'
 
 requireFfmpeg(t)
+
+async function ffmpegThatSendsNothing(t: Test): Promise<string> {
+  return fakeProgram(await temporaryFolder(t), 'fake-ffmpeg', 'exec sleep 99')
+}
 t.setTimeout(280_000)
 
 /** Time enough for FFmpeg to start, and for tests, on a busy machine. */
@@ -174,15 +178,10 @@ t.test('an FFmpeg that does not exist gets 409', async t => {
 })
 
 t.test('a client that hangs up lets the stream fall asleep', async t => {
-  const folder = await temporaryFolder(t)
   const app = await wholeApp(t, {
     ...PATIENT,
     CORE_WEBRTC_MAX_PEERS_PER_STREAM: '1',
-    CORE_FFMPEG_BINARY: await fakeProgram(
-      folder,
-      'fake-ffmpeg',
-      'exec sleep 99',
-    ),
+    CORE_FFMPEG_BINARY: await ffmpegThatSendsNothing(t),
   })
   const cam = await camera(app)
   const client = new AbortController()
@@ -202,14 +201,9 @@ for (const [end, during] of Object.entries({
     app.call('DELETE', '/api/v3/process/cam'),
 })) {
   t.test(`a POST that waits gets 409 on ${end} of the process`, async t => {
-    const folder = await temporaryFolder(t)
     const app = await wholeApp(t, {
       ...PATIENT,
-      CORE_FFMPEG_BINARY: await fakeProgram(
-        folder,
-        'fake-ffmpeg',
-        'exec sleep 99',
-      ),
+      CORE_FFMPEG_BINARY: await ffmpegThatSendsNothing(t),
     })
     const cam = await camera(app)
     const waiting = cam.post()
@@ -254,14 +248,9 @@ t.test('viewers survive an update, and it sleeps after them', async t => {
 })
 
 t.test('a shutdown answers a POST that waits with 503', async t => {
-  const folder = await temporaryFolder(t)
   const app = await wholeApp(t, {
     ...PATIENT,
-    CORE_FFMPEG_BINARY: await fakeProgram(
-      folder,
-      'fake-ffmpeg',
-      'exec sleep 99',
-    ),
+    CORE_FFMPEG_BINARY: await ffmpegThatSendsNothing(t),
   })
   const cam = await camera(app)
   const waiting = cam.post()
