@@ -1,6 +1,6 @@
 /**
- * The media process has become neither slow nor expensive, measured beside a
- * bare UDP relay. BENCH_CHECKOUT names another checkout to measure.
+ * The media process is neither slower nor dearer than its baseline, measured
+ * beside a bare UDP relay. BENCH_CHECKOUT names another checkout to measure.
  */
 import t from 'tap'
 import { readBaseline, regressions } from '../../bench/media/baseline.ts'

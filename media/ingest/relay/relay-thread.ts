@@ -1,6 +1,6 @@
 /**
  * media/ingest/relay forwards RTP in a thread of its own, so that neither HTTP
- * requests nor garbage of the main thread delay a packet.
+ * requests nor garbage collection in the main thread delay a packet.
  * Owns: the thread, and in it the sockets of the relayed legs.
  * Gets: ports, a LegPlan, the worker's port. Gives: packet counts, faults, and
  * RTP with continuous timestamps to the worker. To read it: this file (main
