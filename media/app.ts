@@ -44,6 +44,7 @@ import type { SourceRun } from './web/source-fault.ts'
 import { createWeb } from './web/web.ts'
 import { overviewRoutes } from './web/overview.ts'
 import { systemClock } from '../shared/runtime/clock.ts'
+import { Drain } from './whep/drain.ts'
 import { Sessions } from './whep/sessions.ts'
 import { Slots } from './whep/slots.ts'
 
@@ -55,6 +56,11 @@ export interface AppOptions {
 
 export interface App {
   readonly web: Address
+  /**
+   * Takes no new viewers, for the time of CORE_SHUTDOWN_DRAIN_MS. Resolves
+   * earlier once no viewer is left, or when `signal` aborts.
+   */
+  drain(signal: AbortSignal): Promise<void>
   /** Closes everything in reverse order of opening. Idempotent. */
   close(): Promise<void>
 }
@@ -175,6 +181,16 @@ export async function startApp(
       onChange,
     })
     opened.push(() => sessions.close())
+    const drain = new Drain({
+      sessions,
+      clock: systemClock,
+      log: log.with({ part: 'whep' }),
+      onChange,
+    })
+    opened.push(() => {
+      drain.close()
+      return Promise.resolve()
+    })
 
     const processes = new Processes({
       store,
@@ -201,6 +217,7 @@ export async function startApp(
     const web = createWeb({
       config,
       sessions,
+      drain,
       streams,
       statuses: () => streams.statuses(),
       statusOf: id => streams.find(id)?.status,
@@ -218,6 +235,7 @@ export async function startApp(
             processes,
           }),
           sessions,
+          drain,
           statuses: () => streams.statuses(),
           clock: systemClock,
         }),
@@ -261,7 +279,11 @@ export async function startApp(
         port: tlsAddress.port,
       })
     }
-    return { web: address, close }
+    return {
+      web: address,
+      drain: signal => drain.finish(config.shutdownDrainMs, signal),
+      close,
+    }
   } catch (error) {
     await close()
     throw error

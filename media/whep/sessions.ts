@@ -7,6 +7,7 @@ import {
 } from '../../shared/protocol/ids.ts'
 import type { Log } from '../../shared/runtime/log.ts'
 import type { Clock } from '../../shared/runtime/clock.ts'
+import type { Problem } from '../http/problem.ts'
 import { writeAnswer } from './answer.ts'
 import { negotiate, type Negotiated } from './negotiation.ts'
 import { readOffer } from './offer.ts'
@@ -68,6 +69,9 @@ export class Sessions {
   readonly #ended = new Map<SessionId, EndedSession>()
   readonly #opening = new Set<Promise<unknown>>()
   readonly #closing = new AbortController()
+  /** Aborted with the reason why nobody is admitted. */
+  #admission = new AbortController()
+  #emptied: PromiseWithResolvers<void> | undefined
 
   constructor(options: SessionsOptions) {
     this.#options = options
@@ -83,15 +87,23 @@ export class Sessions {
     client: Client,
   ): Promise<OpenedSession> {
     if (this.#isClosing()) throw shutdownProblem()
+    const admitted = this.#admission.signal
+    admitted.throwIfAborted()
     const negotiated = this.#negotiate(stream, offer)
     const slot = this.#takeSlot(stream.id)
-    const opening = this.#openWith(slot, stream, negotiated, client)
+    const signal = AbortSignal.any([client.signal, admitted])
+    const opening = this.#openWith(slot, stream, negotiated, {
+      ...client,
+      signal,
+    })
     this.#opening.add(opening)
     try {
       return await opening
     } catch (error) {
       slot.release()
-      throw this.#isClosing() ? shutdownProblem() : error
+      if (this.#isClosing()) throw shutdownProblem()
+      admitted.throwIfAborted()
+      throw error
     } finally {
       this.#opening.delete(opening)
     }
@@ -133,6 +145,33 @@ export class Sessions {
     return counts
   }
 
+  /** Number of sessions. */
+  get size(): number {
+    return this.#live.size
+  }
+
+  /** Rejects pending and later POSTs until `admit`; sessions stay. */
+  refuse(why: () => Problem): void {
+    this.#admission.abort(why())
+  }
+
+  /** Accepts POSTs again after `refuse`. Idempotent. */
+  admit(): void {
+    if (this.#admission.signal.aborted) this.#admission = new AbortController()
+  }
+
+  /** Ends all sessions for `why`. */
+  endAll(why: EndReason): void {
+    for (const session of [...this.#live.values()]) session.end(why)
+  }
+
+  /** Resolves once there is no session. */
+  async untilEmpty(): Promise<void> {
+    if (this.#live.size === 0) return
+    this.#emptied ??= Promise.withResolvers()
+    await this.#emptied.promise
+  }
+
   /** Rejects pending and later POSTs. Idempotent. */
   beginShutdown(): void {
     this.#closing.abort()
@@ -141,7 +180,7 @@ export class Sessions {
   /** Ends all sessions; pending and later POSTs are rejected. */
   async close(): Promise<void> {
     this.beginShutdown()
-    for (const session of [...this.#live.values()]) session.end('shutdown')
+    this.endAll('shutdown')
     await Promise.allSettled([...this.#opening])
   }
 
@@ -278,6 +317,10 @@ export class Sessions {
     const [oldest] = this.#ended.keys()
     if (this.#ended.size > MAX_REMEMBERED && oldest !== undefined) {
       this.#ended.delete(oldest)
+    }
+    if (this.#live.size === 0) {
+      this.#emptied?.resolve()
+      this.#emptied = undefined
     }
     this.#options.log.info('viewer ended', { streamId, why })
     this.#options.onChange()
