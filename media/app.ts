@@ -112,7 +112,7 @@ export async function startApp(
       spoolPath,
       url: config.exporterUrl,
       token: config.exporterToken,
-      view: () => viewOf(engine, streams, sessions),
+      view: () => viewOf(engine, streams, sessions, drain),
       log: outboxLog,
       clock: systemClock,
       random: Math.random,
@@ -290,7 +290,12 @@ export async function startApp(
   }
 }
 
-function viewOf(engine: Engine, streams: Streams, sessions: Sessions): View {
+function viewOf(
+  engine: Engine,
+  streams: Streams,
+  sessions: Sessions,
+  { draining }: Drain,
+): View {
   const peers = sessions.countByStream()
   return {
     streams: streams.all.map(stream => {
@@ -305,6 +310,7 @@ function viewOf(engine: Engine, streams: Streams, sessions: Sessions): View {
       }
     }),
     udpPorts: engine.udpPortCounts(),
+    ...(draining && { draining }),
   }
 }
 
