@@ -225,11 +225,11 @@ t.test('finish() waits for the last viewer, at most its timeout', async t => {
   t.equal(server.drain.draining, false, 'without a timeout it does nothing')
   const session = locationOf(await server.post('av', CHROMIUM))
   const second = new AbortController()
-  const hurried = server.drain.finish(60_000, second.signal)
+  const interrupted = server.drain.finish(60_000, second.signal)
   const refused = await put(server, { drain: false })
   await assertNoCorsProblem(t, refused, 503, 'shutting-down')
   second.abort()
-  await hurried
+  await interrupted
   t.equal(server.slotsTaken, 1, 'a second signal leaves the viewer to close()')
   const late = server.drain.finish(60_000, never)
   clock.advance(60_000)
