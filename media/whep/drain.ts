@@ -41,7 +41,7 @@ export interface DrainStatus {
 export interface DrainOptions {
   readonly sessions: Pick<
     Sessions,
-    'size' | 'refuse' | 'admit' | 'endAll' | 'untilEmpty'
+    'size' | 'refuse' | 'accept' | 'endAll' | 'untilEmpty'
   >
   readonly clock: Clock
   readonly log: Log
@@ -99,7 +99,7 @@ export class Drain {
   }
 
   /**
-   * Admits viewers again, and cancels `endAfterS`. Idempotent.
+   * Takes viewers again, and cancels `endAfterS`. Idempotent.
    * @throws {Problem} `shutting-down`
    */
   stop(): void {
@@ -130,7 +130,7 @@ export class Drain {
     signal.removeEventListener('abort', stop)
   }
 
-  /** Cancels the timer; nobody is admitted again. Idempotent. */
+  /** Cancels the timer; no viewer is taken again. Idempotent. */
   close(): void {
     const state = this.#state
     if (state.at === 'draining') state.end?.cancel()
@@ -160,7 +160,7 @@ export class Drain {
     this.#state = next
     if (last.at === next.at) return
     if (next.at === 'draining') sessions.refuse(drainingProblem)
-    else sessions.admit()
+    else sessions.accept()
     log.info(next.at === 'draining' ? 'drain started' : 'drain stopped', {
       viewers: sessions.size,
     })

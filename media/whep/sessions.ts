@@ -69,8 +69,8 @@ export class Sessions {
   readonly #ended = new Map<SessionId, EndedSession>()
   readonly #opening = new Set<Promise<unknown>>()
   readonly #closing = new AbortController()
-  /** Aborted with the reason why nobody is admitted. */
-  #admission = new AbortController()
+  /** Aborted with the problem that POSTs get. */
+  #accepting = new AbortController()
   #emptied: PromiseWithResolvers<void> | undefined
 
   constructor(options: SessionsOptions) {
@@ -87,11 +87,11 @@ export class Sessions {
     client: Client,
   ): Promise<OpenedSession> {
     if (this.#isClosing()) throw shutdownProblem()
-    const admitted = this.#admission.signal
-    admitted.throwIfAborted()
+    const accepting = this.#accepting.signal
+    accepting.throwIfAborted()
     const negotiated = this.#negotiate(stream, offer)
     const slot = this.#takeSlot(stream.id)
-    const signal = AbortSignal.any([client.signal, admitted])
+    const signal = AbortSignal.any([client.signal, accepting])
     const opening = this.#openWith(slot, stream, negotiated, {
       ...client,
       signal,
@@ -102,7 +102,7 @@ export class Sessions {
     } catch (error) {
       slot.release()
       if (this.#isClosing()) throw shutdownProblem()
-      admitted.throwIfAborted()
+      accepting.throwIfAborted()
       throw error
     } finally {
       this.#opening.delete(opening)
@@ -150,14 +150,14 @@ export class Sessions {
     return this.#live.size
   }
 
-  /** Rejects pending and later POSTs until `admit`; sessions stay. */
+  /** Rejects pending and later POSTs with `why` until `accept`; sessions stay. */
   refuse(why: () => Problem): void {
-    this.#admission.abort(why())
+    this.#accepting.abort(why())
   }
 
   /** Accepts POSTs again after `refuse`. Idempotent. */
-  admit(): void {
-    if (this.#admission.signal.aborted) this.#admission = new AbortController()
+  accept(): void {
+    if (this.#accepting.signal.aborted) this.#accepting = new AbortController()
   }
 
   /** Ends all sessions for `why`. */
