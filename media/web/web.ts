@@ -181,8 +181,8 @@ function aboutRoutes({
 }: Pick<WebOptions, 'version' | 'drain'>): Router {
   return new Router()
     .get('/ping', ctx => {
-      // A load balancer sends no new viewers here. What restarts a process that
-      // does not respond uses `?live`.
+      // A load balancer then sends no viewers here. A health check that restarts
+      // the process uses `?live`.
       if (drain.draining && ctx.query['live'] === undefined) {
         throw drainingProblem()
       }
