@@ -16,6 +16,8 @@ export interface Admission {
   readonly kind: ClientKind
   /** Receives the observations about sessions of this kind. */
   readonly report: Report
+  /** How the end of a session is logged. */
+  readonly logLevel: 'info' | 'debug'
   /** Time after which a session ends, milliseconds; undefined: none. */
   readonly maxSessionMs: number | undefined
   /** Whether the stream plays, or `hold` makes it play. */
@@ -51,6 +53,7 @@ export function viewerAdmission({
   return {
     kind: 'viewer',
     report,
+    logLevel: 'info',
     maxSessionMs: undefined,
     canPlay: ({ live, demand }) => live || demand !== undefined,
     takeSlot: streamId => {
@@ -94,6 +97,8 @@ export function probeAdmission(): Admission {
   return {
     kind: 'probe',
     report: () => undefined,
+    // Each stream has one a minute.
+    logLevel: 'debug',
     maxSessionMs: MAX_PROBE_MS,
     canPlay: ({ live, demand }) => live && demand?.asleep !== true,
     takeSlot: streamId => {

@@ -263,7 +263,7 @@ export class Sessions {
       this.#ended.delete(oldest)
     }
     const { admission, log, onChange } = this.#options
-    log.info(`${admission.kind} ended`, { streamId, why })
+    log[admission.logLevel](`${admission.kind} ended`, { streamId, why })
     onChange()
   }
 }
