@@ -22,7 +22,7 @@ import { RateLimit } from '../http/rate-limit.ts'
 import { drainingProblem } from '../whep/problems.ts'
 import { whepRoutes } from '../whep/routes.ts'
 import type { Drain } from '../whep/drain.ts'
-import type { Sessions } from '../whep/sessions.ts'
+import type { SessionsByKind } from '../whep/sessions.ts'
 import { adminAccess } from './admin-access.ts'
 import { adminRoutes } from './admin-routes.ts'
 import { drainRoutes } from './drain-routes.ts'
@@ -36,6 +36,7 @@ import type { SourceRun } from './source-fault.ts'
 export interface WebConfig {
   readonly apiToken: string | undefined
   readonly whepToken: string | undefined
+  readonly exporterToken: string | undefined
   readonly strictEtag: boolean
   readonly publicBasePath: string
   readonly postsPerMinute: number
@@ -45,7 +46,7 @@ export interface WebConfig {
 
 export interface WebOptions {
   readonly config: WebConfig
-  readonly sessions: Sessions
+  readonly sessions: SessionsByKind
   readonly drain: Drain
   readonly streams: ViewerStreams
   /** All registered streams, also those that are stopped. */
@@ -141,7 +142,10 @@ function whepRouter(options: WebOptions): Router {
     report,
     clock,
     rateLimit: new RateLimit(config.postsPerMinute, clock),
-    token: viewerToken(config),
+    tokens: {
+      viewer: viewerToken(config),
+      probe: bearerToken(config.exporterToken, 'probe', 'CORE_EXPORTER_TOKEN'),
+    },
     strictEtag: config.strictEtag,
     publicBasePath: config.publicBasePath,
     iceServers: config.iceServers,

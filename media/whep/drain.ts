@@ -1,7 +1,7 @@
 import type { Cancel, Clock } from '../../shared/runtime/clock.ts'
 import type { Log } from '../../shared/runtime/log.ts'
 import { drainingProblem, shutdownProblem } from './problems.ts'
-import type { Sessions } from './sessions.ts'
+import type { SessionsByKind } from './sessions.ts'
 
 /** Maximum of `end_after`, and of CORE_SHUTDOWN_DRAIN_MS in seconds. */
 export const MAX_DRAIN_S = 86_400
@@ -39,10 +39,7 @@ export interface DrainStatus {
 }
 
 export interface DrainOptions {
-  readonly sessions: Pick<
-    Sessions,
-    'size' | 'refuse' | 'accept' | 'endAll' | 'untilEmpty'
-  >
+  readonly sessions: SessionsByKind
   readonly clock: Clock
   readonly log: Log
   /** Called when a drain has started or stopped. */
@@ -71,7 +68,7 @@ export class Drain {
     return {
       draining: state.at === 'draining',
       since: state.at === 'draining' ? unixSeconds(state.sinceMs) : null,
-      viewers_left: this.#options.sessions.size,
+      viewers_left: this.#options.sessions.viewer.size,
       end_after: end?.afterS ?? null,
       ends_at: end === undefined ? null : unixSeconds(end.atMs),
     }
@@ -125,7 +122,7 @@ export class Drain {
     }
     const cancel = clock.after(timeoutMs, stop)
     signal.addEventListener('abort', stop, { once: true })
-    await Promise.race([sessions.untilEmpty(), enough.promise])
+    await Promise.race([sessions.viewer.untilEmpty(), enough.promise])
     cancel()
     signal.removeEventListener('abort', stop)
   }
@@ -147,8 +144,10 @@ export class Drain {
 
   #endViewers(): void {
     const { sessions, log } = this.#options
-    log.info('drain ends the viewers that are left', { viewers: sessions.size })
-    sessions.endAll('shutdown')
+    log.info('drain ends the viewers that are left', {
+      viewers: sessions.viewer.size,
+    })
+    sessions.viewer.endAll('shutdown')
   }
 
   /** The only function that changes the state. */
@@ -159,10 +158,12 @@ export class Drain {
     if (last.at === 'draining' && last.end !== kept) last.end?.cancel()
     this.#state = next
     if (last.at === next.at) return
-    if (next.at === 'draining') sessions.refuse(drainingProblem)
-    else sessions.accept()
+    for (const each of Object.values(sessions)) {
+      if (next.at === 'draining') each.refuse(drainingProblem)
+      else each.accept()
+    }
     log.info(next.at === 'draining' ? 'drain started' : 'drain stopped', {
-      viewers: sessions.size,
+      viewers: sessions.viewer.size,
     })
     onChange()
   }

@@ -107,6 +107,18 @@ t.test('a drain refuses a POST that waits', async t => {
   t.equal((await server.post('av', CHROMIUM)).status, 201)
 })
 
+t.test('a drain refuses probes, which are no viewers', async t => {
+  const server = await WhepServer.start(t)
+  const probe = () => server.post('av', CHROMIUM, { 'Dragonfork-Probe': '1' })
+  t.equal((await probe()).status, 201)
+  const { viewers_left } = await statusOf(await put(server, { drain: true }))
+  t.equal(viewers_left, 0)
+  await assertProblem(t, await probe(), 503, 'draining')
+  await server.drain.finish(60_000, new AbortController().signal)
+  t.equal(server.probes.of('av').length, 1, 'a probe is not waited for')
+  t.equal(server.observations.count('whep_requests_total'), 0)
+})
+
 t.test('a repeated PUT changes nothing', async t => {
   const clock = new FakeClock()
   const server = await WhepServer.start(t, { clock })
