@@ -1,4 +1,5 @@
 /** The media process drains, with its real worker, FFmpeg and exporter. */
+import { readFile } from 'node:fs/promises'
 import t, { type Test } from 'tap'
 import { request } from 'undici'
 import type { DrainStatus } from '../../media/whep/drain.ts'
@@ -82,12 +83,13 @@ function postsOf(samples: readonly Sample[], id: string, code: number) {
 
 /** Runs the HEALTHCHECK of the image against the process. */
 async function isHealthy({ url }: Stack): Promise<boolean> {
-  const { code } = await run(
-    process.execPath,
-    ['deploy/images/healthcheck.ts', 'CORE_ADDRESS', '/ping?live'],
-    { env: { CORE_ADDRESS: new URL(url).host } },
-  )
-  return code === 0
+  const path = new URL('../images/media.Dockerfile', import.meta.url)
+  const dockerfile = await readFile(path, 'utf8')
+  const [, command = ''] =
+    /^HEALTHCHECK .*\\\n +CMD (.*)$/m.exec(dockerfile) ?? []
+  const [program = '', ...args] = JSON.parse(command) as readonly string[]
+  const env = { CORE_ADDRESS: new URL(url).host }
+  return (await run(program, args, { env })).code === 0
 }
 
 await t.test('a drained media process', async t => {
