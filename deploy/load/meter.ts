@@ -82,23 +82,32 @@ function times() {
 }
 
 /**
- * Returns the pids of the media process behind a URL, of its workers and of
- * its FFmpeg; empty if it does not run on this machine, or is another user's.
+ * Returns a function for the pids of the media process behind a URL, of its
+ * workers and of its FFmpeg; none if it does not run on this machine, or
+ * belongs to another user.
  */
-export function mediaPids(url: URL): ReadonlyMap<string, readonly number[]> {
-  const media = isHere(url.hostname) ? listenerOf(portOf(url)) : undefined
-  if (media === undefined) return new Map()
-  const children = childrenOf(media)
-  const named = (start: string) =>
-    children.filter(pid => nameOf(pid).startsWith(start))
-  const workers = named('mediasoup')
-  // Otherwise it is a proxy.
-  if (workers.length === 0) return new Map()
-  return new Map([
-    ['media process', [media]],
-    ['media workers', workers],
-    ['FFmpeg', named('ffmpeg')],
-  ])
+export function findMedia(
+  url: URL,
+): () => ReadonlyMap<string, readonly number[]> {
+  const find = () =>
+    isHere(url.hostname) ? listenerOf(portOf(url)) : undefined
+  let media = find()
+  return () => {
+    if (media === undefined) return new Map()
+    // It was restarted.
+    if (nameOf(media) === '') media = find() ?? media
+    const children = childrenOf(media)
+    const named = (start: string) =>
+      children.filter(pid => nameOf(pid).startsWith(start))
+    const workers = named('mediasoup')
+    // Otherwise it is a proxy.
+    if (workers.length === 0) return new Map()
+    return new Map([
+      ['media process', [media]],
+      ['media workers', workers],
+      ['FFmpeg', named('ffmpeg')],
+    ])
+  }
 }
 
 function isHere(hostname: string): boolean {

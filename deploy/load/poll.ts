@@ -22,6 +22,8 @@ export async function poll<Value>(
     } catch (error) {
       if (performance.now() > endMs) throw error
     }
-    await delay(POLL_INTERVAL_MS, undefined, signal && { signal })
+    const pause = delay(POLL_INTERVAL_MS, undefined, signal && { signal })
+    // The abort is thrown by the next round.
+    await pause.catch(() => undefined)
   }
 }

@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { bearer, fetchJson } from '../verify/http.ts'
 import { Dashboard } from './dashboard.ts'
 import { readEvidence } from './evidence.ts'
-import { MachineMeter, mediaPids, Meter } from './meter.ts'
+import { findMedia, MachineMeter, Meter } from './meter.ts'
 import type { LoadOptions, Target } from './options.ts'
 import { poll } from './poll.ts'
 import { Progress } from './progress.ts'
@@ -43,12 +43,9 @@ export async function run(options: RunOptions): Promise<Findings> {
   const start = await dashboard.now()
   const startMs = performance.now()
   const crowd = new Crowd(target.url, streams)
+  const media = findMedia(new URL(target.url))
   const meter = new Meter(
-    () =>
-      new Map([
-        ...mediaPids(new URL(target.url)),
-        ['these viewers', crowd.pids],
-      ]),
+    () => new Map([...media(), ['these viewers', crowd.pids]]),
   )
   const tick = async () => {
     await delay(TICK_INTERVAL_MS, undefined, { signal }).catch(() => undefined)
