@@ -6,13 +6,19 @@ const LINE_INTERVAL_MS = 5_000
 /** Shows the state of the run on stderr every few seconds. */
 export class Progress {
   readonly #stream: NodeJS.WriteStream
-  readonly #startMs = performance.now()
   readonly #totalMs: number
-  #nextMs = performance.now() + LINE_INTERVAL_MS
+  #startMs = performance.now()
+  #nextMs = 0
 
   constructor(stream: NodeJS.WriteStream, totalMs: number) {
     this.#stream = stream
     this.#totalMs = totalMs
+  }
+
+  /** Starts its clock. */
+  start(): void {
+    this.#startMs = performance.now()
+    this.#nextMs = this.#startMs + LINE_INTERVAL_MS
   }
 
   /**

@@ -1,4 +1,4 @@
-import type { Evidence } from './evidence.ts'
+import type { Totals } from './totals.ts'
 import type { Findings, Verdict } from './verdict.ts'
 import { plays, type ViewerStatus } from './viewers/status.ts'
 
@@ -20,41 +20,42 @@ export function sumUp(statuses: readonly ViewerStatus[]) {
 
 /** Returns the report of a run, several lines. */
 export function report(findings: Findings, verdict: Verdict): string {
-  const { statuses, seconds, url, streams, evidence, totals } = findings
-  const count = statuses.length
-  const { disagreements } = verdict
+  const { statuses, seconds, url, streams } = findings
+  const minutes = (seconds / 60).toFixed(1)
   const sections = [
     [
-      `${count} viewers for ${(seconds / 60).toFixed(1)} minutes ` +
-        `at ${url}, streams: ${streams.join(', ')}`,
+      `${viewersText(statuses.length)} for ${minutes} minutes at ${url}, ` +
+        `streams: ${streams.join(', ')}`,
     ],
     rampLines(findings),
     ['What the viewers counted', ...viewerLines(findings, verdict)],
     [
       'What Prometheus has, by the queries of the dashboard',
-      ...productLines(evidence),
-      row(
-        'totals',
-        `${totals.prometheus.joined} joined, ` +
-          `${totals.prometheus.connected} connected, ${totals.prometheus.left} left`,
-      ),
+      ...productLines(findings),
     ],
     ['CPU (percent of one core) and memory at most', ...usageLines(findings)],
-    [
-      'Viewers and Prometheus',
-      ...(disagreements.length === 0 ? ['agree'] : disagreements).map(
-        text => `  ${text}`,
-      ),
-    ],
+    comparisonLines(findings, verdict),
     [verdict.passed ? 'Passed' : 'FAILED'],
   ]
   const texts = sections.filter(lines => lines.length > 0)
   return `${texts.map(lines => lines.join('\n')).join('\n\n')}\n`
 }
 
+function comparisonLines(
+  { product }: Findings,
+  { disagreements }: Verdict,
+): readonly string[] {
+  if (product instanceof Error) return []
+  if (disagreements.length === 0) return ['Viewers and Prometheus agree']
+  return [
+    'Viewers and Prometheus disagree',
+    ...disagreements.map(text => `  ${text}`),
+  ]
+}
+
 function rampLines({ ramp }: Findings): readonly string[] {
   if (ramp === undefined) return []
-  return [`${ramp.held} viewers can watch at once. Limit: ${ramp.limit}`]
+  return [`${viewersText(ramp.held)} can watch at once. Limit: ${ramp.limit}`]
 }
 
 function viewerLines(
@@ -62,7 +63,6 @@ function viewerLines(
   { faults }: Verdict,
 ): readonly string[] {
   const { video, audio, lost, longestGap } = sumUp(statuses)
-  const { joined, connected, left } = totals.viewers
   const pictures = statuses.flatMap(each => each.firstPicture ?? [])
   const slowest = pictures.length === 0 ? NaN : Math.max(...pictures)
   const played = statuses.length - faults.length
@@ -80,11 +80,13 @@ function viewerLines(
     row('RTP packets', `${video} video, ${audio} audio`),
     row('lost', `${lost}`),
     row('longest gap', secondsText(longestGap)),
-    row('totals', `${joined} joined, ${connected} connected, ${left} left`),
+    row('totals', totalsText(totals)),
   ]
 }
 
-function productLines(evidence: Evidence): readonly string[] {
+function productLines({ product }: Findings): readonly string[] {
+  if (product instanceof Error) return [`  ${product.message}`]
+  const { evidence, totals } = product
   const { firstLine, peers, p50, p95, legFailures, errors, alerts } = evidence
   const list = (items: readonly string[]) => items.join(', ') || 'none'
   const lines = firstLine.map(({ text, share }) =>
@@ -101,23 +103,37 @@ function productLines(evidence: Evidence): readonly string[] {
     row('leg failures', list(legFailures)),
     row('WHEP error codes', list(errors)),
     row('alerts', list(alerts)),
+    row('totals', totalsText(totals)),
   ]
 }
 
-function usageLines({ evidence, usages }: Findings): readonly string[] {
-  const { cpu, memoryBytes } = evidence.exporter
+function totalsText({ joined, connected, left }: Totals): string {
+  return `${joined} joined, ${connected} connected, ${left} left`
+}
+
+function usageLines({ product, usages }: Findings): readonly string[] {
+  const exporter =
+    product instanceof Error ? undefined : product.evidence.exporter
   const hasMedia = usages.some(({ name }) => name === 'media process')
   const own = usages.map(usage =>
     row(usage.name, `${percent(usage.cpu)}, ${megabytes(usage.peakBytes)}`),
   )
   return [
-    row('exporter', `${percent(cpu)}, ${megabytes(memoryBytes)} (Prometheus)`),
+    row(
+      'exporter',
+      `${percent(exporter?.cpu)}, ${megabytes(exporter?.memoryBytes)} (Prometheus)`,
+    ),
     ...(hasMedia ? [] : [row('media process', 'not on this machine')]),
     ...own,
     ...(hasMedia
       ? ['  The viewers run on the same machine and take CPU from the product.']
       : []),
   ]
+}
+
+/** Such as `1 viewer`. */
+function viewersText(count: number): string {
+  return `${count} viewer${count === 1 ? '' : 's'}`
 }
 
 function row(name: string, value: string): string {

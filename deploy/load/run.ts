@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
+import { reasonOf } from '../../shared/runtime/errors.ts'
 import { bearer, fetchJson } from '../verify/http.ts'
 import { Dashboard } from './dashboard.ts'
 import { readEvidence } from './evidence.ts'
@@ -39,9 +40,13 @@ export async function run(options: RunOptions): Promise<Findings> {
   const dashboard = new Dashboard(target.prometheus, core)
   const streams = await streamsOf(options)
   const progress = new Progress(output, totalMs)
+  progress.say('Waiting for Prometheus')
+  // Otherwise the totals at the start may lack a viewer from just before.
+  await nextSnapshot(dashboard, SCRAPE_TIMEOUT_MS, signal)
   const before = await readTotals(target.prometheus, core, streams)
   const start = await dashboard.now()
   const startMs = performance.now()
+  progress.start()
   const crowd = new Crowd(target.url, streams)
   const media = findMedia(new URL(target.url))
   const meter = new Meter(
@@ -64,21 +69,24 @@ export async function run(options: RunOptions): Promise<Findings> {
     const watching = crowd.statuses.filter(
       ({ posted, end }) => posted === 201 && end === undefined,
     ).length
-    await snapshotAfter(dashboard, await dashboard.now(), waitMs)
-    const end = await dashboard.now()
-    const evidence = await readEvidence(dashboard, { start, end })
+    const evidence = await readable(async () => {
+      await nextSnapshot(dashboard, waitMs)
+      return readEvidence(dashboard, { start, end: await dashboard.now() })
+    })
     await crowd.leave()
-    const viewers = totalsOf(crowd.statuses)
-    const read = async () =>
-      since(before, await readTotals(target.prometheus, core, streams))
-    await poll(
-      async () => ((await reaches(read, viewers)) ? true : undefined),
-      waitMs,
-    )
+    const totals = totalsOf(crowd.statuses)
+    const product = await readable(async () => {
+      if (evidence instanceof Error) throw evidence
+      const count = async () =>
+        since(before, await readTotals(target.prometheus, core, streams))
+      const hasAll = async () => reaches(await count(), totals) || undefined
+      await poll(hasAll, waitMs)
+      return { evidence, totals: await count() }
+    })
+    const { url } = target
     return {
-      ...{ url: target.url, streams, seconds, watching, evidence, usages },
+      ...{ url, streams, seconds, watching, usages, totals, product },
       statuses: crowd.statuses,
-      totals: { viewers, prometheus: await read() },
       ramp: result,
     }
   } finally {
@@ -104,26 +112,35 @@ async function watch(
   return undefined
 }
 
-async function reaches(
-  read: () => Promise<Totals>,
-  expected: Totals,
-): Promise<boolean> {
-  const totals = await read()
+function reaches(totals: Totals, expected: Totals): boolean {
   return TOTALS.every(name => totals[name] >= expected[name])
 }
 
-/** Waits until Prometheus has a snapshot that is later than `second`. */
-async function snapshotAfter(
+/** Returns what `read` does; an error, such as Prometheus' end, as a value. */
+async function readable<Value>(
+  read: () => Promise<Value>,
+): Promise<Value | Error> {
+  try {
+    return await read()
+  } catch (error) {
+    return new Error(reasonOf(error), { cause: error })
+  }
+}
+
+/** Waits until Prometheus has a snapshot of the media process from now on. */
+async function nextSnapshot(
   dashboard: Dashboard,
-  second: number,
   timeoutMs: number,
+  signal?: AbortSignal,
 ): Promise<void> {
-  await poll(async () => {
+  const now = await dashboard.now()
+  const look = async () => {
     const [snapshot] = await dashboard.instant(
       'dragonfork_exporter_last_snapshot_timestamp_seconds{core="$core"}',
     )
-    return (snapshot?.values[0] ?? 0) > second ? true : undefined
-  }, timeoutMs)
+    return (snapshot?.values[0] ?? 0) > now ? true : undefined
+  }
+  await poll(look, timeoutMs, signal)
 }
 
 /** Returns the streams to watch, once there is one. */

@@ -4,6 +4,13 @@ import type { Usage } from './meter.ts'
 import type { RampResult } from './ramp.ts'
 import { faultOf, type ViewerStatus } from './viewers/status.ts'
 
+/** The product during a run, by Prometheus. */
+export interface Product {
+  readonly evidence: Evidence
+  /** Counted by the exporter since the start of the run. */
+  readonly totals: Totals
+}
+
 /** All that a run found. */
 export interface Findings {
   readonly url: string
@@ -12,12 +19,10 @@ export interface Findings {
   readonly statuses: readonly ViewerStatus[]
   /** Viewers that were connected when Prometheus was read. */
   readonly watching: number
-  readonly evidence: Evidence
-  /** Since the start of the run. */
-  readonly totals: {
-    readonly viewers: Totals
-    readonly prometheus: Totals
-  }
+  /** Counted by the viewers. */
+  readonly totals: Totals
+  /** What Prometheus has; an error if it could not be read. */
+  readonly product: Product | Error
   readonly usages: readonly Usage[]
   /** Undefined: the number of viewers did not change. */
   readonly ramp: RampResult | undefined
@@ -47,12 +52,18 @@ export function judge(findings: Findings): Verdict {
     const text = textOf(status)
     return text === undefined ? [] : [{ viewer, stream, text }]
   })
-  const wasOk = firstLineWasOk(findings.evidence)
+  const { product } = findings
+  const hasProduct = !(product instanceof Error)
+  const wasOk = hasProduct && firstLineWasOk(product.evidence)
   const passed =
     findings.ramp === undefined
       ? faults.length === 0 && findings.statuses.length > 0 && wasOk
       : findings.ramp.held > 0
-  return { passed, faults, disagreements: disagreements(findings, faults) }
+  return {
+    passed,
+    faults,
+    disagreements: hasProduct ? disagreements(findings, product, faults) : [],
+  }
 }
 
 /** An interrupted viewer has not played, though nothing may be at fault. */
@@ -65,30 +76,32 @@ function textOf(status: ViewerStatus): string | undefined {
 }
 
 /** Whether the first line was OK each time that Prometheus evaluated it. */
-export function firstLineWasOk({ firstLine }: Evidence): boolean {
+function firstLineWasOk({ firstLine }: Evidence): boolean {
   return firstLine.length > 0 && firstLine.every(({ text }) => text === 'OK')
 }
 
 function disagreements(
-  { statuses, watching, evidence, totals }: Findings,
+  { statuses, watching, totals }: Findings,
+  product: Product,
   faults: readonly Fault[],
 ): readonly string[] {
   const found: string[] = []
   for (const name of TOTALS) {
-    const own = totals.viewers[name]
-    const counted = totals.prometheus[name]
+    const own = totals[name]
+    const counted = product.totals[name]
     if (own === counted) continue
-    found.push(`${own} viewers ${name}, Prometheus counted ${counted}`)
+    found.push(`viewers that ${name}: ${own}, Prometheus counted ${counted}`)
   }
-  const peers = [...evidence.peers.values()].reduce((sum, n) => sum + n, 0)
+  const peers = [...product.evidence.peers.values()].reduce(
+    (sum, n) => sum + n,
+    0,
+  )
   if (peers !== watching) {
-    found.push(
-      `${watching} viewers watched at the end, Prometheus had ${peers}`,
-    )
+    found.push(`viewers at the end: ${watching}, Prometheus had ${peers}`)
   }
-  const wasOk = firstLineWasOk(evidence)
+  const wasOk = firstLineWasOk(product.evidence)
   if (faults.length > 0 && wasOk) {
-    found.push(`${faults.length} viewers did not play, the first line was OK`)
+    found.push(`viewers did not play (${faults.length}), the first line was OK`)
   }
   if (faults.length === 0 && statuses.length > 0 && !wasOk) {
     found.push('all viewers played, the first line was not OK')

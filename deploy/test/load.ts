@@ -52,6 +52,8 @@ function descendantsOf(pid: number): readonly number[] {
   return childrenOf(pid).flatMap(child => [child, ...descendantsOf(child)])
 }
 
+t.jobs = 2
+
 t.test('load on a running installation', async t => {
   if (requireProgram(t, 'prometheus') === undefined) return
   const bundle = await startBundleStack(t, await takePorts(50))
@@ -62,7 +64,10 @@ t.test('load on a running installation', async t => {
   )
 
   await t.test('two viewers play, and the exporter counts them', async t => {
-    const before = await countersOf(bundle)
+    const before = await waitFor(async () => {
+      const counters = await countersOf(bundle)
+      return counters.left > 0 && counters
+    }, 'the viewer before the test to be counted')
     const load = startLoad(t, [...loadOn(bundle), '--minutes', '0.1'])
     t.equal(await load.exited, 0, load.output)
     const after = await countersOf(bundle)

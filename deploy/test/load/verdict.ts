@@ -1,6 +1,7 @@
 import t from 'tap'
 import { judge, type Findings } from '../../load/verdict.ts'
 import { report } from '../../load/report.ts'
+import type { Evidence } from '../../load/evidence.ts'
 import type { ViewerStatus } from '../../load/viewers/status.ts'
 
 /** The status of a viewer that played all the time, changed by `other`. */
@@ -21,19 +22,23 @@ function status(
 }
 
 const TOTALS = { joined: 2, connected: 2, left: 2 }
+const EVIDENCE: Evidence = {
+  firstLine: [{ text: 'OK', share: 1 }],
+  peers: new Map([['demo', 2]]),
+  ...{ p50: 0.05, p95: 0.1, legFailures: [], errors: [], alerts: [] },
+  exporter: { cpu: 0.01, memoryBytes: 9e7 },
+}
 
 /** Findings of a healthy run of two viewers, changed by `other`. */
-function findings(other: Partial<Findings> = {}): Findings {
+function findings(
+  other: Partial<Findings> = {},
+  evidence: Partial<Evidence> = {},
+): Findings {
   return {
     ...{ url: 'http://box', streams: ['demo'], seconds: 60, watching: 2 },
     statuses: [status(1), status(2)],
-    evidence: {
-      firstLine: [{ text: 'OK', share: 1 }],
-      peers: new Map([['demo', 2]]),
-      ...{ p50: 0.05, p95: 0.1, legFailures: [], errors: [], alerts: [] },
-      exporter: { cpu: 0.01, memoryBytes: 9e7 },
-    },
-    totals: { viewers: TOTALS, prometheus: TOTALS },
+    totals: TOTALS,
+    product: { evidence: { ...EVIDENCE, ...evidence }, totals: TOTALS },
     usages: [],
     ramp: undefined,
     ...other,
@@ -51,42 +56,44 @@ t.test('a healthy run passes and agrees with Prometheus', t => {
   t.end()
 })
 
-const FAULTS: Readonly<Record<string, [Partial<ViewerStatus>, string]>> = {
-  'is refused': [
-    { posted: 503, end: 'POST got 503: too many' },
-    'POST got 503: too many',
-  ],
+/** A viewer that has received nothing, at this age in seconds. */
+function starting(age: number): ViewerStatus {
+  const { viewer, stream, posted, deleted, longestGap, counts } = status(2)
+  return { viewer, stream, posted, deleted, longestGap, counts, age }
+}
+
+const REFUSED = 'POST got 503: too many'
+const FAULTS: Readonly<Record<string, readonly [ViewerStatus, string]>> = {
+  'is refused': [status(2, { posted: 503, end: REFUSED }), REFUSED],
   'has its picture after 11 s': [
-    { firstPicture: 11 },
+    status(2, { firstPicture: 11 }),
     'no picture within 10 s: first one after 11.0 s',
   ],
   'has no picture for 20 s': [
-    { firstPicture: undefined, age: 20 },
+    starting(20),
     'no picture within 10 s: none within 20.0 s',
   ],
   'has no picture yet when the run ends': [
-    { firstPicture: undefined, age: 2 },
+    starting(2),
     'no picture when the run ended',
   ],
   'misses video for 2.1 s': [
-    { longestGap: { seconds: 2.1, startedAt: 30 } },
+    status(2, { longestGap: { seconds: 2.1, startedAt: 30 } }),
     'no video for 2.1 s, 30 s after it joined',
   ],
   'is disconnected': [
-    { end: 'the connection is failed' },
+    status(2, { end: 'the connection is failed' }),
     'the connection is failed',
   ],
 }
 
-for (const [what, [other, text]] of Object.entries(FAULTS)) {
+for (const [what, [second, text]] of Object.entries(FAULTS)) {
   t.test(`a run fails and names the viewer that ${what}`, t => {
-    const { firstPicture, ...rest } = status(2, other)
-    const second = firstPicture === undefined ? rest : { ...rest, firstPicture }
     const found = findings({ statuses: [status(1), second] })
     const verdict = judge(found)
     t.equal(verdict.passed, false)
     t.strictSame(verdict.faults, [{ viewer: 2, stream: 'demo', text }])
-    const expected = ['1 viewers did not play, the first line was OK']
+    const expected = ['viewers did not play (1), the first line was OK']
     t.strictSame(verdict.disagreements, expected)
     t.ok(report(found, verdict).includes(`viewer 2 (demo): ${text}`))
     t.end()
@@ -101,12 +108,11 @@ t.test('a gap of 2 s is none', t => {
 })
 
 t.test('a run fails if the first line was not OK for a moment', t => {
-  const { evidence } = findings()
   const firstLine = [
     { text: 'OK', share: 0.9 },
     { text: 'FFmpeg leg failed', share: 0.1 },
   ]
-  const found = findings({ evidence: { ...evidence, firstLine } })
+  const found = findings({}, { firstLine })
   const verdict = judge(found)
   t.equal(verdict.passed, false)
   const expected = ['all viewers played, the first line was not OK']
@@ -116,8 +122,18 @@ t.test('a run fails if the first line was not OK for a moment', t => {
 })
 
 t.test('a run without an answer for the first line fails', t => {
-  const evidence = { ...findings().evidence, firstLine: [] }
-  t.equal(judge(findings({ evidence })).passed, false)
+  t.equal(judge(findings({}, { firstLine: [] })).passed, false)
+  t.end()
+})
+
+t.test('a run fails if Prometheus cannot be read, with a report', t => {
+  const product = new Error('http://prom does not respond')
+  const found = findings({ product })
+  const verdict = judge(found)
+  t.equal(verdict.passed, false)
+  const text = report(found, verdict)
+  t.match(text, /played all the time {2}2 of 2/)
+  t.match(text, 'http://prom does not respond')
   t.end()
 })
 
@@ -127,30 +143,25 @@ t.test('a run without viewers fails', t => {
 })
 
 t.test('every total that differs from Prometheus is a disagreement', t => {
-  const prometheus = { joined: 3, connected: 2, left: 1 }
-  const { evidence } = findings()
-  const { disagreements } = judge(
-    findings({
-      totals: { viewers: TOTALS, prometheus },
-      evidence: { ...evidence, peers: new Map([['demo', 3]]) },
-    }),
-  )
+  const totals = { joined: 3, connected: 2, left: 1 }
+  const evidence = { ...EVIDENCE, peers: new Map([['demo', 3]]) }
+  const { disagreements } = judge(findings({ product: { evidence, totals } }))
   t.strictSame(disagreements, [
-    '2 viewers joined, Prometheus counted 3',
-    '2 viewers left, Prometheus counted 1',
-    '2 viewers watched at the end, Prometheus had 3',
+    'viewers that joined: 2, Prometheus counted 3',
+    'viewers that left: 2, Prometheus counted 1',
+    'viewers at the end: 2, Prometheus had 3',
   ])
   t.end()
 })
 
 t.test('a ramp passes if its first step held, whatever ended it', t => {
-  const refused = status(2, { posted: 503, end: 'POST got 503: too many' })
+  const refused = status(2, { posted: 503, end: REFUSED })
   const statuses = [status(1), refused]
   const limit = 'viewer 2 of 2 (demo): POST got 503: too many'
   const held = findings({ statuses, ramp: { held: 1, limit } })
   const verdict = judge(held)
   t.equal(verdict.passed, true)
-  t.match(report(held, verdict), `1 viewers can watch at once. Limit: ${limit}`)
+  t.match(report(held, verdict), `1 viewer can watch at once. Limit: ${limit}`)
   const none = findings({ statuses, ramp: { held: 0, limit } })
   t.equal(judge(none).passed, false)
   t.end()
