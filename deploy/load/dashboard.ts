@@ -40,7 +40,7 @@ const { panels } = healthDashboard(() => '')
 export function exprOf(title: string, legend?: string): string {
   const panel = panels.find(each => each.title === title)
   const targets = panel !== undefined && 'targets' in panel ? panel.targets : []
-  for (const target of targets ?? []) {
+  for (const target of targets) {
     if (!('expr' in target) || typeof target.expr !== 'string') continue
     const isWanted =
       legend === undefined ||

@@ -68,7 +68,7 @@ t.test('load on a running installation', async t => {
       const counters = await countersOf(bundle)
       return counters.left > 0 && counters
     }, 'the viewer before the test to be counted')
-    const load = startLoad(t, [...loadOn(bundle), '--minutes', '0.1'])
+    const load = startLoad(t, [...loadOn(bundle), '--minutes', '0.05'])
     t.equal(await load.exited, 0, load.output)
     const after = await countersOf(bundle)
     t.strictSame(after, {
@@ -86,7 +86,7 @@ t.test('load on a running installation', async t => {
   })
 
   await t.test('a frozen FFmpeg fails the run and is named', async t => {
-    const load = startLoad(t, [...loadOn(bundle), '--minutes', '0.2'])
+    const load = startLoad(t, [...loadOn(bundle), '--minutes', '0.15'])
     await load.printed('2 of 2 viewers play')
     await bundle.signalFfmpeg('SIGSTOP')
     t.teardown(() => bundle.signalFfmpeg('SIGCONT').catch(() => undefined))
