@@ -1,6 +1,6 @@
 /** CPU and memory of processes on this machine. */
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
-import { cpus, networkInterfaces } from 'node:os'
+import { availableParallelism, networkInterfaces } from 'node:os'
 import { childrenOf, cpuNs, nameOf } from '../bench/rig/process-cpu.ts'
 
 /** What the processes of one name used. */
@@ -23,6 +23,7 @@ export class Meter {
   readonly #lastNs = new Map<number, number>()
   readonly #totals = new Map<string, Total>()
   #startMs = performance.now()
+  #lastShare = { ms: performance.now(), ns: 0 }
 
   constructor(find: () => ReadonlyMap<string, readonly number[]>) {
     this.#find = find
@@ -47,6 +48,18 @@ export class Meter {
     }
   }
 
+  /** The share of all CPU cores that the processes used since the last call. */
+  share(): number {
+    const now = { ms: performance.now(), ns: this.#cpuNs }
+    const { ms, ns } = this.#lastShare
+    this.#lastShare = now
+    return (now.ns - ns) / ((now.ms - ms) * 1e6 * availableParallelism())
+  }
+
+  get #cpuNs(): number {
+    return [...this.#totals.values()].reduce((sum, { cpuNs }) => sum + cpuNs, 0)
+  }
+
   get usages(): readonly Usage[] {
     const ns = (performance.now() - this.#startMs) * 1e6
     return [...this.#totals].map(([name, total]) => ({
@@ -55,30 +68,6 @@ export class Meter {
       peakBytes: total.peakBytes,
     }))
   }
-}
-
-/** Measures how busy this machine is between two calls. */
-export class MachineMeter {
-  #last = times()
-
-  /** The busy share of all CPU cores since the last call, 0 to 1. */
-  busy(): number {
-    const now = times()
-    const all = now.all - this.#last.all
-    const idle = now.idle - this.#last.idle
-    this.#last = now
-    return all === 0 ? 0 : 1 - idle / all
-  }
-}
-
-function times() {
-  let all = 0
-  let idle = 0
-  for (const { times } of cpus()) {
-    all += times.user + times.nice + times.sys + times.idle + times.irq
-    idle += times.idle
-  }
-  return { all, idle }
 }
 
 /**

@@ -3,7 +3,7 @@ import { reasonOf } from '../../shared/runtime/errors.ts'
 import { bearer, fetchJson } from '../verify/http.ts'
 import { Dashboard } from './dashboard.ts'
 import { readEvidence } from './evidence.ts'
-import { findMedia, MachineMeter, Meter } from './meter.ts'
+import { findMedia, Meter } from './meter.ts'
 import type { LoadOptions, Target } from './options.ts'
 import { poll } from './poll.ts'
 import { Progress } from './progress.ts'
@@ -59,7 +59,7 @@ export async function run(options: RunOptions): Promise<Findings> {
     return !signal.aborted && performance.now() < startMs + totalMs
   }
   try {
-    const result = await watch(options, crowd, tick)
+    const result = await watch(options, crowd, meter, tick)
     const seconds = (performance.now() - startMs) / 1000
     const waitMs = signal.aborted
       ? INTERRUPTED_SCRAPE_TIMEOUT_MS
@@ -99,12 +99,12 @@ export async function run(options: RunOptions): Promise<Findings> {
 async function watch(
   { viewers, ramp: step }: RunOptions,
   crowd: Crowd,
+  meter: Meter,
   tick: () => Promise<boolean>,
 ) {
   if (step !== undefined) {
-    const machine = new MachineMeter()
-    const busy = () => machine.busy()
-    return ramp({ crowd, first: viewers, step, busy, tick })
+    const cpuShare = () => meter.share()
+    return ramp({ crowd, first: viewers, step, cpuShare, tick })
   }
   crowd.add(viewers)
   const allEnded = () => crowd.statuses.every(({ end }) => end !== undefined)
