@@ -113,6 +113,7 @@ export async function startApp(
       isMediaConnected: () => ingestServer.isConnected(),
       degraded: () => store.degraded(),
       asleep: () => store.asleep(),
+      draining: () => store.draining(),
     })
     // Closed first: no frame may reach a closed file. The addresses are closed
     // last, so the next exporter cannot open the file before it is closed.

@@ -44,7 +44,13 @@ import type { SourceRun } from './web/source-fault.ts'
 import { createWeb } from './web/web.ts'
 import { overviewRoutes } from './web/overview.ts'
 import { systemClock } from '../shared/runtime/clock.ts'
-import { Sessions } from './whep/sessions.ts'
+import {
+  probeAdmission,
+  viewerAdmission,
+  type Admission,
+} from './whep/admission.ts'
+import { Drain } from './whep/drain.ts'
+import { Sessions, type SessionsByKind } from './whep/sessions.ts'
 import { Slots } from './whep/slots.ts'
 
 export interface AppOptions {
@@ -55,6 +61,11 @@ export interface AppOptions {
 
 export interface App {
   readonly web: Address
+  /**
+   * Takes no new viewers, for the time of CORE_SHUTDOWN_DRAIN_MS. Resolves
+   * earlier once no viewer is left, or when `signal` aborts.
+   */
+  drain(signal: AbortSignal): Promise<void>
   /** Closes everything in reverse order of opening. Idempotent. */
   close(): Promise<void>
 }
@@ -106,7 +117,7 @@ export async function startApp(
       spoolPath,
       url: config.exporterUrl,
       token: config.exporterToken,
-      view: () => viewOf(engine, streams, sessions),
+      view: () => viewOf(engine, streams, sessions, drain),
       log: outboxLog,
       clock: systemClock,
       random: Math.random,
@@ -166,15 +177,32 @@ export async function startApp(
       total: config.maxPeersTotal,
       perStream: config.maxPeersPerStream,
     }
-    const sessions = new Sessions({
-      slots: new Slots(caps),
-      iceTimeoutMs: config.iceTimeoutMs,
+    const newSessions = (admission: Admission) => {
+      const made = new Sessions({
+        admission,
+        iceTimeoutMs: config.iceTimeoutMs,
+        clock: systemClock,
+        log: log.with({ part: 'whep' }),
+        onChange,
+      })
+      opened.push(() => made.close())
+      return made
+    }
+    const slots = new Slots(caps)
+    const sessions: SessionsByKind = {
+      viewer: newSessions(viewerAdmission({ slots, report })),
+      probe: newSessions(probeAdmission()),
+    }
+    const drain = new Drain({
+      sessions: sessions.viewer,
       clock: systemClock,
-      report,
       log: log.with({ part: 'whep' }),
       onChange,
     })
-    opened.push(() => sessions.close())
+    opened.push(() => {
+      drain.close()
+      return Promise.resolve()
+    })
 
     const processes = new Processes({
       store,
@@ -201,6 +229,7 @@ export async function startApp(
     const web = createWeb({
       config,
       sessions,
+      drain,
       streams,
       statuses: () => streams.statuses(),
       statusOf: id => streams.find(id)?.status,
@@ -218,6 +247,7 @@ export async function startApp(
             processes,
           }),
           sessions,
+          drain,
           statuses: () => streams.statuses(),
           clock: systemClock,
         }),
@@ -231,7 +261,8 @@ export async function startApp(
     opened.push(() => {
       engine.beginShutdown()
       // A POST may wait for a stream that starts on demand.
-      sessions.beginShutdown()
+      sessions.viewer.beginShutdown()
+      sessions.probe.beginShutdown()
       return Promise.resolve()
     })
     // Listen first, because the address serves as a lock: a second media process
@@ -261,15 +292,24 @@ export async function startApp(
         port: tlsAddress.port,
       })
     }
-    return { web: address, close }
+    return {
+      web: address,
+      drain: signal => drain.finish(config.shutdownDrainMs, signal),
+      close,
+    }
   } catch (error) {
     await close()
     throw error
   }
 }
 
-function viewOf(engine: Engine, streams: Streams, sessions: Sessions): View {
-  const peers = sessions.countByStream()
+function viewOf(
+  engine: Engine,
+  streams: Streams,
+  sessions: SessionsByKind,
+  { draining }: Drain,
+): View {
+  const peers = sessions.viewer.countByStream()
   return {
     streams: streams.all.map(stream => {
       const { id, running, asleep, degradedReason: reason } = stream
@@ -283,6 +323,7 @@ function viewOf(engine: Engine, streams: Streams, sessions: Sessions): View {
       }
     }),
     udpPorts: engine.udpPortCounts(),
+    ...(draining && { draining }),
   }
 }
 

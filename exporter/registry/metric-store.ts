@@ -228,6 +228,13 @@ export class MetricStore {
     return this.#freshSnapshot()?.streams.filter(({ asleep }) => asleep).length
   }
 
+  /** Whether the media process takes no new viewers; undefined if unknown. */
+  draining(): boolean | undefined {
+    const snapshot = this.#freshSnapshot()
+    if (snapshot === undefined) return undefined
+    return snapshot.draining ?? false
+  }
+
   #gauges(): Partial<Record<GaugeName, readonly GaugeSample[]>> {
     const snapshot = this.#freshSnapshot()
     return snapshot ? gaugeSamples(snapshot, this.#ledger) : {}

@@ -2,7 +2,8 @@ import { Router } from '../../shared/runtime/router.ts'
 
 import type { Clock } from '../../shared/runtime/clock.ts'
 import type { LegStatus, StreamStatus } from '../stream/status.ts'
-import type { Sessions } from '../whep/sessions.ts'
+import type { Drain, DrainStatus } from '../whep/drain.ts'
+import type { SessionsByKind } from '../whep/sessions.ts'
 import type { MediaKind } from '../whep/stream-port.ts'
 import { PacketRates } from './packet-rates.ts'
 
@@ -56,7 +57,8 @@ export interface OverviewSource {
 
 export interface OverviewOptions {
   readonly source: OverviewSource
-  readonly sessions: Sessions
+  readonly sessions: SessionsByKind
+  readonly drain: Pick<Drain, 'status'>
   readonly statuses: () => readonly StreamStatus[]
   readonly clock: Clock
 }
@@ -87,19 +89,20 @@ export interface Overview extends Box {
   readonly viewers: number
   /** null: no cap. */
   readonly viewers_max: number | null
+  readonly drain: DrainStatus
   readonly streams: readonly OverviewStream[]
 }
 
 /** All that the operator's page lists, in one response. */
 export function overviewRoutes(options: OverviewOptions): Router {
-  const { source, sessions, statuses, clock } = options
+  const { source, sessions, drain, statuses, clock } = options
   const startedMs = clock.steadyMs()
   const rates = new PacketRates()
   const router = new Router({ prefix: '/api/v3/webrtc' })
   router.get('/overview', ctx => {
     const nowMs = clock.steadyMs()
     const { caps } = source
-    const counts = sessions.countByStream()
+    const counts = sessions.viewer.countByStream()
     const all = statuses()
     const facts = source.facts(all)
     rates.sample(all, nowMs)
@@ -109,6 +112,7 @@ export function overviewRoutes(options: OverviewOptions): Router {
       uptime_seconds: Math.floor((nowMs - startedMs) / 1_000),
       viewers: [...counts.values()].reduce((sum, count) => sum + count, 0),
       viewers_max: orNull(caps.total),
+      drain: drain.status,
       ...source.box(),
       streams: all.map(status => {
         const { id, state, degraded, degraded_reason: reason, legs } = status

@@ -17,6 +17,18 @@ const WHEP_PROBLEMS = {
     status: 400,
     title: 'The body is not a trickle ICE fragment',
   },
+  'probe-malformed': {
+    status: 400,
+    title: 'The header Dragonfork-Probe must be 1',
+  },
+  'probe-token': {
+    status: 401,
+    title: 'Only the exporter can probe: send its token',
+  },
+  'probe-local-only': {
+    status: 403,
+    title: 'Probe from this machine, or set CORE_EXPORTER_TOKEN and send it',
+  },
   'stream-unknown': {
     status: 404,
     title: 'No stream has this id: check the address',
@@ -63,6 +75,10 @@ const WHEP_PROBLEMS = {
     status: 503,
     title: 'The viewer limit is reached: try again later',
   },
+  'too-many-probes': {
+    status: 503,
+    title: 'Too many probes are running: try again later',
+  },
   'ports-exhausted': {
     status: 503,
     title: 'The server has no free media port: try again later',
@@ -74,6 +90,10 @@ const WHEP_PROBLEMS = {
   'worker-unavailable': {
     status: 503,
     title: 'The media worker is being replaced: try again soon',
+  },
+  draining: {
+    status: 503,
+    title: 'The server takes no new viewers: try again later',
   },
   'shutting-down': {
     status: 503,
@@ -129,9 +149,16 @@ export function mismatchProblem(
 
 /** The stream exists, but has no media yet, or no longer (draft, 4.4: 409). */
 export function notLiveProblem(
-  { over }: Pick<ViewerStream, 'over'>,
+  { over, demand }: Pick<ViewerStream, 'over' | 'demand'>,
   cause?: unknown,
 ): Problem {
+  if (demand?.asleep === true) {
+    return whepProblem('stream-not-live', 'The stream is asleep', {
+      cause,
+      headers: RETRY_SOON,
+      members: { asleep: true },
+    })
+  }
   const detail = over
     ? 'FFmpeg has ended and is not started again'
     : 'No RTP has arrived yet'
@@ -152,7 +179,7 @@ export function workerProblem(cause?: unknown): Problem {
 /** Why a stream did not open a viewer. */
 export function streamProblem(
   cause: StreamError,
-  stream: Pick<ViewerStream, 'over'>,
+  stream: Pick<ViewerStream, 'over' | 'demand'>,
 ): Problem {
   switch (cause.code) {
     case 'not-live':
@@ -198,6 +225,14 @@ export function endedProblem(why: string): Problem {
   }
   return whepProblem('session-ended', 'The session has ended', {
     members: { reason: why },
+  })
+}
+
+/** The operator has taken this server out of service. */
+export function drainingProblem(): Problem {
+  return whepProblem('draining', 'Only present viewers are served', {
+    headers: { 'Retry-After': '5' },
+    members: { scope: 'draining' },
   })
 }
 
