@@ -78,6 +78,11 @@ const walls = [
     forbidden: ['**/media/**', '**/deploy/**', 'mediasoup'],
     message: 'media/ and exporter/ know each other only by shared/',
   },
+  {
+    files: ['deploy/load/**/*.ts'],
+    forbidden: ['**/test/**'],
+    message: 'deploy/load runs on installations, without the tests',
+  },
   ...mediaWalls,
 ]
 

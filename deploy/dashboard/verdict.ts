@@ -159,13 +159,18 @@ export function verdictQuery(): string {
   return [...ranked, 'vector(0)'].join('\nor ')
 }
 
+/** Returns the text of the first line for a result of `verdictQuery`. */
+export function verdictText(rank: number): string {
+  return rank === 0 ? 'OK' : (CONDITIONS[rank - 1]?.text ?? 'No data')
+}
+
 function verdictTexts(): ValueMap {
   const options: Record<string, ValueMappingResult> = {
-    '0': { text: 'OK', color: 'green', index: 0 },
+    '0': { text: verdictText(0), color: 'green', index: 0 },
   }
-  CONDITIONS.forEach(({ text, color }, index) => {
+  CONDITIONS.forEach(({ color }, index) => {
     const rank = index + 1
-    options[String(rank)] = { text, color, index: rank }
+    options[String(rank)] = { text: verdictText(rank), color, index: rank }
   })
   return { type: MappingType.ValueToText, options }
 }

@@ -14,13 +14,18 @@
 export const TO_RUN = [{ name: 'ffmpeg', programs: ['ffmpeg'] }]
 
 /** @satisfies {Package[]} */
-export const TO_TEST = [
+export const TO_LOAD = [
   ...TO_RUN,
+  // Since Debian 13 promtool is in a package that this one depends on.
+  { name: 'prometheus', programs: ['prometheus', 'promtool'] },
+]
+
+/** @satisfies {Package[]} */
+export const TO_TEST = [
+  ...TO_LOAD,
   { name: 'chromium', programs: ['chromium'] },
   { name: 'docker-compose', programs: ['docker-compose'] },
   { name: 'firefox-esr', programs: ['firefox-esr'] },
-  // Since Debian 13 promtool is in a package that this one depends on.
-  { name: 'prometheus', programs: ['prometheus', 'promtool'] },
 ]
 
 /** @type {Package[]} */

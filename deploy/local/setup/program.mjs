@@ -7,9 +7,14 @@ import { BIN, setting } from './checkout.mjs'
 import { SetupError } from './context.mjs'
 import { installPackages } from './debian.mjs'
 import { installModules } from './modules.mjs'
-import { TO_BUILD_WORKER, TO_RUN, TO_TEST } from './packages.mjs'
+import { TO_BUILD_WORKER, TO_LOAD, TO_RUN, TO_TEST } from './packages.mjs'
 import { checkPlatform } from './platform.mjs'
 import { Report } from './report.mjs'
+
+/** What is set up for: the programs that it needs differ. */
+/** @typedef {'run' | 'load' | 'test'} Purpose */
+
+const PACKAGES = { run: TO_RUN, load: TO_LOAD, test: TO_TEST }
 
 /** The shell's exit codes for a program that such a signal ended. */
 const EXIT_CODES = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 }
@@ -18,7 +23,7 @@ const EXIT_CODES = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 }
  * Sets up, then works. The process ends with the exit code that the work
  * returns, or with that of the signal that ended it.
  *
- * @param {'run' | 'test'} purpose
+ * @param {Purpose} purpose
  * @param {(env: NodeJS.ProcessEnv, signal: AbortSignal) => Promise<number>} work
  */
 export async function program(purpose, work) {
@@ -50,7 +55,7 @@ export async function program(purpose, work) {
  * Installs what a fresh clone on a fresh machine lacks, skips what is present,
  * and returns the environment to work in.
  *
- * @param {'run' | 'test'} purpose
+ * @param {Purpose} purpose
  * @param {import('./context.mjs').Context} context
  * @returns {Promise<NodeJS.ProcessEnv>}
  */
@@ -60,13 +65,12 @@ async function setUp(purpose, context) {
   const place = await findPlace(env)
   const found = await findWorker(place, context)
   const hasOwnFfmpeg = setting(env, 'CORE_FFMPEG_BINARY') !== undefined
-  const toRun = TO_RUN.filter(({ name }) => name !== 'ffmpeg' || !hasOwnFfmpeg)
+  const needed = PACKAGES[purpose].filter(
+    ({ name }) => name !== 'ffmpeg' || purpose === 'test' || !hasOwnFfmpeg,
+  )
   // One call of apt-get for all packages: the user types at most one command.
   await installPackages(
-    [
-      ...(purpose === 'test' ? TO_TEST : toRun),
-      ...(found === undefined ? TO_BUILD_WORKER : []),
-    ],
+    [...needed, ...(found === undefined ? TO_BUILD_WORKER : [])],
     context,
   )
   return {

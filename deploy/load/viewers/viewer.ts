@@ -1,0 +1,156 @@
+import { reasonOf } from '../../../shared/runtime/errors.ts'
+import { bearer, fetchText } from '../../verify/http.ts'
+import { Peer } from './peer.ts'
+import { Playback, type Kind } from './playback.ts'
+import type { Seat, ViewerStatus } from './status.ts'
+
+const HEADER_BYTES = 12
+const NOTHING = { packets: 0, lost: 0 }
+
+/** A viewer that counts what it receives. */
+export class Viewer {
+  readonly #seat: Seat
+  readonly #headers: Readonly<Record<string, string>>
+  readonly #peer: Peer
+  readonly #payloadTypes = new Map<Kind, number>()
+  #opening: Promise<void> | undefined
+  #playback: Playback | undefined
+  #openedMs = performance.now()
+  #answeredMs = 0
+  #posted = 0
+  #deleted = 0
+  #establishment: number | undefined
+  #session: string | undefined
+  #end: string | undefined
+  #isLeaving = false
+
+  constructor(seat: Seat, token: string | undefined) {
+    this.#seat = seat
+    this.#headers = bearer(token)
+    this.#peer = new Peer({
+      onConnected: () => {
+        this.#establishment ??= (performance.now() - this.#answeredMs) / 1000
+      },
+      onEnded: state => {
+        if (!this.#isLeaving) this.#end ??= `the connection is ${state}`
+      },
+      onPacket: (kind, packet) => {
+        this.#receive(kind, packet)
+      },
+    })
+  }
+
+  /** POSTs the offer and accepts the answer. Never rejects: see `status`. */
+  open(): Promise<void> {
+    this.#opening = this.#open()
+    return this.#opening
+  }
+
+  async #open(): Promise<void> {
+    try {
+      const answer = await this.#post(await this.#peer.offer())
+      if (answer !== undefined) this.#accept(answer)
+    } catch (error) {
+      this.#end ??= reasonOf(error)
+    }
+  }
+
+  /** Deletes the session. Never rejects. */
+  async leave(): Promise<void> {
+    this.#isLeaving = true
+    // A session whose answer is on its way has to be deleted, too.
+    await this.#opening
+    const session = this.#session
+    this.#session = undefined
+    if (session !== undefined) {
+      try {
+        const headers = this.#headers
+        const { status } = await fetchText(session, {
+          method: 'DELETE',
+          headers,
+        })
+        this.#deleted = status
+      } catch {
+        // The status of DELETE stays 0, which the report compares.
+      }
+    }
+    this.#peer.close()
+  }
+
+  /** Its status, at `nowMs` of performance.now(). */
+  status(nowMs: number): ViewerStatus {
+    const playback = this.#playback
+    const firstPicture = playback?.firstPictureS
+    return {
+      viewer: this.#seat.viewer,
+      stream: this.#seat.stream,
+      age: (nowMs - this.#openedMs) / 1000,
+      posted: this.#posted,
+      deleted: this.#deleted,
+      ...(this.#establishment !== undefined && {
+        establishment: this.#establishment,
+      }),
+      ...(firstPicture !== undefined && { firstPicture }),
+      longestGap: playback?.longestGap(nowMs) ?? { seconds: 0, startedAt: 0 },
+      counts: {
+        video: playback?.count('video') ?? NOTHING,
+        audio: playback?.count('audio') ?? NOTHING,
+      },
+      ...(this.#end !== undefined && { end: this.#end }),
+    }
+  }
+
+  /** Returns the answer; undefined if the offer was refused. */
+  async #post(body: string): Promise<string | undefined> {
+    const { endpoint } = this.#seat
+    const headers = { 'content-type': 'application/sdp', ...this.#headers }
+    this.#openedMs = performance.now()
+    const response = await fetchText(endpoint, {
+      method: 'POST',
+      headers,
+      body,
+    })
+    const { status, location, text } = response
+    this.#posted = status
+    if (status === 201) {
+      this.#session = new URL(location, endpoint).href
+      return text
+    }
+    this.#end = `POST got ${status}: ${detailOf(text)}`
+    return undefined
+  }
+
+  #accept(answer: string): void {
+    for (const section of answer.split(/^(?=m=)/m)) {
+      const line = /^m=(video|audio) ([1-9]\d*) \S+ (\d+)/.exec(section)
+      if (line === null) continue
+      const kind = line[1] === 'video' ? 'video' : 'audio'
+      this.#payloadTypes.set(kind, Number(line[3]))
+    }
+    const watched = this.#payloadTypes.has('video') ? 'video' : 'audio'
+    this.#playback = new Playback(watched, this.#openedMs)
+    this.#answeredMs = performance.now()
+    this.#peer.accept(answer)
+  }
+
+  #receive(kind: Kind, packet: Buffer): void {
+    if (packet.length < HEADER_BYTES || this.#isLeaving) return
+    // RTCP, and mediasoup's probes of the bandwidth, have other types.
+    const payloadType = packet.readUInt8(1) & 0x7f
+    if (payloadType !== this.#payloadTypes.get(kind)) return
+    this.#playback?.receive(kind, packet.readUInt16BE(2), performance.now())
+  }
+}
+
+/** The title of a problem (RFC 9457), or the first line of another body. */
+function detailOf(body: string): string {
+  try {
+    const value: unknown = JSON.parse(body)
+    if (typeof value === 'object' && value !== null && 'title' in value) {
+      return String(value.title)
+    }
+  } catch {
+    // A proxy may answer in HTML.
+  }
+  return body.split('\n', 1)[0] ?? ''
+}
