@@ -24,6 +24,7 @@ import {
   type FamilyName,
   type GaugeName,
 } from '../../shared/protocol/catalogue.ts'
+import type { ShownReason } from '../../shared/protocol/degraded.ts'
 import {
   ProtocolError,
   type Batch,
@@ -43,6 +44,7 @@ import type { Limits } from '../limits.ts'
 import {
   degradedSamples,
   gaugeSamples,
+  runningStreams,
   type DegradedSample,
   type GaugeSample,
 } from './gauges.ts'
@@ -226,6 +228,18 @@ export class MetricStore {
   /** Number of streams that are asleep; undefined if unknown. */
   asleep(): number | undefined {
     return this.#freshSnapshot()?.streams.filter(({ asleep }) => asleep).length
+  }
+
+  /** Why a stream is degraded; undefined if it is not, or unknown. */
+  degradedReason(id: StreamId): ShownReason | undefined {
+    const streams = this.#freshSnapshot()?.streams
+    return streams?.find(stream => stream.id === id)?.degraded_reason
+  }
+
+  /** Running streams with series of their own; none if unknown. */
+  running(): readonly StreamId[] {
+    const snapshot = this.#freshSnapshot()
+    return snapshot ? runningStreams(snapshot, this.#ledger) : []
   }
 
   /** Whether the media process takes no new viewers; undefined if unknown. */
