@@ -7,7 +7,7 @@ FROM ${NODE_IMAGE} AS modules
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
 # Without the packages of the media process; the lock file pins the rest.
-RUN npm pkg delete dependencies.mediasoup dependencies.sdp-transform dependencies.undici \
+RUN npm pkg delete dependencies.mediasoup dependencies.undici \
  && npm install --omit=dev --ignore-scripts \
  && npm cache clean --force
 

@@ -1,4 +1,5 @@
-import type { Kind } from './outcome.ts'
+import { parse } from 'sdp-transform'
+import { KINDS, type Kind } from './outcome.ts'
 
 /** Media that the answer promises to send. */
 export interface PromisedMedia {
@@ -10,15 +11,13 @@ export interface PromisedMedia {
 
 /** Returns the media that an SDP answer accepts. */
 export function readAnswer(sdp: string): readonly PromisedMedia[] {
-  const sections = sdp.split(/^(?=m=)/m).slice(1)
-  return sections.flatMap(section => {
-    const line = /^m=(video|audio) (\d+) \S+ (\d+)/.exec(section)
-    const [, kind, port, payloadType] = line ?? []
-    if (kind !== 'video' && kind !== 'audio') return []
-    const isRejected = port === '0' || /^a=inactive\b/m.test(section)
-    if (isRejected) return []
-    const rtpmap = new RegExp(`^a=rtpmap:${payloadType} ([^/\\s]+)/`, 'm')
-    const codec = rtpmap.exec(section)?.[1]?.toLowerCase() ?? ''
-    return [{ kind, payloadType: Number(payloadType), codec }]
+  return parse(sdp).media.flatMap(section => {
+    const { port, direction, payloads = '', rtp } = section
+    const kind = KINDS.find(each => each === section.type)
+    if (kind === undefined || port === 0 || direction === 'inactive') return []
+    const payloadType = parseInt(payloads, 10)
+    if (Number.isNaN(payloadType)) return []
+    const main = rtp.find(({ payload }) => payload === payloadType)
+    return [{ kind, payloadType, codec: main?.codec.toLowerCase() ?? '' }]
   })
 }

@@ -1,7 +1,4 @@
-/** Kinds of media, in the order of the offer. */
-export const KINDS = ['video', 'audio'] as const
-
-export type Kind = (typeof KINDS)[number]
+import type { Kind } from '../../../exporter/probe/outcome.ts'
 
 interface Track {
   packets: number

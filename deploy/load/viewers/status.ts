@@ -1,4 +1,5 @@
-import type { Count, Gap, Kind } from './playback.ts'
+import type { Kind } from '../../../exporter/probe/outcome.ts'
+import type { Count, Gap } from './playback.ts'
 
 /** A viewer to open. */
 export interface Seat {

@@ -1,10 +1,12 @@
 import { reasonOf } from '../../../shared/runtime/errors.ts'
+import { readAnswer } from '../../../exporter/probe/answer.ts'
+import type { Kind } from '../../../exporter/probe/outcome.ts'
+import { Peer } from '../../../exporter/probe/peer.ts'
+import { readRtpHeader } from '../../../shared/protocol/rtp-packet.ts'
 import { bearer, fetchText } from '../../verify/http.ts'
-import { Peer } from './peer.ts'
-import { Playback, type Kind } from './playback.ts'
+import { Playback } from './playback.ts'
 import type { Seat, ViewerStatus } from './status.ts'
 
-const HEADER_BYTES = 12
 const NOTHING = { packets: 0, lost: 0 }
 
 /** A viewer that counts what it receives. */
@@ -28,6 +30,7 @@ export class Viewer {
     this.#seat = seat
     this.#headers = bearer(token)
     this.#peer = new Peer({
+      onIceConnected: () => undefined,
       onConnected: () => {
         this.#establishment ??= (performance.now() - this.#answeredMs) / 1000
       },
@@ -121,11 +124,8 @@ export class Viewer {
   }
 
   #accept(answer: string): void {
-    for (const section of answer.split(/^(?=m=)/m)) {
-      const line = /^m=(video|audio) ([1-9]\d*) \S+ (\d+)/.exec(section)
-      if (line === null) continue
-      const kind = line[1] === 'video' ? 'video' : 'audio'
-      this.#payloadTypes.set(kind, Number(line[3]))
+    for (const { kind, payloadType } of readAnswer(answer)) {
+      this.#payloadTypes.set(kind, payloadType)
     }
     const watched = this.#payloadTypes.has('video') ? 'video' : 'audio'
     this.#playback = new Playback(watched, this.#openedMs)
@@ -134,11 +134,11 @@ export class Viewer {
   }
 
   #receive(kind: Kind, packet: Buffer): void {
-    if (packet.length < HEADER_BYTES || this.#isLeaving) return
-    // RTCP, and mediasoup's probes of the bandwidth, have other types.
-    const payloadType = packet.readUInt8(1) & 0x7f
-    if (payloadType !== this.#payloadTypes.get(kind)) return
-    this.#playback?.receive(kind, packet.readUInt16BE(2), performance.now())
+    const header = readRtpHeader(packet)
+    if (header === undefined || this.#isLeaving) return
+    // mediasoup's probes of the bandwidth have another type.
+    if (header.payloadType !== this.#payloadTypes.get(kind)) return
+    this.#playback?.receive(kind, header.sequence, performance.now())
   }
 }
 
