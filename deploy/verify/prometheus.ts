@@ -7,6 +7,7 @@ export const ALERTS = [
   'WebRTCICEEstablishmentSlow',
   'WebRTCICEFailureRateHigh',
   'WebRTCFFmpegLegFailure',
+  'WebRTCProbeFailing',
   'WebRTCExporterDown',
   'WebRTCMediaNotConnected',
   'WebRTCSnapshotStale',
