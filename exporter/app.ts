@@ -3,9 +3,9 @@
  *
  * Owns: the totals of all boots of the media process, and their state file.
  * Gets: batches and snapshots over one WebSocket, by feed/.
- * Gives: /metrics in two formats, by web/.
+ * Gives: /metrics in two formats, by web/; probes of streams, by probe/.
  *
- * Data goes feed/ -> registry/ -> web/. This file starts the parts in order;
+ * Data goes feed/ -> registry/ -> web/, and probe/ -> web/. This file starts the parts in order;
  * config.ts has the settings, limits.ts the limits, telemetry.ts the metrics of
  * the exporter itself.
  */
@@ -15,6 +15,7 @@ import type { Config } from './config.ts'
 import { IngestServer } from './feed/ingest-server.ts'
 import type { BoundAddress } from './http-server.ts'
 import type { Limits } from './limits.ts'
+import { Prober } from './probe/prober.ts'
 import { createLedger, type Ledger } from './registry/ledger.ts'
 import { MetricStore } from './registry/metric-store.ts'
 import { StateFile } from './registry/state-file.ts'
@@ -61,6 +62,14 @@ export async function startApp(
     const { registry: own, processRegistry, setSeries } = telemetry
     const writeProcess = createSampledWriter(processRegistry, core, clock)
     const opening = Promise.withResolvers<MetricStore>()
+    const prober =
+      config.probeUrl &&
+      new Prober({
+        url: config.probeUrl,
+        token: config.ingestToken,
+        limits,
+        log: log.with({ part: 'probe' }),
+      })
     const webServer = new WebServer({
       version,
       core,
@@ -68,6 +77,9 @@ export async function startApp(
         const store = await opening.promise
         return writePage({ store, own, writeProcess, setSeries }, format)
       },
+      probe: prober && prober.probe.bind(prober),
+      streamsToProbe: async () =>
+        prober === undefined ? [] : (await opening.promise).running(),
       observeScrape: telemetry.observeScrape,
       isReady: () => ready,
       basicAuth: config.basicAuth,
@@ -77,6 +89,7 @@ export async function startApp(
       log: log.with({ part: 'web' }),
     })
     opened.push(() => webServer.close())
+    if (prober !== undefined) opened.push(() => prober.close())
     const web = await webServer.listen(config.address)
     const ingestServer = new IngestServer({
       core,

@@ -8,6 +8,7 @@ import {
   parseText,
   parseToken,
   readSettings,
+  urlOf,
   wholeNumber,
   type PairedSetting,
   type SettingsSource,
@@ -27,7 +28,7 @@ export const SETTINGS = {
     name: 'EXPORTER_ADDRESS',
     fallback: '127.0.0.1:9464',
     parse: parseAddress,
-    help: '/metrics, /, /-/healthy and /-/ready',
+    help: '/metrics, /probe, /sd, /, /-/healthy and /-/ready',
   },
   ingestAddress: {
     name: 'EXPORTER_INGEST_ADDRESS',
@@ -54,14 +55,22 @@ export const SETTINGS = {
     name: 'EXPORTER_BASIC_AUTH_USER',
     fallback: '',
     parse: optional(parseUser),
-    help: 'user name required for /metrics and /; set together with the password',
+    help: 'user name required for /metrics, /probe, /sd and /; set together with the password',
   },
   basicAuthPassword: {
     name: 'EXPORTER_BASIC_AUTH_PASSWORD',
     fallback: '',
     parse: optional(parseText),
-    help: 'password required for /metrics and /; set together with the user',
+    help: 'password required for /metrics, /probe, /sd and /; set together with the user',
     secret: true,
+  },
+  probeUrl: {
+    name: 'EXPORTER_PROBE_URL',
+    fallback: '',
+    parse: optional(parseBaseUrl),
+    help:
+      'HTTP base URL of the media process, whose streams /probe plays; ' +
+      'empty: probes are off',
   },
   tlsCertFile: {
     name: 'EXPORTER_TLS_CERT_FILE',
@@ -102,6 +111,7 @@ export interface Config extends Pick<
   | 'ingestAddress'
   | 'ingestToken'
   | 'stateFile'
+  | 'probeUrl'
   | 'maxStreams'
   | 'core'
 > {
@@ -147,6 +157,13 @@ function tlsSettings({ tlsCertFile, tlsKeyFile }: Values): TlsSettings {
     cert: { name: SETTINGS.tlsCertFile.name, path: tlsCertFile },
     key: { name: SETTINGS.tlsKeyFile.name, path: tlsKeyFile },
   }
+}
+
+function parseBaseUrl(text: string): URL {
+  const url = urlOf('http:', 'https:')(text)
+  const { username, password, search, hash } = url
+  if (username + password + search + hash === '') return url
+  throw new RangeError('expected a URL without user, query and fragment')
 }
 
 function parseUser(text: string): string {

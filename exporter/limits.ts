@@ -37,6 +37,21 @@ export interface Limits {
   readonly maxScrapes: number
   /** Time for a scrape, unless Prometheus requests less. */
   readonly scrapeTimeoutMs: number
+  /** Concurrent probes. */
+  readonly maxProbes: number
+  /** Time for a probe, unless Prometheus requests another. */
+  readonly probeTimeoutMs: number
+  readonly minProbeTimeoutMs: number
+  readonly maxProbeTimeoutMs: number
+  /** Time that a probe leaves for its answer before the scrape's timeout. */
+  readonly probeAnswerMs: number
+  /** Time after its timeout in which the player process has to answer. */
+  readonly playerOverrunTimeoutMs: number
+  /** The player process ends after this time without a probe. */
+  readonly playerIdleTimeoutMs: number
+  /** Time for the player process to end; then it is killed. */
+  readonly playerEndTimeoutMs: number
+
   /** TCP connections to the web server. */
   readonly maxWebConnections: number
   /** Time after which an idle connection to the web server is closed. */
@@ -61,6 +76,17 @@ export const LIMITS: Limits = {
   maxScrapes: 40,
   // Prometheus' own default is 10 s.
   scrapeTimeoutMs: 30_000,
+
+  maxProbes: 2,
+  probeTimeoutMs: 10_000,
+  minProbeTimeoutMs: 500,
+  maxProbeTimeoutMs: 15_000,
+  probeAnswerMs: 500,
+  playerOverrunTimeoutMs: 2_000,
+  // Prometheus probes every minute.
+  playerIdleTimeoutMs: 300_000,
+  playerEndTimeoutMs: 1_000,
+
   maxWebConnections: 512,
   // Longer than usual scrape intervals: one TLS handshake serves many scrapes.
   keepAliveTimeoutMs: 75_000,

@@ -44,7 +44,12 @@ import type { SourceRun } from './web/source-fault.ts'
 import { createWeb } from './web/web.ts'
 import { overviewRoutes } from './web/overview.ts'
 import { systemClock } from '../shared/runtime/clock.ts'
-import { Sessions } from './whep/sessions.ts'
+import {
+  probeAdmission,
+  viewerAdmission,
+  type Admission,
+} from './whep/admission.ts'
+import { Sessions, type SessionsByKind } from './whep/sessions.ts'
 import { Slots } from './whep/slots.ts'
 
 export interface AppOptions {
@@ -166,15 +171,22 @@ export async function startApp(
       total: config.maxPeersTotal,
       perStream: config.maxPeersPerStream,
     }
-    const sessions = new Sessions({
-      slots: new Slots(caps),
-      iceTimeoutMs: config.iceTimeoutMs,
-      clock: systemClock,
-      report,
-      log: log.with({ part: 'whep' }),
-      onChange,
-    })
-    opened.push(() => sessions.close())
+    const newSessions = (admission: Admission) => {
+      const made = new Sessions({
+        admission,
+        iceTimeoutMs: config.iceTimeoutMs,
+        clock: systemClock,
+        log: log.with({ part: 'whep' }),
+        onChange,
+      })
+      opened.push(() => made.close())
+      return made
+    }
+    const slots = new Slots(caps)
+    const sessions: SessionsByKind = {
+      viewer: newSessions(viewerAdmission({ slots, report })),
+      probe: newSessions(probeAdmission()),
+    }
 
     const processes = new Processes({
       store,
@@ -231,7 +243,8 @@ export async function startApp(
     opened.push(() => {
       engine.beginShutdown()
       // A POST may wait for a stream that starts on demand.
-      sessions.beginShutdown()
+      sessions.viewer.beginShutdown()
+      sessions.probe.beginShutdown()
       return Promise.resolve()
     })
     // Listen first, because the address serves as a lock: a second media process
@@ -268,8 +281,12 @@ export async function startApp(
   }
 }
 
-function viewOf(engine: Engine, streams: Streams, sessions: Sessions): View {
-  const peers = sessions.countByStream()
+function viewOf(
+  engine: Engine,
+  streams: Streams,
+  sessions: SessionsByKind,
+): View {
+  const peers = sessions.viewer.countByStream()
   return {
     streams: streams.all.map(stream => {
       const { id, running, asleep, degradedReason: reason } = stream

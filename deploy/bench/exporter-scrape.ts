@@ -111,6 +111,8 @@ async function startWeb(page: () => Promise<Buffer>) {
     version: 'bench',
     core: 'bench',
     page,
+    probe: undefined,
+    streamsToProbe: () => Promise.resolve([]),
     observeScrape: () => undefined,
     isReady: () => true,
     basicAuth: undefined,

@@ -4,7 +4,7 @@ import {
   type ShownReason,
 } from '../../shared/protocol/degraded.ts'
 import type { Snapshot, StreamSnapshot } from '../../shared/protocol/frames.ts'
-import { OVERFLOW_STREAM } from '../../shared/protocol/ids.ts'
+import { OVERFLOW_STREAM, type StreamId } from '../../shared/protocol/ids.ts'
 import { MAX_KNOWN_STREAMS } from '../../shared/protocol/limits.ts'
 import type { Ledger } from './ledger.ts'
 import { labelsText } from './series.ts'
@@ -43,6 +43,19 @@ export function gaugeSamples(
     dragonfork_webrtc_udp_ports_in_use: alone(snapshot.udpPorts.inUse),
     dragonfork_webrtc_udp_ports_available: alone(snapshot.udpPorts.available),
   }
+}
+
+/** Streams that run, are not asleep, and have a place of their own. */
+export function runningStreams(
+  snapshot: Snapshot,
+  ledger: Ledger,
+): readonly StreamId[] {
+  return [...shown(snapshot, ledger)]
+    .filter(
+      ({ label, stream: { id, running, asleep } }) =>
+        running && asleep !== true && label === id,
+    )
+    .map(({ stream }) => stream.id)
 }
 
 /** How many streams of one `stream_id` are degraded for one reason. */

@@ -43,6 +43,7 @@ import type { Limits } from '../limits.ts'
 import {
   degradedSamples,
   gaugeSamples,
+  runningStreams,
   type DegradedSample,
   type GaugeSample,
 } from './gauges.ts'
@@ -226,6 +227,12 @@ export class MetricStore {
   /** Number of streams that are asleep; undefined if unknown. */
   asleep(): number | undefined {
     return this.#freshSnapshot()?.streams.filter(({ asleep }) => asleep).length
+  }
+
+  /** Running streams with series of their own; none if unknown. */
+  running(): readonly StreamId[] {
+    const snapshot = this.#freshSnapshot()
+    return snapshot ? runningStreams(snapshot, this.#ledger) : []
   }
 
   #gauges(): Partial<Record<GaugeName, readonly GaugeSample[]>> {

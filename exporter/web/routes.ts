@@ -7,9 +7,11 @@ import type { Credentials } from '../config.ts'
 export interface RouteOptions {
   readonly version: string
   readonly core: string
-  /** Required for / and /metrics; undefined: they are public. */
+  /** Required for all but the health checks; undefined: all are public. */
   readonly credentials: Credentials | undefined
   readonly metrics: (ctx: Context) => Promise<void>
+  readonly probe: (ctx: Context) => Promise<void>
+  readonly discovery: (ctx: Context) => Promise<void>
   readonly isReady: () => boolean
   readonly log: Log
 }
@@ -25,6 +27,8 @@ export function createRoutes(options: RouteOptions): Koa {
     ctx.body = landing
   })
   router.get('/metrics', guard, metrics)
+  router.get('/probe', guard, options.probe)
+  router.get('/sd', guard, options.discovery)
   router.get('/-/healthy', ctx => {
     ctx.body = 'Healthy\n'
   })
@@ -99,6 +103,7 @@ function landingPage(version: string, core: string): string {
     <p>Version ${escapeHtml(version)}, core ${escapeHtml(core)}.</p>
     <ul>
       <li><a href="metrics">Metrics</a></li>
+      <li><a href="sd">Streams to probe</a></li>
       <li><a href="-/healthy">Health</a></li>
       <li><a href="-/ready">Readiness</a></li>
     </ul>

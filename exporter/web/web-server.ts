@@ -3,13 +3,15 @@
  *
  * Owns: the server on EXPORTER_ADDRESS, its TLS and its password.
  * Gets: the eleven families of the metric store, the telemetry of the exporter.
- * Gives: /metrics as text or OpenMetrics, a landing page, health checks.
+ * Gives: /metrics and /probe as text or OpenMetrics, /sd, a landing page,
+ * health checks.
  *
  * To read it: routes.ts, then scrapes.ts (limits, timeouts, compression), then
- * page.ts and exposition.ts (the text).
+ * page.ts and exposition.ts (the text). Probes: probes.ts.
  */
 import type { Server } from 'node:http'
 import { closeServer, createServer } from '../../shared/runtime/http-server.ts'
+import type { StreamId } from '../../shared/protocol/ids.ts'
 import type { Log } from '../../shared/runtime/log.ts'
 import type { Address } from '../../shared/runtime/settings.ts'
 import type { Clock } from '../../shared/runtime/clock.ts'
@@ -18,6 +20,8 @@ import type { Credentials } from '../config.ts'
 import { DRAIN_TIMEOUT_MS, listen, type BoundAddress } from '../http-server.ts'
 import type { Limits } from '../limits.ts'
 import type { Format } from './formats.ts'
+import { createDiscovery } from './discovery.ts'
+import { createProbes, type Probe } from './probes.ts'
 import { createRoutes } from './routes.ts'
 import { createScrapes } from './scrapes.ts'
 
@@ -25,6 +29,9 @@ export interface WebServerOptions {
   readonly version: string
   readonly core: string
   readonly page: (format: Format) => Promise<Buffer>
+  readonly probe: Probe | undefined
+  /** The streams that Prometheus shall probe. */
+  readonly streamsToProbe: () => Promise<readonly StreamId[]>
   /** Called with the duration of each answered scrape. */
   readonly observeScrape: (seconds: number) => void
   readonly isReady: () => boolean
@@ -52,6 +59,8 @@ export class WebServer {
         limits,
         clock,
       }),
+      probe: createProbes({ core, probe: options.probe, limits }),
+      discovery: createDiscovery(options.streamsToProbe),
       isReady,
       log,
     })

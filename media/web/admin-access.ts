@@ -1,54 +1,21 @@
-import type { IncomingMessage } from 'node:http'
 import type { Middleware } from 'koa'
-import { isLoopback } from '../../shared/runtime/settings.ts'
 import { requireBearer, type BearerToken } from '../http/bearer.ts'
+import { isLocalClient } from '../http/local-client.ts'
 import { adminProblem } from './admin-problems.ts'
-
-/** Headers that a proxy adds: it may be local, but its clients are not. */
-const FORWARDED = [
-  'forwarded',
-  'via',
-  'x-forwarded-for',
-  'x-forwarded-host',
-  'x-real-ip',
-] as const
-
-/** IPv4-mapped loopback, as IPv6 sockets and URLs write it. */
-const MAPPED_LOOPBACK = /^::ffff:(127\.[\d.]+|7f[\da-f]{2}:[\da-f]{1,4})$/
 
 /**
  * Guards the admin API: it requires the bearer token or, if none is set, a
- * client on this machine. A header can only make a client count as remote.
+ * client on this machine.
  */
 export function adminAccess(token: BearerToken | undefined): Middleware {
   return (ctx, next) => {
-    if (token === undefined) requireLocal(ctx.req)
-    else requireBearer(ctx.headers.authorization, token)
+    if (token !== undefined) requireBearer(ctx.headers.authorization, token)
+    else if (!isLocalClient(ctx.req)) {
+      throw adminProblem(
+        'admin-local-only',
+        'CORE_API_TOKEN is not set, so only clients on this machine have access',
+      )
+    }
     return next()
   }
-}
-
-function requireLocal(request: IncomingMessage): void {
-  const address = request.socket.remoteAddress ?? ''
-  const proxied = FORWARDED.some(name => request.headers[name] !== undefined)
-  // DNS rebinding shows in Host, a cross-origin request of a page in Origin.
-  const asLocal = isLocal(hostOf(request)) && !isCrossOrigin(request)
-  if (isLocal(address) && !proxied && asLocal) return
-  throw adminProblem(
-    'admin-local-only',
-    'CORE_API_TOKEN is not set, so only clients on this machine have access',
-  )
-}
-
-function isLocal(host: string): boolean {
-  return isLoopback(host) || MAPPED_LOOPBACK.test(host)
-}
-
-function hostOf({ headers }: IncomingMessage): string {
-  const host = (headers.host ?? '').toLowerCase()
-  return /^\[(.*)\](?::\d+)?$/.exec(host)?.[1] ?? host.replace(/:\d+$/, '')
-}
-
-function isCrossOrigin({ headers: { origin, host } }: IncomingMessage) {
-  return origin !== undefined && URL.parse(origin)?.host !== host
 }

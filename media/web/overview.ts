@@ -2,7 +2,7 @@ import { Router } from '../../shared/runtime/router.ts'
 
 import type { Clock } from '../../shared/runtime/clock.ts'
 import type { LegStatus, StreamStatus } from '../stream/status.ts'
-import type { Sessions } from '../whep/sessions.ts'
+import type { SessionsByKind } from '../whep/sessions.ts'
 import type { MediaKind } from '../whep/stream-port.ts'
 import { PacketRates } from './packet-rates.ts'
 
@@ -56,7 +56,7 @@ export interface OverviewSource {
 
 export interface OverviewOptions {
   readonly source: OverviewSource
-  readonly sessions: Sessions
+  readonly sessions: SessionsByKind
   readonly statuses: () => readonly StreamStatus[]
   readonly clock: Clock
 }
@@ -99,7 +99,7 @@ export function overviewRoutes(options: OverviewOptions): Router {
   router.get('/overview', ctx => {
     const nowMs = clock.steadyMs()
     const { caps } = source
-    const counts = sessions.countByStream()
+    const counts = sessions.viewer.countByStream()
     const all = statuses()
     const facts = source.facts(all)
     rates.sample(all, nowMs)

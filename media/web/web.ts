@@ -20,7 +20,7 @@ import { restrictOrigins, type AllowedOrigins } from '../http/cors.ts'
 import { httpProblem } from '../http/problem.ts'
 import { RateLimit } from '../http/rate-limit.ts'
 import { whepRoutes } from '../whep/routes.ts'
-import type { Sessions } from '../whep/sessions.ts'
+import type { SessionsByKind } from '../whep/sessions.ts'
 import { adminAccess } from './admin-access.ts'
 import { adminRoutes } from './admin-routes.ts'
 import { answerProblems } from '../http/answer-problems.ts'
@@ -33,6 +33,7 @@ import type { SourceRun } from './source-fault.ts'
 export interface WebConfig {
   readonly apiToken: string | undefined
   readonly whepToken: string | undefined
+  readonly exporterToken: string | undefined
   readonly strictEtag: boolean
   readonly publicBasePath: string
   readonly postsPerMinute: number
@@ -42,7 +43,7 @@ export interface WebConfig {
 
 export interface WebOptions {
   readonly config: WebConfig
-  readonly sessions: Sessions
+  readonly sessions: SessionsByKind
   readonly streams: ViewerStreams
   /** All registered streams, also those that are stopped. */
   readonly statuses: () => readonly StreamStatus[]
@@ -136,7 +137,10 @@ function whepRouter(options: WebOptions): Router {
     report,
     clock,
     rateLimit: new RateLimit(config.postsPerMinute, clock),
-    token: viewerToken(config),
+    tokens: {
+      viewer: viewerToken(config),
+      probe: bearerToken(config.exporterToken, 'probe', 'CORE_EXPORTER_TOKEN'),
+    },
     strictEtag: config.strictEtag,
     publicBasePath: config.publicBasePath,
     iceServers: config.iceServers,

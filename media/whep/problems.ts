@@ -17,6 +17,18 @@ const WHEP_PROBLEMS = {
     status: 400,
     title: 'The body is not a trickle ICE fragment',
   },
+  'probe-malformed': {
+    status: 400,
+    title: 'The header Dragonfork-Probe must be 1',
+  },
+  'probe-token': {
+    status: 401,
+    title: 'Only the exporter can probe: send its token',
+  },
+  'probe-local-only': {
+    status: 403,
+    title: 'Probe from this machine, or set CORE_EXPORTER_TOKEN and send it',
+  },
   'stream-unknown': {
     status: 404,
     title: 'No stream has this id: check the address',
@@ -62,6 +74,10 @@ const WHEP_PROBLEMS = {
   'cap-reached': {
     status: 503,
     title: 'The viewer limit is reached: try again later',
+  },
+  'too-many-probes': {
+    status: 503,
+    title: 'Too many probes are running: try again later',
   },
   'ports-exhausted': {
     status: 503,
@@ -129,9 +145,16 @@ export function mismatchProblem(
 
 /** The stream exists, but has no media yet, or no longer (draft, 4.4: 409). */
 export function notLiveProblem(
-  { over }: Pick<ViewerStream, 'over'>,
+  { over, demand }: Pick<ViewerStream, 'over' | 'demand'>,
   cause?: unknown,
 ): Problem {
+  if (demand?.asleep === true) {
+    return whepProblem('stream-not-live', 'The stream is asleep', {
+      cause,
+      headers: RETRY_SOON,
+      members: { asleep: true },
+    })
+  }
   const detail = over
     ? 'FFmpeg has ended and is not started again'
     : 'No RTP has arrived yet'
@@ -152,7 +175,7 @@ export function workerProblem(cause?: unknown): Problem {
 /** Why a stream did not open a viewer. */
 export function streamProblem(
   cause: StreamError,
-  stream: Pick<ViewerStream, 'over'>,
+  stream: Pick<ViewerStream, 'over' | 'demand'>,
 ): Problem {
   switch (cause.code) {
     case 'not-live':

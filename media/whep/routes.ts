@@ -11,7 +11,6 @@ import {
   checkBearer,
   rejectWrongBearer,
   requireBearer,
-  type BearerToken,
 } from '../http/bearer.ts'
 import { readBody } from '../http/body.ts'
 import { byMethod, type Handler } from '../http/by-method.ts'
@@ -19,12 +18,13 @@ import { answerPreflight } from '../http/cors.ts'
 import { clientAbortSignal } from '../http/http-server.ts'
 import { httpProblem } from '../http/problem.ts'
 import type { RateLimit } from '../http/rate-limit.ts'
+import { clientKind, type ClientTokens } from './client-kind.ts'
 import { readFragment } from './fragment.ts'
 import { matches, type Precondition } from './ice-session.ts'
 import { linkHeaders, type IceServer } from './ice-server.ts'
 import { rethrowSdpError, whepProblem } from './problems.ts'
-import { withRequestMetrics } from './request-metrics.ts'
-import type { Sessions } from './sessions.ts'
+import { withRequestMetrics, type ClientHandler } from './request-metrics.ts'
+import type { SessionsByKind } from './sessions.ts'
 import type { ViewerStream, ViewerStreams } from './stream-port.ts'
 
 const OFFER = 'application/sdp'
@@ -33,13 +33,12 @@ const FRAGMENT = 'application/trickle-ice-sdpfrag'
 const MAX_SDP_BYTES = 64 * 1024
 
 export interface WhepRoutesOptions {
-  readonly sessions: Sessions
+  readonly sessions: SessionsByKind
   readonly streams: ViewerStreams
   readonly rateLimit: RateLimit
   readonly report: Report
   readonly clock: Clock
-  /** The token of viewers; undefined: viewing is public. */
-  readonly token: BearerToken | undefined
+  readonly tokens: ClientTokens
   readonly strictEtag: boolean
   /** Path before Location, such as `/live`, or ''. */
   readonly publicBasePath: string
@@ -49,23 +48,23 @@ export interface WhepRoutesOptions {
 /** The WHEP endpoint and its session resources. */
 export function whepRoutes(options: WhepRoutesOptions): Router {
   const { sessions, streams, clock, report } = options
-  const { token, rateLimit, strictEtag, publicBasePath, iceServers } = options
+  const { tokens, rateLimit, strictEtag, publicBasePath, iceServers } = options
+  const token = tokens.viewer
   const metrics = {
     report,
     clock,
     streamOf: (ctx: RouterContext) => streams.find(param(ctx, 'id'))?.id,
   }
 
-  const post: Handler = async ctx => {
-    requireBearer(ctx.headers.authorization, token)
-    limitRate(ctx, rateLimit)
+  const post: ClientHandler = async (ctx, kind) => {
+    if (kind === 'viewer') limitRate(ctx, rateLimit)
     const stream = findStream(ctx, streams)
     requireType(ctx, OFFER, 'Accept-Post')
     const offer = await readBody(ctx.req, MAX_SDP_BYTES, clock)
     const signal = clientAbortSignal(ctx.res)
     const userAgent = ctx.get('User-Agent')
     const client = { userAgent, signal }
-    const { session, answer } = await sessions.open(stream, offer, client)
+    const { session, answer } = await sessions[kind].open(stream, offer, client)
     // A client without the whole answer cannot DELETE its session.
     signal.addEventListener('abort', () => {
       session.end('abandoned')
@@ -79,10 +78,8 @@ export function whepRoutes(options: WhepRoutesOptions): Router {
     ctx.body = answer
   }
 
-  const patch: Handler = async ctx => {
-    // The URL of a session is a capability, so a token is optional.
-    rejectWrongBearer(ctx.headers.authorization, token)
-    const session = sessions.get(param(ctx, 'id'), param(ctx, 'r'))
+  const patch: ClientHandler = async (ctx, kind) => {
+    const session = sessions[kind].get(param(ctx, 'id'), param(ctx, 'r'))
     requireType(ctx, FRAGMENT, 'Accept-Patch')
     const body = await readBody(ctx.req, MAX_SDP_BYTES, clock)
     const fragment = rethrowSdpError('malformed-fragment', () =>
@@ -100,10 +97,9 @@ export function whepRoutes(options: WhepRoutesOptions): Router {
     ctx.body = outcome.body
   }
 
-  const remove: Handler = ctx => {
-    rejectWrongBearer(ctx.headers.authorization, token)
+  const remove: ClientHandler = (ctx, kind) => {
     // Always 204, so that ids cannot be probed.
-    sessions.end(param(ctx, 'id'), param(ctx, 'r'), 'deleted')
+    sessions[kind].end(param(ctx, 'id'), param(ctx, 'r'), 'deleted')
     ctx.status = 204
   }
 
@@ -115,7 +111,7 @@ export function whepRoutes(options: WhepRoutesOptions): Router {
 
   const showSession: Handler = ctx => {
     rejectWrongBearer(ctx.headers.authorization, token)
-    sessions.get(param(ctx, 'id'), param(ctx, 'r'))
+    sessions.viewer.get(param(ctx, 'id'), param(ctx, 'r'))
     answerEmpty(ctx)
   }
 
@@ -132,15 +128,20 @@ export function whepRoutes(options: WhepRoutesOptions): Router {
     ctx.body = ''
   }
 
+  const ofEndpoint = (ctx: RouterContext) =>
+    clientKind(ctx.req, tokens, 'required')
+  // The URL of a session is a capability, so a viewer's token is optional.
+  const ofSession = (ctx: RouterContext) =>
+    clientKind(ctx.req, tokens, 'optional')
   const endpoint = byMethod({
-    POST: withRequestMetrics('POST', post, metrics),
+    POST: withRequestMetrics('POST', ofEndpoint, post, metrics),
     GET: showEndpoint,
     HEAD: showEndpoint,
     OPTIONS: preflight,
   })
   const session = byMethod({
-    PATCH: withRequestMetrics('PATCH', patch, metrics),
-    DELETE: withRequestMetrics('DELETE', remove, metrics),
+    PATCH: withRequestMetrics('PATCH', ofSession, patch, metrics),
+    DELETE: withRequestMetrics('DELETE', ofSession, remove, metrics),
     GET: showSession,
     HEAD: showSession,
     OPTIONS: preflight,

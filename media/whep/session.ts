@@ -25,6 +25,8 @@ export type EndReason =
   /** Was connected, then disconnected for longer than the timeout. */
   | 'ice-disconnected'
   | 'worker-died'
+  /** It had its whole lifetime, as only probes have one. */
+  | 'expired'
   | 'kicked'
   | 'stream-ended'
   | 'shutdown'
@@ -57,13 +59,15 @@ export interface SessionOptions {
   readonly transport: ViewerTransport
   readonly userAgent: string
   readonly iceTimeoutMs: number
+  /** Maximum lifetime; undefined: none. */
+  readonly maxSessionMs: number | undefined
   readonly clock: Clock
   readonly report: Report
   /** Called once, when the session has ended and released everything. */
   readonly onEnd: (session: Session, why: EndReason) => void
 }
 
-/** One viewer, from the answer to the end. */
+/** One viewer or probe, from the answer to the end. */
 export class Session {
   readonly id: SessionId
   readonly streamId: StreamId
@@ -72,11 +76,12 @@ export class Session {
   readonly ice: IceSession
   readonly #options: SessionOptions
   readonly #startedMs: number
+  readonly #cancelExpiry: Cancel | undefined
   #connectedAtMs: number | undefined
   #state: SessionState
 
   constructor(options: SessionOptions) {
-    const { clock, transport } = options
+    const { clock, transport, maxSessionMs } = options
     this.id = options.id
     this.streamId = options.streamId
     this.userAgent = options.userAgent
@@ -84,6 +89,12 @@ export class Session {
     this.ice = new IceSession(options.negotiated, transport, clock)
     this.#options = options
     this.#startedMs = clock.steadyMs()
+    this.#cancelExpiry =
+      maxSessionMs === undefined
+        ? undefined
+        : clock.after(maxSessionMs, () => {
+            this.end('expired')
+          })
     this.#state = {
       at: 'offered',
       cancel: clock.after(options.iceTimeoutMs, () => {
@@ -141,6 +152,7 @@ export class Session {
     const state = this.#state
     if (state.at === 'ended') return
     this.#cancelTimer()
+    this.#cancelExpiry?.()
     this.#state = { at: 'ended', why }
     const { transport, report, onEnd, streamId } = this.#options
     transport.close()

@@ -1,5 +1,4 @@
 import { randomBytes, randomInt } from 'node:crypto'
-import type { Report } from '../../shared/protocol/catalogue.ts'
 import {
   isSessionId,
   type SessionId,
@@ -7,7 +6,9 @@ import {
 } from '../../shared/protocol/ids.ts'
 import type { Log } from '../../shared/runtime/log.ts'
 import type { Clock } from '../../shared/runtime/clock.ts'
+import type { Admission } from './admission.ts'
 import { writeAnswer } from './answer.ts'
+import type { ClientKind } from './client-kind.ts'
 import { negotiate, type Negotiated } from './negotiation.ts'
 import { readOffer } from './offer.ts'
 import {
@@ -16,30 +17,23 @@ import {
   notLiveProblem,
   rethrowSdpError,
   shutdownProblem,
-  streamProblem,
   whepProblem,
   workerProblem,
 } from './problems.ts'
 import { Session, type EndReason } from './session.ts'
-import type { Slot, Slots } from './slots.ts'
-import {
-  StreamError,
-  type Hold,
-  type ViewerStream,
-  type ViewerTransport,
-} from './stream-port.ts'
+import type { Slot } from './slots.ts'
+import type { ViewerStream, ViewerTransport } from './stream-port.ts'
 import { requestTransport } from './worker-requests.ts'
 
 /** Maximum number of ended sessions whose reason a PATCH can report. */
 const MAX_REMEMBERED = 1_000
 
 export interface SessionsOptions {
-  readonly slots: Pick<Slots, 'take'>
+  readonly admission: Admission
   readonly iceTimeoutMs: number
   readonly clock: Clock
-  readonly report: Report
   readonly log: Log
-  /** Called when a viewer was added or removed. */
+  /** Called when a session was added or removed. */
   readonly onChange: () => void
 }
 
@@ -56,12 +50,15 @@ export interface OpenedSession {
   readonly answer: string
 }
 
+/** The sessions of each kind; a client finds only those of its own kind. */
+export type SessionsByKind = Readonly<Record<ClientKind, Sessions>>
+
 interface EndedSession {
   readonly streamId: StreamId
   readonly why: EndReason
 }
 
-/** The sessions of all viewers. */
+/** All sessions of clients of one kind. */
 export class Sessions {
   readonly #options: SessionsOptions
   readonly #live = new Map<SessionId, Session>()
@@ -84,7 +81,7 @@ export class Sessions {
   ): Promise<OpenedSession> {
     if (this.#isClosing()) throw shutdownProblem()
     const negotiated = this.#negotiate(stream, offer)
-    const slot = this.#takeSlot(stream.id)
+    const slot = this.#options.admission.takeSlot(stream.id)
     const opening = this.#openWith(slot, stream, negotiated, client)
     this.#opening.add(opening)
     try {
@@ -159,33 +156,16 @@ export class Sessions {
     const result = rethrowSdpError('malformed-offer', () =>
       negotiate(readOffer(offer), stream.codecs),
     )
-    if (!stream.live && !stream.demand) throw notLiveProblem(stream)
+    const { admission } = this.#options
+    if (!admission.canPlay(stream)) throw notLiveProblem(stream)
     if (result.at === 'negotiated') return result
     for (const kind of result.kinds) {
-      this.#options.report({
+      admission.report({
         family: 'dragonfork_webrtc_codec_mismatches_total',
         labels: { stream_id: stream.id, kind },
       })
     }
     throw mismatchProblem(result, stream.codecs)
-  }
-
-  /** @throws {Problem} `cap-reached` */
-  #takeSlot(streamId: StreamId): Slot {
-    const slot = this.#options.slots.take(streamId)
-    if ('release' in slot) return slot
-    const { scope, limit } = slot
-    this.#options.report({
-      family: 'dragonfork_webrtc_cap_rejections_total',
-      labels: { stream_id: streamId, scope },
-    })
-    throw whepProblem(
-      'cap-reached',
-      scope === 'global'
-        ? `The viewer limit of the server is reached (${limit})`
-        : `The viewer limit of the stream is reached (${limit})`,
-      { headers: { 'Retry-After': '5' }, members: { scope, limit } },
-    )
   }
 
   async #openWith(
@@ -195,7 +175,9 @@ export class Sessions {
     client: Client,
   ): Promise<OpenedSession> {
     const aborted = AbortSignal.any([client.signal, this.#closing.signal])
-    const hold = await holdStream(stream, negotiated, aborted)
+    const kinds = negotiated.request.media.map(({ kind }) => kind)
+    const { admission } = this.#options
+    const hold = await admission.hold(stream, kinds, aborted)
     const claim: Slot = {
       release: () => {
         slot.release()
@@ -217,12 +199,12 @@ export class Sessions {
     client: Client,
     aborted: AbortSignal,
   ): Promise<OpenedSession> {
-    const { clock, report } = this.#options
+    const { clock, admission } = this.#options
     const transport = await requestTransport(stream, negotiated.request, {
       clock,
       aborted,
       onTimeout: () => {
-        report({
+        admission.report({
           family: 'dragonfork_webrtc_ice_failures_total',
           labels: { stream_id: stream.id, reason: 'timeout' },
         })
@@ -251,7 +233,7 @@ export class Sessions {
     transport: ViewerTransport,
     { userAgent }: Client,
   ): Session {
-    const { clock, report, iceTimeoutMs, onChange } = this.#options
+    const { clock, admission, iceTimeoutMs, onChange } = this.#options
     const session = new Session({
       id: newSessionId(),
       streamId: stream.id,
@@ -259,8 +241,9 @@ export class Sessions {
       transport,
       userAgent: userAgent.slice(0, 256),
       iceTimeoutMs,
+      maxSessionMs: admission.maxSessionMs,
       clock,
-      report,
+      report: admission.report,
       onEnd: (ended, why) => {
         slot.release()
         this.#remove(ended, why)
@@ -279,27 +262,9 @@ export class Sessions {
     if (this.#ended.size > MAX_REMEMBERED && oldest !== undefined) {
       this.#ended.delete(oldest)
     }
-    this.#options.log.info('viewer ended', { streamId, why })
-    this.#options.onChange()
-  }
-}
-
-/**
- * Starts a stream that runs on demand.
- * @returns undefined for any other stream
- * @throws {Problem} `stream-not-live` with the reason
- */
-async function holdStream(
-  stream: ViewerStream,
-  { request }: Negotiated,
-  signal: AbortSignal,
-): Promise<Hold | undefined> {
-  const kinds = request.media.map(({ kind }) => kind)
-  try {
-    return await stream.demand?.hold(kinds, signal)
-  } catch (error) {
-    if (!(error instanceof StreamError)) throw error
-    throw streamProblem(error, stream)
+    const { admission, log, onChange } = this.#options
+    log[admission.logLevel](`${admission.kind} ended`, { streamId, why })
+    onChange()
   }
 }
 

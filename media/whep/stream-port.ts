@@ -121,6 +121,8 @@ export class StreamError extends Error {
 
 /** Starts a stream when the first viewer comes. */
 export interface ViewerDemand {
+  /** Whether the stream is stopped, or being stopped, because nobody watches. */
+  readonly asleep: boolean
   /**
    * Starts the stream unless it runs, and waits until `kinds` have RTP.
    * @returns once a viewer can be opened; the stream runs at least until the

@@ -27,6 +27,8 @@ async function createSubject(t: Test, options: SubjectOptions = {}) {
     page:
       options.page ??
       (format => Promise.resolve(Buffer.from(format.contentType.repeat(100)))),
+    probe: undefined,
+    streamsToProbe: () => Promise.resolve([]),
     observeScrape: seconds => durations.push(seconds),
     isReady: options.isReady ?? (() => true),
     basicAuth: options.basicAuth,

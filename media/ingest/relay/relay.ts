@@ -1,5 +1,5 @@
 import { createRewriter, type RtpRewriter } from '../rtp/rtp-rewriter.ts'
-import { readRtpHeader } from '../rtp/rtp-packet.ts'
+import { readRtpHeader } from '../../../shared/protocol/rtp-packet.ts'
 import { LegTraffic } from '../watch/leg-traffic.ts'
 import type { Fault } from '../fault.ts'
 import { RelayCounters } from './relay-counters.ts'

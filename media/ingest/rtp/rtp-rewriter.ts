@@ -14,7 +14,11 @@
  */
 
 import { codecParameters, type LegPlan } from '../leg-plan.ts'
-import { readRtpHeader, writeRtpHeader, type RtpHeader } from './rtp-packet.ts'
+import {
+  readRtpHeader,
+  writeRtpHeader,
+  type RtpHeader,
+} from '../../../shared/protocol/rtp-packet.ts'
 import { MAX_DROPOUT, MAX_MISORDER, sequenceDistance } from './sequence.ts'
 import { ReportRewriter } from './report-rewriter.ts'
 import { TimestampRewriter } from './timestamp-rewriter.ts'

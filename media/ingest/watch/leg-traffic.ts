@@ -1,6 +1,9 @@
 import type { Fault } from '../fault.ts'
 import { codecParameters, type LegPlan } from '../leg-plan.ts'
-import { rtpPayload, type RtpHeader } from '../rtp/rtp-packet.ts'
+import {
+  rtpPayload,
+  type RtpHeader,
+} from '../../../shared/protocol/rtp-packet.ts'
 import { readPictureFormat, spsIn, type PictureFormat } from '../rtp/sps.ts'
 import { FrameOrder } from './frame-order.ts'
 import { LossWatch } from './loss-watch.ts'

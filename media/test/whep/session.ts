@@ -1,6 +1,7 @@
 import t, { type Test } from 'tap'
 import type { ViewerState } from '../../whep/stream-port.ts'
 import { readFragment } from '../../whep/fragment.ts'
+import { viewerAdmission } from '../../whep/admission.ts'
 import { Sessions } from '../../whep/sessions.ts'
 import { memoryLog } from '../../../shared/test/fixtures/memory-log.ts'
 import { FakeClock } from '../../../shared/test/fixtures/fake-clock.ts'
@@ -20,10 +21,9 @@ async function offered(t: Test) {
   const { log, records } = memoryLog()
   const slots = new CountedSlots({ total: 1, perStream: 0 })
   const sessions = new Sessions({
-    slots,
+    admission: viewerAdmission({ slots, report: observations.report }),
     iceTimeoutMs: ICE_TIMEOUT_MS,
     clock,
-    report: observations.report,
     log,
     onChange: () => undefined,
   })
@@ -227,10 +227,12 @@ t.test('a transport that changed state before onState is handled', async t => {
   const stream = new FakeViewerStream('late', { video: 'h264' })
   const laterSlots = new CountedSlots()
   const later = new Sessions({
-    slots: laterSlots,
+    admission: viewerAdmission({
+      slots: laterSlots,
+      report: observations.report,
+    }),
     iceTimeoutMs: ICE_TIMEOUT_MS,
     clock,
-    report: observations.report,
     log: memoryLog().log,
     onChange: () => undefined,
   })

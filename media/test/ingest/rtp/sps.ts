@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
 import t from 'tap'
 
-import { rtpPayload } from '../../../ingest/rtp/rtp-packet.ts'
+import { rtpPayload } from '../../../../shared/protocol/rtp-packet.ts'
 import { readPictureFormat, spsIn } from '../../../ingest/rtp/sps.ts'
 
 /** Returns the SPS that x264 writes for a pixel format. */

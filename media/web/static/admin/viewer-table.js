@@ -7,10 +7,11 @@ const REFRESH_MS = 2_000
 const COLUMNS = ['Address', 'Connected for', 'Codecs', 'Browser', 'Action']
 
 /**
- * A viewer in GET /api/v3/webrtc/streams/{id}/peers.
+ * A viewer or probe in GET /api/v3/webrtc/streams/{id}/peers.
  *
  * @typedef {object} Peer
  * @property {string} id
+ * @property {boolean} probe whether the exporter plays it to test the stream
  * @property {string} state
  * @property {number} created_at Unix seconds
  * @property {number | null} connected_at Unix seconds
@@ -123,14 +124,14 @@ class ViewerRow {
 
   /** @param {Peer} peer */
   show(peer) {
-    const { state, connected_at: connectedAt, codecs } = peer
+    const { probe, state, connected_at: connectedAt, codecs } = peer
     const age =
       connectedAt === null ? '' : duration(Date.now() / 1000 - connectedAt)
     const words = [
       peer.remote_address ?? 'unknown',
       state === 'connected' ? age : state,
       Object.values(codecs).join(', '),
-      peer.user_agent,
+      probe ? 'probe' : peer.user_agent,
     ]
     for (const [at, text] of words.entries()) {
       const cell = this.#cells[at]

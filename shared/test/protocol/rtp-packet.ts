@@ -1,9 +1,6 @@
 import t from 'tap'
 
-import {
-  readRtpHeader,
-  writeRtpHeader,
-} from '../../../ingest/rtp/rtp-packet.ts'
+import { readRtpHeader, writeRtpHeader } from '../../protocol/rtp-packet.ts'
 
 function packet(second: number): Buffer {
   const bytes = Buffer.alloc(20)

@@ -1,10 +1,4 @@
-/**
- * media/ingest/rtp reads and rewrites RTP packets, and owns no socket or timer.
- * Gets: packets as senders wrote them. Gives: headers, payloads, and packets
- * with one SSRC and continuous sequence numbers and timestamps.
- *
- * This file: the header (RFC 3550 section 5.1).
- */
+/** Reads and writes the header of RTP packets (RFC 3550 section 5.1). */
 
 const HEADER_BYTES = 12
 const VERSION = 2
