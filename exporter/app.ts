@@ -62,14 +62,7 @@ export async function startApp(
     const { registry: own, processRegistry, setSeries } = telemetry
     const writeProcess = createSampledWriter(processRegistry, core, clock)
     const opening = Promise.withResolvers<MetricStore>()
-    const prober =
-      config.probeUrl &&
-      new Prober({
-        url: config.probeUrl,
-        token: config.ingestToken,
-        limits,
-        log: log.with({ part: 'probe' }),
-      })
+    const prober = createProber(config, opening.promise, limits, log)
     const webServer = new WebServer({
       version,
       core,
@@ -77,7 +70,7 @@ export async function startApp(
         const store = await opening.promise
         return writePage({ store, own, writeProcess, setSeries }, format)
       },
-      probe: prober && prober.probe.bind(prober),
+      probe: prober?.probe.bind(prober),
       streamsToProbe: async () =>
         prober === undefined ? [] : (await opening.promise).running(),
       observeScrape: telemetry.observeScrape,
@@ -169,6 +162,23 @@ async function openLedger(
     log: log.with({ part: 'state' }),
     onWriteFailure: telemetry.countWriteFailure,
     now: () => new Date(),
+  })
+}
+
+/** Creates the prober; undefined if probes are off. */
+function createProber(
+  { probeUrl, ingestToken }: Config,
+  opened: Promise<MetricStore>,
+  limits: Limits,
+  log: Log,
+): Prober | undefined {
+  if (probeUrl === undefined) return undefined
+  return new Prober({
+    url: probeUrl,
+    token: ingestToken,
+    degradedReason: async id => (await opened).degradedReason(id),
+    limits,
+    log: log.with({ part: 'probe' }),
   })
 }
 

@@ -36,8 +36,9 @@ export class Peer {
   constructor(listener: PeerListener) {
     const connection = new PeerConnection('probe', {
       // The media process is on a known address, as for a viewer: no STUN.
+      // Over UDP only: ICE over TCP of libdatachannel 0.24 is broken (libjuice
+      // writes from two threads without a lock) and would report false faults.
       iceServers: [],
-      enableIceTcp: true,
     })
     this.#connection = connection
     const types = PAYLOAD_TYPES

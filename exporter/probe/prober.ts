@@ -8,6 +8,7 @@
  * To read it: outcome.ts, this file, then player-process.ts. play.ts, peer.ts
  * and whep-session.ts run in the player process.
  */
+import type { ShownReason } from '../../shared/protocol/degraded.ts'
 import type { StreamId } from '../../shared/protocol/ids.ts'
 import type { Log } from '../../shared/runtime/log.ts'
 import type { Limits } from '../limits.ts'
@@ -18,6 +19,10 @@ export interface ProberOptions {
   /** Base URL of the media process. */
   readonly url: URL
   readonly token: string | undefined
+  /** Why the media process considers a stream degraded, if it does. */
+  readonly degradedReason: (
+    stream: StreamId,
+  ) => Promise<ShownReason | undefined>
   readonly limits: Limits
   readonly log: Log
 }
@@ -53,10 +58,12 @@ export class Prober {
     this.#probed.add(stream)
     clearTimeout(this.#idle)
     try {
-      const outcome = await this.#usablePlayer().play(
+      const played = await this.#usablePlayer().play(
         { ...this.#requestFor(stream), timeoutMs },
         aborted,
       )
+      const degraded = await this.#options.degradedReason(stream)
+      const outcome = distinguish(played, degraded)
       const { failure: reason, detail } = outcome
       if (reason !== undefined && !aborted.aborted) {
         log.warn('probe failed', { stream, reason, detail })
@@ -100,5 +107,27 @@ export class Prober {
         ...(token !== undefined && { Authorization: `Bearer ${token}` }),
       },
     }
+  }
+}
+
+/**
+ * Tells missing key frames from missing video. mediasoup forwards no video
+ * before a key frame, so a viewer cannot: only the media process knows.
+ */
+function distinguish(
+  outcome: Outcome,
+  degraded: ShownReason | undefined,
+): Outcome {
+  const { failure, packets } = outcome
+  const lacksVideo = failure === 'no_rtp' || failure === 'no_key_frame'
+  if (!lacksVideo || packets.video > 0) return outcome
+  switch (degraded) {
+    case 'no-key-frames':
+    case 'sparse-key-frames':
+      return { ...outcome, failure: 'no_key_frame' }
+    case 'leg-failed':
+      return { ...outcome, failure: 'no_rtp' }
+    default:
+      return outcome
   }
 }

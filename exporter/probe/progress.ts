@@ -72,9 +72,10 @@ export class Progress {
     if (offer === undefined) return 'unreachable'
     if (ice === undefined) return 'no_ice'
     if (dtls === undefined) return 'no_dtls'
-    const kinds = [...this.#expected.keys()]
-    if (kinds.some(kind => this.packets[kind] === 0)) return 'no_rtp'
-    const isShown = keyFrame !== undefined || !this.#expected.has('video')
-    return isShown ? undefined : 'no_key_frame'
+    if (this.seconds.first_rtp === undefined) return 'no_rtp'
+    const hasVideo = keyFrame !== undefined || !this.#expected.has('video')
+    if (!hasVideo) return 'no_key_frame'
+    const hasAudio = this.packets.audio > 0 || !this.#expected.has('audio')
+    return hasAudio ? undefined : 'no_rtp'
   }
 }

@@ -88,9 +88,11 @@ async function post(
 }
 
 async function readBody(response: Response): Promise<string> {
+  const { body } = response
+  if (body === null) return ''
   const chunks: Uint8Array[] = []
   let bytes = 0
-  for await (const chunk of response.body ?? []) {
+  for await (const chunk of body as AsyncIterable<Uint8Array>) {
     bytes += chunk.length
     if (bytes > MAX_BODY_BYTES) {
       throw new Error(`Cannot read body: limit is ${MAX_BODY_BYTES} bytes`)

@@ -24,6 +24,7 @@ import {
   type FamilyName,
   type GaugeName,
 } from '../../shared/protocol/catalogue.ts'
+import type { ShownReason } from '../../shared/protocol/degraded.ts'
 import {
   ProtocolError,
   type Batch,
@@ -227,6 +228,12 @@ export class MetricStore {
   /** Number of streams that are asleep; undefined if unknown. */
   asleep(): number | undefined {
     return this.#freshSnapshot()?.streams.filter(({ asleep }) => asleep).length
+  }
+
+  /** Why a stream is degraded; undefined if it is not, or unknown. */
+  degradedReason(id: StreamId): ShownReason | undefined {
+    const streams = this.#freshSnapshot()?.streams
+    return streams?.find(stream => stream.id === id)?.degraded_reason
   }
 
   /** Running streams with series of their own; none if unknown. */

@@ -25,6 +25,7 @@ t.test('defaults are loopback, memory only and no password', t => {
     ingestAddress: { host: '127.0.0.1', port: 9465 },
     ingestToken: undefined,
     stateFile: undefined,
+    probeUrl: undefined,
     basicAuth: undefined,
     tls: undefined,
     maxStreams: 200,
@@ -41,6 +42,25 @@ t.test('an ingest address beyond loopback requires a token', t => {
   }
   for (const address of ['127.0.0.1:1', '127.3.2.1:1', '[::1]:1']) {
     t.same(problems({ EXPORTER_INGEST_ADDRESS: address }), [])
+  }
+  t.end()
+})
+
+t.test('EXPORTER_PROBE_URL is an HTTP base URL', t => {
+  for (const url of ['http://box:8080', 'https://box/live', 'http://[::1]/']) {
+    t.equal(read({ EXPORTER_PROBE_URL: url }).probeUrl?.href, new URL(url).href)
+  }
+  for (const url of [
+    'box:8080',
+    'ws://box',
+    'http://',
+    'http://user@box',
+    'http://:word@box',
+    'http://box/?stream=cam',
+    'http://box/#cam',
+  ]) {
+    const [problem = ''] = problems({ EXPORTER_PROBE_URL: url })
+    t.match(problem, /^EXPORTER_PROBE_URL: expected a URL /, url)
   }
   t.end()
 })
