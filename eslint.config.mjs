@@ -34,6 +34,20 @@ const MEDIA_IMPORTS = {
 /** What no file of media/ may import. */
 const OUTSIDE_MEDIA = ['**/exporter/**', '**/deploy/**']
 
+/** What no file of exporter/ may import. */
+const OUTSIDE_EXPORTER = ['**/media/**', '**/deploy/**', 'mediasoup']
+
+/** What runs only in the player process, with the native WebRTC library. */
+const PLAYER = ['node-datachannel', '**/player.ts', '**/play.ts', '**/peer.ts']
+
+/** The other folders of exporter/, for exporter/probe. */
+const OUTSIDE_PROBE = [
+  ...OUTSIDE_EXPORTER,
+  '**/feed/**',
+  '**/registry/**',
+  '**/web/**',
+]
+
 /**
  * ESLint replaces the options of a rule where a later block matches the same
  * file, so each of these blocks has all patterns for its folder.
@@ -75,8 +89,22 @@ const walls = [
   },
   {
     files: ['exporter/**/*.ts'],
-    forbidden: ['**/media/**', '**/deploy/**', 'mediasoup'],
-    message: 'media/ and exporter/ know each other only by shared/',
+    forbidden: [...OUTSIDE_EXPORTER, ...PLAYER],
+    message:
+      'media/ and exporter/ know each other only by shared/; only the player ' +
+      'process loads node-datachannel',
+  },
+  {
+    files: ['exporter/probe/*.ts'],
+    forbidden: [...OUTSIDE_PROBE, ...PLAYER],
+    message:
+      'exporter/probe imports no other folder of exporter/; only the player ' +
+      'process loads node-datachannel',
+  },
+  {
+    files: ['exporter/probe/{player-main,player,play,peer}.ts'],
+    forbidden: OUTSIDE_PROBE,
+    message: 'exporter/probe imports no other folder of exporter/',
   },
   ...mediaWalls,
 ]

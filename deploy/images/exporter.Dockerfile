@@ -29,7 +29,7 @@ COPY --from=sources /app ./
 RUN mkdir /data && chown node:node /data
 USER node
 # Fills the compile cache, so that a container starts faster.
-RUN node exporter/main.ts --version
+RUN node exporter/main.ts --version && node exporter/probe/player-main.ts
 VOLUME /data
 EXPOSE 9464 9465
 HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=3 \

@@ -37,9 +37,10 @@ FROM ${NODE_IMAGE} AS modules
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
 # The worker's sources are half of the size; only the worker stage needs them.
+# node-datachannel is the exporter's.
 RUN npm ci --omit=dev --ignore-scripts \
  && npm cache clean --force \
- && rm -rf node_modules/mediasoup/worker
+ && rm -rf node_modules/mediasoup/worker node_modules/*node-datachannel
 
 # Readable by the user node, even from a checkout made with umask 077.
 FROM ${NODE_IMAGE} AS sources

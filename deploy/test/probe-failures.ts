@@ -11,6 +11,8 @@ import {
   startProbedStack,
   type ProbeAnswer,
 } from './fixtures/probed-stack.ts'
+import { H264 } from './sources/fixtures/ffmpeg.ts'
+import { startExternalSender } from './sources/fixtures/sender-path.ts'
 import { listening, startExporter, testStream } from './fixtures/stack.ts'
 import { startWhepProxy } from './fixtures/whep-proxy.ts'
 
@@ -19,12 +21,21 @@ t.setTimeout(280_000)
 /** Seconds that the scrapes may take; probes end half a second earlier. */
 const SHORT = { scrapeTimeout: 2.5 }
 
+const sender = await startExternalSender(t, {
+  video: [...H264, '-g', '99999'],
+})
 const stack = await startProbedStack(t, {
   processes: [
     testStream('demo'),
     testStream('sparse', { video: { key_frame_seconds: 5 } }),
     testStream('stuck'),
     testStream('stuck-too'),
+    {
+      id: 'no-key-frames',
+      input: [],
+      output: [],
+      webrtc: { enabled: true, ...sender.webrtc, audio: { codec: 'none' } },
+    },
   ],
   // A leg that stands still is live, so that probes of it last.
   media: { CORE_WEBRTC_LEG_TIMEOUT_MS: '60000' },
@@ -190,6 +201,15 @@ t.test('no_key_frame: the next one is not due yet', async t => {
   await stack.plays('sparse')
   const answer = await stack.probe('sparse', SHORT)
   hasFailed(t, answer, 'no_key_frame', ['offer', 'ice', 'dtls', 'first_rtp'])
+})
+
+t.test('no_key_frame: the media process sees video without one', async t => {
+  // mediasoup forwards no video before a key frame.
+  const answer = await waitFor(async () => {
+    const found = await stack.probe('no-key-frames', SHORT)
+    return found.failures[0] !== 'no_rtp' && found
+  }, 'the media process to notice')
+  hasFailed(t, answer, 'no_key_frame', ['offer', 'ice', 'dtls'])
 })
 
 t.test('a stream that is deleted during a probe ends it', async t => {

@@ -33,7 +33,8 @@ export class PlayerProcess {
       this.#receive(message)
     })
     this.#child.on('error', error => {
-      this.#fail(`Cannot run the player process: ${reasonOf(error)}`)
+      const reason = reasonOf(error)
+      this.#fail(`Cannot run node by setpriv of util-linux: ${reason}`)
       // Without a process there is no exit.
       if (this.#child.pid === undefined) this.#exited.resolve(undefined)
     })

@@ -48,6 +48,7 @@ t.test(
 )
 
 t.test('the media image has all imported packages', async t => {
+  t.match(await readImage('media'), 'node_modules/*node-datachannel')
   const kept = Object.keys(packageJson.dependencies)
   for (const name of await importedBy('media', 'shared', 'deploy/verify')) {
     t.ok(kept.includes(name), name)
