@@ -151,7 +151,7 @@ t.test(
       {
         alert: 'WebRTCProbeFailing',
         threshold: undefined,
-        window: '5m15s',
+        window: '2m15s',
         time: undefined,
         severity: 'critical',
       },
