@@ -72,7 +72,7 @@ export async function startApp(
       },
       probe: prober?.probe.bind(prober),
       streamsToProbe: async () =>
-        prober === undefined ? [] : (await opening.promise).running(),
+        prober === undefined ? [] : (await opening.promise).playable(),
       observeScrape: telemetry.observeScrape,
       isReady: () => ready,
       basicAuth: config.basicAuth,
@@ -119,6 +119,7 @@ export async function startApp(
       isMediaConnected: () => ingestServer.isConnected(),
       degraded: () => store.degraded(),
       asleep: () => store.asleep(),
+      draining: () => store.draining(),
     })
     // Closed first: no frame may reach a closed file. The addresses are closed
     // last, so the next exporter cannot open the file before it is closed.

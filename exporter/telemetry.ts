@@ -34,6 +34,8 @@ export interface TelemetrySources {
   readonly degraded: () => readonly DegradedSample[]
   /** Number of streams that are asleep; undefined: not known. */
   readonly asleep: () => number | undefined
+  /** Whether the media process takes no new viewers; undefined: not known. */
+  readonly draining: () => boolean | undefined
 }
 
 export interface Telemetry {
@@ -137,6 +139,17 @@ export function createTelemetry(version: string): Telemetry {
       const asleep = sources?.asleep()
       if (asleep === undefined) this.remove()
       else this.set(asleep)
+    },
+  })
+  new Gauge({
+    name: `${PREFIX}draining`,
+    help: '1 while the media process takes no new viewers, as requested.',
+    registers,
+    collect() {
+      this.reset()
+      const draining = sources?.draining()
+      if (draining === undefined) this.remove()
+      else this.set(draining ? 1 : 0)
     },
   })
   counter(

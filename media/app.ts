@@ -49,6 +49,7 @@ import {
   viewerAdmission,
   type Admission,
 } from './whep/admission.ts'
+import { Drain } from './whep/drain.ts'
 import { Sessions, type SessionsByKind } from './whep/sessions.ts'
 import { Slots } from './whep/slots.ts'
 
@@ -60,6 +61,11 @@ export interface AppOptions {
 
 export interface App {
   readonly web: Address
+  /**
+   * Takes no new viewers, for the time of CORE_SHUTDOWN_DRAIN_MS. Resolves
+   * earlier once no viewer is left, or when `signal` aborts.
+   */
+  drain(signal: AbortSignal): Promise<void>
   /** Closes everything in reverse order of opening. Idempotent. */
   close(): Promise<void>
 }
@@ -111,7 +117,7 @@ export async function startApp(
       spoolPath,
       url: config.exporterUrl,
       token: config.exporterToken,
-      view: () => viewOf(engine, streams, sessions),
+      view: () => viewOf(engine, streams, sessions, drain),
       log: outboxLog,
       clock: systemClock,
       random: Math.random,
@@ -187,6 +193,16 @@ export async function startApp(
       viewer: newSessions(viewerAdmission({ slots, report })),
       probe: newSessions(probeAdmission()),
     }
+    const drain = new Drain({
+      sessions,
+      clock: systemClock,
+      log: log.with({ part: 'whep' }),
+      onChange,
+    })
+    opened.push(() => {
+      drain.close()
+      return Promise.resolve()
+    })
 
     const processes = new Processes({
       store,
@@ -213,6 +229,7 @@ export async function startApp(
     const web = createWeb({
       config,
       sessions,
+      drain,
       streams,
       statuses: () => streams.statuses(),
       statusOf: id => streams.find(id)?.status,
@@ -230,6 +247,7 @@ export async function startApp(
             processes,
           }),
           sessions,
+          drain,
           statuses: () => streams.statuses(),
           clock: systemClock,
         }),
@@ -274,7 +292,11 @@ export async function startApp(
         port: tlsAddress.port,
       })
     }
-    return { web: address, close }
+    return {
+      web: address,
+      drain: signal => drain.finish(config.shutdownDrainMs, signal),
+      close,
+    }
   } catch (error) {
     await close()
     throw error
@@ -285,6 +307,7 @@ function viewOf(
   engine: Engine,
   streams: Streams,
   sessions: SessionsByKind,
+  { draining }: Drain,
 ): View {
   const peers = sessions.viewer.countByStream()
   return {
@@ -300,6 +323,7 @@ function viewOf(
       }
     }),
     udpPorts: engine.udpPortCounts(),
+    ...(draining && { draining }),
   }
 }
 

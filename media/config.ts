@@ -20,6 +20,7 @@ import {
   type TlsFiles,
   type TlsSettings,
 } from '../shared/runtime/tls.ts'
+import { MAX_DRAIN_S } from './whep/drain.ts'
 import { parseIceServer } from './whep/ice-server.ts'
 
 const poolPort = wholeNumber(1, 65_535)
@@ -225,6 +226,12 @@ export const SETTINGS = {
     fallback: '10000',
     parse: wholeNumber(100, 60_000),
     help: 'how long a POST waits for RTP of a stream that starts on demand',
+  },
+  shutdownDrainMs: {
+    name: 'CORE_SHUTDOWN_DRAIN_MS',
+    fallback: '0',
+    parse: wholeNumber(0, MAX_DRAIN_S * 1_000),
+    help: 'how long SIGTERM waits for the viewers to leave, while new ones get 503; 0: not at all',
   },
   exporterUrl: {
     name: 'CORE_EXPORTER_URL',

@@ -146,6 +146,11 @@ const CONDITIONS: readonly Condition[] = [
     when: firing('WebRTCSeriesRejected'),
   },
   {
+    text: 'Draining: no new viewers',
+    color: 'blue',
+    when: 'dragonfork_exporter_draining{core="$core"} == 1',
+  },
+  {
     text: 'No stream is running',
     color: 'blue',
     // One that starts on demand need not run.

@@ -1,6 +1,6 @@
 /**
  * HEALTHCHECK of the images: exits with 0 if the process answers 200.
- * `node deploy/images/healthcheck.ts CORE_ADDRESS /ping` requests that path
+ * `node deploy/images/healthcheck.ts CORE_ADDRESS '/ping?live'` requests that path
  * at the address in that variable, over TLS if EXPORTER_TLS_CERT_FILE is set.
  */
 import { once } from 'node:events'

@@ -66,6 +66,7 @@ USER node
 RUN node media/main.ts --version && node media/ingest/relay/relay-main.ts
 VOLUME /data
 EXPOSE 8080
+# A core that drains must not be restarted, so not /ping.
 HEALTHCHECK --interval=10s --timeout=5s --start-period=1m --retries=3 \
-  CMD ["node", "deploy/images/healthcheck.ts", "CORE_ADDRESS", "/ping"]
+  CMD ["node", "deploy/images/healthcheck.ts", "CORE_ADDRESS", "/ping?live"]
 CMD ["node", "media/main.ts"]

@@ -85,6 +85,7 @@ t.test('README lists every route of the admin API', async t => {
     ...(await routesIn('media/process/list-routes.ts')),
     ...(await routesIn('media/web/overview.ts')),
     ...(await routesIn('media/web/admin-routes.ts')),
+    ...(await routesIn('media/web/drain-routes.ts')),
   ]
   t.ok(routes.length > 10)
   t.strictSame(

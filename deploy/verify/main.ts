@@ -28,8 +28,10 @@ function mediaCheck(coreUrl: string): Check {
   return {
     title: 'media process',
     run: async () => {
-      const { status } = await fetchText(`${coreUrl}/ping`)
-      if (status !== 200) throw new Error(`${coreUrl}/ping returned ${status}`)
+      // Without `live` it is 503 while the server drains.
+      const url = `${coreUrl}/ping?live`
+      const { status } = await fetchText(url)
+      if (status !== 200) throw new Error(`${url} returned ${status}`)
       return `responds at ${coreUrl}/`
     },
   }

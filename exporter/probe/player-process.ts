@@ -26,7 +26,7 @@ export class PlayerProcess {
     const tied = ['--pdeathsig', 'KILL', '--', process.execPath]
     this.#child = fork(MAIN, {
       execPath: 'setpriv',
-      execArgv: tied,
+      execArgv: [...tied, '--expose-gc'],
       stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
     })
     this.#child.on('message', (message: FromPlayer) => {

@@ -45,12 +45,16 @@ export function gaugeSamples(
   }
 }
 
-/** Streams that run, are not asleep, and have a place of their own. */
-export function runningStreams(
+/**
+ * Streams that a viewer could play now: they run, are not asleep, and have a
+ * place of their own. None during a drain.
+ */
+export function playableStreams(
   snapshot: Snapshot,
   ledger: Ledger,
 ): readonly StreamId[] {
-  return [...shown(snapshot, ledger)]
+  if (snapshot.draining === true) return []
+  return shown(snapshot, ledger)
     .filter(
       ({ label, stream: { id, running, asleep } }) =>
         running && asleep !== true && label === id,

@@ -44,7 +44,7 @@ import type { Limits } from '../limits.ts'
 import {
   degradedSamples,
   gaugeSamples,
-  runningStreams,
+  playableStreams,
   type DegradedSample,
   type GaugeSample,
 } from './gauges.ts'
@@ -236,10 +236,17 @@ export class MetricStore {
     return streams?.find(stream => stream.id === id)?.degraded_reason
   }
 
-  /** Running streams with series of their own; none if unknown. */
-  running(): readonly StreamId[] {
+  /** Streams with series of their own that take viewers; none if unknown. */
+  playable(): readonly StreamId[] {
     const snapshot = this.#freshSnapshot()
-    return snapshot ? runningStreams(snapshot, this.#ledger) : []
+    return snapshot ? playableStreams(snapshot, this.#ledger) : []
+  }
+
+  /** Whether the media process takes no new viewers; undefined if unknown. */
+  draining(): boolean | undefined {
+    const snapshot = this.#freshSnapshot()
+    if (snapshot === undefined) return undefined
+    return snapshot.draining ?? false
   }
 
   #gauges(): Partial<Record<GaugeName, readonly GaugeSample[]>> {

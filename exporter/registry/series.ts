@@ -124,15 +124,13 @@ export function labelsText(
   pairs: Iterable<readonly [name: string, value: string]>,
 ): string {
   // join() makes one flat string; += would keep a chain of its parts in memory.
-  return Array.from(
-    pairs,
-    ([name, value]) => `${name}="${escapeLabelValue(value)}"`,
-  ).join(',')
+  return Array.from(pairs, ([name, value]) => labelText(name, value)).join(',')
 }
 
-/** Escapes backslash, quote and line feed. */
-function escapeLabelValue(value: string): string {
-  return value.replace(/[\\"\n]/g, char =>
+/** One label, with backslash, quote and line feed in its value escaped. */
+export function labelText(name: string, value: string): string {
+  const escaped = value.replace(/[\\"\n]/g, char =>
     char === '\n' ? '\\n' : `\\${char}`,
   )
+  return `${name}="${escaped}"`
 }

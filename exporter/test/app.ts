@@ -127,6 +127,22 @@ t.test('degraded_streams is exposed until the snapshot is too old', async t => {
   t.same(pick(await scrape(), 'degraded_streams{'), [])
 })
 
+t.test('draining is 1 while the media process drains', async t => {
+  const { scrape, ingestUrl: url, clock } = await startExporter(t)
+  t.same(pick(await scrape(), 'exporter_draining'), [], 'nothing is known')
+  const media = await connectMedia({ url }, { live: 3 })
+  t.same(pick(await scrape(), 'exporter_draining{core="test"}'), [0])
+  await media.snapshot({ live: 3 }, { draining: true })
+  t.same(pick(await scrape(), 'exporter_draining{core="test"}'), [1])
+  await media.snapshot({ live: 3 })
+  t.same(pick(await scrape(), 'exporter_draining{core="test"}'), [0])
+  await media.snapshot({ live: 3 }, { draining: true })
+  media.cut()
+  await media.closed()
+  clock.advance(15_000)
+  t.same(pick(await scrape(), 'exporter_draining'), [])
+})
+
 t.test('asleep_streams counts streams that are not active', async t => {
   const { scrape, ingestUrl: url, clock } = await startExporter(t)
   t.same(pick(await scrape(), 'asleep_streams'), [], 'nothing is known')

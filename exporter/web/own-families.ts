@@ -1,6 +1,6 @@
 import type { Registry as PromRegistry } from 'prom-client'
 import type { Clock } from '../../shared/runtime/clock.ts'
-import { labelsText } from '../registry/series.ts'
+import { labelsText, labelText } from '../registry/series.ts'
 import { headLines } from './exposition.ts'
 import { formatNumber, type Format } from './formats.ts'
 
@@ -30,9 +30,10 @@ export async function writeOwnFamilies(
   format: Format,
 ): Promise<string> {
   const families: readonly unknown[] = await registry.getMetricsAsJSON()
+  const start = labelsText([['core', core]])
   return families
     .filter(isOwnFamily)
-    .map(family => writeOwnFamily(family, core, format))
+    .map(family => writeOwnFamily(family, start, format))
     .join('')
 }
 
@@ -67,16 +68,18 @@ function isOwnFamily(family: unknown): family is OwnFamily {
   return typeof family === 'object' && family !== null && 'values' in family
 }
 
-function writeOwnFamily(family: OwnFamily, core: string, format: Format) {
-  const lines = family.values.map(({ metricName, labels, value }) => {
-    const pairs = Object.entries(labels).map(
-      ([name, label]) =>
-        [name, name === 'le' ? boundText(label, format) : `${label}`] as const,
-    )
-    const text = labelsText([['core', core], ...pairs])
-    return `${metricName ?? family.name}{${text}} ${formatNumber(value)}\n`
-  })
-  return headLines(family, format) + lines.join('')
+function writeOwnFamily(family: OwnFamily, start: string, format: Format) {
+  let lines = headLines(family, format)
+  for (const { metricName, labels, value } of family.values) {
+    lines += `${metricName ?? family.name}{${start}`
+    for (const name in labels) {
+      const label = labels[name] ?? ''
+      const text = name === 'le' ? boundText(label, format) : `${label}`
+      lines += `,${labelText(name, text)}`
+    }
+    lines += `} ${formatNumber(value)}\n`
+  }
+  return lines
 }
 
 function boundText(bound: string | number, format: Format): string {

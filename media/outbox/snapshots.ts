@@ -53,7 +53,7 @@ export class Snapshots {
   #readView(): Snapshot | undefined {
     const { view, series, unacked, clock } = this.#options
     try {
-      const { streams: all, udpPorts } = view()
+      const { streams: all, udpPorts, draining } = view()
       const streams = all.slice(0, MAX_STREAMS_PER_SNAPSHOT)
       if (all.length > streams.length) {
         this.#log.once('warn', 'metrics leave out streams over the limit', {
@@ -63,7 +63,12 @@ export class Snapshots {
       }
       const ids = new Set<string>(streams.map(({ id }) => id))
       series.retire(ids, clock.steadyMs(), one => unacked.isAcked(one))
-      return { kind: 'snapshot', streams, udpPorts }
+      return {
+        kind: 'snapshot',
+        streams,
+        udpPorts,
+        ...(draining && { draining }),
+      }
     } catch (error) {
       this.#log.once('warn', 'cannot read the state for metrics', { error })
       return undefined

@@ -33,6 +33,7 @@ t.test('readConfig() without settings has the documented defaults', t => {
     iceConsentTimeoutS: 10,
     legTimeoutMs: 3_000,
     legStartTimeoutMs: 20_000,
+    shutdownDrainMs: 0,
   })
   t.end()
 })

@@ -6,6 +6,7 @@ const ADMIN_PROBLEMS = {
     status: 403,
     title: 'Call from this machine, or set CORE_API_TOKEN and send it',
   },
+  'invalid-drain': { status: 400, title: 'The drain request is not valid' },
   'peer-unknown': { status: 404, title: 'The stream has no such viewer' },
 } as const satisfies ProblemTable
 

@@ -2,6 +2,7 @@ import { Router } from '../../shared/runtime/router.ts'
 
 import type { Clock } from '../../shared/runtime/clock.ts'
 import type { LegStatus, StreamStatus } from '../stream/status.ts'
+import type { Drain, DrainStatus } from '../whep/drain.ts'
 import type { SessionsByKind } from '../whep/sessions.ts'
 import type { MediaKind } from '../whep/stream-port.ts'
 import { PacketRates } from './packet-rates.ts'
@@ -57,6 +58,7 @@ export interface OverviewSource {
 export interface OverviewOptions {
   readonly source: OverviewSource
   readonly sessions: SessionsByKind
+  readonly drain: Pick<Drain, 'status'>
   readonly statuses: () => readonly StreamStatus[]
   readonly clock: Clock
 }
@@ -87,12 +89,13 @@ export interface Overview extends Box {
   readonly viewers: number
   /** null: no cap. */
   readonly viewers_max: number | null
+  readonly drain: DrainStatus
   readonly streams: readonly OverviewStream[]
 }
 
 /** All that the operator's page lists, in one response. */
 export function overviewRoutes(options: OverviewOptions): Router {
-  const { source, sessions, statuses, clock } = options
+  const { source, sessions, drain, statuses, clock } = options
   const startedMs = clock.steadyMs()
   const rates = new PacketRates()
   const router = new Router({ prefix: '/api/v3/webrtc' })
@@ -109,6 +112,7 @@ export function overviewRoutes(options: OverviewOptions): Router {
       uptime_seconds: Math.floor((nowMs - startedMs) / 1_000),
       viewers: [...counts.values()].reduce((sum, count) => sum + count, 0),
       viewers_max: orNull(caps.total),
+      drain: drain.status,
       ...source.box(),
       streams: all.map(status => {
         const { id, state, degraded, degraded_reason: reason, legs } = status

@@ -19,10 +19,13 @@ import type { BearerToken } from '../http/bearer.ts'
 import { restrictOrigins, type AllowedOrigins } from '../http/cors.ts'
 import { httpProblem } from '../http/problem.ts'
 import { RateLimit } from '../http/rate-limit.ts'
+import { drainingProblem } from '../whep/problems.ts'
 import { whepRoutes } from '../whep/routes.ts'
+import type { Drain } from '../whep/drain.ts'
 import type { SessionsByKind } from '../whep/sessions.ts'
 import { adminAccess } from './admin-access.ts'
 import { adminRoutes } from './admin-routes.ts'
+import { drainRoutes } from './drain-routes.ts'
 import { answerProblems } from '../http/answer-problems.ts'
 import { HttpServer } from '../http/http-server.ts'
 import { pages } from './pages.ts'
@@ -44,6 +47,7 @@ export interface WebConfig {
 export interface WebOptions {
   readonly config: WebConfig
   readonly sessions: SessionsByKind
+  readonly drain: Drain
   readonly streams: ViewerStreams
   /** All registered streams, also those that are stopped. */
   readonly statuses: () => readonly StreamStatus[]
@@ -97,6 +101,7 @@ export function createWeb(options: WebOptions): Web {
   )
   for (const router of [
     adminRoutes(options),
+    drainRoutes(options),
     ...(options.adminRouters ?? []),
   ]) {
     app.use(guarded(router, guard)).use(router.routes())
@@ -162,7 +167,7 @@ function bearerToken(
 function publicRouters(options: WebOptions): readonly Router[] {
   const { config, statuses, statusOf } = options
   return [
-    aboutRoutes(options.version),
+    aboutRoutes(options),
     // If a viewer token is set, the list must not show the streams without it.
     pages({ statuses, listed: config.whepToken === undefined }),
     playerStatus({
@@ -174,9 +179,17 @@ function publicRouters(options: WebOptions): readonly Router[] {
 }
 
 /** `/ping` and `/api` of datarhei Core, without details of this server. */
-function aboutRoutes(version: string): Router {
+function aboutRoutes({
+  version,
+  drain,
+}: Pick<WebOptions, 'version' | 'drain'>): Router {
   return new Router()
     .get('/ping', ctx => {
+      // A load balancer then sends no viewers here. A health check that restarts
+      // the process uses `?live`.
+      if (drain.draining && ctx.query['live'] === undefined) {
+        throw drainingProblem()
+      }
       ctx.body = 'pong'
     })
     .get('/api', ctx => {

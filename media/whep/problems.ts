@@ -91,6 +91,10 @@ const WHEP_PROBLEMS = {
     status: 503,
     title: 'The media worker is being replaced: try again soon',
   },
+  draining: {
+    status: 503,
+    title: 'The server takes no new viewers: try again later',
+  },
   'shutting-down': {
     status: 503,
     title: 'The server is shutting down: try again later',
@@ -221,6 +225,14 @@ export function endedProblem(why: string): Problem {
   }
   return whepProblem('session-ended', 'The session has ended', {
     members: { reason: why },
+  })
+}
+
+/** The operator has taken this server out of service. */
+export function drainingProblem(): Problem {
+  return whepProblem('draining', 'Only present viewers are served', {
+    headers: { 'Retry-After': '5' },
+    members: { scope: 'draining' },
   })
 }
 

@@ -1,6 +1,6 @@
 /**
  * media/whep is WHEP (REQUIREMENTS.md) and nothing else.
- * Owns: the viewers' sessions, the SDP offers and answers, the caps.
+ * Owns: the sessions of viewers and probes, the SDP offers and answers, the caps.
  * Gets: HTTP requests, and streams that open transports (stream-port.ts).
  * Gives: responses, metrics, and the sessions for the admin API.
  */

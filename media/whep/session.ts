@@ -25,7 +25,7 @@ export type EndReason =
   /** Was connected, then disconnected for longer than the timeout. */
   | 'ice-disconnected'
   | 'worker-died'
-  /** It had its whole lifetime, as only probes have one. */
+  /** Reached its maximum lifetime; only probes have one. */
   | 'expired'
   | 'kicked'
   | 'stream-ended'

@@ -6,6 +6,7 @@ import {
 } from '../../shared/protocol/ids.ts'
 import type { Log } from '../../shared/runtime/log.ts'
 import type { Clock } from '../../shared/runtime/clock.ts'
+import type { Problem } from '../http/problem.ts'
 import type { Admission } from './admission.ts'
 import { writeAnswer } from './answer.ts'
 import type { ClientKind } from './client-kind.ts'
@@ -65,6 +66,9 @@ export class Sessions {
   readonly #ended = new Map<SessionId, EndedSession>()
   readonly #opening = new Set<Promise<unknown>>()
   readonly #closing = new AbortController()
+  /** Aborted with the problem that POSTs get. */
+  #accepting = new AbortController()
+  #emptied: PromiseWithResolvers<void> | undefined
 
   constructor(options: SessionsOptions) {
     this.#options = options
@@ -80,15 +84,23 @@ export class Sessions {
     client: Client,
   ): Promise<OpenedSession> {
     if (this.#isClosing()) throw shutdownProblem()
+    const accepting = this.#accepting.signal
+    accepting.throwIfAborted()
     const negotiated = this.#negotiate(stream, offer)
     const slot = this.#options.admission.takeSlot(stream.id)
-    const opening = this.#openWith(slot, stream, negotiated, client)
+    const signal = AbortSignal.any([client.signal, accepting])
+    const opening = this.#openWith(slot, stream, negotiated, {
+      ...client,
+      signal,
+    })
     this.#opening.add(opening)
     try {
       return await opening
     } catch (error) {
       slot.release()
-      throw this.#isClosing() ? shutdownProblem() : error
+      if (this.#isClosing()) throw shutdownProblem()
+      accepting.throwIfAborted()
+      throw error
     } finally {
       this.#opening.delete(opening)
     }
@@ -130,6 +142,33 @@ export class Sessions {
     return counts
   }
 
+  /** Number of sessions. */
+  get size(): number {
+    return this.#live.size
+  }
+
+  /** Rejects pending and later POSTs with `why` until `accept`; sessions stay. */
+  refuse(why: () => Problem): void {
+    this.#accepting.abort(why())
+  }
+
+  /** Accepts POSTs again after `refuse`. Idempotent. */
+  accept(): void {
+    if (this.#accepting.signal.aborted) this.#accepting = new AbortController()
+  }
+
+  /** Ends all sessions for `why`. */
+  endAll(why: EndReason): void {
+    for (const session of [...this.#live.values()]) session.end(why)
+  }
+
+  /** Resolves once there is no session. */
+  async untilEmpty(): Promise<void> {
+    if (this.#live.size === 0) return
+    this.#emptied ??= Promise.withResolvers()
+    await this.#emptied.promise
+  }
+
   /** Rejects pending and later POSTs. Idempotent. */
   beginShutdown(): void {
     this.#closing.abort()
@@ -138,7 +177,7 @@ export class Sessions {
   /** Ends all sessions; pending and later POSTs are rejected. */
   async close(): Promise<void> {
     this.beginShutdown()
-    for (const session of [...this.#live.values()]) session.end('shutdown')
+    this.endAll('shutdown')
     await Promise.allSettled([...this.#opening])
   }
 
@@ -261,6 +300,10 @@ export class Sessions {
     const [oldest] = this.#ended.keys()
     if (this.#ended.size > MAX_REMEMBERED && oldest !== undefined) {
       this.#ended.delete(oldest)
+    }
+    if (this.#live.size === 0) {
+      this.#emptied?.resolve()
+      this.#emptied = undefined
     }
     const { admission, log, onChange } = this.#options
     log[admission.logLevel](`${admission.kind} ended`, { streamId, why })

@@ -134,6 +134,11 @@ export interface Snapshot {
   /** Every registered stream, running or not. */
   readonly streams: readonly StreamSnapshot[]
   readonly udpPorts: { readonly inUse: number; readonly available: number }
+  /**
+   * It takes no new viewers, as the operator requested. Absent: no, or the
+   * media process is older.
+   */
+  readonly draining?: boolean
 }
 
 /** A frame of the media process. */
@@ -236,6 +241,7 @@ export function readMediaFrame(value: unknown): MediaFrame {
           max: MAX_STREAMS_PER_SNAPSHOT,
         }),
         udpPorts: readUdpPorts(frame),
+        ...(frame.flag('draining', false) && { draining: true }),
       }
     default:
       throw malformed(frame.problem('kind', 'hello, batch or snapshot'))

@@ -8,8 +8,11 @@ export interface Host {
   readonly source: SettingsSource
   readonly write: (text: string) => void
   readonly now: () => Date
-  /** Resolves with the first signal that requests the end. */
-  readonly terminated: () => Promise<string>
+  /**
+   * Resolves with the first signal that requests the end. Once `unwanted`
+   * aborts, a signal ends the process at once.
+   */
+  readonly terminated: (unwanted?: AbortSignal) => Promise<string>
 }
 
 /** The operating system of this process. */
@@ -21,9 +24,13 @@ export const host: Host = {
   },
   write: text => process.stdout.write(text),
   now: () => new Date(),
-  terminated: () =>
+  terminated: unwanted =>
     new Promise(resolve => {
       process.once('SIGINT', resolve)
       process.once('SIGTERM', resolve)
+      unwanted?.addEventListener('abort', () => {
+        process.off('SIGINT', resolve)
+        process.off('SIGTERM', resolve)
+      })
     }),
 }

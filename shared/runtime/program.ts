@@ -17,6 +17,8 @@ import {
 
 /** A running process; `close` ends it. */
 export interface Running {
+  /** Lets clients leave before `close`; resolves soon once `signal` aborts. */
+  drain?(signal: AbortSignal): Promise<void>
   close(): Promise<void>
 }
 
@@ -81,6 +83,7 @@ async function perform<Config>(
       const terminated = host.terminated()
       const running = await program.start(readConfig(host.source), log)
       log.info('ending', { signal: await terminated })
+      await drain(running, host)
       await running.close()
       log.info('ended')
       return
@@ -88,4 +91,15 @@ async function perform<Config>(
     default:
       command satisfies never
   }
+}
+
+/** Drains until the process is done with it, or a second signal arrives. */
+async function drain(running: Running, host: Host): Promise<void> {
+  const secondSignal = new AbortController()
+  const drained = new AbortController()
+  void host.terminated(drained.signal).then(() => {
+    secondSignal.abort()
+  })
+  await running.drain?.(secondSignal.signal)
+  drained.abort()
 }

@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import { setTimeout as delay } from 'node:timers/promises'
 import { start } from '../setup/command.mjs'
 import { tied, type Command } from '../setup/death-signal.mjs'
@@ -48,12 +49,33 @@ export class Child {
   /** Sends SIGTERM; after `timeoutMs` kills the process and its children. */
   async stop(timeoutMs: number): Promise<void> {
     this.#child.kill('SIGTERM')
+    await this.#endsWithin(timeoutMs)
+    this.#child.killGroup('SIGKILL')
+    await this.ended
+  }
+
+  /**
+   * Stops a process that first drains for up to `drainMs`; a second SIGTERM,
+   * sent when `secondSignal` aborts, ends that.
+   */
+  async stopDrained(
+    timeoutMs: number,
+    drainMs: number,
+    secondSignal: AbortSignal,
+  ): Promise<void> {
+    if (drainMs > 0 && !secondSignal.aborted) {
+      this.#child.kill('SIGTERM')
+      const again = once(secondSignal, 'abort')
+      await Promise.race([again, this.#endsWithin(drainMs + timeoutMs)])
+    }
+    await this.stop(timeoutMs)
+  }
+
+  async #endsWithin(timeoutMs: number): Promise<void> {
     await Promise.race([
       this.ended,
       delay(timeoutMs, undefined, { ref: false }),
     ])
-    this.#child.killGroup('SIGKILL')
-    await this.ended
   }
 
   #read(line: string): void {

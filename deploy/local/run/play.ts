@@ -6,9 +6,14 @@ import { Child } from './child.ts'
 
 /** Generous, since the machine may be busy. */
 const START_TIMEOUT_MS = 60_000
-/** The sum is below the 5 s within which `npm start` has to end. */
+/**
+ * The sum is below the 5 s within which `npm start` has to end, unless the
+ * media process drains first (CORE_SHUTDOWN_DRAIN_MS).
+ */
 const MEDIA_STOP_TIMEOUT_MS = 2_500
 const EXPORTER_STOP_TIMEOUT_MS = 1_000
+/** The terminal sends Ctrl-C to this process, and npm sends it once more. */
+const SAME_SIGNAL_MS = 500
 
 export interface PlayOptions {
   readonly media: Command
@@ -20,14 +25,19 @@ export interface PlayOptions {
 class PlayError extends Error {}
 
 /**
- * Runs both processes until a signal arrives or one of them ends. Messages for
+ * Runs both processes until a signal arrives or one of them ends. A second
+ * signal ends a drain of the media process. Messages for
  * the user go to stdout, the logs of the processes to stderr. The exit code is
  * 0 after a signal, 1 after a failure.
  */
 export async function playUntilSignal(options: PlayOptions): Promise<void> {
   const stop = new AbortController()
+  const secondSignal = new AbortController()
+  let firstMs = Infinity
   for (const signal of ['SIGHUP', 'SIGINT', 'SIGTERM'] as const) {
     process.on(signal, () => {
+      if (performance.now() > firstMs + SAME_SIGNAL_MS) secondSignal.abort()
+      firstMs = Math.min(firstMs, performance.now())
       stop.abort()
     })
   }
@@ -35,12 +45,13 @@ export async function playUntilSignal(options: PlayOptions): Promise<void> {
     // The reader has exited. SIGHUP ends this process, a failed write does not.
     stream.on('error', () => undefined)
   }
-  process.exitCode = await play(options, stop.signal)
+  process.exitCode = await play(options, stop.signal, secondSignal.signal)
 }
 
 async function play(
   { media, exporter, env }: PlayOptions,
   signal: AbortSignal,
+  secondSignal: AbortSignal,
 ): Promise<number> {
   const failed = Promise.withResolvers<never>()
   failed.promise.catch(() => undefined)
@@ -98,10 +109,15 @@ async function play(
     isEnding = true
     const [first, second] = children
     // The exporter stops last, so that it receives the last metrics.
-    await second?.stop(MEDIA_STOP_TIMEOUT_MS)
+    await second?.stopDrained(MEDIA_STOP_TIMEOUT_MS, drainMs(env), secondSignal)
     await first?.stop(EXPORTER_STOP_TIMEOUT_MS)
     if (signal.aborted) say('Ended')
   }
+}
+
+/** How long the media process waits for its viewers to leave. */
+function drainMs(env: NodeJS.ProcessEnv): number {
+  return Number(setting(env, 'CORE_SHUTDOWN_DRAIN_MS') ?? 0)
 }
 
 function say(text: string): void {

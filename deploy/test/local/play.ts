@@ -42,6 +42,33 @@ t.test('both processes run until SIGTERM and leave nothing behind', async t => {
   t.same(pidsOf(run).filter(lives), [])
 })
 
+const DRAINS = { CORE_SHUTDOWN_DRAIN_MS: '60000' }
+
+t.test('a media process that drains is not killed', async t => {
+  const run = runFakes(t, { media: 'drains' }, DRAINS)
+  await run.printed('Ctrl-C ends it')
+  // npm sends the signal of the terminal once more.
+  run.kill('SIGINT')
+  run.kill('SIGINT')
+  t.equal(await run.exited, 0)
+  t.match(run.output, '"message":"drained"')
+  t.same(pidsOf(run).filter(lives), [])
+})
+
+t.test('a second signal ends a drain', async t => {
+  const run = runFakes(t, { media: 'drains' }, DRAINS)
+  await run.printed('Ctrl-C ends it')
+  const ended = run.exited.then(() => true)
+  run.kill('SIGTERM')
+  await run.printed('"message":"draining"')
+  while (!(await Promise.race([ended, delay(100, false)]))) {
+    run.kill('SIGTERM')
+  }
+  t.equal(await run.exited, 0)
+  t.notMatch(run.output, '"message":"drained"')
+  t.same(pidsOf(run).filter(lives), [])
+})
+
 t.test('processes that ignore SIGTERM are killed', async t => {
   const run = runFakes(t, { media: 'stubborn', exporter: 'stubborn' })
   await run.printed('Ctrl-C ends it')

@@ -28,6 +28,7 @@ const CONNECTED = 'dragonfork_exporter_media_connected{core="a"}'
 const SNAPSHOT = 'dragonfork_exporter_last_snapshot_timestamp_seconds{core="a"}'
 const STREAMS = 'dragonfork_webrtc_active_streams{core="a"}'
 const ASLEEP = 'dragonfork_exporter_asleep_streams{core="a"}'
+const DRAINING = 'dragonfork_exporter_draining{core="a"}'
 const PORTS = 'dragonfork_webrtc_udp_ports_available{core="a"}'
 
 /** Time at which the query is evaluated. */
@@ -180,6 +181,23 @@ const STATES: Readonly<Record<string, readonly [string, Series]>> = {
   'few ports are left': [
     'UDP ports are running out',
     { ...HEALTHY, [PORTS]: '9x80' },
+  ],
+  'the media process drains': [
+    'Draining: no new viewers',
+    { ...HEALTHY, [DRAINING]: '1x80', [STREAMS]: '0x80' },
+  ],
+  'the media process drains and a leg has failed': [
+    'FFmpeg leg failed',
+    {
+      ...HEALTHY,
+      [DRAINING]: '1x80',
+      'ALERTS{alertname="WebRTCFFmpegLegFailure",alertstate="firing",core="a"}':
+        '1x80',
+    },
+  ],
+  'another box drains': [
+    'OK',
+    { ...HEALTHY, 'dragonfork_exporter_draining{core="b"}': '1x80' },
   ],
   'no stream runs': ['No stream is running', { ...HEALTHY, [STREAMS]: '0x80' }],
   'all streams are asleep': [

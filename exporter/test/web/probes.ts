@@ -188,6 +188,8 @@ t.test('GET /sd lists the running streams', async t => {
     { stopped: ['cam'], asleep: [] },
   )
   t.same(await discovered(), [targetOf('door'), targetOf('gate')])
+  await media.snapshot({ cam: 0 }, { draining: true })
+  t.same(await discovered(), [], 'during a drain')
   await media.snapshot({ cam: 0, door: 0, gate: 0, late: 0 })
   t.same(await discovered(), ['cam', 'door', 'gate'].map(targetOf))
   media.cut()

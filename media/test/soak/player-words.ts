@@ -1,5 +1,6 @@
 /** The player page on unusual sources. */
 import t from 'tap'
+import { waitFor } from '../../../shared/test/fixtures/wait-for.ts'
 import {
   decodes,
   keepWords,
@@ -14,9 +15,13 @@ import { LiveServer, VP8 } from '../whep/fixtures/live-server.ts'
 
 const COPY = { video: { codec: 'copy' } }
 
-const lavfi = (source: string) => ['-re', '-f', 'lavfi', '-i', source]
-const SELDOM = lavfi('testsrc2=size=320x180:rate=1/8')
-const TONE = lavfi('sine=frequency=440:sample_rate=48000')
+const PICTURES = 'testsrc2=size=320x180:rate=1/8'
+const TONE = 'sine=frequency=440:sample_rate=48000'
+/**
+ * One input, like a camera with a microphone. FFmpeg reads the slower one of
+ * two inputs first, so sound from a second one comes in bursts of 8 s.
+ */
+const SELDOM = ['-analyzeduration', '1', '-f', 'lavfi', '-i']
 
 const KEY_FRAME = 'Connected, waiting for the next key frame.'
 
@@ -31,14 +36,20 @@ await t.test('the player page on unusual sources', async t => {
       'few-key-frames': COPY,
     },
     inputs: {
-      seldom: [...SELDOM, ...TONE],
-      'seldom-mute': SELDOM,
+      seldom: [...SELDOM, `${PICTURES}[out0];${TONE},arealtime[out1]`],
+      'seldom-mute': ['-re', '-f', 'lavfi', '-i', PICTURES],
       'few-key-frames': await encodedFile(t, ['-g', `${15 * 20}`]),
     },
     // Longer than the 8 s between two pictures.
     stack: { legTimeoutMs: 30_000 },
   })
   const at = (id: string) => new URL(`/player/${id}`, server.base).href
+  // FFmpeg sends the sound from the second picture on.
+  const { streams } = server.stack
+  await waitFor(() => {
+    const { audio } = streams.find('seldom')?.status.legs ?? {}
+    return audio !== undefined && audio.packets > 100
+  }, 'steady sound')
 
   for (const id of ['seldom', 'seldom-mute']) {
     await t.test(
@@ -47,7 +58,8 @@ await t.test('the player page on unusual sources', async t => {
         const { page, errors } = await openPage(t, browser)
         await keepWords(page)
         await page.goto(at(id))
-        await hasState(page, 'playing', 'this source sends one every 8 s')
+        // On a busy machine a picture may be half a second late.
+        await hasState(page, 'playing', /this source sends one every [789] s/)
         await decodes(page, 4)
         t.strictSame(await warningsOf(page), [])
         t.equal(server.sessions.of(id).length, 1)

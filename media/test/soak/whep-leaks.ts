@@ -1,6 +1,6 @@
 /**
- * 1,000 sessions that open and end in every possible way leak no port, slot,
- * transport, consumer, file descriptor or heap.
+ * 1,000 sessions that open and end in every possible way, and 1,000 probes, leak
+ * no port, slot, transport, consumer, file descriptor or heap.
  */
 import { readdirSync } from 'node:fs'
 import { connect } from 'node:net'
@@ -8,7 +8,7 @@ import { setTimeout as wait } from 'node:timers/promises'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { cleanup } from 'node-datachannel'
-import t from 'tap'
+import t, { type Test } from 'tap'
 import { waitFor } from '../../../shared/test/fixtures/wait-for.ts'
 import { dumpWorker } from '../fixtures/worker-dump.ts'
 import { locationOf } from '../whep/fixtures/assertions.ts'
@@ -42,6 +42,7 @@ async function measure(server: LiveServer) {
   return {
     ports: server.portsInUse,
     slots: server.slotsTaken,
+    probes: server.probes.of('h264').length,
     workerHandlers: handlers.reduce((sum, count) => sum + count, 0),
     workerDescriptors: workers.map(({ pid }) => descriptors(pid)),
     descriptors: descriptors(process.pid),
@@ -55,6 +56,8 @@ function heapBytes(): number {
   collectGarbage()
   return process.memoryUsage().heapUsed
 }
+
+type Scenario = (server: LiveServer) => Promise<void>
 
 const SCENARIOS = {
   deleted: async server => {
@@ -120,14 +123,40 @@ const SCENARIOS = {
     await wait(5)
     socket.resetAndDestroy()
   },
-} as const satisfies Record<string, (server: LiveServer) => Promise<void>>
+} as const satisfies Record<string, Scenario>
 
-async function remove(server: LiveServer, path: string): Promise<void> {
-  await fetch(new URL(path, server.base), { method: 'DELETE' })
+const CLAIM = { 'Dragonfork-Probe': '1' }
+/** Two probes may be open at once. */
+const PROBES_AT_ONCE = 2
+
+const PROBES = {
+  'played, then deleted': async server => {
+    const peer = await playing(server, CLAIM)
+    await peer.leave()
+  },
+  deleted: async server => {
+    const response = await server.post('h264', CHROMIUM, CLAIM)
+    await remove(server, locationOf(response), CLAIM)
+  },
+  malformed: async server => {
+    const response = await server.post('h264', CHROMIUM.slice(0, 400), CLAIM)
+    await response.arrayBuffer()
+  },
+} as const satisfies Record<string, Scenario>
+
+async function remove(
+  server: LiveServer,
+  path: string,
+  headers: Readonly<Record<string, string>> = {},
+): Promise<void> {
+  await fetch(new URL(path, server.base), { method: 'DELETE', headers })
 }
 
-async function playing(server: LiveServer): Promise<Peer> {
-  const peer = new Peer({ audio: { payloadType: 111 } })
+async function playing(
+  server: LiveServer,
+  headers: Readonly<Record<string, string>> = {},
+): Promise<Peer> {
+  const peer = new Peer({ audio: { payloadType: 111 } }, undefined, headers)
   const status = await peer.view(server.endpoint('h264'))
   if (status !== 201) throw new Error(`POST got ${status}`)
   await peer.plays(5)
@@ -135,20 +164,31 @@ async function playing(server: LiveServer): Promise<Peer> {
 }
 
 await t.test('1,000 sessions leak nothing', async t => {
+  await assertNoLeak(t, Object.values(SCENARIOS), CONCURRENCY)
+})
+
+await t.test('1,000 probes leak nothing', async t => {
+  await assertNoLeak(t, Object.values(PROBES), PROBES_AT_ONCE)
+})
+
+async function assertNoLeak(
+  t: Test,
+  scenarios: readonly Scenario[],
+  concurrency: number,
+): Promise<void> {
   const server = await LiveServer.start(t, {
     ports: 200,
     streams: { h264: H264, vp8: VP8 },
     iceTimeoutMs: ICE_TIMEOUT_MS,
   })
   const idle = server.portsInUse
-  const scenarios = Object.values(SCENARIOS)
   const run = async (sessions: number) => {
     let next = 0
     const work = async () => {
       while (next < sessions)
         await scenarios[next++ % scenarios.length]?.(server)
     }
-    await Promise.all(Array.from({ length: CONCURRENCY }, work))
+    await Promise.all(Array.from({ length: concurrency }, work))
     await server.settles(idle)
   }
 
@@ -172,4 +212,4 @@ await t.test('1,000 sessions leak nothing', async t => {
     return bytes < HEAP_SLACK_BYTES && bytes
   }, `a heap that grew by less than ${HEAP_SLACK_BYTES} bytes`)
   t.comment(`heap grew by ${Math.round(growthBytes / 1e3)} kB`)
-})
+}

@@ -52,18 +52,20 @@ async function camera(
     webrtc: { enabled: true, on_demand: true, idle_seconds },
   })
   if (added.status !== 200) throw new Error(added.text)
-  const post = (signal?: AbortSignal) =>
+  const send = (init: RequestInit, headers: Record<string, string> = {}) =>
     fetch(`${app.origin}/api/v3/whep/cam`, {
       method: 'POST',
-      headers: { 'Content-Type': 'application/sdp' },
+      headers: { 'Content-Type': 'application/sdp', ...headers },
       body: CHROMIUM,
-      ...(signal && { signal }),
+      ...init,
     })
+  const post = (signal?: AbortSignal) => send({ ...(signal && { signal }) })
+  const probe = () => send({}, { 'Dragonfork-Probe': '1' })
   const leave = async (response: Response) => {
     const location = response.headers.get('Location') ?? ''
     await fetch(app.origin + location, { method: 'DELETE' })
   }
-  return { post, leave, ...observe(app) }
+  return { post, probe, leave, ...observe(app) }
 }
 
 function observe(app: WholeApp) {
@@ -122,6 +124,25 @@ t.test('20 POSTs at once start FFmpeg once, and it stops after', async t => {
   const next = await cam.post()
   t.equal(next.status, 201, 'it starts again')
   t.equal(cam.starts(), 2)
+})
+
+t.test('a probe neither starts FFmpeg nor keeps it running', async t => {
+  const app = await wholeApp(t, PATIENT)
+  const cam = await camera(app)
+  const refused = await cam.probe()
+  t.equal(refused.status, 409)
+  t.match(await refused.json(), { asleep: true, detail: /asleep/ })
+  t.equal(await cam.state(), 'asleep')
+  t.equal(cam.starts(), 0)
+  const viewer = await cam.post()
+  t.equal(viewer.status, 201)
+  t.equal((await cam.probe()).status, 201)
+  await cam.leave(viewer)
+  await cam.until('asleep')
+  await waitFor(async () => (await cam.exec()) === 'finished')
+  t.same(await app.get('/api/v3/webrtc/streams/cam/peers'), [])
+  t.equal((await cam.probe()).status, 409)
+  t.equal(cam.starts(), 1)
 })
 
 t.test('viewers that come within the idle time keep FFmpeg', async t => {

@@ -67,6 +67,7 @@ t.test('GET overview shows the box and each stream', async t => {
     uptime_seconds: Number,
     viewers: 0,
     viewers_max: Number,
+    drain: { draining: false, since: null, viewers_left: 0, end_after: null },
     ports: { in_use: 4, total: 40 },
     workers: [{ pid: Number, state: 'running' }],
     exporter: { connected: false, since: null },

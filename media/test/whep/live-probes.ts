@@ -118,11 +118,7 @@ t.test('200 probes leave no port, transport or session', async t => {
     if ((await peer.leave()) !== 204) throw new Error('DELETE failed')
   }
   const open = async () => {
-    const response = await fetch(server.endpoint('h264'), {
-      method: 'POST',
-      headers: { ...SDP, ...CLAIM },
-      body: CHROMIUM,
-    })
+    const response = await server.post('h264', CHROMIUM, CLAIM)
     const url = new URL(locationOf(response), server.base)
     await fetch(url, { method: 'DELETE', headers: CLAIM })
   }

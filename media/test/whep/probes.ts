@@ -168,6 +168,7 @@ t.test('no request or end of a probe is counted (P5)', async t => {
   const remove = { method: 'DELETE', headers: PROBE }
   t.equal((await server.request(path, remove)).status, 204)
   t.strictSame(server.observations.all, counted)
+  t.equal(clock.pending, 0, 'no timer remains')
 })
 
 t.test('a rejected claim is counted: it is no probe (P5)', async t => {

@@ -7,7 +7,7 @@
  * @property {string} [detail]
  * @property {string[]} [kinds] 406: the kinds without a common codec
  * @property {boolean} [on_demand] 409: `detail` says why it did not start
- * @property {string} [scope] 503: whose limit is reached
+ * @property {string} [scope] 503: whose limit is reached, or `draining`
  * @property {number} [limit] 503: the limit
  */
 

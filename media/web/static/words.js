@@ -59,6 +59,8 @@ function busyWords({ problem: { scope, limit }, message }) {
       return `All ${limit} places of this stream are taken.`
     case 'global':
       return `All ${limit} places of the server are taken.`
+    case 'draining':
+      return 'This server takes no new viewers now.'
     default:
       return `${message}.`
   }

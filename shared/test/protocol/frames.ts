@@ -75,6 +75,18 @@ t.test('decodeMediaFrame() reads why a stream is degraded', t => {
   t.end()
 })
 
+t.test('decodeMediaFrame() reads whether the media process drains', t => {
+  const read = (fields: object) => {
+    const frame = readMediaFrame({ ...SNAPSHOT, ...fields })
+    return frame.kind === 'snapshot' && frame.draining
+  }
+  t.equal(read({ draining: true }), true)
+  t.notOk(read({ draining: false }))
+  t.notOk(read({}), 'an older media process does not say')
+  t.throws(() => read({ draining: 1 }), ProtocolError)
+  t.end()
+})
+
 t.test('decodeMediaFrame() reads whether a stream is asleep', t => {
   const read = (fields: object) => {
     const streams = [{ ...STREAM, ...fields }]

@@ -8,6 +8,7 @@ import {
   hasState,
   startChromium,
 } from '../../whep/fixtures/chromium.ts'
+import { CHROMIUM } from '../../whep/fixtures/offers.ts'
 import { Operator, seriousFindings } from '../fixtures/operator.ts'
 
 requireFfmpeg(t)
@@ -117,6 +118,17 @@ await t.test('changing a stream', async t => {
     await waitFor(async () => (await rows.count()) === 2, 'one viewer')
     t.match(await rows.nth(1).textContent(), /127\.0\.0\.1.*h264.*Chrome/)
     t.same(await seriousFindings(page), [])
+    const probe = await fetch(`${app.origin}/api/v3/whep/cam`, {
+      method: 'POST',
+      headers: { 'Content-Type': 'application/sdp', 'Dragonfork-Probe': '1' },
+      body: CHROMIUM,
+    })
+    t.equal(probe.status, 201)
+    const probeRow = rows.filter({ hasText: 'probe' })
+    await probeRow.waitFor()
+    await page.getByText(/^1 of \d+ viewers$/).waitFor()
+    await probeRow.getByRole('button', { name: 'Kick' }).click()
+    await probeRow.waitFor({ state: 'detached' })
     await viewers.getByRole('button', { name: 'Kick' }).click()
     await hasState(player, 'failed', 'The server ended this view.')
     await page.getByText('The viewer was disconnected.').waitFor()

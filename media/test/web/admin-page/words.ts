@@ -10,6 +10,7 @@ import { endings, lastLines } from '../../../web/static/admin/report-lines.js'
 import { hashOf, routeOf } from '../../../web/static/admin/route.js'
 import {
   boxWords,
+  drainWords,
   jobWords,
   legWords,
 } from '../../../web/static/admin/stream-words.js'
@@ -102,6 +103,7 @@ const BOX: Overview = {
   uptime_seconds: 3_700,
   viewers: 3,
   viewers_max: 200,
+  drain: { draining: false, since: null, viewers_left: 3, ends_at: null },
   ports: { in_use: 8, total: 200 },
   workers: [{ state: 'running' }, { state: 'running' }],
   exporter: { connected: true, since: 900 },
@@ -121,6 +123,22 @@ t.test('a healthy server has no bad words', t => {
     ],
   )
   t.notOk(words.some(({ bad }) => bad))
+  t.end()
+})
+
+t.test('a drain comes first and is no fault', t => {
+  const drain = { draining: true, since: 988, viewers_left: 3, ends_at: null }
+  const [first] = boxWords({ ...BOX, drain })
+  t.same(first, { words: 'draining for 12 s, 3 viewers left', bad: false })
+  t.equal(
+    drainWords({ ...drain, viewers_left: 1, ends_at: 1_048 }, 1_000),
+    'draining for 12 s, 1 viewer left, disconnected in 48 s',
+  )
+  t.equal(
+    drainWords({ ...drain, viewers_left: 0, ends_at: 1_048 }, 1_000),
+    'draining for 12 s, 0 viewers left',
+  )
+  t.equal(drainWords(BOX.drain, 1_000), '')
   t.end()
 })
 

@@ -1,3 +1,4 @@
+import { DrainPanel } from './drain-panel.js'
 import { arrange, element, setText } from './element.js'
 import { countWords, worstFirst } from './overview.js'
 import { Row } from './row.js'
@@ -24,8 +25,11 @@ export class ListView {
   #none = element('p', { hidden: true })
   /** @type {Map<string, Row>} by stream id */
   #rows = new Map()
+  #drain
 
-  constructor() {
+  /** @param {import('./api.js').Api} api */
+  constructor(api) {
+    this.#drain = new DrainPanel(api)
     // Narrow screens show rows as blocks, which hides the table from screen
     // readers unless the roles are explicit.
     const headers = COLUMNS.map(name =>
@@ -52,6 +56,7 @@ export class ListView {
       ]),
       this.#table,
       this.#none,
+      this.#drain.element,
     )
     this.#filter.addEventListener('input', () => {
       this.#applyFilter()
@@ -59,7 +64,8 @@ export class ListView {
   }
 
   /** @param {import('./overview.js').Overview} overview */
-  show({ streams, time }) {
+  show(overview) {
+    const { streams, time } = overview
     const sorted = worstFirst(streams)
     const rows = sorted.map(stream => {
       const row = this.#rows.get(stream.id) ?? new Row(stream.id)
@@ -75,6 +81,7 @@ export class ListView {
     this.#table.hidden = streams.length === 0
     this.#none.hidden = streams.length > 0
     this.#applyFilter()
+    this.#drain.show(overview)
   }
 
   /** All that it shows is in the overview. */

@@ -91,7 +91,7 @@ function viewOf() {
   const route = routeOf(location.hash)
   switch (route.at) {
     case 'list':
-      return new ListView()
+      return new ListView(api)
     case 'stream':
       return new StreamView(api, route.id)
     case 'add':

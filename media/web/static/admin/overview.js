@@ -29,12 +29,19 @@
  * @property {Partial<Record<'video' | 'audio', Leg>>} legs
  * @property {Job | null} process
  *
+ * @typedef {object} Drain
+ * @property {boolean} draining
+ * @property {number | null} since Unix seconds
+ * @property {number} viewers_left
+ * @property {number | null} ends_at Unix seconds; null: viewers may stay
+ *
  * @typedef {object} Overview
  * @property {{ id: string, version: string }} core
  * @property {number} time Unix seconds of the server
  * @property {number} uptime_seconds
  * @property {number} viewers
  * @property {number | null} viewers_max null: no cap
+ * @property {Drain} drain
  * @property {{ in_use: number, total: number }} ports
  * @property {readonly { state: 'running' | 'frozen' | 'restarting' }[]} workers
  * @property {{ connected: boolean, since: number | null }} exporter

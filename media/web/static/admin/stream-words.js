@@ -1,4 +1,4 @@
-import { duration, megabytes, outOf } from './units.js'
+import { counted, duration, megabytes, outOf } from './units.js'
 
 /** A shorter pause between packets is usual for a slow source. */
 const SILENT_MS = 2_000
@@ -9,6 +9,8 @@ const SILENT_MS = 2_000
  * @typedef {import('./overview.js').Job} Job
  *
  * @typedef {import('./overview.js').Overview} Overview
+ *
+ * @typedef {import('./overview.js').Drain} Drain
  */
 
 /**
@@ -55,9 +57,10 @@ export function jobWords(job) {
  * @returns {readonly { words: string, bad: boolean }[]}
  */
 export function boxWords(overview) {
-  const { viewers, viewers_max: max, ports, core, time } = overview
+  const { viewers, viewers_max: max, ports, core, time, drain } = overview
   const full = max !== null && viewers >= max
   return [
+    ...(drain.draining ? [{ words: drainWords(drain, time), bad: false }] : []),
     { words: `${outOf(viewers, max)} viewers`, bad: full },
     {
       words: `${outOf(ports.in_use, ports.total)} ports in use`,
@@ -70,6 +73,27 @@ export function boxWords(overview) {
       bad: false,
     },
   ]
+}
+
+/**
+ * A drain in words, such as "draining for 12 s, 3 viewers left, disconnected in
+ * 48 s".
+ *
+ * @param {Drain} drain
+ * @param {number} time Unix seconds of the server
+ * @returns {string} '' if it does not drain
+ */
+export function drainWords(drain, time) {
+  const { draining, since, viewers_left: left, ends_at: endsAt } = drain
+  if (!draining) return ''
+  const words = [
+    `draining${since === null ? '' : ` for ${duration(time - since)}`}`,
+    `${counted(left, 'viewer')} left`,
+  ]
+  if (endsAt !== null && left > 0) {
+    words.push(`disconnected in ${duration(endsAt - time)}`)
+  }
+  return words.join(', ')
 }
 
 /** @param {Overview['workers']} workers */
