@@ -72,7 +72,7 @@ export async function startApp(
       },
       probe: prober?.probe.bind(prober),
       streamsToProbe: async () =>
-        prober === undefined ? [] : (await opening.promise).playable(),
+        prober === undefined ? [] : (await opening.promise).running(),
       observeScrape: telemetry.observeScrape,
       isReady: () => ready,
       basicAuth: config.basicAuth,

@@ -194,7 +194,7 @@ export async function startApp(
       probe: newSessions(probeAdmission()),
     }
     const drain = new Drain({
-      sessions,
+      sessions: sessions.viewer,
       clock: systemClock,
       log: log.with({ part: 'whep' }),
       onChange,

@@ -1,24 +1,24 @@
 import { reasonOf } from '../../shared/runtime/errors.ts'
 import { readAnswer } from './answer.ts'
 import type { PlayRequest } from './messages.ts'
-import type { Failure, Outcome } from './outcome.ts'
+import type { Outcome } from './outcome.ts'
 import { Peer } from './peer.ts'
 import { Progress } from './progress.ts'
-import { openSession, WhepError, type WhepSession } from './whep-session.ts'
+import { openSession, WhepError } from './whep-session.ts'
 
 /** Interval between key frame requests; mediasoup forwards one a second. */
 const KEY_FRAME_INTERVAL_MS = 1_000
+
+const now = () => performance.now()
 
 /**
  * Plays a stream as a viewer until its first key frame and its first audio
  * have arrived, at most `timeoutMs`; then leaves. `aborted` ends it early.
  */
 export async function play(
-  { endpoint, headers, timeoutMs }: PlayRequest,
+  request: PlayRequest,
   aborted: AbortSignal,
 ): Promise<Outcome> {
-  const now = () => performance.now()
-  const progress = new Progress(now())
   const ending = new AbortController()
   const end = (reason: string) => {
     ending.abort(new Error(reason))
@@ -27,9 +27,24 @@ export async function play(
     end('The client of the probe disconnected')
   }
   const timer = setTimeout(() => {
-    end(`Timeout of ${timeoutMs} ms`)
-  }, timeoutMs)
+    end(`Timeout of ${request.timeoutMs} ms`)
+  }, request.timeoutMs)
   aborted.addEventListener('abort', abort)
+  const progress = new Progress(now())
+  const peer = createPeer(progress, end)
+  try {
+    const failure = await connect(request, peer, progress, ending.signal)
+    const { seconds, packets } = progress
+    return { ...failure, seconds, packets }
+  } finally {
+    clearTimeout(timer)
+    aborted.removeEventListener('abort', abort)
+    peer.close()
+  }
+}
+
+/** Creates a peer that records its progress and calls `end` when it is over. */
+function createPeer(progress: Progress, end: (reason: string) => void): Peer {
   let requestedMs = -Infinity
   const peer = new Peer({
     onIceConnected: () => {
@@ -50,38 +65,42 @@ export async function play(
       peer.requestKeyFrame()
     },
   })
-  let session: WhepSession | undefined
-  let failure: { failure?: Failure; detail?: string } = {}
+  return peer
+}
+
+/** Has a session until `ended`, and returns why the stream does not play. */
+async function connect(
+  { endpoint, headers }: PlayRequest,
+  peer: Peer,
+  progress: Progress,
+  ended: AbortSignal,
+): Promise<Pick<Outcome, 'failure' | 'detail'>> {
   try {
-    session = await openSession(
-      new URL(endpoint),
-      headers,
-      await peer.offer(),
-      ending.signal,
-    )
+    const offer = await peer.offer()
+    const session = await openSession(new URL(endpoint), headers, offer, ended)
     progress.reach('offer', now())
     try {
-      progress.expect(readAnswer(session.answer))
-      peer.accept(session.answer)
-    } catch (cause) {
-      throw new WhepError('refused', reasonOf(cause), { cause })
-    }
-    await aborts(ending.signal)
-    const { missing } = progress
-    if (missing !== undefined) {
-      failure = { failure: missing, detail: reasonOf(ending.signal.reason) }
+      acceptAnswer(session.answer, peer, progress)
+      await aborts(ended)
+      const { missing: failure } = progress
+      return failure ? { failure, detail: reasonOf(ended.reason) } : {}
+    } finally {
+      await session.leave()
     }
   } catch (error) {
     if (!(error instanceof WhepError)) throw error
-    failure = { failure: error.failure, detail: error.message }
-  } finally {
-    clearTimeout(timer)
-    aborted.removeEventListener('abort', abort)
-    await session?.leave()
-    peer.close()
+    return { failure: error.failure, detail: error.message }
   }
-  const { seconds, packets } = progress
-  return { ...failure, seconds, packets }
+}
+
+/** @throws {WhepError} if the answer is not valid */
+function acceptAnswer(answer: string, peer: Peer, progress: Progress): void {
+  try {
+    progress.expect(readAnswer(answer))
+    peer.accept(answer)
+  } catch (cause) {
+    throw new WhepError('refused', reasonOf(cause), { cause })
+  }
 }
 
 function aborts(signal: AbortSignal): Promise<void> {

@@ -45,15 +45,11 @@ export function gaugeSamples(
   }
 }
 
-/**
- * Streams that a viewer could play now: they run, are not asleep, and have a
- * place of their own. None during a drain.
- */
-export function playableStreams(
+/** Streams that run, are not asleep, and have a place of their own. */
+export function runningStreams(
   snapshot: Snapshot,
   ledger: Ledger,
 ): readonly StreamId[] {
-  if (snapshot.draining === true) return []
   return shown(snapshot, ledger)
     .filter(
       ({ label, stream: { id, running, asleep } }) =>

@@ -44,7 +44,7 @@ import type { Limits } from '../limits.ts'
 import {
   degradedSamples,
   gaugeSamples,
-  playableStreams,
+  runningStreams,
   type DegradedSample,
   type GaugeSample,
 } from './gauges.ts'
@@ -236,10 +236,10 @@ export class MetricStore {
     return streams?.find(stream => stream.id === id)?.degraded_reason
   }
 
-  /** Streams with series of their own that take viewers; none if unknown. */
-  playable(): readonly StreamId[] {
+  /** Running streams with series of their own; none if unknown. */
+  running(): readonly StreamId[] {
     const snapshot = this.#freshSnapshot()
-    return snapshot ? playableStreams(snapshot, this.#ledger) : []
+    return snapshot ? runningStreams(snapshot, this.#ledger) : []
   }
 
   /** Whether the media process takes no new viewers; undefined if unknown. */

@@ -1,7 +1,7 @@
 import type { Cancel, Clock } from '../../shared/runtime/clock.ts'
 import type { Log } from '../../shared/runtime/log.ts'
 import { drainingProblem, shutdownProblem } from './problems.ts'
-import type { SessionsByKind } from './sessions.ts'
+import type { Sessions } from './sessions.ts'
 
 /** Maximum of `end_after`, and of CORE_SHUTDOWN_DRAIN_MS in seconds. */
 export const MAX_DRAIN_S = 86_400
@@ -39,7 +39,8 @@ export interface DrainStatus {
 }
 
 export interface DrainOptions {
-  readonly sessions: SessionsByKind
+  /** Those of viewers: probes go on, as what they play still works. */
+  readonly sessions: Sessions
   readonly clock: Clock
   readonly log: Log
   /** Called when a drain has started or stopped. */
@@ -68,7 +69,7 @@ export class Drain {
     return {
       draining: state.at === 'draining',
       since: state.at === 'draining' ? unixSeconds(state.sinceMs) : null,
-      viewers_left: this.#options.sessions.viewer.size,
+      viewers_left: this.#options.sessions.size,
       end_after: end?.afterS ?? null,
       ends_at: end === undefined ? null : unixSeconds(end.atMs),
     }
@@ -122,7 +123,7 @@ export class Drain {
     }
     const cancel = clock.after(timeoutMs, stop)
     signal.addEventListener('abort', stop, { once: true })
-    await Promise.race([sessions.viewer.untilEmpty(), enough.promise])
+    await Promise.race([sessions.untilEmpty(), enough.promise])
     cancel()
     signal.removeEventListener('abort', stop)
   }
@@ -145,9 +146,9 @@ export class Drain {
   #endViewers(): void {
     const { sessions, log } = this.#options
     log.info('drain ends the viewers that are left', {
-      viewers: sessions.viewer.size,
+      viewers: sessions.size,
     })
-    sessions.viewer.endAll('shutdown')
+    sessions.endAll('shutdown')
   }
 
   /** The only function that changes the state. */
@@ -158,12 +159,10 @@ export class Drain {
     if (last.at === 'draining' && last.end !== kept) last.end?.cancel()
     this.#state = next
     if (last.at === next.at) return
-    for (const each of Object.values(sessions)) {
-      if (next.at === 'draining') each.refuse(drainingProblem)
-      else each.accept()
-    }
+    if (next.at === 'draining') sessions.refuse(drainingProblem)
+    else sessions.accept()
     log.info(next.at === 'draining' ? 'drain started' : 'drain stopped', {
-      viewers: sessions.viewer.size,
+      viewers: sessions.size,
     })
     onChange()
   }
