@@ -15,6 +15,7 @@ import { iceRow } from './ice-row.ts'
 import { layOut } from './layout.ts'
 import { PROMETHEUS } from './panels.ts'
 import { RUNBOOK_UID, type RunbookLink } from './runbook.ts'
+import { proofRow } from './proof-row.ts'
 import { OF_CORE, OF_STREAM } from './selectors.ts'
 import { verdictRow } from './verdict.ts'
 import { whepRow } from './whep-row.ts'
@@ -41,6 +42,7 @@ export function healthDashboard(link: RunbookLink) {
     links: [runbookDashboardLink()],
     panels: layOut([
       verdictRow(link),
+      proofRow(link),
       whepRow(link),
       iceRow(link),
       flowRow(link),

@@ -53,6 +53,14 @@ const DEGRADED = {
 const degradedStreams = (reason = '') =>
   `dragonfork_exporter_degraded_streams{core="$core"${reason}} > 0`
 
+const degradedConditions = (color: Condition['color']) =>
+  DEGRADED_REASONS.filter(reason => DEGRADED[reason].color === color).map(
+    reason => ({
+      ...DEGRADED[reason],
+      when: degradedStreams(`,reason="${reason}"`),
+    }),
+  )
+
 /** Worst first: what hides everything else, then what all viewers notice. */
 const CONDITIONS: readonly Condition[] = [
   {
@@ -83,10 +91,14 @@ const CONDITIONS: readonly Condition[] = [
     color: 'red',
     when: firing('WebRTCFFmpegLegFailure'),
   },
-  ...DEGRADED_REASONS.map(reason => ({
-    ...DEGRADED[reason],
-    when: degradedStreams(`,reason="${reason}"`),
-  })),
+  // These name the cause of a failed probe.
+  ...degradedConditions('red'),
+  {
+    text: 'A stream cannot be played',
+    color: 'red',
+    when: firing('WebRTCProbeFailing'),
+  },
+  ...degradedConditions('orange'),
   {
     // The reason is one that only a newer media process knows.
     text: 'A stream is degraded',

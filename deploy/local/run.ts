@@ -5,6 +5,7 @@
 
 import { join } from 'node:path'
 import { playUntilSignal } from './run/play.ts'
+import { probeUrl } from './run/probe-url.ts'
 import { ROOT } from './setup/checkout.mjs'
 
 await playUntilSignal({
@@ -13,6 +14,7 @@ await playUntilSignal({
   env: {
     CORE_DB_DIR: join(ROOT, 'data'),
     CORE_PROCESS_FILE: join(ROOT, 'deploy', 'local', 'demo.json'),
+    EXPORTER_PROBE_URL: probeUrl(process.env),
     ...process.env,
   },
 })

@@ -9,6 +9,8 @@ export interface RequestOptions {
   readonly method?: 'GET' | 'POST' | 'DELETE'
   readonly headers?: Readonly<Record<string, string>>
   readonly body?: string
+  /** Time to wait for the response; default 10 s. */
+  readonly timeoutMs?: number
 }
 
 export interface TextResponse {
@@ -26,13 +28,18 @@ export async function fetchText(
   url: string,
   options: RequestOptions = {},
 ): Promise<TextResponse> {
-  const { method = 'GET', headers = {}, body } = options
+  const {
+    method = 'GET',
+    headers = {},
+    body,
+    timeoutMs = RESPONSE_TIMEOUT_MS,
+  } = options
   const response = await request(url, {
     method,
     headers,
     ...(body === undefined ? {} : { body }),
-    headersTimeout: RESPONSE_TIMEOUT_MS,
-    bodyTimeout: RESPONSE_TIMEOUT_MS,
+    headersTimeout: timeoutMs,
+    bodyTimeout: timeoutMs,
   }).catch((cause: unknown) => {
     throw new Error(`${url} does not respond: ${reasonOf(cause)}`, { cause })
   })

@@ -20,6 +20,7 @@ import { runChecks, type Check } from './check.ts'
 import { exporterCheck } from './exporter.ts'
 import { grafanaCheck } from './grafana.ts'
 import { fetchText, retryFor } from './http.ts'
+import { probeCheck } from './probe.ts'
 import { rulesCheck, targetsCheck } from './prometheus.ts'
 import { whepCheck } from './whep.ts'
 
@@ -55,20 +56,22 @@ async function main(): Promise<void> {
   const coreUrl = `http://127.0.0.1:${config.address.port}${config.publicBasePath}`
   const promUrl = values.prometheus
   const retry = retryFor(Number(values.patience) * 1000)
+  const whepOptions = {
+    coreUrl,
+    promUrl,
+    core,
+    apiToken,
+    whepToken,
+    stream: values.stream,
+    retry,
+  }
   const checks = [
     mediaCheck(coreUrl),
     exporterCheck(values.metrics, core, retry),
     targetsCheck(promUrl, core, retry),
     rulesCheck(promUrl, retry),
-    whepCheck({
-      coreUrl,
-      promUrl,
-      core,
-      apiToken,
-      whepToken,
-      stream: values.stream,
-      retry,
-    }),
+    whepCheck(whepOptions),
+    probeCheck(values.metrics, whepOptions),
   ]
   if (!values['without-grafana']) {
     const password = (await text(process.stdin)).trim()

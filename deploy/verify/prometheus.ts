@@ -7,6 +7,7 @@ export const ALERTS = [
   'WebRTCICEEstablishmentSlow',
   'WebRTCICEFailureRateHigh',
   'WebRTCFFmpegLegFailure',
+  'WebRTCProbeFailing',
   'WebRTCExporterDown',
   'WebRTCMediaNotConnected',
   'WebRTCSnapshotStale',
@@ -16,10 +17,13 @@ export const ALERTS = [
   'WebRTCStateNotKept',
 ] as const
 
+const PROBE_JOB = 'dragonfork-probe'
+
 interface Targets {
   readonly data: {
     readonly activeTargets: readonly {
       readonly health: string
+      readonly labels: { readonly job: string }
       readonly scrapeUrl: string
       readonly lastError: string
     }[]
@@ -65,16 +69,25 @@ export function targetsCheck(
     run: () =>
       retry(async () => {
         const { data } = await fetchJson<Targets>(`${promUrl}/api/v1/targets`)
-        const targets = data.activeTargets
+        // A probe counts after its first minute; a failed one is up, too.
+        const targets = data.activeTargets.filter(
+          ({ labels, health }) =>
+            labels.job !== PROBE_JOB || health !== 'unknown',
+        )
         const down = targets.find(({ health }) => health !== 'up')
         if (down !== undefined) {
           throw new Error(
             `${down.scrapeUrl} is ${down.health}: ${down.lastError}`,
           )
         }
-        if (targets.length === 0) throw new Error('there are no targets')
+        const probes = targets.filter(({ labels }) => labels.job === PROBE_JOB)
+        if (targets.length === probes.length)
+          throw new Error('there is no target')
         await checkExternalLabel(promUrl, core)
-        return `${targets.length} up, external label core="${core}"`
+        return (
+          `${targets.length} up, ${probes.length} of them probes, ` +
+          `external label core="${core}"`
+        )
       }),
   }
 }

@@ -40,7 +40,8 @@ export function whepCheck(options: WhepOptions): Check {
   }
 }
 
-function liveStream({
+/** Resolves to the id of the first stream that is live. */
+export function liveStream({
   coreUrl,
   apiToken,
   retry,

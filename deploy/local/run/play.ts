@@ -84,6 +84,7 @@ async function play(
     return greeting(
       `http://${web}`,
       `${hasTls ? 'https' : 'http'}://${metrics}`,
+      setting(env, 'EXPORTER_PROBE_URL') !== undefined,
     )
   }
 
@@ -128,7 +129,7 @@ function reachable(address: string): string {
   return address.replace(/^(0\.0\.0\.0|\[::\]):/, 'localhost:')
 }
 
-function greeting(media: string, exporter: string): string {
+function greeting(media: string, exporter: string, probes: boolean): string {
   return [
     '',
     'Dragon Fork WebRTC is running:',
@@ -137,6 +138,7 @@ function greeting(media: string, exporter: string): string {
     `  streams   ${media}/`,
     `  admin     ${media}/admin/`,
     `  metrics   ${exporter}/metrics`,
+    ...(probes ? [`  proof     ${exporter}/probe?stream=demo`] : []),
     `  health    ${exporter}/-/healthy  ${exporter}/-/ready`,
     '',
     'Ctrl-C ends it',

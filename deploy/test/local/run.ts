@@ -3,6 +3,7 @@ import t from 'tap'
 import { request } from 'undici'
 import { lives } from '../../../shared/test/fixtures/program.ts'
 import { pidsOf, startRun } from './fixtures/run.ts'
+import { waitFor } from '../../../shared/test/fixtures/wait-for.ts'
 import { takePorts } from '../../../shared/test/fixtures/ports.ts'
 
 const RUN = fileURLToPath(new URL('../../local/run.ts', import.meta.url))
@@ -19,6 +20,7 @@ t.test(
   async t => {
     const udpPorts = await takePorts(200)
     const run = startRun(t, [process.execPath, RUN], {
+      CORE_ADDRESS: `127.0.0.1:${(await takePorts(1)).min}`,
       CORE_DB_DIR: t.testdir({}),
       CORE_WEBRTC_LISTEN_ADDRESSES: '127.0.0.1',
       CORE_WEBRTC_UDP_MIN_PORT: `${udpPorts.min}`,
@@ -27,7 +29,7 @@ t.test(
     })
     await run.printed('Ctrl-C ends it')
     const urls = [...run.output.matchAll(/ (http:\S+)/g)].map(m => m[1] ?? '')
-    t.equal(urls.length, 6)
+    t.equal(urls.length, 7)
     for (const url of urls) {
       t.equal((await get(url)).status, 200, url.replace(/:\d+/, ''))
     }
@@ -35,6 +37,10 @@ t.test(
     await run.printed('"leg":"audio"')
     const metrics = await get(urls.find(url => url.endsWith('/metrics')) ?? '')
     t.match(metrics.text, /^dragonfork_webrtc_active_streams\{.*\} 1$/m)
+    const probe = urls.find(url => url.includes('/probe')) ?? ''
+    await waitFor(async () => {
+      return /^dragonfork_probe_success\{.*\} 1$/m.test((await get(probe)).text)
+    }, 'a probe that plays demo')
 
     const startedAt = performance.now()
     run.kill('SIGTERM')

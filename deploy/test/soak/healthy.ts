@@ -1,7 +1,7 @@
 /**
  * A healthy system for a quarter of an hour, or an hour with `--long`. Viewers
- * join and leave, slow sources play; no alert fires, and the first line of the
- * dashboard always reads OK.
+ * join and leave, slow sources play, probes succeed; no alert fires, and the
+ * first line of the dashboard always reads OK.
  */
 import { setTimeout as delay } from 'node:timers/promises'
 import t from 'tap'
@@ -59,6 +59,7 @@ t.test(`${MINUTES} healthy minutes raise no alert, seed ${seed}`, async t => {
     {
       // Rules as shipped: a single slow scrape on a busy machine is no fault.
       realTimes: true,
+      probes: true,
       streams: [
         stream('a-picture-every-8-s', [picture('1/8'), SOUND]),
         stream('one-picture-a-second', [picture('1'), SOUND]),
@@ -121,6 +122,21 @@ t.test(`${MINUTES} healthy minutes raise no alert, seed ${seed}`, async t => {
     'sum by (stream_id, leg) (dragonfork_webrtc_ffmpeg_leg_failures_total) > 0',
   )
   t.strictSame(failed, [], 'no leg failed')
+  const probed = await prometheus.query(
+    `sum_over_time(dragonfork_probe_success[${MINUTES}m])`,
+  )
+  t.equal(probed.length, STREAMS, 'every stream was probed')
+  for (const { labels, value } of probed) {
+    t.ok(
+      value > MINUTES / 2,
+      `${labels['stream_id']} was played ${value} times`,
+    )
+  }
+  const unplayed = await prometheus.query(
+    'sum by (stream_id, reason) (sum_over_time(' +
+      `dragonfork_probe_failure{reason!="busy"}[${MINUTES}m])) > 0`,
+  )
+  t.strictSame(unplayed, [], 'no probe failed')
   t.ok(checks > MINUTES * 10, `${checks} checks were made`)
   t.ok(views > MINUTES, `${views} viewers joined`)
 })

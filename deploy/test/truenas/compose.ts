@@ -1,4 +1,4 @@
-import { chmod } from 'node:fs/promises'
+import { appendFile, chmod } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import t from 'tap'
 import { SETTINGS as EXPORTER } from '../../../exporter/config.ts'
@@ -199,6 +199,21 @@ t.test(
     t.equal(code, 0, output)
   },
 )
+
+t.test('the exporter probes the port and path that .env sets', async t => {
+  const program = requireProgram(t, 'docker-compose')
+  if (program === undefined) return
+  const dir = t.testdir()
+  await copyBundle(dir)
+  await run(join(dir, 'make-env'), [])
+  await appendFile(
+    join(dir, '.env'),
+    'CORE_HTTP_PORT=8090\nCORE_PUBLIC_BASE_PATH=/live\n',
+  )
+  const { output } = await run(program, ['config'], { cwd: dir })
+  t.match(output, 'EXPORTER_PROBE_URL: http://host.docker.internal:8090/live\n')
+  t.match(output, /host\.docker\.internal[:=] ?host-gateway/)
+})
 
 t.test('Docker Compose without .env says to run make-env', async t => {
   const program = requireProgram(t, 'docker-compose')

@@ -58,7 +58,7 @@ t.test('the check against Grafana reports an invalid value', async t => {
   t.match(found.join(), /'"big"' is not assignable/)
 })
 
-t.test('WebRTC Health has the first line and five rows of panels', t => {
+t.test('WebRTC Health has the first line and six rows of panels', t => {
   const rows = new Map<string, string[]>()
   let row = ''
   for (const { type, title } of health.panels) {
@@ -67,6 +67,11 @@ t.test('WebRTC Health has the first line and five rows of panels', t => {
   }
   t.strictSame(Object.fromEntries(rows), {
     '': ['stat: Is WebRTC healthy right now?', 'table: Alerts firing'],
+    'Proof without viewers': [
+      'row: Proof without viewers',
+      'table: Proof',
+      'timeseries: Time to the first picture',
+    ],
     'WHEP API health': [
       'row: WHEP API health',
       'stat: Requests by route',

@@ -18,10 +18,15 @@ const MAX_PEERS = 40
 
 t.test('WebRTC alerts on real faults', async t => {
   if (requireProgram(t, 'prometheus') === undefined) return
-  const bundle = await startBundleStack(t, await takePorts(100), {
-    CORE_WEBRTC_ICE_TIMEOUT_MS: String(ICE_TIMEOUT_MS),
-    CORE_WEBRTC_MAX_PEERS_PER_STREAM: String(MAX_PEERS),
-  })
+  const bundle = await startBundleStack(
+    t,
+    await takePorts(100),
+    {
+      CORE_WEBRTC_ICE_TIMEOUT_MS: String(ICE_TIMEOUT_MS),
+      CORE_WEBRTC_MAX_PEERS_PER_STREAM: String(MAX_PEERS),
+    },
+    { probes: true },
+  )
   const { prometheus } = bundle
   const offer = makeOffer()
   await WhepViewer.open(t, bundle.endpoint)

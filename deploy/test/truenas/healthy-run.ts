@@ -7,7 +7,12 @@ import { takePorts } from '../../../shared/test/fixtures/ports.ts'
 
 t.test('viewers that join and leave fire no alert', async t => {
   if (requireProgram(t, 'prometheus') === undefined) return
-  const bundle = await startBundleStack(t, await takePorts(50))
+  const bundle = await startBundleStack(
+    t,
+    await takePorts(50),
+    {},
+    { probes: true },
+  )
   const { prometheus, endpoint } = bundle
   const joinAndLeave = async () => {
     const viewer = await WhepViewer.open(t, endpoint)
@@ -24,7 +29,9 @@ t.test('viewers that join and leave fire no alert', async t => {
   await keepDoing(2_000, joinAndLeave, () =>
     waitFor(
       async () => {
-        const [up] = await prometheus.query('count_over_time(up[5m])')
+        const [up] = await prometheus.query(
+          'count_over_time(up{job="dragonfork-exporter"}[5m])',
+        )
         return (up?.value ?? 0) > 30
       },
       'scrapes for 30 seconds',
@@ -35,4 +42,9 @@ t.test('viewers that join and leave fire no alert', async t => {
   const fired = 'max_over_time(ALERTS{alertstate="firing"}[25s])'
   t.strictSame(await prometheus.query(fired), [])
   t.equal(await bundle.verdict(), 'OK')
+  const [succeeded] = await prometheus.query(
+    'sum_over_time(dragonfork_probe_success[25s])',
+  )
+  const times = succeeded?.value ?? 0
+  t.ok(times >= 2, `${times} probes succeeded`)
 })

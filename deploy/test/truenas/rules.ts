@@ -109,7 +109,7 @@ t.test('verify expects exactly the alerts of the rule files', async t => {
 })
 
 t.test(
-  'the four WebRTC alerts have their documented names and thresholds',
+  'the WebRTC alerts have their documented names and thresholds',
   async t => {
     const alerts = await readAlerts('prom/rules/webrtc-alerts.yml')
     const shown = alerts.map(({ alert, expr, for: time, labels }) => ({
@@ -145,6 +145,13 @@ t.test(
         alert: 'WebRTCFFmpegLegFailure',
         threshold: '0',
         window: '5m',
+        time: undefined,
+        severity: 'critical',
+      },
+      {
+        alert: 'WebRTCProbeFailing',
+        threshold: undefined,
+        window: '2m15s',
         time: undefined,
         severity: 'critical',
       },

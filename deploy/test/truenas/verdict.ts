@@ -52,6 +52,12 @@ const HEALTHY: Series = {
   [DEGRADED('live')]: '0x80',
 }
 
+const PROBE_FAILS: Series = {
+  ...HEALTHY,
+  'ALERTS{alertname="WebRTCProbeFailing",alertstate="firing",core="a",stream_id="live",reason="no_ice"}':
+    '1x80',
+}
+
 /** Without a snapshot for the last five minutes, all gauges are absent. */
 const NO_SNAPSHOT: Series = {
   [STREAMS]: '1x60 stale',
@@ -220,6 +226,19 @@ const STATES: Readonly<Record<string, readonly [string, Series]>> = {
       [DEGRADED('cam')]: '0x20 stale _x9 0x60',
       [DEGRADED('cam', 'leg-failed')]: '_x20 1x9 stale',
     },
+  ],
+  'a stream cannot be played': ['A stream cannot be played', PROBE_FAILS],
+  'a stream cannot be played, and another has no key frames': [
+    'A stream has no key frames',
+    { ...PROBE_FAILS, [DEGRADED('cam', 'no-key-frames')]: '1x80' },
+  ],
+  'a stream cannot be played, and another loses packets': [
+    'A stream cannot be played',
+    { ...PROBE_FAILS, [DEGRADED('cam', 'loss')]: '1x80' },
+  ],
+  'a stream cannot be played, and no other runs': [
+    'A stream cannot be played',
+    { ...PROBE_FAILS, [STREAMS]: '0x80' },
   ],
   'an alert of another box is firing': [
     'OK',

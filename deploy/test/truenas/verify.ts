@@ -3,14 +3,16 @@ import { chmodSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
-import { startStack, testStream } from '../fixtures/stack.ts'
+import { startProbedStack } from '../fixtures/probed-stack.ts'
+import { startExporter, listening, testStream } from '../fixtures/stack.ts'
 import { BUNDLE, readYaml } from './fixtures/bundle.ts'
 import { startBundlePrometheus } from './fixtures/bundle-prometheus.ts'
 import { requireProgram, run } from '../../../shared/test/fixtures/program.ts'
-import { takePorts } from '../../../shared/test/fixtures/ports.ts'
 
 const CORE = 'dragonfork-verify'
 const PASSWORD = 'secret-of-grafana'
+/** The token that the exporter proves its probes with. */
+const INGEST_TOKEN = 'token-of-the-exporter'
 
 /** Starts a server that answers the two requests verify sends to Grafana. */
 async function startGrafana(t: Test): Promise<string> {
@@ -74,14 +76,14 @@ t.test(
 
 t.test('verify on a running stack', async t => {
   if (requireProgram(t, 'prometheus') === undefined) return
-  const stack = await startStack(t, {
-    udpPorts: await takePorts(50),
+  const stack = await startProbedStack(t, {
     processes: [testStream('demo')],
     media: {
       CORE_ID: CORE,
       CORE_API_TOKEN: 'token-of-the-api',
+      CORE_EXPORTER_TOKEN: INGEST_TOKEN,
     },
-    exporter: { CORE_ID: CORE },
+    exporter: { CORE_ID: CORE, EXPORTER_INGEST_TOKEN: INGEST_TOKEN },
   })
   const prometheus = await startBundlePrometheus(t, {
     target: new URL(stack.metricsUrl).host,
@@ -134,11 +136,15 @@ t.test('verify on a running stack', async t => {
     })
     t.match(output, `ok    media process: responds at ${stack.url}/`)
     t.match(output, `11 families, every sample with core="${CORE}"`)
-    t.match(output, `1 up, external label core="${CORE}"`)
-    t.match(output, 'ok    Prometheus rules: 11 healthy, firing: none')
+    t.match(output, `external label core="${CORE}"`)
+    t.match(output, 'ok    Prometheus rules: 12 healthy, firing: none')
     t.match(output, 'a session on demo opened and closed')
+    t.match(
+      output,
+      /ok {4}probe: demo plays after [\d.]+ s: offer [\d.]+ s, ice .* dtls .* first_rtp .* first_key_frame/,
+    )
     t.match(output, 'ok    Grafana: Dragon Fork / WebRTC Health, with data')
-    t.match(output, /All 6 checks passed\n$/)
+    t.match(output, /All 7 checks passed\n$/)
     t.equal(code, 0)
   })
 
@@ -150,9 +156,24 @@ t.test('verify on a running stack', async t => {
     t.match(output, /FAIL {2}exporter: core should be "another-box"/)
     t.match(output, /FAIL {2}Prometheus targets: external label core is/)
     t.match(output, /FAIL {2}WHEP: POST returned 404/)
+    t.match(output, /FAIL {2}probe: nobody cannot be played: stream_unknown/)
     t.match(output, 'ok    Prometheus rules')
-    t.match(output, /3 of 5 checks failed\n$/)
+    t.match(output, /4 of 6 checks failed\n$/)
     t.equal(code, 1)
+  })
+
+  await t.test('verify says that probes are off, and passes', async t => {
+    const exporter = startExporter(t)
+    const metrics = await listening(exporter, 'web')
+    const { output } = await verify(
+      [
+        '--without-grafana',
+        '--patience=0',
+        `--metrics=http://127.0.0.1:${metrics}/metrics`,
+      ],
+      {},
+    )
+    t.match(output, 'ok    probe: off, since EXPORTER_PROBE_URL is empty')
   })
 
   await t.test('verify rejects an unknown option with exit code 2', async t => {
