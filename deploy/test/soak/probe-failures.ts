@@ -3,18 +3,18 @@ import { once } from 'node:events'
 import { createServer } from 'node:net'
 import t, { type Test } from 'tap'
 import { request } from 'undici'
-import { Relay } from '../../media/test/fixtures/relay.ts'
-import { takePorts } from '../../shared/test/fixtures/ports.ts'
-import { waitFor } from '../../shared/test/fixtures/wait-for.ts'
+import { Relay } from '../../../media/test/fixtures/relay.ts'
+import { takePorts } from '../../../shared/test/fixtures/ports.ts'
+import { waitFor } from '../../../shared/test/fixtures/wait-for.ts'
 import {
   getProbe,
   startProbedStack,
   type ProbeAnswer,
-} from './fixtures/probed-stack.ts'
-import { H264 } from './sources/fixtures/ffmpeg.ts'
-import { startExternalSender } from './sources/fixtures/sender-path.ts'
-import { listening, startExporter, testStream } from './fixtures/stack.ts'
-import { startWhepProxy } from './fixtures/whep-proxy.ts'
+} from '../fixtures/probed-stack.ts'
+import { H264 } from '../sources/fixtures/ffmpeg.ts'
+import { startExternalSender } from '../sources/fixtures/sender-path.ts'
+import { listening, startExporter, testStream } from '../fixtures/stack.ts'
+import { startWhepProxy } from '../fixtures/whep-proxy.ts'
 
 t.setTimeout(280_000)
 
