@@ -7,7 +7,11 @@ import { makeOffer } from '../../verify/offer.ts'
 import { waitFor } from '../../../shared/test/fixtures/wait-for.ts'
 import { WhepViewer } from '../fixtures/whep-viewer.ts'
 import type { Answer } from '../../../shared/test/fixtures/prometheus.ts'
-import { CORE, keepDoing, startBundleStack } from '../truenas/fixtures/bundle-stack.ts'
+import {
+  CORE,
+  keepDoing,
+  startBundleStack,
+} from '../truenas/fixtures/bundle-stack.ts'
 import { queriesOf, readDashboard } from '../truenas/fixtures/dashboard.ts'
 import { requireProgram } from '../../../shared/test/fixtures/program.ts'
 import { takePorts } from '../../../shared/test/fixtures/ports.ts'
