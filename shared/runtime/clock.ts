@@ -11,6 +11,11 @@ export interface Clock {
   readonly after: (ms: number, run: () => void) => Cancel
 }
 
+/** Whole Unix seconds of a time in milliseconds. */
+export function unixSeconds(epochMs: number): number {
+  return Math.floor(epochMs / 1_000)
+}
+
 /** The time of this machine. */
 export const systemClock: Clock = {
   epochMs: () => Date.now(),
