@@ -1,4 +1,5 @@
 import type {
+  Consumer,
   DtlsState,
   IceState,
   RtpCapabilities,
@@ -80,6 +81,13 @@ export function createTransport({
   })
 }
 
+/** A transport for a viewer. */
+export interface ViewerStart {
+  readonly transport: BoundTransport<WebRtcTransport>
+  /** The consumers of the viewer's request; undefined: it has none yet. */
+  readonly consumers?: readonly Consumer[]
+}
+
 export interface OpenViewerOptions {
   readonly egress: EgressRouter
   readonly request: ViewerRequest
@@ -94,20 +102,25 @@ export interface OpenViewerOptions {
  * @throws {EngineError}
  */
 export async function openViewerTransport(
-  transport: BoundTransport<WebRtcTransport>,
+  { transport, consumers: prepared }: ViewerStart,
   options: OpenViewerOptions,
 ): Promise<ViewerHandle> {
   const { egress, request, signal } = options
+  const { dtlsParameters, media } = request
   try {
-    const [, ...sent] = await withAbort(
+    const [, consumers] = await withAbort(
       'connect a viewer',
       Promise.all([
-        transport.made.connect({ dtlsParameters: request.dtlsParameters }),
-        ...request.media.map(media => consume(transport.made, egress, media)),
+        transport.made.connect({ dtlsParameters }),
+        prepared ?? createConsumers(transport.made, egress, media),
       ]),
       signal,
       () => undefined,
     )
+    const sent = media.flatMap(({ kind, mid }, index) => {
+      const rtpParameters = consumers[index]?.rtpParameters
+      return rtpParameters ? [{ kind, mid, rtpParameters }] : []
+    })
     return new ViewerHandle(transport, sent, options)
   } catch (error) {
     transport.close()
@@ -115,20 +128,26 @@ export async function openViewerTransport(
   }
 }
 
-async function consume(
+/**
+ * Creates the consumers of `media`, in its order. Before a viewer is connected
+ * the worker sends nothing to them, and requests no key frames.
+ */
+export function createConsumers(
   transport: WebRtcTransport,
   egress: EgressRouter,
-  media: ViewerMedia,
-) {
-  const { kind, mid } = media
-  const consumer = await transport.consume({
-    producerId: egress.producers.get(kind) ?? '',
-    rtpCapabilities: capabilitiesOf(egress, media),
-    // Also enables NACK, which works without rtx too.
-    enableRtx: true,
-    mid,
-  })
-  return { kind, mid, rtpParameters: consumer.rtpParameters }
+  media: ViewerRequest['media'],
+): Promise<readonly Consumer[]> {
+  return Promise.all(
+    media.map(each =>
+      transport.consume({
+        producerId: egress.producers.get(each.kind) ?? '',
+        rtpCapabilities: capabilitiesOf(egress, each),
+        // Also enables NACK, which works without rtx too.
+        enableRtx: true,
+        mid: each.mid,
+      }),
+    ),
+  )
 }
 
 /** The capabilities of the offer, in mediasoup's terms. */
