@@ -84,8 +84,15 @@ export function createTransport({
 /** A transport for a viewer. */
 export interface ViewerStart {
   readonly transport: BoundTransport<WebRtcTransport>
-  /** The consumers of the viewer's request; undefined: it has none yet. */
-  readonly consumers?: readonly Consumer[]
+  /** What it sends as soon as it is connected; undefined: nothing yet. */
+  readonly sent?: readonly SentMedia[]
+}
+
+type Sent = ViewerTransport['sent'][number]
+
+/** One kind that a transport sends. */
+export interface SentMedia extends Sent {
+  readonly consumer: Consumer
 }
 
 export interface OpenViewerOptions {
@@ -102,25 +109,21 @@ export interface OpenViewerOptions {
  * @throws {EngineError}
  */
 export async function openViewerTransport(
-  { transport, consumers: prepared }: ViewerStart,
+  { transport, sent: prepared }: ViewerStart,
   options: OpenViewerOptions,
 ): Promise<ViewerHandle> {
   const { egress, request, signal } = options
   const { dtlsParameters, media } = request
   try {
-    const [, consumers] = await withAbort(
+    const [, sent] = await withAbort(
       'connect a viewer',
       Promise.all([
         transport.made.connect({ dtlsParameters }),
-        prepared ?? createConsumers(transport.made, egress, media),
+        prepared ?? sendAll(transport.made, egress, media),
       ]),
       signal,
       () => undefined,
     )
-    const sent = media.flatMap(({ kind, mid }, index) => {
-      const rtpParameters = consumers[index]?.rtpParameters
-      return rtpParameters ? [{ kind, mid, rtpParameters }] : []
-    })
     return new ViewerHandle(transport, sent, options)
   } catch (error) {
     transport.close()
@@ -129,25 +132,32 @@ export async function openViewerTransport(
 }
 
 /**
- * Creates the consumers of `media`, in its order. Before a viewer is connected
- * the worker sends nothing to them, and requests no key frames.
+ * Sends `media`, in its order. Before a viewer is connected, the worker sends
+ * no packets and requests no key frames.
  */
-export function createConsumers(
+export function sendAll(
   transport: WebRtcTransport,
   egress: EgressRouter,
   media: ViewerRequest['media'],
-): Promise<readonly Consumer[]> {
-  return Promise.all(
-    media.map(each =>
-      transport.consume({
-        producerId: egress.producers.get(each.kind) ?? '',
-        rtpCapabilities: capabilitiesOf(egress, each),
-        // Also enables NACK, which works without rtx too.
-        enableRtx: true,
-        mid: each.mid,
-      }),
-    ),
-  )
+): Promise<readonly SentMedia[]> {
+  return Promise.all(media.map(each => send(transport, egress, each)))
+}
+
+async function send(
+  transport: WebRtcTransport,
+  egress: EgressRouter,
+  media: ViewerMedia,
+): Promise<SentMedia> {
+  const { kind, mid } = media
+  const consumer = await transport.consume({
+    producerId: egress.producers.get(kind) ?? '',
+    rtpCapabilities: capabilitiesOf(egress, media),
+    // Also enables NACK, which works without rtx too.
+    enableRtx: true,
+    mid,
+  })
+  // mediasoup clones the parameters on each read.
+  return { kind, mid, rtpParameters: consumer.rtpParameters, consumer }
 }
 
 /** The capabilities of the offer, in mediasoup's terms. */

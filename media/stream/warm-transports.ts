@@ -1,10 +1,14 @@
-import type { Consumer, WebRtcTransport } from 'mediasoup/types'
+import type { WebRtcTransport } from 'mediasoup/types'
 
 import type { BoundTransport } from '../engine/bound-transport.ts'
 import { withAbort } from '../engine/with-abort.ts'
 import type { ViewerMedia } from '../whep/stream-port.ts'
 import type { EgressRouter } from './egress-router.ts'
-import { createConsumers, type ViewerStart } from './viewer-transport.ts'
+import {
+  sendAll,
+  type SentMedia,
+  type ViewerStart,
+} from './viewer-transport.ts'
 
 type Transport = BoundTransport<WebRtcTransport>
 
@@ -24,11 +28,10 @@ const MAX_WARM = 4
 const REFILL_DELAY_MS = 20
 const CREATE_TIMEOUT_MS = 5_000
 
-/** A waiting transport, with the consumers that the last viewer requested. */
-interface Warm {
-  readonly transport: Transport
-  readonly consumers: readonly Consumer[]
-  /** Equal for requests that these consumers serve. */
+/** A waiting transport that sends what an earlier viewer requested. */
+interface Warm extends ViewerStart {
+  readonly sent: readonly SentMedia[]
+  /** Equal for requests of the same media. */
   readonly key: string
 }
 
@@ -43,7 +46,7 @@ interface Shelf {
 }
 
 /**
- * Creates transports and their consumers ahead of time, so that a POST only
+ * Creates transports with their consumers ahead of time, so that a POST only
  * has to connect one. Only for workers whose viewers share a port: elsewhere
  * a waiting transport would hold a port of the pool, and announce the
  * addresses of its creation. The first viewer of a router creates its own; a
@@ -132,13 +135,13 @@ export class WarmTransports {
     ])
     const transport = await this.#options.create(egress, signal)
     try {
-      const consumers = await withAbort(
+      const sent = await withAbort(
         'prepare a transport',
-        createConsumers(transport.made, egress, media),
+        sendAll(transport.made, egress, media),
         signal,
         () => undefined,
       )
-      return { transport, consumers, key: keyOf(media) }
+      return { transport, sent, key: keyOf(media) }
     } catch (error) {
       transport.close()
       throw error
@@ -159,15 +162,15 @@ export class WarmTransports {
   }
 }
 
-/** Prefers a transport that has the consumers of the last request. */
+/** Prefers a transport that sends what the last viewer requested. */
 function takeWarm({ warm, media }: Shelf): ViewerStart | undefined {
   const key = keyOf(media)
   const fits = (each: Warm) =>
-    each.key === key && each.consumers.every(({ closed }) => !closed)
+    each.key === key && each.sent.every(({ consumer }) => !consumer.closed)
   const index = warm.findIndex(fits)
   const [taken] = warm.splice(Math.max(index, 0), 1)
   if (taken === undefined || index >= 0) return taken
-  for (const consumer of taken.consumers) consumer.close()
+  for (const { consumer } of taken.sent) consumer.close()
   return { transport: taken.transport }
 }
 
