@@ -111,7 +111,9 @@ export class WarmTransports {
     while (shelf.warm.length < MAX_WARM && shelf.timer === timer) {
       try {
         const warm = await this.#prepare(egress, shelf.media)
-        if (this.#shelves.get(egress) === shelf) shelf.warm.push(warm)
+        const isOpen = this.#shelves.get(egress) === shelf
+        // Two refills overlap while the worker is slow.
+        if (isOpen && shelf.warm.length < MAX_WARM) shelf.warm.push(warm)
         else warm.transport.close()
       } catch {
         // The next viewer creates its own, and reports why that fails.
