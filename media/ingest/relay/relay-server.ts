@@ -46,7 +46,9 @@ async function execute(
       relay?.endSender()
       return DONE
     case 'inspect':
-      // Until then, the event loop reads the packets that arrived before.
+      // The event loop reads all packets that have arrived: between the end of
+      // its present turn, in which it may have looked before, and of the next.
+      await setImmediate()
       await setImmediate()
       return { type: 'faults', faults: relay?.faults() ?? [] }
     case 'close':
