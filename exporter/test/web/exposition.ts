@@ -1,7 +1,7 @@
 import t from 'tap'
 import type { ShownFamily } from '../../registry/metric-store.ts'
 import { labelsText } from '../../registry/series.ts'
-import { familyLines, headLines } from '../../web/exposition.ts'
+import { familyBlocks, headLines } from '../../web/exposition.ts'
 import {
   formatNumber,
   OPEN_METRICS,
@@ -10,11 +10,12 @@ import {
 } from '../../web/formats.ts'
 
 function written(family: ShownFamily, format: Format): string {
-  return [...familyLines(family, format)].join('')
+  const blocks = [...familyBlocks(family, format, [])]
+  return blocks.map(({ bytes }) => bytes.toString()).join('')
 }
 
 t.test(
-  'familyLines() drops _total from the family of a counter in OpenMetrics',
+  'familyBlocks() drops _total from the family of a counter in OpenMetrics',
   t => {
     const family: ShownFamily = {
       name: 'dragonfork_webrtc_ice_failures_total',
@@ -40,7 +41,7 @@ t.test(
   },
 )
 
-t.test('familyLines() accumulates buckets and formats their bounds', t => {
+t.test('familyBlocks() accumulates buckets and formats their bounds', t => {
   const name = 'dragonfork_webrtc_whep_request_duration_seconds'
   const family: ShownFamily = {
     name,
