@@ -109,3 +109,16 @@ t.test('other work runs while a large page is written', async t => {
   const perTurn = Math.round(length / turns)
   t.ok(perTurn < length / 20, `${perTurn} of ${length} characters a turn`)
 })
+
+t.test('each page has the numbers of its moment in its format', async t => {
+  const { page, count } = await createSubject(['cam-0', 'cam-1'])
+  for (const total of [1, 2, 7]) {
+    await count(total)
+    for (const format of [TEXT, OPEN_METRICS, TEXT]) {
+      const text = await page(format)
+      const counts = countsOf(text, 'cam-1')
+      t.same(counts, Array(4).fill(total))
+      t.equal(text.endsWith('# EOF\n'), format === OPEN_METRICS)
+    }
+  }
+})
