@@ -27,8 +27,7 @@ export interface Block {
 /**
  * Writes a family as blocks, and reuses those of `last` whose series are the
  * same objects: a series that has grown is another object, so their numbers
- * are the current ones. On most pages few series have grown since the last
- * one; registry/metric-store.ts has the measurements.
+ * are the current ones. On most pages few series have grown since the last.
  * @param last the blocks of the same family in the same format, any age
  */
 export function* familyBlocks(
