@@ -21,7 +21,7 @@ import { MetricStore } from './registry/metric-store.ts'
 import { StateFile } from './registry/state-file.ts'
 import { createTelemetry, type Telemetry } from './telemetry.ts'
 import { createSampledWriter } from './web/own-families.ts'
-import { writePage } from './web/page.ts'
+import { createPageWriter } from './web/page.ts'
 import { WebServer } from './web/web-server.ts'
 
 /** Interval of the checks for expired streams, milliseconds. */
@@ -62,14 +62,14 @@ export async function startApp(
     const { registry: own, processRegistry, setSeries } = telemetry
     const writeProcess = createSampledWriter(processRegistry, core, clock)
     const opening = Promise.withResolvers<MetricStore>()
+    const writePage = opening.promise.then(store =>
+      createPageWriter({ store, own, writeProcess, setSeries }),
+    )
     const prober = createProber(config, opening.promise, limits, log)
     const webServer = new WebServer({
       version,
       core,
-      page: async format => {
-        const store = await opening.promise
-        return writePage({ store, own, writeProcess, setSeries }, format)
-      },
+      page: async format => (await writePage)(format),
       probe: prober?.probe.bind(prober),
       streamsToProbe: async () =>
         prober === undefined ? [] : (await opening.promise).running(),

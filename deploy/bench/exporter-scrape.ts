@@ -25,7 +25,7 @@ import { setTotal } from '../../exporter/registry/series.ts'
 import { createTelemetry } from '../../exporter/telemetry.ts'
 import { TEXT } from '../../exporter/web/formats.ts'
 import { createSampledWriter } from '../../exporter/web/own-families.ts'
-import { writePage } from '../../exporter/web/page.ts'
+import { createPageWriter } from '../../exporter/web/page.ts'
 import { WebServer } from '../../exporter/web/web-server.ts'
 import { heapBytes } from './rig/heap.ts'
 import { median } from './rig/stats.ts'
@@ -137,7 +137,8 @@ const writeProcess = createSampledWriter(processRegistry, 'bench', systemClock)
 async function compareScrapes(series: number, rounds: number): Promise<void> {
   const store = createOurs(series)
   const theirs = createTheirs(store)
-  const page = () => writePage({ store, own, writeProcess, setSeries }, TEXT)
+  const writePage = createPageWriter({ store, own, writeProcess, setSeries })
+  const page = () => writePage(TEXT)
   const servers = {
     memory: await startMemory(await page()),
     exporter: await startWeb(page),

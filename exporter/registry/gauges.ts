@@ -7,7 +7,7 @@ import type { Snapshot, StreamSnapshot } from '../../shared/protocol/frames.ts'
 import { OVERFLOW_STREAM, type StreamId } from '../../shared/protocol/ids.ts'
 import { MAX_KNOWN_STREAMS } from '../../shared/protocol/limits.ts'
 import type { Ledger } from './ledger.ts'
-import { labelsText } from './series.ts'
+import { labelText } from './series.ts'
 
 /** One sample of a gauge family. */
 export interface GaugeSample {
@@ -23,9 +23,9 @@ export function gaugeSamples(
   snapshot: Snapshot,
   ledger: Ledger,
 ): Record<GaugeName, readonly GaugeSample[]> {
-  const core = ['core', ledger.core] as const
+  const core = labelText('core', ledger.core)
   const alone = (value: number): readonly GaugeSample[] => [
-    { text: labelsText([core]), values: [value] },
+    { text: core, values: [value] },
   ]
   const running = snapshot.streams.filter(stream => stream.running)
   // A stopped stream without viewers has no sample.
@@ -37,7 +37,7 @@ export function gaugeSamples(
   return {
     dragonfork_webrtc_active_streams: alone(running.length),
     dragonfork_webrtc_active_peers: [...peers].map(([id, count]) => ({
-      text: labelsText([core, ['stream_id', id]]),
+      text: `${core},${labelText('stream_id', id)}`,
       values: [count],
     })),
     dragonfork_webrtc_udp_ports_in_use: alone(snapshot.udpPorts.inUse),

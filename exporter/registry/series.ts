@@ -129,6 +129,7 @@ export function labelsText(
 
 /** One label, with backslash, quote and line feed in its value escaped. */
 export function labelText(name: string, value: string): string {
+  if (!/[\\"\n]/.test(value)) return `${name}="${value}"`
   const escaped = value.replace(/[\\"\n]/g, char =>
     char === '\n' ? '\\n' : `\\${char}`,
   )

@@ -13,16 +13,59 @@ export function headLines(
 }
 
 /**
- * Writes a family: its head, then series by series. Labels are formatted once,
- * when a series is created; registry/metric-store.ts has the measurements.
+ * Lines of a block: 16 kB of text. Smaller ones are slower to look up, larger
+ * ones have more to write again when one series grows.
  */
-export function* familyLines(
+const LINES_PER_BLOCK = 128
+
+/** Lines of series that follow each other, and the head before the first. */
+export interface Block {
+  readonly series: readonly ShownSeries[]
+  readonly bytes: Buffer
+}
+
+/**
+ * Writes a family as blocks, and reuses those of `last` whose series are the
+ * same objects: a series that has grown is another object, so their numbers
+ * are the current ones. On most pages few series have grown since the last.
+ * @param last the blocks of the same family in the same format, any age
+ */
+export function* familyBlocks(
   family: ShownFamily,
   format: Format,
-): Generator<string> {
-  yield headLines(family, format)
+  last: readonly Block[],
+): Generator<Block> {
+  const { series: all, buckets } = family
   const write = lineWriter(family, format)
-  for (const series of family.series) yield write(series)
+  const step = Math.ceil(LINES_PER_BLOCK / linesPerSeries(buckets))
+  // A family without series still has a head.
+  for (let from = 0; from === 0 || from < all.length; from += step) {
+    const kept = last[from / step]
+    const size = Math.min(step, all.length - from)
+    if (kept !== undefined && isSame(kept.series, all, from, size)) {
+      yield kept
+      continue
+    }
+    const series = all.slice(from, from + size)
+    let text = from === 0 ? headLines(family, format) : ''
+    for (const one of series) text += write(one)
+    yield { series, bytes: Buffer.from(text) }
+  }
+}
+
+/** Lines of one series: of a histogram, its buckets with +Inf, sum and count. */
+export function linesPerSeries(buckets: ShownFamily['buckets']): number {
+  return buckets === undefined ? 1 : buckets.length + 3
+}
+
+/** Whether `part` is the `size` series of `all` from index `from`. */
+function isSame(
+  part: readonly ShownSeries[],
+  all: readonly ShownSeries[],
+  from: number,
+  size: number,
+): boolean {
+  return part.length === size && part.every((one, i) => one === all[from + i])
 }
 
 /** Returns the function that writes the lines of one series of the family. */

@@ -1,7 +1,8 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Registry as PromRegistry } from 'prom-client'
+import type { FamilyName } from '../../shared/protocol/catalogue.ts'
 import type { MetricStore } from '../registry/metric-store.ts'
-import { familyLines } from './exposition.ts'
+import { familyBlocks, linesPerSeries, type Block } from './exposition.ts'
 import type { Format } from './formats.ts'
 import { writeOwnFamilies } from './own-families.ts'
 
@@ -16,64 +17,71 @@ export interface PageSources {
 }
 
 /**
- * Writes the answer to a scrape: the eleven families, then the exporter's. All
- * are of the moment of the call. A large page is written in slices, between
- * which the event loop handles frames and other requests.
+ * Returns the function that writes the answer to a scrape: the eleven families,
+ * then the exporter's. All are of the moment of the call. A large page is
+ * written in slices, between which the event loop handles frames and other
+ * requests. Of each format the last page is kept, for the parts of it that are
+ * the same on the next.
  */
-export async function writePage(
-  { store, own, writeProcess, setSeries }: PageSources,
-  format: Format,
-): Promise<Buffer> {
-  const families = store.families()
-  let count = 0
-  for (const { series, buckets } of families) {
-    // A histogram has one series per bucket, with +Inf, and its sum and count.
-    count += series.length * (buckets === undefined ? 1 : buckets.length + 3)
-  }
-  setSeries(count)
-  const { core } = store.ledger
-  // prom-client reads all its numbers before its first await.
-  const ownPages = await Promise.all([
-    writeOwnFamilies(own, core, format),
-    writeProcess(format),
-  ])
-  const page = collectBytes()
-  for (const family of families) {
-    for (const lines of familyLines(family, format)) {
-      if (page.write(lines) === 'slice full') await nextTurn()
+export function createPageWriter(
+  sources: PageSources,
+): (format: Format) => Promise<Buffer> {
+  const { store, own, writeProcess, setSeries } = sources
+  const lastBlocks = new Map<Format, Map<FamilyName, readonly Block[]>>()
+  return async format => {
+    const families = store.families()
+    setSeries(
+      families.reduce(
+        (sum, { series, buckets }) =>
+          sum + series.length * linesPerSeries(buckets),
+        0,
+      ),
+    )
+    const { core } = store.ledger
+    // prom-client reads all its numbers before its first await.
+    const ownPages = await Promise.all([
+      writeOwnFamilies(own, core, format),
+      writeProcess(format),
+    ])
+    const last = lastBlocks.get(format) ?? new Map<FamilyName, Block[]>()
+    lastBlocks.set(format, last)
+    const parts: Buffer[] = []
+    let written = 0
+    for (const family of families) {
+      const { name } = family
+      const kept = last.get(name) ?? []
+      const blocks: Block[] = []
+      for (const block of familyBlocks(family, format, kept)) {
+        blocks.push(block)
+        parts.push(block.bytes)
+        if (block === kept[blocks.length - 1]) continue
+        written += block.bytes.length
+        if (written < BYTES_WRITTEN_PER_SLICE) continue
+        written = 0
+        await nextTurn()
+      }
+      last.set(name, blocks)
     }
+    parts.push(Buffer.from(ownPages.join('') + format.end))
+    return concatenate(parts)
   }
-  for (const text of ownPages) page.write(text)
-  page.write(format.end)
-  return page.finish()
 }
 
-/** Characters of text that are encoded at a time. */
-const CHUNK_LENGTH = 16 * 1024
-/** Chunks of a slice: half a millisecond of work. */
-const CHUNKS_PER_SLICE = 8
+/** Bytes of a slice: half a millisecond of work. */
+const BYTES_WRITTEN_PER_SLICE = 128 * 1024
+const BYTES_COPIED_PER_SLICE = 1024 * 1024
 
-/**
- * Collects text as bytes. Concatenating several megabytes of text into one
- * string takes twice as long and copies it again.
- */
-function collectBytes() {
-  const chunks: Buffer[] = []
-  let text = ''
-  const flush = () => {
-    chunks.push(Buffer.from(text))
-    text = ''
+async function concatenate(parts: readonly Buffer[]): Promise<Buffer> {
+  const length = parts.reduce((sum, part) => sum + part.length, 0)
+  const page = Buffer.allocUnsafe(length)
+  let end = 0
+  let sliceEnd = BYTES_COPIED_PER_SLICE
+  for (const part of parts) {
+    page.set(part, end)
+    end += part.length
+    if (end < sliceEnd) continue
+    sliceEnd = end + BYTES_COPIED_PER_SLICE
+    await nextTurn()
   }
-  return {
-    write: (more: string): 'slice full' | undefined => {
-      text += more
-      if (text.length < CHUNK_LENGTH) return undefined
-      flush()
-      return chunks.length % CHUNKS_PER_SLICE === 0 ? 'slice full' : undefined
-    },
-    finish: () => {
-      flush()
-      return Buffer.concat(chunks)
-    },
-  }
+  return page
 }

@@ -24,14 +24,17 @@ export function createScrapes(options: ScrapeOptions) {
 
   const write = async (accept: string, acceptEncoding: string) => {
     const format = chooseFormat(accept)
-    const type = { 'Content-Type': format.contentType }
+    const headers = {
+      'Content-Type': format.contentType,
+      Vary: 'Accept, Accept-Encoding',
+    }
     const plain = await page(format)
     if (!acceptsGzip(acceptEncoding)) {
-      return { body: plain, headers: type }
+      return { body: plain, headers }
     }
     // Level 1 takes a third of the default's time for a tenth more bytes.
     const body = await compress(plain, { level: 1 })
-    return { body, headers: { ...type, 'Content-Encoding': 'gzip' } }
+    return { body, headers: { ...headers, 'Content-Encoding': 'gzip' } }
   }
 
   return async (ctx: Context): Promise<void> => {
@@ -54,7 +57,6 @@ export function createScrapes(options: ScrapeOptions) {
     if (answer === 'late') {
       return ctx.throw(503, 'The scrape took longer than its timeout')
     }
-    ctx.vary('Accept, Accept-Encoding')
     ctx.set(answer.headers)
     ctx.body = answer.body
     observe((clock.steadyMs() - startMs) / 1000)

@@ -166,3 +166,17 @@ t.test('a ramp passes if its first step held, whatever ended it', t => {
   t.equal(judge(none).passed, false)
   t.end()
 })
+
+t.test('a refusal that ends a ramp agrees with a first line that is OK', t => {
+  const refused = status(2, { posted: 503, end: REFUSED })
+  const ramp = { held: 1, limit: REFUSED }
+  const full = findings({ statuses: [status(1), refused], ramp })
+  t.strictSame(judge(full).disagreements, [])
+  t.match(report(full, judge(full)), 'Viewers and Prometheus agree')
+  const lost = status(3, { end: 'the connection is failed' })
+  const failed = findings({ statuses: [status(1), refused, lost], ramp })
+  t.strictSame(judge(failed).disagreements, [
+    'viewers did not play (1), the first line was OK',
+  ])
+  t.end()
+})

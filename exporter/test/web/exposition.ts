@@ -1,7 +1,7 @@
 import t from 'tap'
 import type { ShownFamily } from '../../registry/metric-store.ts'
 import { labelsText } from '../../registry/series.ts'
-import { familyLines, headLines } from '../../web/exposition.ts'
+import { familyBlocks, headLines, type Block } from '../../web/exposition.ts'
 import {
   formatNumber,
   OPEN_METRICS,
@@ -10,11 +10,12 @@ import {
 } from '../../web/formats.ts'
 
 function written(family: ShownFamily, format: Format): string {
-  return [...familyLines(family, format)].join('')
+  const blocks = [...familyBlocks(family, format, [])]
+  return blocks.map(({ bytes }) => bytes.toString()).join('')
 }
 
 t.test(
-  'familyLines() drops _total from the family of a counter in OpenMetrics',
+  'familyBlocks() drops _total from the family of a counter in OpenMetrics',
   t => {
     const family: ShownFamily = {
       name: 'dragonfork_webrtc_ice_failures_total',
@@ -40,7 +41,7 @@ t.test(
   },
 )
 
-t.test('familyLines() accumulates buckets and formats their bounds', t => {
+t.test('familyBlocks() accumulates buckets and formats their bounds', t => {
   const name = 'dragonfork_webrtc_whep_request_duration_seconds'
   const family: ShownFamily = {
     name,
@@ -59,6 +60,58 @@ t.test('familyLines() accumulates buckets and formats their bounds', t => {
     `${name}_sum{core="a"} 9.5\n${name}_count{core="a"} 7\n`
   t.equal(written(family, TEXT), page('1'))
   t.equal(written(family, OPEN_METRICS), page('1.0'))
+  t.end()
+})
+
+/** A family with one series per number. */
+function failuresOf(series: ShownFamily['series']): ShownFamily {
+  return {
+    name: 'dragonfork_webrtc_ice_failures_total',
+    type: 'counter',
+    help: 'Help.',
+    labels: [],
+    startsAtZero: false,
+    series,
+  }
+}
+
+t.test('familyBlocks() reuses blocks until one of their series changes', t => {
+  const series = Array.from({ length: 300 }, (_, i) => ({
+    text: `stream_id="cam-${i}"`,
+    values: [i],
+  }))
+  const blocksOf = (all: ShownFamily['series'], last: readonly Block[]) => [
+    ...familyBlocks(failuresOf(all), TEXT, last),
+  ]
+  const first = blocksOf(series, [])
+  t.equal(first.length, 3)
+  const same = blocksOf([...series], first)
+  t.ok(
+    same.every((block, i) => block === first[i]),
+    'all are reused',
+  )
+
+  const changes = {
+    'the last one grew': series.with(299, {
+      text: 'stream_id="cam-299"',
+      values: [1e6],
+    }),
+    'the first one is gone': series.slice(1),
+    'the last one is gone': series.slice(0, -1),
+    'one is new': [...series, { text: 'stream_id="new"', values: [1] }],
+    'one is left': series.slice(0, 1),
+    'none is left': [],
+  }
+  for (const [what, all] of Object.entries(changes)) {
+    const text = blocksOf(all, first).map(({ bytes }) => bytes.toString())
+    t.equal(text.join(''), written(failuresOf(all), TEXT), what)
+  }
+  const grown = blocksOf(changes['the last one grew'], first)
+  t.same(
+    grown.map((block, i) => block === first[i]),
+    [true, true, false],
+    'only the block of the changed series is written again',
+  )
   t.end()
 })
 

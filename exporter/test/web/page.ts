@@ -8,7 +8,7 @@ import { LIMITS } from '../../limits.ts'
 import { createLedger } from '../../registry/ledger.ts'
 import { MetricStore } from '../../registry/metric-store.ts'
 import { OPEN_METRICS, TEXT, type Format } from '../../web/formats.ts'
-import { writePage } from '../../web/page.ts'
+import { createPageWriter } from '../../web/page.ts'
 import { failures, requests } from '../fixtures/cells.ts'
 import { BOOT } from '../fixtures/media.ts'
 
@@ -28,16 +28,15 @@ async function createSubject(names: readonly string[]) {
   await store.hello(boot)
   await store.register(names.filter(isStreamId))
   const own = new Registry()
-  const sources = {
+  const writePage = createPageWriter({
     store,
     own,
     writeProcess: () => Promise.resolve(''),
     setSeries: () => undefined,
-  }
+  })
   let seq = 0
   return {
-    page: async (format: Format = TEXT) =>
-      (await writePage(sources, format)).toString(),
+    page: async (format: Format = TEXT) => (await writePage(format)).toString(),
     /** Sets both counters of the first and of the last stream to `total`. */
     count: (total: number) => {
       const [first = '', last = ''] = [names[0], names.at(-1)]
@@ -109,4 +108,17 @@ t.test('other work runs while a large page is written', async t => {
   // Turns, not times: how long one takes depends on the load of the machine.
   const perTurn = Math.round(length / turns)
   t.ok(perTurn < length / 20, `${perTurn} of ${length} characters a turn`)
+})
+
+t.test('each page has the numbers of its moment in its format', async t => {
+  const { page, count } = await createSubject(['cam-0', 'cam-1'])
+  for (const total of [1, 2, 7]) {
+    await count(total)
+    for (const format of [TEXT, OPEN_METRICS, TEXT]) {
+      const text = await page(format)
+      const counts = countsOf(text, 'cam-1')
+      t.same(counts, Array(4).fill(total))
+      t.equal(text.endsWith('# EOF\n'), format === OPEN_METRICS)
+    }
+  }
 })
