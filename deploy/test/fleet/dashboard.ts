@@ -3,8 +3,12 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t from 'tap'
 import { requireProgram, run } from '../../../shared/test/fixtures/program.ts'
-import { BUNDLE, RULE_FILES } from './fixtures/bundle.ts'
-import { FLEET, readDashboard, readVerdict } from './fixtures/dashboard.ts'
+import { BUNDLE, RULE_FILES } from '../truenas/fixtures/bundle.ts'
+import {
+  FLEET,
+  readDashboard,
+  readVerdict,
+} from '../truenas/fixtures/dashboard.ts'
 
 /** Values in promtool's notation, by series. */
 type Series = Readonly<Record<string, string>>
@@ -162,8 +166,11 @@ const STATES: Readonly<Record<string, readonly [Series, object]>> = {
   ],
 }
 
-t.test('the Fleet dashboard', async t => {
-  if (requireProgram(t, 'promtool') === undefined) return
+t.test('the Fleet dashboard', t => {
+  if (requireProgram(t, 'promtool') === undefined) {
+    t.end()
+    return
+  }
 
   for (const [state, [series, lines]] of Object.entries(STATES)) {
     t.test(`has the first line of each core while ${state}`, async t => {
@@ -195,6 +202,7 @@ t.test('the Fleet dashboard', async t => {
     t.strictSame(await of(PORTS), { a: 900, b: 900, c: 900 })
     t.strictSame(await of(CAPS), { a: 0, b: 20, c: 40 })
   })
+  t.end()
 })
 
 /**
@@ -241,8 +249,11 @@ async function alertsOn(series: Series, dir: string) {
     .sort()
 }
 
-t.test('the rules on three cores', async t => {
-  if (requireProgram(t, 'promtool') === undefined) return
+t.test('the rules on three cores', t => {
+  if (requireProgram(t, 'promtool') === undefined) {
+    t.end()
+    return
+  }
 
   t.test('do not fire for what is below the limit on each core', async t => {
     const series = ['a', 'b', 'c'].map(belowEachLimit)
@@ -274,4 +285,5 @@ t.test('the rules on three cores', async t => {
       'WebRTCMediaNotConnected c',
     ])
   })
+  t.end()
 })

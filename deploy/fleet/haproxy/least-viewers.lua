@@ -1,0 +1,136 @@
+-- Names the core that has the fewest viewers for its weight.
+--
+-- HAProxy itself counts HTTP connections, which end with the answer to a POST
+-- while the viewer stays. The number of viewers is in Prometheus, some seconds
+-- old, so the POSTs of the last seconds are added to it: otherwise all viewers
+-- of a burst would go to the same core.
+
+local BACKEND = 'cores'
+local QUERY = 'sum by (core) (dragonfork_webrtc_active_peers)'
+  -- A core without any stream has no viewers.
+  .. ' or 0 * max by (core) (dragonfork_webrtc_active_streams)'
+local POLL_MS = 1000
+local POLL_TIMEOUT_MS = 3000
+-- The longest time until a viewer is in Prometheus: a snapshot each 5 s, a
+-- scrape each 15 s, a poll each second, and the time of ICE.
+local DELAY_S = 25
+-- Older numbers are worse than none: cores then take turns.
+local MAX_AGE_S = 60
+
+local url = os.getenv('PROMETHEUS_URL')
+
+-- Cores that take viewers: { name =, weight = } each.
+local usable = {}
+-- Viewers by core, and when Prometheus returned them.
+local viewers = {}
+local viewers_at = 0
+-- POSTs by core and second, for the last DELAY_S seconds.
+local placed = {}
+-- Where the search begins, so that equal cores take turns.
+local turn = 0
+
+local function encode(text)
+  return (text:gsub('[^%w]', function(char)
+    return string.format('%%%02X', char:byte())
+  end))
+end
+
+local function read_cores()
+  local found = {}
+  local names = {}
+  for name, server in pairs(core.backends[BACKEND].servers) do
+    local stats = server:get_stats()
+    names[name] = true
+    -- Also "UP 1/2", which is about to go down.
+    if stats.status:match('^UP') or stats.status == 'no check' then
+      found[#found + 1] = { name = name, weight = tonumber(stats.weight) or 0 }
+    end
+  end
+  table.sort(found, function(a, b) return a.name < b.name end)
+  usable = found
+  for name in pairs(placed) do
+    if not names[name] then placed[name] = nil end
+  end
+end
+
+local function read_viewers(now)
+  local answer = core.httpclient():get({
+    url = url .. '/api/v1/query?query=' .. encode(QUERY),
+    timeout = POLL_TIMEOUT_MS,
+  })
+  if answer.status ~= 200 then return end
+  local found = {}
+  -- {"metric":{"core":"a"},"value":[1700000000.1,"12"]}
+  for name, value in answer.body:gmatch(
+    '"core":"([^"]*)"},"value":%[[%d.e+]+,"([%d.e+]+)"%]'
+  ) do
+    found[name] = tonumber(value)
+  end
+  viewers = found
+  viewers_at = now
+end
+
+local function watch()
+  while true do
+    read_cores()
+    if url then
+      local ok, problem = pcall(read_viewers, core.now().sec)
+      if not ok then core.Warning('least-viewers: ' .. tostring(problem)) end
+    end
+    core.msleep(POLL_MS)
+  end
+end
+
+-- POSTs that a core got within the last DELAY_S seconds.
+local function recent(name, now)
+  local sum = 0
+  local by_second = placed[name] or {}
+  for second, posts in pairs(by_second) do
+    if second > now - DELAY_S then
+      sum = sum + posts
+    else
+      by_second[second] = nil
+    end
+  end
+  return sum
+end
+
+-- What a core without a number (its exporter is down) has, for a weight of 1:
+-- as many as the others on average. Nil: no core has a number.
+local function average()
+  local sum, weights = 0, 0
+  for _, one in ipairs(usable) do
+    if viewers[one.name] then
+      sum = sum + viewers[one.name]
+      weights = weights + one.weight
+    end
+  end
+  return weights > 0 and sum / weights or nil
+end
+
+local function least_viewers()
+  local now = core.now().sec
+  local usual = now - viewers_at <= MAX_AGE_S and average()
+  if not usual then return nil end
+  turn = turn + 1
+  local best, best_load
+  for index = 1, #usable do
+    local one = usable[(index + turn) % #usable + 1]
+    if one.weight > 0 then
+      local known = viewers[one.name] or usual * one.weight
+      local load = (known + recent(one.name, now)) / one.weight
+      if not best or load < best_load then
+        best, best_load = one.name, load
+      end
+    end
+  end
+  if best then
+    local by_second = placed[best] or {}
+    by_second[now] = (by_second[now] or 0) + 1
+    placed[best] = by_second
+  end
+  return best
+end
+
+core.register_task(watch)
+core.register_fetches('least_viewers', least_viewers)
