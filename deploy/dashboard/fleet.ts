@@ -96,10 +96,10 @@ function coresRow(link: RunbookLink): Row {
   const cores = table({
     title: 'Cores',
     description:
-      'One line per core, with the first line of its WebRTC Health, which a ' +
-      'click on the core opens. An empty field is not reported: see ' +
-      'the first line of that core. Viewers rejected at a cap were sent to ' +
-      'another core, if that had room.',
+      'One line per target with the label core, with the first line of its ' +
+      'WebRTC Health, which a click on the core opens. If a number is not ' +
+      'reported, the first line says why. Viewers rejected at a cap were ' +
+      'sent to another core, if that had room.',
     runbook: link('The first line'),
   })
   for (const { expr } of COLUMNS) cores.withTarget(tableQuery(expr))
@@ -152,9 +152,8 @@ function coresRow(link: RunbookLink): Row {
             },
             { id: 'custom.cellOptions', value: { type: 'color-text' } },
           ])
-          .noValue(
-            'No targets with the label core: see deploy/fleet/README.md',
-          ),
+          // Also shown in each empty cell.
+          .noValue('Not reported'),
       },
     ],
   }

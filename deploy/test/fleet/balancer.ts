@@ -190,6 +190,14 @@ t.test('the balancer', { jobs: 3 }, t => {
     t.equal(fleet.cores[1].sessions.size, 0)
   })
 
+  t.test('hands a viewer on from a core that dies during the POST', async t => {
+    const fleet = await startFleet(t)
+    fleet.cores[1].breaks = true
+    t.same(await fleet.post(30), all(30, 201))
+    t.ok(fleet.cores[1].requests.length > 0, 'it got some')
+    t.equal(fleet.cores[1].sessions.size, 0)
+  })
+
   t.test('answers /ping with 503 once no core takes viewers', async t => {
     const fleet = await startFleet(t)
     for (const core of fleet.cores) core.draining = true
