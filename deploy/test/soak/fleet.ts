@@ -305,9 +305,6 @@ await t.test('a fleet of three cores', async t => {
       return cores[tab ? counts.indexOf(1) : 0]
     }, 'the core of the page')
     const viewer = await openOn(t, fleet, busy.name)
-    const framesBefore = Number(
-      await tab?.page.getAttribute('body', 'data-frames'),
-    )
     const killedMs = performance.now()
     busy.stack.media.kill('SIGKILL')
     const tookMs = () => Math.round(performance.now() - killedMs)
@@ -319,8 +316,9 @@ await t.test('a fleet of three cores', async t => {
         )
         return Math.max(...counts) > 0
       }, 'the page is on another core')
-      await decodes(tab.page, framesBefore + 30)
       await hasState(tab.page, 'playing')
+      const frames = await tab.page.getAttribute('body', 'data-frames')
+      await decodes(tab.page, Number(frames) + 5)
       const ms = tookMs()
       t.ok(ms < MAX_REPLAY_MS, `the page plays again after ${ms} ms`)
     }
