@@ -24,6 +24,8 @@ local usable = {}
 -- Viewers by core, and when Prometheus returned them.
 local viewers = {}
 local viewers_at = 0
+-- Whether the log has that there are no numbers.
+local is_blind = false
 -- POSTs by core and second, for the last DELAY_S seconds.
 local placed = {}
 -- Where the search begins, so that equal cores take turns.
@@ -58,7 +60,9 @@ local function read_viewers(now)
     url = url .. '/api/v1/query?query=' .. encode(QUERY),
     timeout = POLL_TIMEOUT_MS,
   })
-  if answer.status ~= 200 then return end
+  if answer.status ~= 200 then
+    error('status ' .. tostring(answer.status), 0)
+  end
   local found = {}
   -- {"metric":{"core":"a"},"value":[1700000000.1,"12"]}
   for name, value in answer.body:gmatch(
@@ -70,13 +74,26 @@ local function read_viewers(now)
   viewers_at = now
 end
 
+-- Logs once when the numbers are too old, and once when there are new ones.
+local function report(now, problem)
+  local blind = now - viewers_at > MAX_AGE_S
+  if blind == is_blind then return end
+  is_blind = blind
+  if blind then
+    core.log(core.warning, 'least-viewers: cores take turns, since '
+      .. tostring(url) .. ' has no numbers: ' .. tostring(problem))
+  else
+    core.log(core.notice, 'least-viewers: numbers from ' .. url)
+  end
+end
+
 local function watch()
   while true do
     read_cores()
-    if url then
-      local ok, problem = pcall(read_viewers, core.now().sec)
-      if not ok then core.Warning('least-viewers: ' .. tostring(problem)) end
-    end
+    local now = core.now().sec
+    local ok, problem = false, 'PROMETHEUS_URL is not set'
+    if url then ok, problem = pcall(read_viewers, now) end
+    report(now, not ok and problem or 'no series')
     core.msleep(POLL_MS)
   end
 end

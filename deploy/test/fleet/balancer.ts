@@ -104,6 +104,25 @@ t.test('the balancer', { jobs: 3 }, t => {
     t.same(sizes(fleet), [0, 20, 60])
   })
 
+  t.test('logs once that it has no numbers, and why', async t => {
+    let polls = 0
+    const prometheusUrl = await startFakePrometheus(t, () => {
+      polls += 1
+      return 'unavailable'
+    })
+    const fleet = await startFleet(t, {}, { prometheusUrl })
+    t.same(await fleet.post(3), all(3, 201))
+    await waitFor(() => polls >= 3, 'three polls')
+    const logged = fleet.haproxy.log().match(/least-viewers: .*$/gm) ?? []
+    const why = `${prometheusUrl} has no numbers: status 503`
+    t.same(
+      [...new Set(logged)],
+      [`least-viewers: cores take turns, since ${why}`],
+    )
+    // HAProxy writes each line of a Lua program to its log and to stderr.
+    t.ok(logged.length <= 2, `${logged.length} lines`)
+  })
+
   t.test('gives a core viewers by its weight', async t => {
     const none = { core1: 0, core2: 0, core3: 0 }
     const fleet = await startWatchedFleet(t, none, { core3: 200 })
