@@ -1,9 +1,10 @@
 -- Names the core that has the fewest viewers for its weight.
 --
 -- HAProxy itself counts HTTP connections, which end with the answer to a POST
--- while the viewer stays. The number of viewers is in Prometheus, some seconds
--- old, so the POSTs of the last seconds are added to it: otherwise all viewers
--- of a burst would go to the same core.
+-- while the viewer stays. The number of viewers is in Prometheus, up to DELAY_S
+-- old. So a core has the number of DELAY_S ago and the POSTs since then: with the
+-- present number, some cores' last viewers would count twice and others' not at
+-- all.
 
 local BACKEND = 'cores'
 local QUERY = 'sum by (core) (dragonfork_webrtc_active_peers)'
@@ -21,9 +22,9 @@ local url = os.getenv('PROMETHEUS_URL')
 
 -- Cores that take viewers: { name =, weight = } each.
 local usable = {}
--- Viewers by core, and when Prometheus returned them.
-local viewers = {}
-local viewers_at = 0
+-- What Prometheus returned since DELAY_S ago, oldest first: the second, and the
+-- viewers by core.
+local history = {}
 -- Whether the log has that there are no numbers.
 local is_blind = false
 -- POSTs by core and second, for the last DELAY_S seconds.
@@ -70,13 +71,25 @@ local function read_viewers(now)
   ) do
     found[name] = tonumber(value)
   end
-  viewers = found
-  viewers_at = now
+  history[#history + 1] = { at = now, viewers = found }
+end
+
+-- Removes what is older than the last numbers from before DELAY_S ago.
+local function forget(now)
+  while history[2] and history[2].at <= now - DELAY_S do
+    table.remove(history, 1)
+  end
+end
+
+-- Whether the last numbers are recent enough.
+local function is_current(now)
+  local last = history[#history]
+  return last ~= nil and now - last.at <= MAX_AGE_S
 end
 
 -- Logs once when the numbers are too old, and once when there are new ones.
 local function report(now, problem)
-  local blind = now - viewers_at > MAX_AGE_S
+  local blind = not is_current(now)
   if blind == is_blind then return end
   is_blind = blind
   if blind then
@@ -93,6 +106,7 @@ local function watch()
     local now = core.now().sec
     local ok, problem = false, 'PROMETHEUS_URL is not set'
     if url then ok, problem = pcall(read_viewers, now) end
+    forget(now)
     report(now, not ok and problem or 'no series')
     core.msleep(POLL_MS)
   end
@@ -114,7 +128,7 @@ end
 
 -- What a core without a number (its exporter is down) has, for a weight of 1:
 -- as many as the others on average. Nil: no core has a number.
-local function average()
+local function average(viewers)
   local sum, weights = 0, 0
   for _, one in ipairs(usable) do
     if viewers[one.name] then
@@ -127,7 +141,9 @@ end
 
 local function least_viewers()
   local now = core.now().sec
-  local usual = now - viewers_at <= MAX_AGE_S and average()
+  if not is_current(now) then return nil end
+  local viewers = history[1].viewers
+  local usual = average(viewers)
   if not usual then return nil end
   turn = turn + 1
   local best, best_load

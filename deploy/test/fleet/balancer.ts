@@ -130,6 +130,27 @@ t.test('the balancer', { jobs: 3 }, t => {
     t.same(sizes(fleet), [20, 20, 40])
   })
 
+  t.test(
+    'counts no viewer twice if numbers arrive at different times',
+    async t => {
+      let polls = 0
+      let cores: readonly FakeCore[] = []
+      const prometheusUrl = await startFakePrometheus(t, () => {
+        polls += 1
+        // Only the viewers of core1 are known at once.
+        return { core1: cores[0]?.sessions.size ?? 0, core2: 0, core3: 0 }
+      })
+      const fleet = await startFleet(t, {}, { prometheusUrl })
+      cores = fleet.cores
+      for (let burst = 0; burst < 3; burst += 1) {
+        const before = polls
+        await waitFor(() => polls >= before + 2, 'two polls')
+        await fleet.post(30)
+      }
+      t.same(sizes(fleet), [30, 30, 30])
+    },
+  )
+
   t.test('takes a core without an exporter for an average one', async t => {
     const fleet = await startWatchedFleet(t, { core1: 30, core3: 30 })
     await fleet.post(30)
@@ -235,13 +256,16 @@ t.test('the balancer', { jobs: 3 }, t => {
       '/player/demo',
       '/player/demo/status',
       '/static/player.js',
+      // The player imports it.
+      '/static/admin/route.js',
     ]) {
       t.equal(await statusOf(path), 200, path)
     }
     for (const path of [
       '/admin/',
       '/admin',
-      '/static/admin/admin.js',
+      '/static/admin/',
+      '/static/admin/../../admin/',
       '/api/v3/process',
       '/api/v3/process/demo',
       '/api/v3/processes/export',
@@ -259,7 +283,7 @@ t.test('the balancer', { jobs: 3 }, t => {
       t.equal(await statusOf(path), 404, path)
     }
     const paths = fleet.cores.flatMap(core => core.requests)
-    t.notMatch(paths.join('\n'), /admin|process|webrtc/)
+    t.notMatch(paths.join('\n'), /\/admin\/?(?: |$)|process|webrtc/m)
   })
 
   t.test('sends viewers without TLS to HTTPS', async t => {
