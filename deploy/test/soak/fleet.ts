@@ -335,7 +335,7 @@ await t.test('a fleet of three cores', async t => {
     })
     await next.end()
     await tab?.page.goto('about:blank')
-    await busy.restart(t)
+    await busy.restart()
     await showsLines(t, fleet, well)
   })
 
