@@ -5,9 +5,9 @@
  * Gets: batches and snapshots over one WebSocket, by feed/.
  * Gives: /metrics in two formats, by web/; probes of streams, by probe/.
  *
- * Data goes feed/ -> registry/ -> web/, and probe/ -> web/. This file starts the parts in order;
- * config.ts has the settings, limits.ts the limits, telemetry.ts the metrics of
- * the exporter itself.
+ * Data goes feed/ -> registry/ -> web/, and probe/ -> web/. This file starts the
+ * parts in order; config.ts has the settings, limits.ts the limits, telemetry.ts
+ * the metrics of the exporter itself.
  */
 import type { Log } from '../shared/runtime/log.ts'
 import type { Clock } from '../shared/runtime/clock.ts'

@@ -89,6 +89,24 @@ export function createTelemetry(version: string): Telemetry {
       },
     })
 
+  /** A gauge that has no sample while its value is not known. */
+  const snapshotGauge = (
+    name: string,
+    help: string,
+    read: (from: TelemetrySources) => number | boolean | undefined,
+  ) =>
+    new Gauge({
+      name: PREFIX + name,
+      help,
+      registers,
+      collect() {
+        this.reset()
+        const value = sources && read(sources)
+        if (value === undefined) this.remove()
+        else this.set(Number(value))
+      },
+    })
+
   const counter = (
     name: string,
     help: string,
@@ -130,28 +148,16 @@ export function createTelemetry(version: string): Telemetry {
       }
     },
   })
-  new Gauge({
-    name: `${PREFIX}asleep_streams`,
-    help: 'Streams that start on demand and that nobody watches.',
-    registers,
-    collect() {
-      this.reset()
-      const asleep = sources?.asleep()
-      if (asleep === undefined) this.remove()
-      else this.set(asleep)
-    },
-  })
-  new Gauge({
-    name: `${PREFIX}draining`,
-    help: '1 while the media process takes no new viewers, as requested.',
-    registers,
-    collect() {
-      this.reset()
-      const draining = sources?.draining()
-      if (draining === undefined) this.remove()
-      else this.set(draining ? 1 : 0)
-    },
-  })
+  snapshotGauge(
+    'asleep_streams',
+    'Streams that start on demand and that nobody watches.',
+    from => from.asleep(),
+  )
+  snapshotGauge(
+    'draining',
+    '1 while the media process takes no new viewers, as requested.',
+    from => from.draining(),
+  )
   counter(
     'observations_total',
     'Observations the media process reported, the lost ones included.',

@@ -1,4 +1,5 @@
 /** What GET /api/v3/webrtc/overview shows of each part of the process. */
+import { unixSeconds } from '../shared/runtime/clock.ts'
 import type { Engine } from './engine/engine.ts'
 import type { Outbox } from './outbox/outbox.ts'
 import { viewState } from './process/api-model.ts'
@@ -30,7 +31,7 @@ function boxOf(engine: Engine, outbox: Outbox): Box {
   return {
     ports: { in_use: inUse, total: inUse + available },
     workers: engine.workerStates(),
-    exporter: { connected, since: unixSeconds(sinceMs) },
+    exporter: { connected, since: sinceSeconds(sinceMs) },
   }
 }
 
@@ -50,7 +51,7 @@ function factsOf(
         id,
         {
           type: hasOwnSender ? 'external' : 'process',
-          since: unixSeconds(streams.changedAtMs(id)),
+          since: sinceSeconds(streams.changedAtMs(id)),
           process: process && !hasOwnSender ? jobOf(process) : null,
         },
       ]
@@ -72,8 +73,8 @@ function jobOf(process: Process): Job {
   }
 }
 
-function unixSeconds(ms: number | undefined): number | null {
-  return ms === undefined ? null : Math.floor(ms / 1_000)
+function sinceSeconds(ms: number | undefined): number | null {
+  return ms === undefined ? null : unixSeconds(ms)
 }
 
 function isExternal({ config: { webrtc } }: Process): boolean {

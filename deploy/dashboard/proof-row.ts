@@ -39,7 +39,7 @@ const NOT_PLAYED: ValueMap = {
   options: { '-1': { text: 'Not in this time', color: 'red', index: 0 } },
 }
 
-/** Can the streams be played, even while nobody watches? */
+/** Whether the streams can be played, also without viewers. */
 export function proofRow(link: RunbookLink): Row {
   const runbook = link('WebRTCProbeFailing')
   return {

@@ -123,7 +123,7 @@ export class Dashboard {
 /**
  * Returns the core whose metrics Prometheus has.
  * @param expected CORE_ID; undefined: the only one
- * @throws {Error} if there is none, or a choice
+ * @throws {Error} if there is none, or several to choose from
  */
 export async function findCore(
   prometheus: string,

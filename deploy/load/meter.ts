@@ -1,6 +1,7 @@
 /** CPU and memory of processes on this machine. */
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
 import { availableParallelism, networkInterfaces } from 'node:os'
+import { readMemoryBytes } from '../../media/ffmpeg/proc.ts'
 import { childrenOf, cpuNs, nameOf } from '../bench/rig/process-cpu.ts'
 
 /** What the processes of one name used. */
@@ -42,7 +43,7 @@ export class Meter {
         const ns = cpuOf(pid)
         total.cpuNs += Math.max(0, ns - (this.#lastNs.get(pid) ?? 0))
         this.#lastNs.set(pid, ns)
-        bytes += residentBytes(pid)
+        bytes += readMemoryBytes(pid) ?? 0
       }
       total.peakBytes = Math.max(total.peakBytes, bytes)
     }
@@ -144,11 +145,6 @@ function cpuOf(pid: number): number {
   } catch {
     return 0
   }
-}
-
-function residentBytes(pid: number): number {
-  const kib = /^VmRSS:\s+(\d+) kB/m.exec(read(`/proc/${pid}/status`))?.[1]
-  return Number(kib ?? 0) * 1024
 }
 
 function read(path: string): string {

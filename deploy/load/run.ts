@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { reasonOf } from '../../shared/runtime/errors.ts'
-import { bearer, fetchJson } from '../verify/http.ts'
+import { fetchStreams } from '../verify/whep.ts'
 import { Dashboard } from './dashboard.ts'
 import { readEvidence } from './evidence.ts'
 import { findMedia, Meter } from './meter.ts'
@@ -153,9 +153,7 @@ async function streamsOf({
   if (stream !== undefined) return [stream]
   const live = await poll(
     async () => {
-      const streams = await fetchJson<
-        readonly { readonly id: string; readonly state: string }[]
-      >(`${target.url}/api/v3/webrtc/streams`, bearer(apiToken))
+      const streams = await fetchStreams(target.url, apiToken)
       const ids = streams
         .filter(({ state }) => state === 'live')
         .map(({ id }) => id)

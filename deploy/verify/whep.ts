@@ -15,7 +15,8 @@ export interface WhepOptions {
   readonly retry: Retry
 }
 
-interface Stream {
+/** A stream of an installation, as its API has it. */
+export interface Stream {
   readonly id: string
   readonly state: string
 }
@@ -40,6 +41,14 @@ export function whepCheck(options: WhepOptions): Check {
   }
 }
 
+/** Fetches the streams of the installation at `coreUrl`. */
+export function fetchStreams(
+  coreUrl: string,
+  apiToken: string | undefined,
+): Promise<readonly Stream[]> {
+  return fetchJson(`${coreUrl}/api/v3/webrtc/streams`, bearer(apiToken))
+}
+
 /** Resolves to the id of the first stream that is live. */
 export function liveStream({
   coreUrl,
@@ -47,10 +56,7 @@ export function liveStream({
   retry,
 }: WhepOptions): Promise<string> {
   return retry(async () => {
-    const streams = await fetchJson<readonly Stream[]>(
-      `${coreUrl}/api/v3/webrtc/streams`,
-      bearer(apiToken),
-    )
+    const streams = await fetchStreams(coreUrl, apiToken)
     const live = streams.find(({ state }) => state === 'live')
     if (live !== undefined) return live.id
     const states = streams.map(({ id, state }) => `${id} is ${state}`)

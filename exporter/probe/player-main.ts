@@ -1,6 +1,6 @@
 /**
  * The process that plays streams for the exporter: a crash or hang of the
- * native WebRTC library then neither ends the exporter nor delays a scrape.
+ * native WebRTC library then cannot end the exporter or delay a scrape.
  * Run as a program, it only loads the library and fills the compile cache.
  */
 import { getPriority, setPriority } from 'node:os'

@@ -26,7 +26,7 @@ export interface WhepSession {
 
 /**
  * POSTs the offer.
- * @throws {WhepError} if the response is not 201, or there is none
+ * @throws {WhepError} if there is no response, or its status is not 201
  */
 export async function openSession(
   endpoint: URL,
@@ -111,7 +111,7 @@ function rejection(status: number, body: string): WhepError {
 }
 
 /** Members of a problem (RFC 9457); none if the body is something else. */
-function readProblem(body: string): { type?: string; title?: string } {
+export function readProblem(body: string): { type?: string; title?: string } {
   try {
     const value: unknown = JSON.parse(body)
     if (typeof value !== 'object' || value === null) return {}

@@ -1,6 +1,6 @@
 import type { Registry as PromRegistry } from 'prom-client'
 import type { Clock } from '../../shared/runtime/clock.ts'
-import { labelsText, labelText } from '../registry/series.ts'
+import { labelText } from '../registry/series.ts'
 import { headLines } from './exposition.ts'
 import { formatNumber, type Format } from './formats.ts'
 
@@ -30,7 +30,7 @@ export async function writeOwnFamilies(
   format: Format,
 ): Promise<string> {
   const families: readonly unknown[] = await registry.getMetricsAsJSON()
-  const start = labelsText([['core', core]])
+  const start = labelText('core', core)
   return families
     .filter(isOwnFamily)
     .map(family => writeOwnFamily(family, start, format))

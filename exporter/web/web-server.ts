@@ -30,7 +30,7 @@ export interface WebServerOptions {
   readonly core: string
   readonly page: (format: Format) => Promise<Buffer>
   readonly probe: Probe | undefined
-  /** The streams that Prometheus shall probe. */
+  /** The streams for Prometheus to probe. */
   readonly streamsToProbe: () => Promise<readonly StreamId[]>
   /** Called with the duration of each answered scrape. */
   readonly observeScrape: (seconds: number) => void

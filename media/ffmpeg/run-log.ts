@@ -1,4 +1,4 @@
-import type { Clock } from '../../shared/runtime/clock.ts'
+import { unixSeconds, type Clock } from '../../shared/runtime/clock.ts'
 
 /** How a run ended, in upstream's words. */
 export type ExitState = 'finished' | 'failed' | 'killed'
@@ -127,7 +127,7 @@ export class RunLog {
   }
 
   #unixSeconds(): number {
-    return Math.floor(this.#clock.epochMs() / 1000)
+    return unixSeconds(this.#clock.epochMs())
   }
 }
 

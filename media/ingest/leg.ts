@@ -41,7 +41,7 @@ export interface Leg {
 /** What the relay thread finds in the packets of an external sender. */
 export interface LegTrafficView {
   readonly unexpected: UnexpectedRtp
-  /** As of the last reply of the relay thread, which `Leg.packets` asks. */
+  /** As of the last `Leg.packets`. */
   readonly faults: readonly Fault[]
 }
 

@@ -7,6 +7,7 @@
 import { isDeepStrictEqual } from 'node:util'
 
 import { parseStreamId } from '../../shared/protocol/ids.ts'
+import { unixSeconds } from '../../shared/runtime/clock.ts'
 import type { Log } from '../../shared/runtime/log.ts'
 import { parseProcessConfig, type ConfigRules } from './config.ts'
 import { isJsonObject } from '../../shared/protocol/fields.ts'
@@ -442,7 +443,7 @@ export class Processes {
   }
 
   #unixSeconds(): number {
-    return Math.floor(this.#options.now() / 1000)
+    return unixSeconds(this.#options.now())
   }
 }
 

@@ -67,7 +67,7 @@ export class Demand implements ViewerDemand {
     this.#options = options
   }
 
-  /** Whether the sender is stopped, or being stopped, because nobody watches. */
+  /** Whether the sender is stopped, or being stopped, because it has no viewers. */
   get asleep(): boolean {
     const { at } = this.#state
     return at === 'asleep' || (at === 'stopping' && this.#holds === 0)

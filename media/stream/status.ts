@@ -1,5 +1,6 @@
 import type { MediaKind } from 'mediasoup/types'
 import type { StreamId } from '../../shared/protocol/ids.ts'
+import { unixSeconds } from '../../shared/runtime/clock.ts'
 
 import type { LegPlan } from '../ingest/leg-plan.ts'
 import type { LegView } from '../ingest/leg-monitor.ts'
@@ -59,8 +60,7 @@ export function streamStatus(
     legs: Object.fromEntries(
       running.legs.map(leg => [leg.plan.kind, legStatus(leg)]),
     ),
-    started_at:
-      state === 'stopped' ? null : Math.floor(running.startedAtMs / 1_000),
+    started_at: state === 'stopped' ? null : unixSeconds(running.startedAtMs),
   }
 }
 

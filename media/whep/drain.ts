@@ -1,4 +1,8 @@
-import type { Cancel, Clock } from '../../shared/runtime/clock.ts'
+import {
+  unixSeconds,
+  type Cancel,
+  type Clock,
+} from '../../shared/runtime/clock.ts'
 import type { Log } from '../../shared/runtime/log.ts'
 import { drainingProblem, shutdownProblem } from './problems.ts'
 import type { Sessions } from './sessions.ts'
@@ -166,8 +170,4 @@ export class Drain {
     })
     onChange()
   }
-}
-
-function unixSeconds(ms: number): number {
-  return Math.floor(ms / 1_000)
 }

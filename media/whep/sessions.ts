@@ -65,9 +65,9 @@ export class Sessions {
   readonly #live = new Map<SessionId, Session>()
   readonly #ended = new Map<SessionId, EndedSession>()
   readonly #opening = new Set<Promise<unknown>>()
-  readonly #closing = new AbortController()
   /** Aborted with the problem that POSTs get. */
   #accepting = new AbortController()
+  #isClosing = false
   #emptied: PromiseWithResolvers<void> | undefined
 
   constructor(options: SessionsOptions) {
@@ -83,22 +83,17 @@ export class Sessions {
     offer: string,
     client: Client,
   ): Promise<OpenedSession> {
-    if (this.#isClosing()) throw shutdownProblem()
     const accepting = this.#accepting.signal
     accepting.throwIfAborted()
     const negotiated = this.#negotiate(stream, offer)
     const slot = this.#options.admission.takeSlot(stream.id)
-    const signal = AbortSignal.any([client.signal, accepting])
-    const opening = this.#openWith(slot, stream, negotiated, {
-      ...client,
-      signal,
-    })
+    const aborted = AbortSignal.any([client.signal, accepting])
+    const opening = this.#openWith(slot, stream, negotiated, client, aborted)
     this.#opening.add(opening)
     try {
       return await opening
     } catch (error) {
       slot.release()
-      if (this.#isClosing()) throw shutdownProblem()
       accepting.throwIfAborted()
       throw error
     } finally {
@@ -152,9 +147,10 @@ export class Sessions {
     this.#accepting.abort(why())
   }
 
-  /** Accepts POSTs again after `refuse`. Idempotent. */
+  /** Accepts POSTs again after `refuse`, but not in a shutdown. Idempotent. */
   accept(): void {
-    if (this.#accepting.signal.aborted) this.#accepting = new AbortController()
+    if (this.#isClosing || !this.#accepting.signal.aborted) return
+    this.#accepting = new AbortController()
   }
 
   /** Ends all sessions for `why`. */
@@ -171,7 +167,10 @@ export class Sessions {
 
   /** Rejects pending and later POSTs. Idempotent. */
   beginShutdown(): void {
-    this.#closing.abort()
+    // Its problem replaces that of a drain.
+    this.accept()
+    this.refuse(shutdownProblem)
+    this.#isClosing = true
   }
 
   /** Ends all sessions; pending and later POSTs are rejected. */
@@ -179,10 +178,6 @@ export class Sessions {
     this.beginShutdown()
     this.endAll('shutdown')
     await Promise.allSettled([...this.#opening])
-  }
-
-  #isClosing(): boolean {
-    return this.#closing.signal.aborted
   }
 
   #find(streamId: string, id: string): Session | undefined {
@@ -212,8 +207,8 @@ export class Sessions {
     stream: ViewerStream,
     negotiated: Negotiated,
     client: Client,
+    aborted: AbortSignal,
   ): Promise<OpenedSession> {
-    const aborted = AbortSignal.any([client.signal, this.#closing.signal])
     const kinds = negotiated.request.media.map(({ kind }) => kind)
     const { admission } = this.#options
     const hold = await admission.hold(stream, kinds, aborted)

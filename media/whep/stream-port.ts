@@ -121,7 +121,7 @@ export class StreamError extends Error {
 
 /** Starts a stream when the first viewer comes. */
 export interface ViewerDemand {
-  /** Whether the stream is stopped, or being stopped, because nobody watches. */
+  /** Whether the stream is stopped, or being stopped, because it has no viewers. */
   readonly asleep: boolean
   /**
    * Starts the stream unless it runs, and waits until `kinds` have RTP.

@@ -7,8 +7,17 @@ export interface Clock {
   readonly epochMs: () => number
   /** Milliseconds since an arbitrary start, for durations; never goes back. */
   readonly steadyMs: () => number
-  /** Calls `run` once, `ms` milliseconds from now. */
+  /**
+   * Calls `run` once, `ms` milliseconds from now, after the event loop has read
+   * what arrived before. Node runs timers first: a process that was paused, or
+   * got no CPU, would mistake its own pause for the silence of others.
+   */
   readonly after: (ms: number, run: () => void) => Cancel
+}
+
+/** Whole Unix seconds of a time in milliseconds. */
+export function unixSeconds(epochMs: number): number {
+  return Math.floor(epochMs / 1_000)
 }
 
 /** The time of this machine. */
@@ -16,18 +25,18 @@ export const systemClock: Clock = {
   epochMs: () => Date.now(),
   steadyMs: () => performance.now(),
   after: (ms, run) => {
-    const timer = setTimeout(run, ms)
+    let pending: NodeJS.Immediate | undefined
+    const timer = setTimeout(() => {
+      pending = setImmediate(run)
+    }, ms)
     return () => {
       clearTimeout(timer)
+      clearImmediate(pending)
     }
   },
 }
 
-/**
- * Calls `run` every `ms` milliseconds, once the event loop has read what
- * arrived before. Node runs timers first: a process that was paused, or got no
- * CPU, would otherwise mistake its own pause for the silence of others.
- */
+/** Calls `run` every `ms` milliseconds, after input as `Clock.after` does. */
 export function repeatAfterInput(ms: number, run: () => void): Cancel {
   let pending: NodeJS.Immediate | undefined
   const timer = setInterval(() => {

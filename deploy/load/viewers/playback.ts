@@ -21,7 +21,9 @@ export interface Gap {
 }
 
 const SEQUENCE_NUMBERS = 2 ** 16
-const NO_GAP: Gap = { seconds: 0, startedAt: 0 }
+
+export const NO_PACKETS: Count = { packets: 0, lost: 0 }
+export const NO_GAP: Gap = { seconds: 0, startedAt: 0 }
 
 /** Counts the RTP of one viewer. Pure: time is a parameter, in milliseconds. */
 export class Playback {
@@ -74,7 +76,7 @@ export class Playback {
 
   count(kind: Kind): Count {
     const track = this.#tracks.get(kind)
-    if (track === undefined) return { packets: 0, lost: 0 }
+    if (track === undefined) return NO_PACKETS
     const expected = track.highest - track.first + 1
     return {
       packets: track.packets,

@@ -1,11 +1,11 @@
 import { fork, type ChildProcess } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
+import { NO_GAP, NO_PACKETS } from './playback.ts'
 import type { FromViewers, Seat, ToViewers, ViewerStatus } from './status.ts'
 
 const MAIN = fileURLToPath(new URL('viewers-main.ts', import.meta.url))
 /** Longer than the timeouts of a POST and a DELETE. */
 const LEAVE_TIMEOUT_MS = 25_000
-const NOTHING = { packets: 0, lost: 0 }
 
 /** Viewers in a process of their own. */
 export class ViewerProcess {
@@ -53,8 +53,8 @@ export class ViewerProcess {
         age: 0,
         posted: 0,
         deleted: 0,
-        longestGap: { seconds: 0, startedAt: 0 },
-        counts: { video: NOTHING, audio: NOTHING },
+        longestGap: NO_GAP,
+        counts: { video: NO_PACKETS, audio: NO_PACKETS },
       }
       return this.#end === undefined ? status : { ...status, end: this.#end }
     })

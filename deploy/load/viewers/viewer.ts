@@ -2,12 +2,11 @@ import { reasonOf } from '../../../shared/runtime/errors.ts'
 import { readAnswer } from '../../../exporter/probe/answer.ts'
 import type { Kind } from '../../../exporter/probe/outcome.ts'
 import { Peer } from '../../../exporter/probe/peer.ts'
+import { readProblem } from '../../../exporter/probe/whep-session.ts'
 import { readRtpHeader } from '../../../shared/protocol/rtp-packet.ts'
 import { bearer, fetchText } from '../../verify/http.ts'
-import { Playback } from './playback.ts'
+import { NO_GAP, NO_PACKETS, Playback } from './playback.ts'
 import type { Seat, ViewerStatus } from './status.ts'
-
-const NOTHING = { packets: 0, lost: 0 }
 
 /** A viewer that counts what it receives. */
 export class Viewer {
@@ -94,10 +93,10 @@ export class Viewer {
         establishment: this.#establishment,
       }),
       ...(firstPicture !== undefined && { firstPicture }),
-      longestGap: playback?.longestGap(nowMs) ?? { seconds: 0, startedAt: 0 },
+      longestGap: playback?.longestGap(nowMs) ?? NO_GAP,
       counts: {
-        video: playback?.count('video') ?? NOTHING,
-        audio: playback?.count('audio') ?? NOTHING,
+        video: playback?.count('video') ?? NO_PACKETS,
+        audio: playback?.count('audio') ?? NO_PACKETS,
       },
       ...(this.#end !== undefined && { end: this.#end }),
     }
@@ -142,15 +141,7 @@ export class Viewer {
   }
 }
 
-/** The title of a problem (RFC 9457), or the first line of another body. */
+/** The title of a problem, or the first line of another body. */
 function detailOf(body: string): string {
-  try {
-    const value: unknown = JSON.parse(body)
-    if (typeof value === 'object' && value !== null && 'title' in value) {
-      return String(value.title)
-    }
-  } catch {
-    // A proxy may answer in HTML.
-  }
-  return body.split('\n', 1)[0] ?? ''
+  return readProblem(body).title ?? body.split('\n', 1)[0] ?? ''
 }

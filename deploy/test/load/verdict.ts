@@ -100,7 +100,7 @@ for (const [what, [second, text]] of Object.entries(FAULTS)) {
   })
 }
 
-t.test('a gap of 2 s is none', t => {
+t.test('a gap of exactly 2 s passes', t => {
   const longestGap = { seconds: 2, startedAt: 30 }
   const statuses = [status(1), status(2, { longestGap })]
   t.equal(judge(findings({ statuses })).passed, true)

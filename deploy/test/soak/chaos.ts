@@ -1,7 +1,7 @@
-import { readFile } from 'node:fs/promises'
 import { setTimeout as delay } from 'node:timers/promises'
 import t from 'tap'
 
+import { readMemoryBytes } from '../../../media/ffmpeg/proc.ts'
 import { SILENCE_TIMEOUT_MS } from '../../../shared/protocol/limits.ts'
 import { runChaos } from '../fixtures/chaos/run.ts'
 import { World } from '../fixtures/chaos/world.ts'
@@ -20,12 +20,6 @@ t.test('totals stay exact through any faults without a state file', async t => {
   await runChaos(t, { seed: seed + 1, rounds: some, keepsState: false })
 })
 
-/** Resident memory of the process, bytes. */
-async function residentBytes(pid: number): Promise<number> {
-  const status = await readFile(`/proc/${pid}/status`, 'utf8')
-  return Number(/^VmRSS:\s+(\d+) kB/m.exec(status)?.[1]) * 1024
-}
-
 for (const keepsState of [true, false]) {
   const where = keepsState ? 'with' : 'without'
   t.test(
@@ -37,10 +31,11 @@ for (const keepsState of [true, false]) {
       const { pid } = world.media
       // The heap reaches its working size first.
       await delay(10_000)
-      const before = await residentBytes(pid)
+      const memory = () => readMemoryBytes(pid) ?? NaN
+      const before = memory()
       world.exporter.kill('SIGSTOP')
       await delay(3 * SILENCE_TIMEOUT_MS)
-      const growth = (await residentBytes(pid)) - before
+      const growth = memory() - before
       world.exporter.kill('SIGCONT')
       const resumedMs = performance.now()
       await world.caughtUp()

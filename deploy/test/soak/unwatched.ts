@@ -1,6 +1,6 @@
 /**
- * Each fault that stops pictures, while nobody watches, with the bundle's own
- * times: an alert fires within three minutes, and only expected ones fire.
+ * Without any viewer, and with the bundle's own times, each fault that stops
+ * pictures raises an alert within three minutes, and only expected alerts fire.
  */
 import t, { type Test } from 'tap'
 import { request } from 'undici'
@@ -13,7 +13,7 @@ import {
   type BundleStack,
 } from '../truenas/fixtures/bundle-stack.ts'
 
-/** A fault of a box that nobody watches. */
+/** A fault while no viewer is connected. */
 interface Fault {
   readonly media?: Readonly<Record<string, string>>
   /** Makes the fault. Absent: the box has it from its start. */
@@ -143,7 +143,7 @@ async function check(t: Test, fault: Fault): Promise<void> {
 
 t.setTimeout(0)
 
-t.test('faults while nobody watches', { jobs: CONCURRENCY }, t => {
+t.test('faults without any viewer raise alerts', { jobs: CONCURRENCY }, t => {
   if (requireProgram(t, 'prometheus') === undefined) {
     t.end()
     return

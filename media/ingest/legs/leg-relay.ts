@@ -1,6 +1,7 @@
 import { EngineError } from '../../engine/engine-error.ts'
 import { findPortOutside } from '../../engine/local-transport.ts'
 import type { PortLease, PortPool } from '../../engine/port-pool.ts'
+import { withAbort } from '../../engine/with-abort.ts'
 import type { Fault } from '../fault.ts'
 import type { LegPlan } from '../leg-plan.ts'
 import { RelayCounters, type UnexpectedRtp } from '../relay/relay-counters.ts'
@@ -22,6 +23,8 @@ export interface LegRelayOptions {
 }
 
 const MAX_ATTEMPTS = 16
+/** So that the legs of a relay thread that hangs show as silent. */
+const INSPECTION_TIMEOUT_MS = 1_000
 
 /**
  * The relay of a leg, as the main thread sees it. It outlives the media
@@ -35,6 +38,8 @@ export class LegRelay {
   readonly #counters: RelayCounters
   #outPort = 0
   #faults: readonly Fault[] = []
+  #packetsRead = 0
+  #inspection: Promise<void> | undefined
 
   private constructor(
     { thread, inspect }: LegRelayOptions,
@@ -93,16 +98,22 @@ export class LegRelay {
     return this.#faults
   }
 
-  /** Asks for the faults, if it looks for any. */
-  inspect(): void {
-    if (!this.#inspect) return
-    this.#thread.request(this.#relay, { type: 'inspect' }).then(
-      result => {
-        if (result.type === 'faults') this.#faults = result.faults
-      },
-      // The thread has ended; the packets that it misses show as silence.
-      () => undefined,
-    )
+  /**
+   * Returns `packets`, and updates the faults. If there are no new packets, the
+   * relay thread first reads what has arrived: when the whole process was
+   * paused, this thread can run before it.
+   */
+  async readPackets(): Promise<number> {
+    if (this.#inspect || this.packets === this.#packetsRead) {
+      this.#inspection ??= this.#requestInspection()
+      const deadline = AbortSignal.timeout(INSPECTION_TIMEOUT_MS)
+      const ignore = () => undefined
+      await withAbort('inspect a leg', this.#inspection, deadline, ignore)
+        // It hangs; the packets that it does not read show as silence.
+        .catch(ignore)
+    }
+    this.#packetsRead = this.packets
+    return this.#packetsRead
   }
 
   /** @throws {EngineError} `worker` if the relay thread died */
@@ -133,6 +144,18 @@ export class LegRelay {
       // The thread has ended, and its sockets with it.
       .catch(() => undefined)
     for (const lease of Object.values(this.#leases)) lease.release()
+  }
+
+  async #requestInspection(): Promise<void> {
+    try {
+      const command = { type: 'inspect' } as const
+      const result = await this.#thread.request(this.#relay, command)
+      if (result.type === 'faults') this.#faults = result.faults
+    } catch {
+      // The thread has ended; the packets that it misses show as silence.
+    } finally {
+      this.#inspection = undefined
+    }
   }
 
   async #open({

@@ -81,9 +81,8 @@ export class RelayedLeg implements Leg {
     return this.#relay
   }
 
-  packets(): Promise<number> {
-    this.#relay.inspect()
-    return Promise.resolve(this.#relay.packets - this.#packetsBefore)
+  async packets(): Promise<number> {
+    return (await this.#relay.readPackets()) - this.#packetsBefore
   }
 
   close(): void {

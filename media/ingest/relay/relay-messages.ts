@@ -34,6 +34,7 @@ export type RelayCommand =
   | { readonly type: 'drop' }
   /** The next packet is a new sender's. */
   | { readonly type: 'end-sender' }
+  /** Reads the packets that have arrived, then replies with the faults. */
   | { readonly type: 'inspect' }
   | { readonly type: 'close' }
 

@@ -1,4 +1,5 @@
 /** Serves the requests of the main thread; relay thread only. */
+import { setImmediate } from 'node:timers/promises'
 import type { MessagePort } from 'node:worker_threads'
 
 import type { RelayReply, RelayRequest, RelayResult } from './relay-messages.ts'
@@ -45,6 +46,8 @@ async function execute(
       relay?.endSender()
       return DONE
     case 'inspect':
+      // Until then, the event loop reads the packets that arrived before.
+      await setImmediate()
       return { type: 'faults', faults: relay?.faults() ?? [] }
     case 'close':
       relay?.close()

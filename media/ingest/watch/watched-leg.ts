@@ -71,6 +71,7 @@ export class WatchedLeg {
   /** Counts the packets that have arrived since the last call. */
   async poll(otherIsLive: () => boolean): Promise<LegEdge> {
     const leg = this.#leg
+    const requestedMs = performance.now()
     const packets = await leg?.packets().catch(() => undefined)
     // undefined: the worker died; the owner learns of that elsewhere.
     if (packets === undefined || this.#leg !== leg) return undefined
@@ -82,7 +83,9 @@ export class WatchedLeg {
     }
     this.#packets = packets
     this.#unexpected = unexpected
-    const nowMs = performance.now()
+    // Silence is certain up to the request only: the reply may be old, if this
+    // process was paused before it read it.
+    const nowMs = observation.packets > 0 ? performance.now() : requestedMs
     const edge = this.watch.observe(observation, nowMs)
     if (edge === 'live') {
       this.#faults = []

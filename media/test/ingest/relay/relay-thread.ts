@@ -37,14 +37,14 @@ function startThread(t: Test) {
   t.teardown(() => {
     udpPorts.close()
   })
-  const open = () =>
+  const open = ({ inspect }: { inspect: boolean } = { inspect: true }) =>
     LegRelay.open({
       thread,
       plan: PLAN,
       listen: '127.0.0.1',
       lease: () => udpPorts.lease(),
       udpPorts,
-      inspect: true,
+      inspect,
     })
   return { thread, udpPorts, records, open }
 }
@@ -67,6 +67,14 @@ async function openTarget(t: Test) {
   return { port: socket.address().port, packets }
 }
 
+function opusPacket(sequence: number, payloadType: number = PLAN.payloadType) {
+  const packet = Buffer.alloc(40)
+  packet.set([0x80, payloadType])
+  packet.writeUInt16BE(sequence, 2)
+  packet.writeUInt32BE(sequence * 960, 4)
+  return packet
+}
+
 /** Sends an Opus packet of 20 ms every 20 ms. */
 function startSending(
   t: Test,
@@ -76,11 +84,7 @@ function startSending(
   const socket = createSocket('udp4')
   let sequence = 100
   const timer = setInterval(() => {
-    const packet = Buffer.alloc(40)
-    packet.set([0x80, payloadType])
-    packet.writeUInt16BE(++sequence, 2)
-    packet.writeUInt32BE(sequence * 960, 4)
-    socket.send(packet, port, '127.0.0.1')
+    socket.send(opusPacket(++sequence, payloadType), port, '127.0.0.1')
   }, 20)
   t.teardown(() => {
     clearInterval(timer)
@@ -130,6 +134,35 @@ await t.test('packets pass while the main thread is blocked', async t => {
   const during = Atomics.load(count, 0) - before
   t.ok(during >= PACKETS, `${during} packets passed during the block`)
 })
+
+for (const inspect of [true, false]) {
+  const which = inspect ? 'an external sender' : 'FFmpeg'
+  await t.test(`a packet of ${which} counts once it has arrived`, async t => {
+    const { open } = startThread(t)
+    const relay = await open({ inspect })
+    const target = await openTarget(t)
+    await relay.forward({ to: target.port, senderPort: undefined })
+    const socket = createSocket('udp4')
+    t.teardown(() => {
+      socket.close()
+    })
+    socket.connect(relay.ports.rtp, '127.0.0.1')
+    await once(socket, 'connect')
+    const counts: number[] = []
+    for (let sent = 1; sent <= 200; sent++) {
+      const packet = opusPacket(sent)
+      await new Promise(done => {
+        socket.send(packet, done)
+      })
+      counts.push(await relay.readPackets())
+    }
+    // Otherwise a leg would look silent after a pause of this process.
+    t.strictSame(
+      counts,
+      counts.map((_, index) => index + 1),
+    )
+  })
+}
 
 await t.test('viewers outlive the death of the relay thread', async t => {
   const { thread, records, open } = startThread(t)
