@@ -1,4 +1,5 @@
--- Names the core that has the fewest viewers for its weight.
+-- Names the core that has the fewest viewers for its weight, and passes over
+-- cores that have just refused or failed.
 --
 -- HAProxy itself counts HTTP connections, which end with the answer to a POST
 -- while the viewer stays. The number of viewers is in Prometheus, up to DELAY_S
@@ -17,10 +18,15 @@ local POLL_TIMEOUT_MS = 3000
 local DELAY_S = 25
 -- Older numbers are worse than none: cores then take turns.
 local MAX_AGE_S = 60
+-- How long a core is passed over. Without it, a core that is full or whose
+-- stream has failed, and so has the fewest viewers, would get POST after POST.
+local PAUSE_S = 15
+-- Bounds `paused`; the pauses of others are not kept.
+local MAX_PAUSES = 1000
 
 local url = os.getenv('PROMETHEUS_URL')
 
--- Cores that take viewers: { name =, weight = } each.
+-- Cores that take viewers: { name =, weight =, server = } each.
 local usable = {}
 -- What Prometheus returned since DELAY_S ago, oldest first: the second, and the
 -- viewers by core.
@@ -29,6 +35,11 @@ local history = {}
 local is_blind = false
 -- POSTs by core and second, for the last DELAY_S seconds.
 local placed = {}
+-- POSTs that each core has handed on since the start of HAProxy.
+local handed_on = {}
+-- The second at which a pause ends, by core, and by core and path.
+local paused = {}
+local pauses = 0
 -- Where the search begins, so that equal cores take turns.
 local turn = 0
 
@@ -38,15 +49,49 @@ local function encode(text)
   end))
 end
 
-local function read_cores()
+local function pause(key, now)
+  if not paused[key] then
+    if pauses >= MAX_PAUSES then return end
+    pauses = pauses + 1
+  end
+  paused[key] = now + PAUSE_S
+end
+
+local function end_pauses(now)
+  for key, until_s in pairs(paused) do
+    if until_s <= now then
+      paused[key] = nil
+      pauses = pauses - 1
+    end
+  end
+end
+
+-- Pauses a core that has handed on a POST since the last call. HAProxy counts
+-- it as a retry; the response itself reaches no rule.
+local function note_handed_on(name, stats, now)
+  local count = tonumber(stats.wretr) or 0
+  if handed_on[name] and count > handed_on[name] then pause(name, now) end
+  handed_on[name] = count
+end
+
+local function is_paused(name, path, now)
+  return (paused[name] or 0) > now or (paused[name .. path] or 0) > now
+end
+
+local function read_cores(now)
   local found = {}
   local names = {}
   for name, server in pairs(core.backends[BACKEND].servers) do
     local stats = server:get_stats()
     names[name] = true
+    note_handed_on(name, stats, now)
     -- Also "UP 1/2", which is about to go down.
     if stats.status:match('^UP') or stats.status == 'no check' then
-      found[#found + 1] = { name = name, weight = tonumber(stats.weight) or 0 }
+      found[#found + 1] = {
+        name = name,
+        weight = tonumber(stats.weight) or 0,
+        server = server,
+      }
     end
   end
   table.sort(found, function(a, b) return a.name < b.name end)
@@ -102,8 +147,9 @@ end
 
 local function watch()
   while true do
-    read_cores()
     local now = core.now().sec
+    end_pauses(now)
+    read_cores(now)
     local ok, problem = false, 'PROMETHEUS_URL is not set'
     if url then ok, problem = pcall(read_viewers, now) end
     forget(now)
@@ -139,31 +185,48 @@ local function average(viewers)
   return weights > 0 and sum / weights or nil
 end
 
-local function least_viewers()
+-- Returns the core with the least load, or nil. Without `path`, it may be paused.
+local function least(viewers, usual, path, now)
+  local best, best_load
+  for index = 1, #usable do
+    local one = usable[(index + turn) % #usable + 1]
+    if one.weight > 0 and not (path and is_paused(one.name, path, now)) then
+      local known = viewers[one.name] or usual * one.weight
+      local load = (known + recent(one.name, now)) / one.weight
+      if not best or load < best_load then best, best_load = one, load end
+    end
+  end
+  return best
+end
+
+local function least_viewers(txn)
   local now = core.now().sec
   if not is_current(now) then return nil end
   local viewers = history[1].viewers
   local usual = average(viewers)
   if not usual then return nil end
+  local path = txn.f:path()
   turn = turn + 1
-  local best, best_load
-  for index = 1, #usable do
-    local one = usable[(index + turn) % #usable + 1]
-    if one.weight > 0 then
-      local known = viewers[one.name] or usual * one.weight
-      local load = (known + recent(one.name, now)) / one.weight
-      if not best or load < best_load then
-        best, best_load = one.name, load
-      end
-    end
+  local best = least(viewers, usual, path, now)
+  while best do
+    note_handed_on(best.name, best.server:get_stats(), now)
+    if not is_paused(best.name, path, now) then break end
+    best = least(viewers, usual, path, now)
   end
-  if best then
-    local by_second = placed[best] or {}
-    by_second[now] = (by_second[now] or 0) + 1
-    placed[best] = by_second
-  end
-  return best
+  best = best or least(viewers, usual, nil, now)
+  if not best then return nil end
+  local by_second = placed[best.name] or {}
+  by_second[now] = (by_second[now] or 0) + 1
+  placed[best.name] = by_second
+  return best.name
+end
+
+-- The core of this response cannot serve the stream of this path.
+local function stream_failed(txn)
+  local name, path = txn.f:srv_name(), txn:get_var('txn.path')
+  if name and path then pause(name .. path, core.now().sec) end
 end
 
 core.register_task(watch)
 core.register_fetches('least_viewers', least_viewers)
+core.register_action('stream_failed', { 'http-res' }, stream_failed)

@@ -157,6 +157,50 @@ t.test('the balancer', { jobs: 3 }, t => {
     t.same(sizes(fleet), [10, 10, 10])
   })
 
+  t.test('passes over a core that has just refused a viewer', async t => {
+    const fleet = await startWatchedFleet(t, { core1: 0, core2: 90, core3: 90 })
+    const [first] = fleet.cores
+    first.cap = 10
+    for (let index = 0; index < 60; index += 1) {
+      t.same(await fleet.post(1), [201])
+    }
+    t.equal(first.sessions.size, 10)
+    // Each further one would count as an error on a core that is only full.
+    t.ok(first.posts <= 12, `${first.posts} POSTs`)
+    first.cap = Infinity
+    await waitFor(async () => {
+      await fleet.post(1)
+      return first.sessions.size > 10
+    }, 'viewers on core1 again')
+  })
+
+  for (const failure of [404, 409, 504]) {
+    t.test(`a POST after a ${failure} goes to another core`, async t => {
+      const idle = { core1: 0, core2: 90, core3: 90 }
+      const fleet = await startWatchedFleet(t, idle)
+      const [first] = fleet.cores
+      first.failure = failure
+      t.same(await fleet.post(1), [failure], 'is not handed on')
+      for (let index = 0; index < 20; index += 1) {
+        t.same(await fleet.post(1), [201])
+      }
+      const { send } = fleet.haproxy
+      const other = await send('POST', '/api/v3/whep/other', OFFER)
+      t.equal(other.status, failure, 'only that stream is passed over')
+    })
+  }
+
+  t.test('asks the least loaded core if all have just refused', async t => {
+    const fleet = await startWatchedFleet(t, { core1: 0, core2: 90, core3: 90 })
+    for (const core of fleet.cores) core.failure = 409
+    for (const core of fleet.cores) {
+      t.same(await fleet.post(1), [409])
+      core.failure = undefined
+    }
+    t.same(await fleet.post(5), all(5, 201))
+    t.same(sizes(fleet), [5, 0, 0])
+  })
+
   t.test('brings each request for a session to its core', async t => {
     const fleet = await startFleet(t)
     for (let index = 0; index < 30; index += 1) {

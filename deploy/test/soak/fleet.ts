@@ -132,6 +132,31 @@ function perCore(sessions: readonly Opened[]): readonly number[] {
   return CORES.map(name => sessions.filter(({ core }) => core === name).length)
 }
 
+/** Waits until a probe that starts from now on has played on these cores only. */
+async function probesPlay(
+  t: Test,
+  { prometheus }: Fleet,
+  names: readonly string[],
+): Promise<void> {
+  const since = Date.now() / 1000
+  await waitFor(
+    async () => {
+      const last = await prometheus.query('dragonfork_probe_success')
+      const played = await prometheus.query(
+        `timestamp(dragonfork_probe_success == 1) > ${since}`,
+      )
+      const coresOf = (samples: typeof last) =>
+        samples.map(({ labels }) => labels['core']).sort()
+      return [last, played].every(
+        samples => coresOf(samples).join() === names.join(),
+      )
+    },
+    `probes of ${names.join()} only`,
+    FIRST_LINE_TIMEOUT_MS,
+  )
+  t.pass(`probes play on ${names.join()}`)
+}
+
 /** Waits until the Fleet dashboard has these first lines. */
 async function showsLines(
   t: Test,
@@ -232,7 +257,10 @@ await t.test('a fleet of three cores', async t => {
   const well = { core1: 'OK', core2: 'OK', core3: 'OK' }
   let sessions: readonly Opened[] = []
 
-  await t.test('is OK, core by core', t => showsLines(t, fleet, well))
+  await t.test('is OK, core by core', async t => {
+    await showsLines(t, fleet, well)
+    await probesPlay(t, fleet, CORES)
+  })
 
   await t.test('spreads 300 viewers', async t => {
     sessions = await client.openMany(VIEWERS)
@@ -333,6 +361,11 @@ await t.test('a fleet of three cores', async t => {
       ...well,
       [busy.name]: 'Media process not connected',
     })
+    await probesPlay(
+      t,
+      fleet,
+      CORES.filter(name => name !== busy.name),
+    )
     await next.end()
     await tab?.page.goto('about:blank')
     await busy.restart()
@@ -353,6 +386,7 @@ await t.test('a fleet of three cores', async t => {
       ...well,
       [first.name]: 'Draining: no new viewers',
     })
+    await probesPlay(t, fleet, CORES)
     t.equal(await leaves.end(), 204, 'DELETE reaches it')
     await first.drain(true, '?end_after=1')
     const next = await rePost(t, fleet, stays)
@@ -371,6 +405,7 @@ await t.test('a fleet of three cores', async t => {
       ...well,
       core2: 'No metrics: exporter down',
     })
+    await probesPlay(t, fleet, ['core1', 'core3'])
     await viewer.plays()
     const opened = await client.openMany(30)
     t.equal(opened.length, 30)
