@@ -184,8 +184,8 @@ t.test('the balancer', { jobs: 3 }, t => {
       for (let index = 0; index < 20; index += 1) {
         t.same(await fleet.post(1), [201])
       }
-      const { send } = fleet.haproxy
-      const other = await send('POST', '/api/v3/whep/other', OFFER)
+      const path = '/api/v3/whep/other'
+      const other = await fleet.haproxy.send('POST', path, OFFER)
       t.equal(other.status, failure, 'only that stream is passed over')
     })
   }
