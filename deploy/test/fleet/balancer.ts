@@ -216,6 +216,32 @@ t.test('the balancer', { jobs: 3 }, t => {
     t.equal((await fleet.haproxy.send('DELETE', stranger)).status, 404)
   })
 
+  t.test('takes two cores, with any names that HAProxy allows', async t => {
+    const cores = [
+      await startFakeCore(t, 'eu-1.rack_2'),
+      await startFakeCore(t, 'eu-1'),
+    ]
+    const prometheusUrl = await startFakePrometheus(t, () => ({
+      'eu-1.rack_2': 0,
+      'eu-1': 10,
+    }))
+    const haproxy = await startHaproxy(t, {
+      cores: Object.fromEntries(cores.map(core => [core.name, core.address])),
+      prometheusUrl,
+    })
+    await waitFor(async () => {
+      await haproxy.send('POST', ENDPOINT, OFFER)
+      return cores.every(({ sessions }) => sessions.size > 1)
+    }, 'viewers on both')
+    for (const { name, sessions } of cores) {
+      for (const id of [...sessions]) {
+        const path = `/${name}${ENDPOINT}/${id}`
+        t.equal((await haproxy.send('DELETE', path)).status, 204, path)
+      }
+      t.equal(sessions.size, 0, name)
+    }
+  })
+
   t.test('hands viewers on from a core whose cap is reached', async t => {
     const fleet = await startFleet(t)
     const [first, second, third] = fleet.cores
