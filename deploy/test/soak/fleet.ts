@@ -132,7 +132,7 @@ function perCore(sessions: readonly Opened[]): readonly number[] {
   return CORES.map(name => sessions.filter(({ core }) => core === name).length)
 }
 
-/** Waits until a probe that starts from now on has played on these cores only. */
+/** Waits until a probe after this call has played on these cores, and no other. */
 async function probesPlay(
   t: Test,
   { prometheus }: Fleet,
@@ -143,7 +143,8 @@ async function probesPlay(
     async () => {
       const last = await prometheus.query('dragonfork_probe_success')
       const played = await prometheus.query(
-        `timestamp(dragonfork_probe_success == 1) > ${since}`,
+        `timestamp(dragonfork_probe_success) > ${since} ` +
+          'and dragonfork_probe_success == 1',
       )
       const coresOf = (samples: typeof last) =>
         samples.map(({ labels }) => labels['core']).sort()
