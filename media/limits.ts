@@ -5,9 +5,12 @@
 export interface MediaLimits {
   /** Time for a worker process to report that it runs, milliseconds. */
   readonly workerStartTimeoutMs: number
-  /** Interval of the pings to each worker, milliseconds. */
+  /** Interval of the pings to each worker and checks of the relay thread, ms. */
   readonly workerPingIntervalMs: number
-  /** A worker that does not answer a ping for this long is killed and replaced. */
+  /**
+   * A worker that does not answer a ping for this long is killed and replaced;
+   * so is the relay thread if it does not answer a request.
+   */
   readonly workerUnresponsiveTimeoutMs: number
   /** How long a port that another program uses stays out of the pool. */
   readonly portQuarantineMs: number

@@ -38,7 +38,7 @@ export class Streams implements ViewerStreams, StreamRegistry {
 
   constructor(options: StreamsOptions) {
     this.#options = options
-    this.#relayThread = new RelayThread(options.log)
+    this.#relayThread = new RelayThread(options.settings.limits, options.log)
   }
 
   /**

@@ -1,4 +1,5 @@
 import type {
+  Consumer,
   DtlsState,
   IceState,
   RtpCapabilities,
@@ -80,6 +81,20 @@ export function createTransport({
   })
 }
 
+/** A transport for a viewer. */
+export interface ViewerStart {
+  readonly transport: BoundTransport<WebRtcTransport>
+  /** What it sends as soon as it is connected; undefined: nothing yet. */
+  readonly sent?: readonly SentMedia[]
+}
+
+type Sent = ViewerTransport['sent'][number]
+
+/** One kind that a transport sends. */
+export interface SentMedia extends Sent {
+  readonly consumer: Consumer
+}
+
 export interface OpenViewerOptions {
   readonly egress: EgressRouter
   readonly request: ViewerRequest
@@ -94,16 +109,17 @@ export interface OpenViewerOptions {
  * @throws {EngineError}
  */
 export async function openViewerTransport(
-  transport: BoundTransport<WebRtcTransport>,
+  { transport, sent: prepared }: ViewerStart,
   options: OpenViewerOptions,
 ): Promise<ViewerHandle> {
   const { egress, request, signal } = options
+  const { dtlsParameters, media } = request
   try {
-    const [, ...sent] = await withAbort(
+    const [, sent] = await withAbort(
       'connect a viewer',
       Promise.all([
-        transport.made.connect({ dtlsParameters: request.dtlsParameters }),
-        ...request.media.map(media => consume(transport.made, egress, media)),
+        transport.made.connect({ dtlsParameters }),
+        prepared ?? sendAll(transport.made, egress, media),
       ]),
       signal,
       () => undefined,
@@ -115,11 +131,23 @@ export async function openViewerTransport(
   }
 }
 
-async function consume(
+/**
+ * Sends `media`, in its order. Before a viewer is connected, the worker sends
+ * no packets and requests no key frames.
+ */
+export function sendAll(
+  transport: WebRtcTransport,
+  egress: EgressRouter,
+  media: ViewerRequest['media'],
+): Promise<readonly SentMedia[]> {
+  return Promise.all(media.map(each => send(transport, egress, each)))
+}
+
+async function send(
   transport: WebRtcTransport,
   egress: EgressRouter,
   media: ViewerMedia,
-) {
+): Promise<SentMedia> {
   const { kind, mid } = media
   const consumer = await transport.consume({
     producerId: egress.producers.get(kind) ?? '',
@@ -128,7 +156,8 @@ async function consume(
     enableRtx: true,
     mid,
   })
-  return { kind, mid, rtpParameters: consumer.rtpParameters }
+  // mediasoup clones the parameters on each read.
+  return { kind, mid, rtpParameters: consumer.rtpParameters, consumer }
 }
 
 /** The capabilities of the offer, in mediasoup's terms. */

@@ -106,8 +106,9 @@ export class Viewers {
       )
       undo.push(acquired.release)
       const router = acquired.egress
-      const transport = await this.#transports.take(router, signal)
-      const viewer = await openViewerTransport(transport, {
+      const { media } = request
+      const start = await this.#transports.take(router, media, signal)
+      const viewer = await openViewerTransport(start, {
         egress: router,
         request,
         sockets: endpoints(settings.addresses),

@@ -42,9 +42,14 @@ export function writeRtpHeader(
 
 /** Returns the payload of an RTP packet, including any padding. */
 export function rtpPayload(packet: Buffer): Buffer {
+  return packet.subarray(rtpPayloadAt(packet))
+}
+
+/** Returns where the payload of an RTP packet starts, bytes. */
+export function rtpPayloadAt(packet: Buffer): number {
   const first = packet.readUInt8(0)
   const at = HEADER_BYTES + 4 * (first & 0x0f)
   const isExtended = (first & 0x10) !== 0 && packet.length >= at + 4
   const extension = isExtended ? 4 + 4 * packet.readUInt16BE(at + 2) : 0
-  return packet.subarray(at + extension)
+  return at + extension
 }

@@ -8,8 +8,10 @@
  */
 import { Worker } from 'node:worker_threads'
 
+import { repeatAfterInput, type Cancel } from '../../../shared/runtime/clock.ts'
 import type { Log } from '../../../shared/runtime/log.ts'
 import { EngineError } from '../../engine/engine-error.ts'
+import type { MediaLimits } from '../../limits.ts'
 import type {
   ForwardTarget,
   RelayCommand,
@@ -34,10 +36,12 @@ interface KnownRelay {
 const RESTART_DELAY_MS = 250
 
 /**
- * The relay thread. It starts at the first request. If it dies, another one
- * continues all relays: their senders and viewers notice lost packets only.
+ * The relay thread. It starts at the first request. If it dies or hangs,
+ * another one continues all relays: their senders and viewers notice lost
+ * packets only.
  */
 export class RelayThread {
+  readonly #limits: MediaLimits
   readonly #log: Log
   readonly #relays = new Map<number, KnownRelay>()
   /** Requests without a reply, by id. */
@@ -49,7 +53,8 @@ export class RelayThread {
   #ids = 0
   #closed = false
 
-  constructor(log: Log) {
+  constructor(limits: MediaLimits, log: Log) {
+    this.#limits = limits
     this.#log = log
   }
 
@@ -128,11 +133,34 @@ export class RelayThread {
     worker.on('error', error => {
       cause = error
     })
+    const stopChecking = this.#checkReplies(worker)
     worker.on('exit', () => {
+      stopChecking()
       this.#worker = undefined
       if (!this.#closed) this.#died(cause)
     })
     return worker
+  }
+
+  /**
+   * Ends a thread that hangs: it leaves the same request without a reply in
+   * successive checks. Legs send requests all the time. Checks are counted, not
+   * time, so that a pause of the whole process is not taken for a hang.
+   */
+  #checkReplies(worker: Worker): Cancel {
+    const { workerPingIntervalMs, workerUnresponsiveTimeoutMs } = this.#limits
+    let oldest: number | undefined
+    let silentMs = 0
+    const stop = repeatAfterInput(workerPingIntervalMs, () => {
+      const [id] = this.#pending.keys()
+      silentMs = id === oldest ? silentMs + workerPingIntervalMs : 0
+      oldest = id
+      if (id === undefined || silentMs < workerUnresponsiveTimeoutMs) return
+      stop()
+      this.#log.error('relay thread does not respond, ending it', { silentMs })
+      void worker.terminate()
+    })
+    return stop
   }
 
   #died(error: unknown): void {

@@ -1,4 +1,8 @@
-import { createRewriter, type RtpRewriter } from '../rtp/rtp-rewriter.ts'
+import {
+  createRewriter,
+  type RtpRewriter,
+  type SenderAddress,
+} from '../rtp/rtp-rewriter.ts'
 import { readRtpHeader } from '../../../shared/protocol/rtp-packet.ts'
 import { LegTraffic } from '../watch/leg-traffic.ts'
 import type { Fault } from '../fault.ts'
@@ -26,8 +30,8 @@ export class Relay {
   static async open(spec: RelaySpec): Promise<Relay> {
     const relay = new Relay(spec)
     relay.#sockets = await RelaySockets.open(spec, {
-      rtp: (packet, { address, port }) => {
-        relay.#rtp(packet, address, port)
+      rtp: (packet, from) => {
+        relay.#rtp(packet, from)
       },
       rtcp: packet => {
         if (relay.#target === undefined) return
@@ -62,10 +66,10 @@ export class Relay {
     this.#sockets = undefined
   }
 
-  #rtp(packet: Buffer, address: string, port: number): void {
+  #rtp(packet: Buffer, from: SenderAddress): void {
     if (this.#target === undefined) return
     const { senderPort } = this.#target
-    if (senderPort !== undefined && port !== senderPort) return
+    if (senderPort !== undefined && from.port !== senderPort) return
     const header = readRtpHeader(packet)
     if (header === undefined) return
     if (header.payloadType !== this.#spec.plan.payloadType) {
@@ -73,7 +77,7 @@ export class Relay {
       return
     }
     const nowMs = performance.now()
-    if (!this.#rewriter.rtp(packet, `${address} ${port}`, nowMs)) return
+    if (!this.#rewriter.rtp(packet, header, from, nowMs)) return
     this.#traffic?.forwarded(header, packet, nowMs)
     this.#counters.countForwarded(this.#rewriter.forwarded)
     this.#sockets?.send(packet)

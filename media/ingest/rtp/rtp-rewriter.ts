@@ -15,7 +15,6 @@
 
 import { codecParameters, type LegPlan } from '../leg-plan.ts'
 import {
-  readRtpHeader,
   writeRtpHeader,
   type RtpHeader,
 } from '../../../shared/protocol/rtp-packet.ts'
@@ -24,11 +23,14 @@ import { ReportRewriter } from './report-rewriter.ts'
 import { TimestampRewriter } from './timestamp-rewriter.ts'
 import { MAX_REORDER_MS, ticksBetween } from './rtp-timeline.ts'
 
-/** Where a packet came from: `address port`. */
-export type SenderAddress = string
+/** Where a packet came from. */
+export interface SenderAddress {
+  readonly address: string
+  readonly port: number
+}
 
 interface Sender {
-  readonly address: SenderAddress
+  readonly from: SenderAddress
   readonly ssrc: number
   /** Added to its sequence numbers. */
   readonly sequenceOffset: number
@@ -48,7 +50,6 @@ export interface Forwarded {
 
 export interface RtpRewriterOptions {
   readonly ssrc: number
-  readonly payloadType: number
   /** Of the timestamps, Hz. */
   readonly clockRate: number
   /** A step back of up to this is not a jump. */
@@ -77,7 +78,7 @@ export function createRewriter(
   const { clockRate } = codecParameters(codec, payloadType)
   // Video frames may be out of order; audio never is.
   const maxBackMs = kind === 'video' ? MAX_REORDER_MS : 0
-  return new RtpRewriter({ ssrc, payloadType, clockRate, maxBackMs, last })
+  return new RtpRewriter({ ssrc, clockRate, maxBackMs, last })
 }
 
 export class RtpRewriter {
@@ -98,13 +99,17 @@ export class RtpRewriter {
   }
 
   /**
-   * Rewrites a packet in place.
-   * @returns false if it must be dropped: it is not an RTP packet of the leg's
-   *   payload type, or comes from a second sender at the same time
+   * Rewrites an RTP packet of the leg's payload type in place.
+   * @param header of the packet
+   * @returns false if it must be dropped: it comes from a second sender at the
+   *   same time
    */
-  rtp(packet: Buffer, from: SenderAddress, nowMs: number): boolean {
-    const header = readRtpHeader(packet)
-    if (header?.payloadType !== this.#options.payloadType) return false
+  rtp(
+    packet: Buffer,
+    header: RtpHeader,
+    from: SenderAddress,
+    nowMs: number,
+  ): boolean {
     const sender = this.#senderOf(header, from, nowMs)
     if (sender === undefined) return false
     sender.lastPacketMs = nowMs
@@ -117,16 +122,14 @@ export class RtpRewriter {
           this.#forwarded?.timestamp,
         )
       : sender.timestamps.lateOffsetOf(header.timestamp)
-    const forwarded = {
-      sequence: (header.sequence + sender.sequenceOffset) % SEQUENCES,
-      timestamp: (header.timestamp + offset) % TIMESTAMPS,
-      atMs: nowMs,
-    }
+    const sequence = (header.sequence + sender.sequenceOffset) % SEQUENCES
+    const timestamp = (header.timestamp + offset) % TIMESTAMPS
     if (isInOrder) {
       sender.lastSequence = header.sequence
-      this.#setForwarded(forwarded)
+      this.#setForwarded({ sequence, timestamp, atMs: nowMs })
     }
-    writeRtpHeader(packet, { ...forwarded, ssrc: this.#options.ssrc })
+    const { ssrc } = this.#options
+    writeRtpHeader(packet, { sequence, timestamp, ssrc })
     return true
   }
 
@@ -157,11 +160,15 @@ export class RtpRewriter {
 
   #senderOf(
     { sequence, timestamp, ssrc }: RtpHeader,
-    address: SenderAddress,
+    { address, port }: SenderAddress,
     nowMs: number,
   ): Sender | undefined {
     const current = this.#sender
-    if (current?.address === address && current.ssrc === ssrc) {
+    if (
+      current?.ssrc === ssrc &&
+      current.from.port === port &&
+      current.from.address === address
+    ) {
       const ahead = sequenceDistance(current.lastSequence, sequence)
       if (ahead >= -MAX_MISORDER && ahead <= MAX_DROPOUT) return current
     } else if (current && nowMs - current.lastPacketMs < TAKEOVER_TIMEOUT_MS) {
@@ -169,7 +176,7 @@ export class RtpRewriter {
     }
     const next = this.#firstOf(timestamp, nowMs)
     this.#sender = {
-      address,
+      from: { address, port },
       ssrc,
       sequenceOffset: (next.sequence - sequence + SEQUENCES) % SEQUENCES,
       timestamps: new TimestampRewriter({

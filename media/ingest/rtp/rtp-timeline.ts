@@ -15,24 +15,20 @@ export interface RtpTimelineOptions {
 /** B-frames step back by less; a larger step back is a jump. */
 export const MAX_REORDER_MS = 1_000
 
-const TIMESTAMPS = 2 ** 32
 /** Ahead of the clock by this much more than ever before: a jump. */
 const JUMP_MS = 2_000
 /** Clock drift between the two ends, per millisecond. */
 const DRIFT = 1e-3
 
-interface Point {
-  readonly timestamp: number
-  readonly atMs: number
-  /** How far it is ahead of the clock; only differences matter. */
-  readonly aheadMs: number
-  /** The maximum so far, less the drift. */
-  readonly maxAheadMs: number
-}
-
 export class RtpTimeline {
   readonly #options: RtpTimelineOptions
-  #last: Point
+  // Of the last timestamp. No object, because every packet changes them.
+  #timestamp: number
+  #atMs: number
+  /** How far it is ahead of the clock; only differences matter. */
+  #aheadMs: number
+  /** The maximum so far, less the drift. */
+  #maxAheadMs: number
 
   /** @param previous a timeline whose lead over the clock this one takes on */
   constructor(
@@ -41,24 +37,26 @@ export class RtpTimeline {
     atMs: number,
     previous?: RtpTimeline,
   ) {
-    const { aheadMs = 0, maxAheadMs = 0 } = previous ? previous.#last : {}
     this.#options = options
-    this.#last = { timestamp, atMs, aheadMs, maxAheadMs }
+    this.#timestamp = timestamp
+    this.#atMs = atMs
+    this.#aheadMs = previous ? previous.#aheadMs : 0
+    this.#maxAheadMs = previous ? previous.#maxAheadMs : 0
   }
 
   /** The last timestamp that was advanced to. */
   get timestamp(): number {
-    return this.#last.timestamp
+    return this.#timestamp
   }
 
   /** Milliseconds from the last timestamp to this one; negative: back. */
   stepMs(timestamp: number): number {
-    const ticks = ticksBetween(this.#last.timestamp, timestamp)
+    const ticks = ticksBetween(this.#timestamp, timestamp)
     return (ticks * 1_000) / this.#options.clockRate
   }
 
   fits(timestamp: number, nowMs: number): boolean {
-    const { aheadMs } = this.#next(timestamp, nowMs)
+    const aheadMs = this.#aheadAt(timestamp, nowMs)
     return (
       this.stepMs(timestamp) >= -this.#options.maxBackMs &&
       aheadMs <= this.#maxAheadAt(nowMs) + JUMP_MS
@@ -67,24 +65,23 @@ export class RtpTimeline {
 
   /** Makes a timestamp that fits the last one. */
   advance(timestamp: number, nowMs: number): void {
-    this.#last = this.#next(timestamp, nowMs)
+    const aheadMs = this.#aheadAt(timestamp, nowMs)
+    this.#maxAheadMs = Math.max(aheadMs, this.#maxAheadAt(nowMs))
+    this.#aheadMs = aheadMs
+    this.#timestamp = timestamp
+    this.#atMs = nowMs
   }
 
-  #next(timestamp: number, atMs: number): Point {
-    const { atMs: lastMs, aheadMs: lastAheadMs } = this.#last
-    const aheadMs = lastAheadMs + this.stepMs(timestamp) - (atMs - lastMs)
-    const maxAheadMs = Math.max(aheadMs, this.#maxAheadAt(atMs))
-    return { timestamp, atMs, aheadMs, maxAheadMs }
+  #aheadAt(timestamp: number, nowMs: number): number {
+    return this.#aheadMs + this.stepMs(timestamp) - (nowMs - this.#atMs)
   }
 
   #maxAheadAt(nowMs: number): number {
-    const { atMs, maxAheadMs } = this.#last
-    return maxAheadMs - DRIFT * (nowMs - atMs)
+    return this.#maxAheadMs - DRIFT * (nowMs - this.#atMs)
   }
 }
 
 /** How far `to` is ahead of `from`, modulo 2^32; negative: behind. */
 export function ticksBetween(from: number, to: number): number {
-  const ahead = (to - from + TIMESTAMPS) % TIMESTAMPS
-  return ahead < TIMESTAMPS / 2 ? ahead : ahead - TIMESTAMPS
+  return (to - from) | 0
 }

@@ -75,6 +75,12 @@ class BitReader {
 
 const NAL = { sps: 7, stapA: 24 } as const
 
+/** Whether the RTP payload that starts with this byte can contain an SPS. */
+export function canContainSps(first: number): boolean {
+  const type = first & 0x1f
+  return type === NAL.sps || type === NAL.stapA
+}
+
 /** Returns the SPS in an RTP payload (RFC 6184), or undefined. */
 export function spsIn(payload: Buffer): Buffer | undefined {
   switch (typeOf(payload)) {

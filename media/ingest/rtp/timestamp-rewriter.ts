@@ -64,11 +64,11 @@ export class TimestampRewriter {
     nowMs: number,
     forwarded: number | undefined,
   ): number {
+    // The other packets of a frame: the base stays.
+    if (timestamp === this.#base.timeline.timestamp) return this.#base.offset
     if (this.#base.timeline.fits(timestamp, nowMs)) {
-      if (timestamp !== this.#base.timeline.timestamp) {
-        this.#base.isConfirmed = true
-        this.#previous = undefined
-      }
+      this.#base.isConfirmed = true
+      this.#previous = undefined
     } else if (this.#previous?.timeline.fits(timestamp, nowMs) === true) {
       this.#base = this.#previous
       this.#previous = undefined

@@ -1,10 +1,15 @@
 import type { Fault } from '../fault.ts'
 import { codecParameters, type LegPlan } from '../leg-plan.ts'
 import {
-  rtpPayload,
+  rtpPayloadAt,
   type RtpHeader,
 } from '../../../shared/protocol/rtp-packet.ts'
-import { readPictureFormat, spsIn, type PictureFormat } from '../rtp/sps.ts'
+import {
+  canContainSps,
+  readPictureFormat,
+  spsIn,
+  type PictureFormat,
+} from '../rtp/sps.ts'
 import { FrameOrder } from './frame-order.ts'
 import { LossWatch } from './loss-watch.ts'
 import { formatFaults, timestampFaults } from './picture-faults.ts'
@@ -56,7 +61,10 @@ export class LegTraffic {
   }
 
   #readSps(packet: Buffer): void {
-    const sps = spsIn(rtpPayload(packet))
+    const at = rtpPayloadAt(packet)
+    // Most packets cannot, and a view of each would be garbage.
+    if (!canContainSps(packet[at] ?? 0)) return
+    const sps = spsIn(packet.subarray(at))
     if (sps === undefined || this.#sps?.equals(sps) === true) return
     // A copy: the packet's buffer belongs to the socket.
     this.#sps = Buffer.from(sps)

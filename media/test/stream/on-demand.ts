@@ -179,7 +179,7 @@ t.test('a failure to start is a leg failure, until it sleeps', async t => {
   await cam.asleep()
   t.equal(cam.stream.degradedReason, undefined)
   t.equal(cam.stack.legFailures('cam', 'video'), 1)
-  t.equal(cam.portsInUse(), 0)
+  await waitFor(() => cam.portsInUse() === 0, 'no port')
 })
 
 t.test('FFmpeg that ends under viewers is restarted for them', async t => {

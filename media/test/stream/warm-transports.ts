@@ -54,7 +54,7 @@ async function playing(t: Test, limits: Partial<MediaLimits> = {}) {
     return viewer
   }
   /** Opens a viewer that never connects. */
-  const open = () =>
+  const open = (timeoutMs = 20_000) =>
     stream.openViewer(
       {
         media: wantedMedia(CHROMIUM),
@@ -63,7 +63,7 @@ async function playing(t: Test, limits: Partial<MediaLimits> = {}) {
           fingerprints: [{ algorithm: 'sha-256', value: FINGERPRINT }],
         },
       },
-      AbortSignal.timeout(20_000),
+      AbortSignal.timeout(timeoutMs),
     )
   const restart = async () => {
     await ffmpeg.stop()
@@ -111,6 +111,72 @@ await t.test('a second viewer gets a waiting transport', async t => {
   }
   await untilNames(worker(), 2 + WARM)
   t.same(stack.engine.udpPortCounts(), ports, 'they hold no port of the pool')
+})
+
+await t.test('a waiting transport sends at once after a long wait', async t => {
+  const { view, worker } = await playing(t)
+  const first = await view()
+  const waiting = await untilNames(worker(), 1 + WARM)
+  // Several key frames and several hundred packets pass the waiting consumers.
+  await first.plays('video', 400)
+  const second = await view()
+  t.ok(waiting.has(nameOf(second.transport)), 'it was made ahead of time')
+  await Promise.all([second.plays('video'), second.plays('audio')])
+  const before = nameOf(second.transport)
+  const { usernameFragment } = await second.transport.restartIce(
+    AbortSignal.timeout(5_000),
+  )
+  t.not(usernameFragment, before, 'ICE restarts')
+  await second.plays('video')
+})
+
+await t.test('a viewer with another request gets its own media', async t => {
+  const { view, open, worker } = await playing(t)
+  await view()
+  const waiting = await untilNames(worker(), 1 + WARM)
+  const second = await view({ video: 108 })
+  t.ok(waiting.has(nameOf(second.transport)), 'it was made ahead of time')
+  t.same(kindsOf(second.transport), ['video'])
+  t.notOk(
+    second.transport.sent.some(({ rtpParameters }) =>
+      rtpParameters.codecs.some(({ mimeType }) => mimeType === 'video/rtx'),
+    ),
+    'without rtx, which it has not offered',
+  )
+  await second.plays('video')
+  const refilled = await untilNames(worker(), 2 + WARM)
+  const third = await open()
+  const { transport: fourth } = await view({ video: 108 })
+  for (const each of [third, fourth]) {
+    t.ok(refilled.has(nameOf(each)), 'both requests have waiting transports')
+  }
+  t.same(kindsOf(third), ['video', 'audio'])
+  t.same(kindsOf(fourth), ['video'])
+})
+
+function kindsOf({ sent }: ViewerTransport): readonly string[] {
+  return sent.map(({ kind }) => kind)
+}
+
+await t.test('a frozen worker opens no viewer on one', async t => {
+  const { stack, stream, open, worker } = await playing(t)
+  const first = await open()
+  await untilNames(worker(), 1 + WARM)
+  const { pid } = worker()
+  process.kill(pid, 'SIGSTOP')
+  t.teardown(() => {
+    if (stack.engine.workers.some(each => each.pid === pid)) {
+      process.kill(pid, 'SIGCONT')
+    }
+  })
+  await t.rejects(open(300), { code: 'deadline' })
+  t.equal(worker().load, 2, 'the failed viewer is no load')
+  process.kill(pid, 'SIGCONT')
+  await waitFor(() => worker().responsive)
+  first.close()
+  t.equal(worker().load, 1)
+  await stream.stop()
+  await untilNames(worker(), 0)
 })
 
 await t.test('a waiting transport announces present addresses', async t => {
@@ -183,7 +249,7 @@ await t.test('200 viewers at once leave nothing behind', async t => {
   const { stack, open, worker } = await playing(t, { warmIdleMs: 500 })
   const ports = stack.engine.udpPortCounts()
   for (let round = 0; round < 2; round++) {
-    const viewers = await Promise.all(Array.from({ length: 200 }, open))
+    const viewers = await Promise.all(Array.from({ length: 200 }, () => open()))
     t.equal(new Set(viewers.map(nameOf)).size, 200)
     t.equal(worker().load, 201)
     await untilNames(worker(), 200 + WARM)

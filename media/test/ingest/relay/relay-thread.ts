@@ -1,5 +1,6 @@
 import { createSocket, type Socket } from 'node:dgram'
 import { once } from 'node:events'
+import { Session } from 'node:inspector'
 import t, { type Test } from 'tap'
 
 import { findPortOutside } from '../../../engine/local-transport.ts'
@@ -8,6 +9,7 @@ import { PortPool } from '../../../engine/port-pool.ts'
 import { LegRelay } from '../../../ingest/legs/leg-relay.ts'
 import { RelayCounters } from '../../../ingest/relay/relay-counters.ts'
 import { RelayThread } from '../../../ingest/relay/relay-thread.ts'
+import { MEDIA_LIMITS, type MediaLimits } from '../../../limits.ts'
 import { memoryLog } from '../../../../shared/test/fixtures/memory-log.ts'
 import { takePorts } from '../../../../shared/test/fixtures/ports.ts'
 import { waitFor } from '../../../../shared/test/fixtures/wait-for.ts'
@@ -23,10 +25,12 @@ const RANGE = await takePorts(8)
 /** More than can arrive in the moment before a relay on this thread stops. */
 const PACKETS = 20
 const BLOCK_TIMEOUT_MS = 20_000
+/** More than libuv reads from a socket in one go. */
+const BURST = 100
 
-function startThread(t: Test) {
+function startThread(t: Test, limits: Partial<MediaLimits> = {}) {
   const { log, records } = memoryLog()
-  const thread = new RelayThread(log)
+  const thread = new RelayThread({ ...MEDIA_LIMITS, ...limits }, log)
   t.teardown(() => thread.close())
   const udpPorts = new PortPool({
     protocol: 'udp',
@@ -70,7 +74,7 @@ async function openTarget(t: Test) {
 function opusPacket(sequence: number, payloadType: number = PLAN.payloadType) {
   const packet = Buffer.alloc(40)
   packet.set([0x80, payloadType])
-  packet.writeUInt16BE(sequence, 2)
+  packet.writeUInt16BE(sequence % 2 ** 16, 2)
   packet.writeUInt32BE(sequence * 960, 4)
   return packet
 }
@@ -102,6 +106,27 @@ function crash(thread: RelayThread): Promise<unknown> {
     counters: new SharedArrayBuffer(4),
   }
   return thread.request(thread.newRelay(), { type: 'open', spec })
+}
+
+/** Makes the relay thread execute an endless loop, by the debugger. */
+function hang(t: Test): void {
+  const debug = new Session()
+  debug.connect()
+  t.teardown(() => {
+    debug.disconnect()
+  })
+  debug.on('NodeWorker.attachedToWorker', ({ params }) => {
+    const message = JSON.stringify({
+      id: 1,
+      method: 'Runtime.evaluate',
+      params: { expression: 'for (;;) {}' },
+    })
+    const { sessionId } = params
+    debug.post('NodeWorker.sendMessageToWorker', { sessionId, message })
+    // The thread that replaces it is left alone.
+    debug.removeAllListeners('NodeWorker.attachedToWorker')
+  })
+  debug.post('NodeWorker.enable', { waitForDebuggerOnStart: false })
 }
 
 await t.test('packets pass while the main thread is blocked', async t => {
@@ -200,6 +225,35 @@ await t.test('viewers outlive the death of the relay thread', async t => {
   )
 })
 
+await t.test('a relay thread that hangs is replaced', async t => {
+  const { records, open } = startThread(t, {
+    workerPingIntervalMs: 100,
+    workerUnresponsiveTimeoutMs: 4_000,
+  })
+  const relay = await open()
+  const target = await openTarget(t)
+  await relay.forward({ to: target.port, senderPort: undefined })
+  startSending(t, relay.ports.rtp)
+  await waitFor(() => target.packets.length > 5, 'packets')
+
+  hang(t)
+  const ending = 'relay thread does not respond, ending it'
+  await waitFor(async () => {
+    // As a leg does when it is polled.
+    await relay.readPackets()
+    return records.some(({ message }) => message === ending)
+  }, 'the end of the thread')
+  const { length } = target.packets
+  await waitFor(() => target.packets.length > length + 5, 'packets again')
+  t.equal(records.filter(({ message }) => message === ending).length, 1)
+  const sequences = target.packets.map(({ sequence }) => sequence)
+  t.same(
+    sequences,
+    sequences.map((_, index) => index + 1),
+    'sequence numbers continue',
+  )
+})
+
 await t.test('a relay drops packets until it forwards, and after', async t => {
   const { open } = startThread(t)
   const relay = await open()
@@ -230,6 +284,50 @@ await t.test('a relay counts packets of another payload type', async t => {
   await waitFor(() => relay.unexpected.packets > 3, 'unexpected packets')
   t.equal(relay.unexpected.payloadType, 96)
   t.equal(relay.packets, 0)
+})
+
+await t.test('a relay drops packets that are not RTP', async t => {
+  const { open } = startThread(t)
+  const relay = await open()
+  const target = await openTarget(t)
+  await relay.forward({ to: target.port, senderPort: undefined })
+  const socket = createSocket('udp4')
+  t.teardown(() => {
+    socket.close()
+  })
+  const notRtp = [
+    Buffer.alloc(0),
+    opusPacket(1).subarray(0, 11),
+    Buffer.alloc(40),
+    opusPacket(2, 72),
+  ]
+  for (const packet of [...notRtp, opusPacket(3)]) {
+    socket.send(packet, relay.ports.rtp, '127.0.0.1')
+  }
+  await waitFor(() => target.packets.length > 0, 'the RTP packet')
+  t.same(target.packets, [{ sequence: 1, timestamp: 3 * 960 }])
+  t.equal(await relay.readPackets(), 1)
+  t.equal(relay.unexpected.packets, 0)
+})
+
+await t.test('a burst passes whole, in order and counted', async t => {
+  const { open } = startThread(t)
+  const relay = await open()
+  const target = await openTarget(t)
+  await relay.forward({ to: target.port, senderPort: undefined })
+  const socket = createSocket('udp4')
+  t.teardown(() => {
+    socket.close()
+  })
+  for (let index = 0; index < BURST; index++) {
+    socket.send(opusPacket(65_500 + index), relay.ports.rtp, '127.0.0.1')
+  }
+  await waitFor(() => target.packets.length >= BURST, 'the burst')
+  t.same(
+    target.packets.map(({ sequence }) => sequence),
+    Array.from({ length: BURST }, (_, index) => index + 1),
+  )
+  t.equal(await relay.readPackets(), BURST)
 })
 
 await t.test('a relay leases its ports until it is closed', async t => {

@@ -1,11 +1,15 @@
 import t from 'tap'
 
-import { RtpRewriter } from '../../../ingest/rtp/rtp-rewriter.ts'
+import {
+  RtpRewriter,
+  type SenderAddress,
+} from '../../../ingest/rtp/rtp-rewriter.ts'
+import { readRtpHeader } from '../../../../shared/protocol/rtp-packet.ts'
 
 const PAYLOAD_TYPE = 96
 const OUR_SSRC = 2_222
-const FIRST = '10.0.0.1 5000'
-const SECOND = '10.0.0.1 6000'
+const FIRST = { address: '10.0.0.1', port: 5_000 }
+const SECOND = { address: '10.0.0.1', port: 6_000 }
 
 /** Of video. */
 const CLOCK_RATE = 90_000
@@ -29,12 +33,13 @@ function rtp(
 function feed() {
   const rewriter = new RtpRewriter({
     ssrc: OUR_SSRC,
-    payloadType: PAYLOAD_TYPE,
     clockRate: CLOCK_RATE,
     maxBackMs: 1_000,
   })
-  const send = (packet: Buffer, from: string, nowMs: number) => {
-    if (!rewriter.rtp(packet, from, nowMs)) return undefined
+  const send = (packet: Buffer, from: SenderAddress, nowMs: number) => {
+    const header = readRtpHeader(packet)
+    if (header === undefined) throw new Error('Not an RTP packet')
+    if (!rewriter.rtp(packet, header, from, nowMs)) return undefined
     if (packet.readUInt32BE(8) !== OUR_SSRC) throw new Error('Wrong SSRC')
     return packet.readUInt16BE(2)
   }
@@ -76,7 +81,7 @@ await t.test('RtpRewriter continues timestamps when the sender restarts', t => {
   const { rewriter, send } = feed()
   const timed = (sequence: number, timestamp: number, ssrc = 77) =>
     rtp(sequence, ssrc, PAYLOAD_TYPE, timestamp)
-  const sent = (packet: Buffer, from: string, nowMs: number) => {
+  const sent = (packet: Buffer, from: SenderAddress, nowMs: number) => {
     send(packet, from, nowMs)
     return packet.readUInt32BE(4)
   }
@@ -111,15 +116,6 @@ await t.test('RtpRewriter accepts one sender until it falls silent', t => {
   t.equal(send(rtp(2, 78), SECOND, 300), undefined)
   t.equal(send(rtp(3, 78), SECOND, 500), 3, 'the takeover')
   t.equal(send(rtp(3), FIRST, 501), undefined)
-  t.end()
-})
-
-await t.test('RtpRewriter drops packets that are not RTP of the leg', t => {
-  const { send } = feed()
-  t.equal(send(rtp(1, 77, 97), FIRST, 0), undefined, 'other payload type')
-  t.equal(send(Buffer.alloc(20), FIRST, 0), undefined, 'other version')
-  t.equal(send(rtp(1).subarray(0, 11), FIRST, 0), undefined, 'too short')
-  t.equal(send(Buffer.alloc(0), FIRST, 0), undefined, 'empty')
   t.end()
 })
 
