@@ -1,3 +1,4 @@
+import { fleetDashboard } from './fleet.ts'
 import { healthDashboard } from './health.ts'
 import { linksTo, readRunbook } from './runbook.ts'
 import { runbookDashboard } from './runbook-dashboard.ts'
@@ -10,15 +11,23 @@ const NEWER_KEYS = new Set([
   'auto_min',
 ])
 
+/** Bundle of one box, and that of several: folders in deploy/. */
+const BOX = 'truenas/core'
+const FLEET = 'fleet'
+const FOLDER = 'grafana/dashboards'
+
 /**
- * Returns the JSON of each dashboard by file name.
+ * Returns the JSON of each dashboard by its path in deploy/.
  * @param readme text of deploy/truenas/core/README.md, which has the runbook
  */
 export function generate(readme: string): ReadonlyMap<string, string> {
   const sections = readRunbook(readme)
+  const link = linksTo(sections)
   const dashboards = {
-    'dragonfork-webrtc-health.json': healthDashboard(linksTo(sections)),
-    'dragonfork-webrtc-runbook.json': runbookDashboard(sections),
+    [`${BOX}/${FOLDER}/dragonfork-webrtc-health.json`]: healthDashboard(link),
+    [`${BOX}/${FOLDER}/dragonfork-webrtc-runbook.json`]:
+      runbookDashboard(sections),
+    [`${FLEET}/${FOLDER}/dragonfork-webrtc-fleet.json`]: fleetDashboard(link),
   }
   return new Map(
     Object.entries(dashboards).map(([name, dashboard]) => [

@@ -23,10 +23,13 @@ import { whepRow } from './whep-row.ts'
 /** Dashboard schema of Grafana 11.3; the SDK's own default is newer. */
 export const SCHEMA_VERSION = 39
 
+/** Uid of this dashboard. */
+export const HEALTH_UID = 'dragonfork-webrtc-health'
+
 /** Returns the dashboard as the JSON model that Grafana reads from a file. */
 export function healthDashboard(link: RunbookLink) {
   return {
-    uid: 'dragonfork-webrtc-health',
+    uid: HEALTH_UID,
     title: 'WebRTC Health',
     description:
       'Is the WebRTC stack healthy right now? Generated: do not edit.',
@@ -116,7 +119,8 @@ function annotation(name: string, color: string) {
     .step('60s')
 }
 
-function runbookDashboardLink() {
+/** Returns the link to the runbook in the head of a dashboard. */
+export function runbookDashboardLink() {
   return new DashboardLinkBuilder('Runbook')
     .type(DashboardLinkType.Link)
     .url(`/d/${RUNBOOK_UID}/webrtc-runbook`)

@@ -59,9 +59,14 @@ function finish(panel: Panel): Panel {
     pluginVersion: GRAFANA_VERSION,
     targets: (panel.targets ?? []).map((target, index) => ({
       ...target,
-      refId: String.fromCharCode('A'.charCodeAt(0) + index),
+      refId: refId(index),
     })),
   }
+}
+
+/** The letter of the query at `index` of a panel: A, B, C. */
+export function refId(index: number): string {
+  return String.fromCharCode('A'.charCodeAt(0) + index)
 }
 
 function heading(title: string, id: number, y: number): RowPanel {

@@ -1,8 +1,8 @@
 /**
- * deploy/dashboard/ generates the two Grafana dashboards.
+ * deploy/dashboard/ generates the Grafana dashboards.
  * Owns: panels, queries, the first line, the links to the runbook.
  * Gets: the README of the TrueNAS bundle, which has the runbook.
- * Gives: the JSON files in deploy/truenas/core/grafana/dashboards/.
+ * Gives: the JSON files in grafana/dashboards/ of truenas/core and of fleet.
  *
  *     node deploy/dashboard/main.ts [--check]
  *
@@ -13,17 +13,17 @@ import { fileURLToPath } from 'node:url'
 import { generate } from './generate.ts'
 
 const check = process.argv.includes('--check')
-const bundle = new URL('../truenas/core/', import.meta.url)
-const readme = await readFile(new URL('README.md', bundle), 'utf8')
+const deploy = new URL('../', import.meta.url)
+const readme = await readFile(new URL('truenas/core/README.md', deploy), 'utf8')
 
-for (const [name, json] of generate(readme)) {
-  const file = new URL(`grafana/dashboards/${name}`, bundle)
+for (const [path, json] of generate(readme)) {
+  const file = new URL(path, deploy)
   if (!check) {
     await writeFile(file, json)
     process.stdout.write(`wrote ${fileURLToPath(file)}\n`)
   } else if ((await readFile(file, 'utf8')) !== json) {
     process.stderr.write(
-      `${name} is out of date: run node deploy/dashboard/main.ts\n`,
+      `${path} is out of date: run node deploy/dashboard/main.ts\n`,
     )
     process.exitCode = 1
   }

@@ -1,4 +1,4 @@
-/** The first line of the dashboard: OK, or the worst condition. */
+/** The first line of a core: OK, or the worst condition. */
 import {
   BigValueColorMode,
   BigValueTextMode,
@@ -15,17 +15,42 @@ import {
 import type { Row } from './layout.ts'
 import { instantQuery, stat, table, tableQuery, thresholds } from './panels.ts'
 import type { RunbookLink } from './runbook.ts'
+import { OF_CORE } from './selectors.ts'
 
-/** A state of the box that the first line shows while `when` has samples. */
+/** The cores that a dashboard judges. */
+export interface Cores {
+  /** Label matcher of their series, without braces. */
+  readonly of: string
+  /**
+   * PromQL with one sample per core, labelled `core`, of any value. It also has
+   * the cores without any metrics.
+   */
+  readonly known: string
+}
+
+/** A state of a core that the first line shows while `when` has samples. */
 interface Condition {
   readonly text: string
   readonly color: 'red' | 'orange' | 'blue'
-  /** PromQL that returns samples, of any value, while the condition holds. */
-  readonly when: string
+  /**
+   * Returns PromQL with samples labelled `core`, of any value, for the cores in
+   * this state.
+   */
+  readonly when: (cores: Cores) => string
 }
 
-const firing = (alert: string) =>
-  `ALERTS{alertname="${alert}",alertstate="firing",core="$core"}`
+const firing =
+  (alert: string) =>
+  ({ of }: Cores) =>
+    `ALERTS{alertname="${alert}",alertstate="firing",${of}}`
+
+const JOB = 'job="dragonfork-exporter"'
+
+/** The core that a dashboard with the variable shows, with metrics or not. */
+const THE_CORE: Cores = {
+  of: OF_CORE,
+  known: 'label_replace(vector(1), "core", "$core", "", "")',
+}
 
 /** The text for each reason why a stream is degraded. */
 const DEGRADED = {
@@ -50,8 +75,10 @@ const DEGRADED = {
   loss: { text: 'RTP packets are lost on the way in', color: 'orange' },
 } as const satisfies Record<DegradedReason, Pick<Condition, 'text' | 'color'>>
 
-const degradedStreams = (reason = '') =>
-  `dragonfork_exporter_degraded_streams{core="$core"${reason}} > 0`
+const degradedStreams =
+  (reason = '') =>
+  ({ of }: Cores) =>
+    `dragonfork_exporter_degraded_streams{${of}${reason}} > 0`
 
 const degradedConditions = (color: Condition['color']) =>
   DEGRADED_REASONS.filter(reason => DEGRADED[reason].color === color).map(
@@ -66,25 +93,28 @@ const CONDITIONS: readonly Condition[] = [
   {
     text: 'No metrics: exporter down',
     color: 'red',
-    when: 'absent(up{job="dragonfork-exporter"} == 1)',
+    // `up` has the label `core` only where the targets have it, as in a fleet.
+    when: ({ of, known }) =>
+      `${known} and on (core) (max by (core) (up{${JOB},${of}}) == 0)\n` +
+      `or ${known} unless on () (up{${JOB}} == 1)`,
   },
   {
     // Only another box is scraped, or CORE_ID was changed.
     text: 'No metrics of this core',
     color: 'red',
-    when: 'absent(dragonfork_exporter_media_connected{core="$core"})',
+    when: ({ of, known }) =>
+      `${known} unless on (core) dragonfork_exporter_media_connected{${of}}`,
   },
   {
     text: 'Media process not connected',
     color: 'red',
-    when: 'dragonfork_exporter_media_connected{core="$core"} == 0',
+    when: ({ of }) => `dragonfork_exporter_media_connected{${of}} == 0`,
   },
   {
     text: 'Media process silent',
     color: 'red',
-    when:
-      'time() - ' +
-      'dragonfork_exporter_last_snapshot_timestamp_seconds{core="$core"} > 30',
+    when: ({ of }) =>
+      `time() - dragonfork_exporter_last_snapshot_timestamp_seconds{${of}} > 30`,
   },
   {
     text: 'FFmpeg leg failed',
@@ -108,7 +138,7 @@ const CONDITIONS: readonly Condition[] = [
   {
     text: 'UDP ports are running out',
     color: 'red',
-    when: 'dragonfork_webrtc_udp_ports_available{core="$core"} < 10',
+    when: ({ of }) => `dragonfork_webrtc_udp_ports_available{${of}} < 10`,
   },
   {
     text: 'ICE failures',
@@ -148,35 +178,37 @@ const CONDITIONS: readonly Condition[] = [
   {
     text: 'Draining: no new viewers',
     color: 'blue',
-    when: 'dragonfork_exporter_draining{core="$core"} == 1',
+    when: ({ of }) => `dragonfork_exporter_draining{${of}} == 1`,
   },
   {
     text: 'No stream is running',
     color: 'blue',
     // One that starts on demand need not run.
-    when:
-      'dragonfork_webrtc_active_streams{core="$core"} == 0 unless on (core) ' +
-      'dragonfork_exporter_asleep_streams{core="$core"} > 0',
+    when: ({ of }) =>
+      `dragonfork_webrtc_active_streams{${of}} == 0 unless on (core) ` +
+      `dragonfork_exporter_asleep_streams{${of}} > 0`,
   },
 ]
 
 /**
- * Returns PromQL for the rank of the worst condition, from 1, or 0 if there is
- * none. The operands have no labels, so `or` keeps the first one that exists.
+ * Returns PromQL for the rank of the worst condition of each core, from 1, or 0
+ * if there is none. The operands have only the label `core`, so `or` keeps the
+ * first one that a core has.
  */
-export function verdictQuery(): string {
+export function verdictByCore(cores: Cores): string {
   const ranked = CONDITIONS.map(
-    ({ when }, index) => `max(${when}) * 0 + ${index + 1}`,
+    ({ when }, index) => `max by (core) (${when(cores)}) * 0 + ${index + 1}`,
   )
-  return [...ranked, 'vector(0)'].join('\nor ')
+  return [...ranked, `0 * ${cores.known}`].join('\nor ')
 }
 
-/** Returns the text of the first line for a result of `verdictQuery`. */
+/** Returns the text of the first line for a result of `verdictByCore`. */
 export function verdictText(rank: number): string {
   return rank === 0 ? 'OK' : (CONDITIONS[rank - 1]?.text ?? 'No data')
 }
 
-function verdictTexts(): ValueMap {
+/** Returns text and colour for each result of `verdictByCore`. */
+export function verdictTexts(): ValueMap {
   const options: Record<string, ValueMappingResult> = {
     '0': { text: verdictText(0), color: 'green', index: 0 },
   }
@@ -211,7 +243,9 @@ export function verdictRow(link: RunbookLink): Row {
             '/api/v3/webrtc/streams shows which stream is degraded, and why.',
           runbook: link('The first line'),
         })
-          .withTarget(instantQuery(verdictQuery(), 'verdict'))
+          .withTarget(
+            instantQuery(`max(\n${verdictByCore(THE_CORE)}\n)`, 'verdict'),
+          )
           .mappings([verdictTexts()])
           .thresholds(thresholds('green', { value: 1, color: 'red' }))
           .noValue('Prometheus does not respond')

@@ -26,6 +26,7 @@ export const TO_TEST = [
   { name: 'chromium', programs: ['chromium'] },
   { name: 'docker-compose', programs: ['docker-compose'] },
   { name: 'firefox-esr', programs: ['firefox-esr'] },
+  { name: 'haproxy', programs: ['haproxy'] },
 ]
 
 /** @type {Package[]} */

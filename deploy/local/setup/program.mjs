@@ -16,6 +16,9 @@ import { Report } from './report.mjs'
 
 const PACKAGES = { run: TO_RUN, load: TO_LOAD, test: TO_TEST }
 
+/** Debian has haproxy there; only root has the folder on PATH. */
+const SBIN = '/usr/sbin'
+
 /** The shell's exit codes for a program that such a signal ended. */
 const EXIT_CODES = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 }
 
@@ -37,7 +40,11 @@ export async function program(purpose, work) {
   }
   try {
     checkPlatform()
-    const context = { env: process.env, report, signal: stop.signal }
+    const env = {
+      ...process.env,
+      PATH: [process.env['PATH'], SBIN].join(delimiter),
+    }
+    const context = { env, report, signal: stop.signal }
     process.exitCode = await work(await setUp(purpose, context), stop.signal)
   } catch (error) {
     if (stop.signal.aborted) return

@@ -12,7 +12,11 @@ import {
   keepDoing,
   startBundleStack,
 } from '../truenas/fixtures/bundle-stack.ts'
-import { queriesOf, readDashboard } from '../truenas/fixtures/dashboard.ts'
+import {
+  HEALTH,
+  queriesOf,
+  readDashboard,
+} from '../truenas/fixtures/dashboard.ts'
 import { requireProgram } from '../../../shared/test/fixtures/program.ts'
 import { takePorts } from '../../../shared/test/fixtures/ports.ts'
 
@@ -88,7 +92,7 @@ t.test('WebRTC alerts on real faults', async t => {
     )
     t.ok(codes.includes(503), 'the cap is reached')
     await bundle.restartMedia()
-    const dashboard = await readDashboard('dragonfork-webrtc-health.json')
+    const dashboard = await readDashboard(HEALTH)
     const annotations = dashboard.annotations?.list.map(({ name }) => name)
     for (const { where, expr } of queriesOf(dashboard)) {
       // An annotation may have its event anywhere in the time range.

@@ -1,32 +1,35 @@
-import { writeFile } from 'node:fs/promises'
+import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t from 'tap'
 import { FAMILY_NAMES } from '../../../shared/protocol/catalogue.ts'
 import { generate } from '../../dashboard/generate.ts'
 import { readRunbook } from '../../dashboard/runbook.ts'
 import { readBundle } from './fixtures/bundle.ts'
-import { queriesOf, readDashboard } from './fixtures/dashboard.ts'
+import {
+  DEPLOY,
+  FLEET,
+  HEALTH,
+  queriesOf,
+  readDashboard,
+  RUNBOOK,
+} from './fixtures/dashboard.ts'
 import { checkAgainstGrafana } from './fixtures/grafana-types.ts'
 import { unknownIn } from './fixtures/known-metrics.ts'
 import { requireProgram, run } from '../../../shared/test/fixtures/program.ts'
 
-const FILES = [
-  'dragonfork-webrtc-health.json',
-  'dragonfork-webrtc-runbook.json',
-] as const
-
-const health = await readDashboard(FILES[0])
-const QUERIES = queriesOf(health)
+const health = await readDashboard(HEALTH)
+const fleet = await readDashboard(FLEET)
+const QUERIES = [...queriesOf(health), ...queriesOf(fleet)]
 
 t.test('the committed dashboards match their source', async t => {
   const made = generate(await readBundle('README.md'))
-  t.strictSame([...made.keys()], [...FILES])
-  for (const [name, json] of made) {
-    t.equal(await readBundle(`grafana/dashboards/${name}`), json, name)
+  t.strictSame([...made.keys()], [HEALTH, RUNBOOK, FLEET])
+  for (const [path, json] of made) {
+    t.equal(await readFile(join(DEPLOY, path), 'utf8'), json, path)
   }
 })
 
-for (const file of FILES) {
+for (const file of [HEALTH, RUNBOOK, FLEET]) {
   t.test(`${file} type-checks against Grafana 11.3`, async t => {
     const dashboard = await readDashboard(file)
     const annotations = (dashboard.annotations?.list ?? []).map(
@@ -120,9 +123,23 @@ t.test('WebRTC Health has its refresh, variables and annotations', t => {
   t.end()
 })
 
+t.test('WebRTC Fleet has one line per core, then viewers and alerts', t => {
+  const titles = fleet.panels.map(({ type, title }) => `${type}: ${title}`)
+  t.strictSame(titles, [
+    'table: Cores',
+    'timeseries: Viewers per core',
+    'table: Alerts firing, all cores',
+  ])
+  t.match(
+    JSON.stringify(fleet.panels[0]),
+    `/d/${health.uid}/webrtc-health?var-core=\${__value.text}`,
+  )
+  t.end()
+})
+
 t.test('every panel has a description and a link to the runbook', async t => {
   const sections = readRunbook(await readBundle('README.md'))
-  for (const panel of health.panels) {
+  for (const panel of [...health.panels, ...fleet.panels]) {
     if (panel.type === 'row') continue
     t.ok((panel.description?.length ?? 0) > 40, `${panel.title}: description`)
     const url = panel.links?.[0]?.url ?? ''
@@ -133,20 +150,22 @@ t.test('every panel has a description and a link to the runbook', async t => {
   }
 })
 
-t.test('the dashboard queries only metrics and labels that exist', t => {
+t.test('the dashboards query only metrics and labels that exist', t => {
   for (const { where, expr } of QUERIES) {
     t.strictSame(unknownIn(expr), [], where)
   }
   t.end()
 })
 
-t.test('the dashboard queries every family of the catalogue', t => {
-  const all = QUERIES.map(({ expr }) => expr).join('\n')
+t.test('WebRTC Health queries every family of the catalogue', t => {
+  const all = queriesOf(health)
+    .map(({ expr }) => expr)
+    .join('\n')
   for (const name of FAMILY_NAMES) t.ok(all.includes(name), name)
   t.end()
 })
 
-t.test('promtool parses every query of the dashboard', async t => {
+t.test('promtool parses every query of the dashboards', async t => {
   if (requireProgram(t, 'promtool') === undefined) return
   const dir = t.testdir()
   const rules = QUERIES.map(({ expr }, index) => ({

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import t from 'tap'
 import { parse } from 'yaml'
-import { readRunbook, RUNBOOK_UID } from '../../dashboard/runbook.ts'
+import { readRunbook } from '../../dashboard/runbook.ts'
 import { ALERTS } from '../../verify/prometheus.ts'
 import {
   BUNDLE,
@@ -10,7 +10,7 @@ import {
   readBundle,
   RULE_FILES,
 } from './fixtures/bundle.ts'
-import { readDashboard } from './fixtures/dashboard.ts'
+import { readDashboard, RUNBOOK } from './fixtures/dashboard.ts'
 import { unknownIn } from './fixtures/known-metrics.ts'
 import { requireProgram, run } from '../../../shared/test/fixtures/program.ts'
 
@@ -73,7 +73,7 @@ for (const file of RULE_FILES) {
   t.test(
     `${file}: the runbook_url of each alert is the panel of that alert`,
     async t => {
-      const runbook = await readDashboard(`${RUNBOOK_UID}.json`)
+      const runbook = await readDashboard(RUNBOOK)
       const titles = new Map(runbook.panels.map(({ id, title }) => [id, title]))
       for (const { alert, annotations } of await readAlerts(file)) {
         const url = new URL(annotations['runbook_url'] ?? '', 'http://grafana')
