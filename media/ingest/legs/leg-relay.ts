@@ -93,7 +93,7 @@ export class LegRelay {
     return this.#counters.unexpected
   }
 
-  /** As of the last reply to `inspect`. */
+  /** As of the last `readPackets`. */
   get faults(): readonly Fault[] {
     return this.#faults
   }

@@ -46,8 +46,8 @@ async function execute(
       relay?.endSender()
       return DONE
     case 'inspect':
-      // The event loop reads all packets that have arrived: between the end of
-      // its present turn, in which it may have looked before, and of the next.
+      // The present turn of the event loop may have polled the sockets already;
+      // the next one reads all packets that have arrived.
       await setImmediate()
       await setImmediate()
       return { type: 'faults', faults: relay?.faults() ?? [] }
