@@ -53,13 +53,19 @@ function startThread(t: Test, limits: Partial<MediaLimits> = {}) {
   return { thread, udpPorts, records, open }
 }
 
-/** A socket in place of the media worker, and the packets it received. */
-async function openTarget(t: Test) {
-  const packets: { sequence: number; timestamp: number }[] = []
+/** Opens a socket, closed after the test. */
+function openSocket(t: Test): Socket {
   const socket = createSocket('udp4')
   t.teardown(() => {
     socket.close()
   })
+  return socket
+}
+
+/** A socket in place of the media worker, and the packets it received. */
+async function openTarget(t: Test) {
+  const packets: { sequence: number; timestamp: number }[] = []
+  const socket = openSocket(t)
   socket.on('message', packet => {
     packets.push({
       sequence: packet.readUInt16BE(2),
@@ -69,6 +75,15 @@ async function openTarget(t: Test) {
   socket.bind(0, '127.0.0.1')
   await once(socket, 'listening')
   return { port: socket.address().port, packets }
+}
+
+/** Opens a relay that forwards to a target. */
+async function openForwarding(t: Test, options?: { inspect: boolean }) {
+  const { open } = startThread(t)
+  const relay = await open(options)
+  const target = await openTarget(t)
+  await relay.forward({ to: target.port, senderPort: undefined })
+  return { relay, target }
 }
 
 function opusPacket(sequence: number, payloadType: number = PLAN.payloadType) {
@@ -85,14 +100,13 @@ function startSending(
   port: number,
   payloadType: number = PLAN.payloadType,
 ) {
-  const socket = createSocket('udp4')
+  const socket = openSocket(t)
   let sequence = 100
   const timer = setInterval(() => {
     socket.send(opusPacket(++sequence, payloadType), port, '127.0.0.1')
   }, 20)
   t.teardown(() => {
     clearInterval(timer)
-    socket.close()
   })
 }
 
@@ -163,14 +177,8 @@ await t.test('packets pass while the main thread is blocked', async t => {
 for (const inspect of [true, false]) {
   const which = inspect ? 'an external sender' : 'FFmpeg'
   await t.test(`a packet of ${which} counts once it has arrived`, async t => {
-    const { open } = startThread(t)
-    const relay = await open({ inspect })
-    const target = await openTarget(t)
-    await relay.forward({ to: target.port, senderPort: undefined })
-    const socket = createSocket('udp4')
-    t.teardown(() => {
-      socket.close()
-    })
+    const { relay } = await openForwarding(t, { inspect })
+    const socket = openSocket(t)
     socket.connect(relay.ports.rtp, '127.0.0.1')
     await once(socket, 'connect')
     const counts: number[] = []
@@ -276,10 +284,7 @@ await t.test('a relay drops packets until it forwards, and after', async t => {
 })
 
 await t.test('a relay counts packets of another payload type', async t => {
-  const { open } = startThread(t)
-  const relay = await open()
-  const target = await openTarget(t)
-  await relay.forward({ to: target.port, senderPort: undefined })
+  const { relay } = await openForwarding(t)
   startSending(t, relay.ports.rtp, 96)
   await waitFor(() => relay.unexpected.packets > 3, 'unexpected packets')
   t.equal(relay.unexpected.payloadType, 96)
@@ -287,14 +292,8 @@ await t.test('a relay counts packets of another payload type', async t => {
 })
 
 await t.test('a relay drops packets that are not RTP', async t => {
-  const { open } = startThread(t)
-  const relay = await open()
-  const target = await openTarget(t)
-  await relay.forward({ to: target.port, senderPort: undefined })
-  const socket = createSocket('udp4')
-  t.teardown(() => {
-    socket.close()
-  })
+  const { relay, target } = await openForwarding(t)
+  const socket = openSocket(t)
   const notRtp = [
     Buffer.alloc(0),
     opusPacket(1).subarray(0, 11),
@@ -311,14 +310,8 @@ await t.test('a relay drops packets that are not RTP', async t => {
 })
 
 await t.test('a burst passes whole, in order and counted', async t => {
-  const { open } = startThread(t)
-  const relay = await open()
-  const target = await openTarget(t)
-  await relay.forward({ to: target.port, senderPort: undefined })
-  const socket = createSocket('udp4')
-  t.teardown(() => {
-    socket.close()
-  })
+  const { relay, target } = await openForwarding(t)
+  const socket = openSocket(t)
   for (let index = 0; index < BURST; index++) {
     socket.send(opusPacket(65_500 + index), relay.ports.rtp, '127.0.0.1')
   }
