@@ -1,12 +1,11 @@
 /** The dashboard "WebRTC Fleet": one line per core. */
 import {
-  DashboardCursorSync,
   DashboardLinkBuilder,
   DashboardLinkType,
   MappingType,
   type ValueMap,
 } from '@grafana/grafana-foundation-sdk/dashboard'
-import { HEALTH_UID, runbookDashboardLink, SCHEMA_VERSION } from './health.ts'
+import { HEALTH_UID, LIVE_SETTINGS, runbookDashboardLink } from './health.ts'
 import { layOut, refId, type Row } from './layout.ts'
 import {
   rangeQuery,
@@ -80,13 +79,7 @@ export function fleetDashboard(link: RunbookLink) {
     title: 'WebRTC Fleet',
     description:
       'Which core needs attention right now? Generated: do not edit.',
-    tags: ['dragonfork', 'webrtc'],
-    editable: false,
-    graphTooltip: DashboardCursorSync.Crosshair,
-    refresh: '30s',
-    time: { from: 'now-1h', to: 'now' },
-    timezone: 'browser',
-    schemaVersion: SCHEMA_VERSION,
+    ...LIVE_SETTINGS,
     links: [runbookDashboardLink()],
     panels: layOut([coresRow(link), alertsRow(link)]),
   }

@@ -23,6 +23,17 @@ import { whepRow } from './whep-row.ts'
 /** Dashboard schema of Grafana 11.3; the SDK's own default is newer. */
 export const SCHEMA_VERSION = 39
 
+/** Settings of a dashboard that shows the present state. */
+export const LIVE_SETTINGS = {
+  tags: ['dragonfork', 'webrtc'],
+  editable: false,
+  graphTooltip: DashboardCursorSync.Crosshair,
+  refresh: '30s',
+  time: { from: 'now-1h', to: 'now' },
+  timezone: 'browser',
+  schemaVersion: SCHEMA_VERSION,
+}
+
 /** Uid of this dashboard. */
 export const HEALTH_UID = 'dragonfork-webrtc-health'
 
@@ -33,13 +44,7 @@ export function healthDashboard(link: RunbookLink) {
     title: 'WebRTC Health',
     description:
       'Is the WebRTC stack healthy right now? Generated: do not edit.',
-    tags: ['dragonfork', 'webrtc'],
-    editable: false,
-    graphTooltip: DashboardCursorSync.Crosshair,
-    refresh: '30s',
-    time: { from: 'now-1h', to: 'now' },
-    timezone: 'browser',
-    schemaVersion: SCHEMA_VERSION,
+    ...LIVE_SETTINGS,
     templating: { list: [coreVariable(), streamVariable()] },
     annotations: { list: annotations() },
     links: [runbookDashboardLink()],
