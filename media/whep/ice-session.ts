@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto'
+import { randomUUID } from 'node:crypto'
 import type { IceParameters } from 'mediasoup/types'
 import type { Clock } from '../../shared/runtime/clock.ts'
 import {
@@ -143,7 +143,9 @@ export class IceSession {
 
 /** A new entity-tag; each ICE session has its own. */
 function createEntityTag(): EntityTag {
-  return `"${randomBytes(12).toString('base64url')}"`
+  // Node keeps random bytes for UUIDs, so this takes a fifth of the time of
+  // `randomBytes`, which every POST would wait for.
+  return `"${randomUUID()}"`
 }
 
 const LISTED_TAG = /(?:W\/)?"[\x21\x23-\x7e\x80-\xff]*"/g

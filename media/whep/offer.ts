@@ -134,6 +134,8 @@ export interface OfferTransport {
   readonly setup: 'actpass' | 'active' | 'passive'
 }
 
+/** Bytes in hexadecimal, joined by colons. */
+const HASH = /^[0-9A-F]{2}(?::[0-9A-F]{2})*$/
 /** Length of each hash in bytes, by its name in RFC 8122. */
 const HASH_BYTES = {
   'sha-256': 32,
@@ -188,11 +190,10 @@ function readFingerprint(print: Attributes['fingerprint']): Fingerprint {
   const algorithm = String(print?.type).toLowerCase()
   // The worker compares it as text with its own, which is in upper case.
   const value = String(print?.hash).toUpperCase()
-  const bytes = value.split(':')
   if (
     isAlgorithm(algorithm) &&
-    bytes.length === HASH_BYTES[algorithm] &&
-    bytes.every(byte => /^[0-9A-F]{2}$/.test(byte))
+    HASH.test(value) &&
+    (value.length + 1) / 3 === HASH_BYTES[algorithm]
   ) {
     return { algorithm, value }
   }

@@ -1,4 +1,4 @@
-import { randomBytes, randomInt } from 'node:crypto'
+import { randomBytes, randomInt, randomUUID } from 'node:crypto'
 import {
   isSessionId,
   type SessionId,
@@ -250,7 +250,7 @@ export class Sessions {
       if (transport.state === 'worker-died') throw workerProblem()
       const answer = writeAnswer(negotiated, transport, {
         session: String(randomInt(1, 2 ** 47)),
-        stream: `dragonfork-${randomBytes(6).toString('hex')}`,
+        stream: `dragonfork-${randomUUID()}`,
       })
       const session = this.#add(slot, stream, negotiated, transport, client)
       return { session, answer }
