@@ -74,6 +74,13 @@ t.test('concurrent ranges of one process share no port', async t => {
   t.equal(new Set(ranges.flatMap(portsOf)).size, 10)
 })
 
+t.test('concurrent callers that meet in a pool all get a range', async t => {
+  const pool = await ownPool(400)
+  const taking = Array.from({ length: 8 }, () => takePorts(50, pool))
+  const ports = (await Promise.all(taking)).flatMap(portsOf)
+  t.equal(new Set(ports).size, 400)
+})
+
 t.test('the ranges of a killed process are free again', async t => {
   const pool = await ownPool(100)
   const { child } = await startHolder(t, pool, [100])

@@ -209,6 +209,8 @@ await t.test('the player page', async t => {
       const { page } = await openPage(t, browser)
       await page.goto(at('/player/vp8'))
       await hasState(page, 'playing')
+      // Until its rhythm is known, a source may pause for half a minute.
+      await decodes(page, 15 * 5)
       server.pause('vp8')
       await hasState(page, 'still', 'The picture stands still')
       server.resume('vp8')
