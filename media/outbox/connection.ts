@@ -1,3 +1,7 @@
+import { validateHeaderValue } from 'node:http'
+import { connect, isIP, type Socket } from 'node:net'
+import { connect as connectTls } from 'node:tls'
+import { urlToHttpOptions } from 'node:url'
 import { WebSocket, type RawData } from 'ws'
 
 import {
@@ -23,7 +27,7 @@ import {
   type DisconnectReason,
 } from './disconnect-reason.ts'
 
-/** Time for the TCP connection and WebSocket handshake, milliseconds. */
+/** Time for the TCP connection, and for the WebSocket handshake, milliseconds. */
 const HANDSHAKE_TIMEOUT_MS = 5_000
 
 /** Time for the closing handshake, then the socket is terminated. */
@@ -39,17 +43,24 @@ export interface ConnectionEvents {
   readonly closed: (reason: DisconnectReason) => void
 }
 
-/** One WebSocket to the exporter, from the first attempt to its end. */
+/**
+ * One WebSocket to the exporter, from the first attempt to its end. It starts
+ * as a TCP connection: without an exporter that costs a fraction of the CPU of
+ * an upgrade request, and a box without one tries it forever.
+ */
 export class Connection {
-  readonly #socket: WebSocket
+  readonly #url: URL
+  readonly #authorization: string | undefined
   readonly #events: ConnectionEvents
   readonly #clock: Clock
+  #socket: Socket | WebSocket
   #reason: DisconnectReason | undefined
   /** Cancels the one timer that runs: the heartbeat, or the close timeout. */
   #cancel: Cancel = () => undefined
   #receivedAnything = false
   #silentMs = 0
 
+  /** @throws {TypeError} if no header can carry `token` */
   constructor(options: {
     readonly url: URL
     readonly token: string | undefined
@@ -57,26 +68,26 @@ export class Connection {
     readonly events: ConnectionEvents
   }) {
     const { url, token, clock, events } = options
+    this.#url = url
     this.#events = events
     this.#clock = clock
-    this.#socket = new WebSocket(url, {
-      handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
-      maxPayload: MAX_FRAME_BYTES,
-      perMessageDeflate: false,
-      ...(token && { headers: { authorization: `Bearer ${token}` } }),
-    })
-    this.#listen()
+    if (token) {
+      this.#authorization = `Bearer ${token}`
+      validateHeaderValue('authorization', this.#authorization)
+    }
+    this.#socket = this.#connect()
   }
 
   /** Whether sent bytes are still waiting in this process. */
   get isBusy(): boolean {
-    return this.#socket.bufferedAmount > 0
+    return this.#socket instanceof WebSocket && this.#socket.bufferedAmount > 0
   }
 
   /** Sends a frame; drops it if the connection is no longer open. */
   send(frame: MediaFrame): void {
-    if (this.#socket.readyState !== WebSocket.OPEN) return
-    this.#socket.send(encodeFrame(frame), error => {
+    const socket = this.#socket
+    if (!isOpen(socket)) return
+    socket.send(encodeFrame(frame), error => {
       if (error === undefined) this.#events.drained()
     })
   }
@@ -84,20 +95,69 @@ export class Connection {
   /** Closes the WebSocket; terminates the socket if that takes too long. */
   end(): void {
     this.#cancel()
-    this.#socket.close(1000)
+    const socket = this.#socket
+    if (!(socket instanceof WebSocket)) {
+      socket.destroy()
+      return
+    }
+    socket.close(1000)
     this.#cancel = this.#clock.after(CLOSE_TIMEOUT_MS, () => {
-      this.#socket.terminate()
+      socket.terminate()
     })
   }
 
   /** Terminates the socket now, for `reason`. */
   terminate(reason: DisconnectReason): void {
     this.#reason ??= reason
-    this.#socket.terminate()
+    if (this.#socket instanceof WebSocket) this.#socket.terminate()
+    else this.#socket.destroy()
   }
 
-  #listen(): void {
-    const socket = this.#socket
+  /** Opens the TCP connection. */
+  #connect(): Socket {
+    const tcp = connect({
+      ...addressOf(this.#url),
+      timeout: HANDSHAKE_TIMEOUT_MS,
+    })
+    // The WebSocket takes the socket over, and reports its errors from then on.
+    const isOurs = () => this.#socket === tcp
+    tcp.on('connect', () => {
+      if (isOurs()) this.#upgrade(tcp)
+    })
+    tcp.on('timeout', () => {
+      if (isOurs()) tcp.destroy(new Error('Opening handshake has timed out'))
+    })
+    tcp.on('error', error => {
+      if (isOurs()) this.#reason ??= reasonOfError(error)
+    })
+    tcp.on('close', () => {
+      if (isOurs()) this.#closed(1006, '')
+    })
+    return tcp
+  }
+
+  #upgrade(tcp: Socket): void {
+    try {
+      this.#socket = new WebSocket(this.#url, {
+        createConnection: () =>
+          this.#url.protocol === 'wss:' ? overTls(tcp, this.#url) : tcp,
+        handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
+        maxPayload: MAX_FRAME_BYTES,
+        perMessageDeflate: false,
+        ...(this.#authorization && {
+          headers: { authorization: this.#authorization },
+        }),
+      })
+    } catch (error) {
+      // The constructor throws for a URL that it cannot use.
+      if (!(error instanceof Error)) throw error
+      this.terminate({ ...reasonOfError(error), permanent: true })
+      return
+    }
+    this.#listen(this.#socket)
+  }
+
+  #listen(socket: WebSocket): void {
     const markAlive = () => {
       this.#receivedAnything = true
     }
@@ -105,10 +165,10 @@ export class Connection {
     socket.on('pong', markAlive)
     socket.on('message', (data, isBinary) => {
       markAlive()
-      this.#read(data, isBinary)
+      this.#read(socket, data, isBinary)
     })
     socket.on('open', () => {
-      this.#startHeartbeat()
+      this.#startHeartbeat(socket)
       this.#events.opened(this)
     })
     socket.on('unexpected-response', (_request, { statusCode = 0 }) => {
@@ -119,15 +179,17 @@ export class Connection {
       this.#reason ??= reasonOfError(error)
     })
     socket.on('close', (code, reason) => {
-      this.#cancel()
-      this.#events.closed(
-        this.#reason ?? reasonOfClose(code, reason.toString()),
-      )
+      this.#closed(code, reason.toString())
     })
   }
 
-  #read(data: RawData, isBinary: boolean): void {
-    if (this.#socket.readyState !== WebSocket.OPEN) return
+  #closed(code: number, reason: string): void {
+    this.#cancel()
+    this.#events.closed(this.#reason ?? reasonOfClose(code, reason))
+  }
+
+  #read(socket: WebSocket, data: RawData, isBinary: boolean): void {
+    if (!isOpen(socket)) return
     try {
       if (isBinary || !Buffer.isBuffer(data)) {
         throw new ProtocolError('malformed', 'Cannot read frame: not text')
@@ -137,9 +199,9 @@ export class Connection {
       if (!(error instanceof Error)) throw error
       this.#reason ??= reasonOfProtocol(error)
       if (error instanceof ProtocolError) {
-        this.#socket.close(CLOSE_CODES[error.reason])
+        socket.close(CLOSE_CODES[error.reason])
       }
-      this.#socket.terminate()
+      socket.terminate()
     }
   }
 
@@ -148,7 +210,7 @@ export class Connection {
    * is counted in intervals during which this process was running, so a freeze
    * of this process does not count as silence of the exporter.
    */
-  #startHeartbeat(): void {
+  #startHeartbeat(socket: WebSocket): void {
     this.#cancel = this.#clock.after(PING_INTERVAL_MS, () => {
       this.#silentMs = this.#receivedAnything
         ? 0
@@ -158,8 +220,31 @@ export class Connection {
         this.terminate(reasonOfTimeout('frame or pong', SILENCE_TIMEOUT_MS))
         return
       }
-      if (this.#silentMs > 0) this.#socket.ping()
-      this.#startHeartbeat()
+      if (this.#silentMs > 0) socket.ping()
+      this.#startHeartbeat(socket)
     })
   }
+}
+
+function isOpen(socket: Socket | WebSocket): socket is WebSocket {
+  return socket instanceof WebSocket && socket.readyState === WebSocket.OPEN
+}
+
+function addressOf(url: URL): { host: string; port: number } {
+  const { hostname } = urlToHttpOptions(url)
+  const fallback = url.protocol === 'wss:' ? 443 : 80
+  return { host: hostname ?? '', port: Number(url.port || fallback) }
+}
+
+function overTls(socket: Socket, url: URL): Socket {
+  // Its timeout is that of the TLS socket from here on.
+  socket.setTimeout(0)
+  const { host } = addressOf(url)
+  return connectTls({
+    socket,
+    host,
+    // TLS does not allow an IP address as a name.
+    servername: isIP(host) === 0 ? host : '',
+    timeout: HANDSHAKE_TIMEOUT_MS,
+  })
 }

@@ -34,7 +34,7 @@ const FLUSH_TIMEOUT_MS = 1_000
 
 /**
  * Exponential back-off between attempts, with jitter so that reconnects do not
- * synchronise. A failed attempt costs 1 to 3 ms of CPU: the maximum keeps a
+ * synchronise. A failed attempt costs about 1 ms of CPU: the maximum keeps a
  * box without an exporter idle, and observations wait in the spool. `permanent`
  * applies when a person has to act first.
  */

@@ -36,15 +36,27 @@ export const systemClock: Clock = {
   },
 }
 
-/** Calls `run` every `ms` milliseconds, after input as `Clock.after` does. */
+/**
+ * Calls `run` every `ms` milliseconds, after input as `Clock.after` does, first
+ * after half to one and a half of them. Timers of equal `ms` fire together, and
+ * with those of its multiples: a wake-up costs more than most of the work that
+ * it is for.
+ */
 export function repeatAfterInput(ms: number, run: () => void): Cancel {
   let pending: NodeJS.Immediate | undefined
-  const timer = setInterval(() => {
-    pending = setImmediate(run)
-  }, ms)
-  timer.unref()
+  let timer: NodeJS.Timeout | undefined
+  const plan = () => {
+    const leftMs = ms - (performance.now() % ms)
+    // A timer that fired a little early would fire again at once.
+    const waitMs = leftMs < ms / 2 ? leftMs + ms : leftMs
+    timer = setTimeout(() => {
+      plan()
+      pending = setImmediate(run)
+    }, Math.ceil(waitMs)).unref()
+  }
+  plan()
   return () => {
-    clearInterval(timer)
+    clearTimeout(timer)
     clearImmediate(pending)
   }
 }

@@ -55,3 +55,33 @@ for (const [name, start] of TIMERS) {
     t.notOk(fired)
   })
 }
+
+await t.test(
+  'repeatAfterInput: timers that start half an interval apart fire together',
+  async t => {
+    const intervalMs = 100
+    let firstMs = 0
+    const apartMs: number[] = []
+    // repeatAfterInput does not keep a process alive.
+    const release = systemClock.after(600_000, () => undefined)
+    const cancelFirst = repeatAfterInput(intervalMs, () => {
+      firstMs = performance.now()
+    })
+    await new Promise<void>(resolve => {
+      systemClock.after(intervalMs / 2, resolve)
+    })
+    await new Promise<void>(resolve => {
+      const cancelSecond = repeatAfterInput(2 * intervalMs, () => {
+        const sinceMs = (performance.now() - firstMs) % intervalMs
+        apartMs.push(Math.min(sinceMs, intervalMs - sinceMs))
+        // Some rounds may be disturbed by other processes.
+        if (apartMs.length < 5) return
+        cancelSecond()
+        resolve()
+      })
+    })
+    cancelFirst()
+    release()
+    t.ok(Math.min(...apartMs) < intervalMs / 5, apartMs.join(', '))
+  },
+)
