@@ -10,7 +10,7 @@ import type { MediaLimits } from '../limits.ts'
 
 import { EngineError } from './engine-error.ts'
 import { MediaWorker } from './media-worker.ts'
-import { probeTcpPort, probeUdpPort } from './port-probe.ts'
+import { boundUdpPorts, probeTcpPort, probeUdpPort } from './port-probe.ts'
 import { PortPool, type PortCounts } from './port-pool.ts'
 import { spawnWorker } from './spawn-worker.ts'
 import { openViewerServer, type SharedPort } from './viewer-server.ts'
@@ -73,6 +73,7 @@ export class Engine {
       protocol: 'udp',
       ...options.udpPorts,
       probe: probeUdpPort,
+      boundPorts: boundUdpPorts,
       quarantineMs,
       onChange: options.onPortsChange,
     })

@@ -1,5 +1,6 @@
+import { createRequire } from 'node:module'
+import type * as Yaml from 'yaml'
 import { reasonOf } from '../../shared/runtime/errors.ts'
-import { parse } from 'yaml'
 
 import { SettingsError } from '../../shared/runtime/settings.ts'
 import { parseProcessConfig, type ConfigRules } from './config.ts'
@@ -8,6 +9,8 @@ import { mergeJson } from './merge.ts'
 import type { ProcessConfig } from './process-config.ts'
 import { ProcessError, problemLines } from './process-error.ts'
 import { fromStoredConfig } from './stored-config.ts'
+
+const require = createRequire(import.meta.url)
 
 /**
  * Reads the processes of CORE_PROCESS_FILE, in JSON or YAML: one process, a
@@ -47,6 +50,8 @@ function readDocument(
   readFile: (path: string) => string,
 ): unknown {
   try {
+    // Most starts have no such file, and loading the parser takes 30 ms.
+    const { parse } = require('yaml') as typeof Yaml
     // JSON is YAML, too. The limit stops aliases that expand endlessly.
     return parse(readFile(path), { maxAliasCount: 100 })
   } catch (cause) {

@@ -71,6 +71,27 @@ await t.test(
   },
 )
 
+await t.test('scan() probes only bound ports if they are known', async t => {
+  const probed: number[] = []
+  const pool = new PortPool({
+    protocol: 'udp',
+    min: 1_000,
+    max: 1_003,
+    probe: port => {
+      probed.push(port)
+      return Promise.resolve(port !== 1_002)
+    },
+    boundPorts: () => Promise.resolve(new Set([53, 1_001, 1_002])),
+    quarantineMs: 60_000,
+  })
+  t.teardown(() => {
+    pool.close()
+  })
+  await pool.scan()
+  t.same(probed, [1_001, 1_002])
+  t.same(pool.counts(), { inUse: 0, available: 3 })
+})
+
 await t.test(
   'leaseProbed() quarantines a port that another program uses since the scan',
   async t => {

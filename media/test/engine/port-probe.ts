@@ -3,7 +3,11 @@ import { once } from 'node:events'
 import { createServer, type AddressInfo } from 'node:net'
 import t from 'tap'
 
-import { probeTcpPort, probeUdpPort } from '../../engine/port-probe.ts'
+import {
+  boundUdpPorts,
+  probeTcpPort,
+  probeUdpPort,
+} from '../../engine/port-probe.ts'
 
 for (const address of ['127.0.0.1', '0.0.0.0']) {
   await t.test(`probeUdpPort finds a socket on ${address}`, async t => {
@@ -29,3 +33,26 @@ for (const address of ['127.0.0.1', '0.0.0.0']) {
     t.equal(await probeTcpPort(port), true)
   })
 }
+
+await t.test(
+  'boundUdpPorts finds sockets of both families on any address',
+  { skip: process.platform !== 'linux' && 'only Linux lists them' },
+  async t => {
+    for (const [type, address] of [
+      ['udp4', '127.0.0.1'],
+      ['udp4', '0.0.0.0'],
+      ['udp6', '::1'],
+      ['udp6', '::'],
+    ] as const) {
+      const socket = createSocket(type)
+      socket.bind({ port: 0, address, exclusive: true })
+      await once(socket, 'listening')
+      const { port } = socket.address()
+      t.equal((await boundUdpPorts())?.has(port), true, address)
+      const closed = once(socket, 'close')
+      socket.close()
+      await closed
+      t.equal((await boundUdpPorts())?.has(port), false, address)
+    }
+  },
+)
