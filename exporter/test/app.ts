@@ -279,6 +279,7 @@ t.test('a scrape includes the telemetry of the exporter', async t => {
   t.same(pick(page, 'build_info', `"${process.version}"`, '"1.2.3"'), [1])
   t.equal(pick(page, 'process_cpu_seconds_total').length, 1)
   t.equal(pick(page, 'nodejs_eventloop_lag_seconds').length, 1)
+  t.equal(pick(page, 'nodejs_eventloop_lag_').length, 1, 'no monitor')
   const families = page.match(/^# TYPE dragonfork_webrtc_/gm) ?? []
   t.equal(families.length, 11)
   media.cut()
