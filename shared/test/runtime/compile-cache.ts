@@ -32,21 +32,6 @@ for (const script of ['media/main.ts', 'exporter/main.ts']) {
     )
   })
 
-  t.test(`${script} loads no type stripper if the cache is filled`, async t => {
-    const dir = t.testdir({
-      'report.cjs':
-        "process.once('exit', () => console.error(process.moduleLoadList" +
-        ".filter(name => name.includes('amaro')).length))",
-    })
-    const start = () =>
-      help({
-        XDG_CACHE_HOME: dir,
-        NODE_OPTIONS: `--require=${join(dir, 'report.cjs')}`,
-      })
-    t.not((await start()).stderr, '0\n', 'the first start strips types')
-    t.equal((await start()).stderr, '0\n')
-  })
-
   t.test(`${script} starts if it cannot create the cache folder`, async t => {
     // They stop root as well. In /proc, mkdir fails although /proc exists.
     const file = join(t.testdir({ file: '' }), 'file')
