@@ -1,11 +1,11 @@
 /** The process that plays streams for the exporter: its end in every way. */
 import t from 'tap'
 import { request } from 'undici'
-import { lives } from '../../shared/test/fixtures/program.ts'
-import { waitFor } from '../../shared/test/fixtures/wait-for.ts'
-import { playerOf, resourcesOf } from './fixtures/player.ts'
-import { startProbedStack } from './fixtures/probed-stack.ts'
-import { testStream } from './fixtures/stack.ts'
+import { lives } from '../../../shared/test/fixtures/program.ts'
+import { waitFor } from '../../../shared/test/fixtures/wait-for.ts'
+import { playerOf, resourcesOf } from '../fixtures/player.ts'
+import { startProbedStack } from '../fixtures/probed-stack.ts'
+import { testStream } from '../fixtures/stack.ts'
 
 t.setTimeout(280_000)
 
