@@ -70,7 +70,8 @@ const OMITTED = [
   'nodejs_eventloop_lag_p90_seconds',
   'nodejs_eventloop_lag_p99_seconds',
 ]
-/** prom-client has no option to leave its event-loop monitor out. */
+
+/** prom-client cannot leave its event-loop monitor out, so it hardly runs. */
 const EVENT_LOOP_MONITORING_MS = 3_600_000
 
 export function createTelemetry(version: string): Telemetry {

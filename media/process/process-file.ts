@@ -49,9 +49,9 @@ function readDocument(
   path: string,
   readFile: (path: string) => string,
 ): unknown {
+  // Most starts have no such file, and loading the parser takes 30 ms.
+  const { parse } = require('yaml') as typeof Yaml
   try {
-    // Most starts have no such file, and loading the parser takes 30 ms.
-    const { parse } = require('yaml') as typeof Yaml
     // JSON is YAML, too. The limit stops aliases that expand endlessly.
     return parse(readFile(path), { maxAliasCount: 100 })
   } catch (cause) {
