@@ -159,6 +159,7 @@ const HEALTHY: Perceived = {
   picture: { at: 'moving' },
   sound: 'heard',
   legs: { video: 'live', audio: 'live' },
+  shown: true,
   paused: false,
   waitedMs: 10_000,
 }
@@ -197,6 +198,12 @@ t.test('every missing part has its own message', t => {
     { picture: { at: 'slow', everyMs: 8_040 } },
   )
 
+  shows('connected', first, { shown: false })
+  shows('connected', first, {
+    picture: { at: 'slow', everyMs: 8_000 },
+    shown: false,
+  })
+  shows('playing', 'Playing.', { picture: undefined, shown: false })
   shows('connected', first, { picture: none, waitedMs: 1_000 })
   shows('connected', `${keyFrame} Sound plays.`, { picture: none })
   shows('connected', keyFrame, { picture: none, sound: undefined })

@@ -36,6 +36,8 @@ const KEY_FRAME =
  *   video: LegState | undefined
  *   audio: LegState | undefined
  * }} legs undefined: not known
+ * @property {boolean} shown the element has shown a picture: a decoded one
+ *   waits until it is due
  * @property {boolean} paused
  * @property {number} waitedMs since the connection came up
  *
@@ -52,11 +54,12 @@ const KEY_FRAME =
  * @returns {PlayWords}
  */
 export function wordsOnPlay(perceived) {
-  const { picture, sound, paused, waitedMs } = perceived
+  const { picture, sound, shown, paused, waitedMs } = perceived
   const began = picture?.at === 'moving' || picture?.at === 'slow'
   if (paused && (began || sound === 'heard' || waitedMs > JOIN_MS)) {
     return { state: 'paused', words: 'Paused: press play.' }
   }
+  if (began && !shown) return { state: 'connected', words: FIRST }
   switch (picture?.at) {
     case undefined:
       return onSoundAlone(perceived)

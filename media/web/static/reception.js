@@ -35,7 +35,7 @@ export class Reception {
    * @param {ServerStatus | undefined} status
    * @returns {PlayWords | undefined} undefined before the stream's tracks are known
    */
-  words({ srcObject, paused }, status) {
+  words({ srcObject, videoWidth, paused }, status) {
     if (!(srcObject instanceof MediaStream)) return undefined
     const nowMs = performance.now()
     const { video, audio } = status?.legs ?? {}
@@ -49,6 +49,7 @@ export class Reception {
           ? this.#sound.state(nowMs)
           : undefined,
       legs: { video: video?.state, audio: audio?.state },
+      shown: videoWidth > 0,
       paused,
       waitedMs: nowMs - this.#connectedMs,
     })

@@ -1,6 +1,7 @@
 /** The player page in Chromium, on real HTTP, worker and FFmpeg. */
 import t from 'tap'
 import { waitFor } from '../../../../shared/test/fixtures/wait-for.ts'
+import { untilLive } from '../../fixtures/media-stack.ts'
 import {
   decodes,
   hasSaid,
@@ -216,6 +217,10 @@ await t.test('the player page', async t => {
       server.resume('vp8')
       await hasState(page, 'playing')
       t.equal(server.sessions.of('vp8').length, 1, 'the session is kept')
+      // A failed leg is live again at its next poll, after the page plays.
+      const stream = server.stack.streams.find('vp8')
+      if (stream === undefined) throw new Error('There is no stream vp8')
+      await untilLive(stream)
       await page.goto('about:blank')
       await server.settles(idle)
     },
