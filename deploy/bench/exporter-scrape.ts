@@ -26,6 +26,7 @@ import { createTelemetry } from '../../exporter/telemetry.ts'
 import { TEXT } from '../../exporter/web/formats.ts'
 import { createSampledWriter } from '../../exporter/web/own-families.ts'
 import { createPageWriter } from '../../exporter/web/page.ts'
+import type { PageBytes } from '../../exporter/web/page-memory.ts'
 import { WebServer } from '../../exporter/web/web-server.ts'
 import { heapBytes } from './rig/heap.ts'
 import { median } from './rig/stats.ts'
@@ -106,7 +107,7 @@ async function scrape(port: number): Promise<{ ms: number; bytes: number }> {
   return { ms: performance.now() - startMs, bytes }
 }
 
-async function startWeb(page: () => Promise<Buffer>) {
+async function startWeb(page: () => Promise<PageBytes>) {
   const server = new WebServer({
     version: 'bench',
     core: 'bench',
@@ -140,15 +141,16 @@ async function compareScrapes(series: number, rounds: number): Promise<void> {
   const writePage = createPageWriter({ store, own, writeProcess, setSeries })
   const page = () => writePage(TEXT)
   const servers = {
-    memory: await startMemory(await page()),
+    memory: await startMemory((await page()).bytes),
     exporter: await startWeb(page),
-    promClient: await startWeb(async () =>
-      Buffer.from(
+    promClient: await startWeb(async () => ({
+      bytes: Buffer.from(
         (await theirs.metrics()) +
           (await own.metrics()) +
           (await processRegistry.metrics()),
       ),
-    ),
+      release: () => undefined,
+    })),
   }
   const times = {
     memory: [] as number[],

@@ -5,6 +5,7 @@ import type { MetricStore } from '../registry/metric-store.ts'
 import { familyBlocks, linesPerSeries, type Block } from './exposition.ts'
 import type { Format } from './formats.ts'
 import { writeOwnFamilies } from './own-families.ts'
+import { PageMemory, type PageBytes } from './page-memory.ts'
 
 export interface PageSources {
   readonly store: MetricStore
@@ -25,8 +26,9 @@ export interface PageSources {
  */
 export function createPageWriter(
   sources: PageSources,
-): (format: Format) => Promise<Buffer> {
+): (format: Format) => Promise<PageBytes> {
   const { store, own, writeProcess, setSeries } = sources
+  const memory = new PageMemory()
   const lastBlocks = new Map<Format, Map<FamilyName, readonly Block[]>>()
   return async format => {
     const families = store.families()
@@ -63,7 +65,7 @@ export function createPageWriter(
       last.set(name, blocks)
     }
     parts.push(Buffer.from(ownPages.join('') + format.end))
-    return concatenate(parts)
+    return concatenate(parts, memory)
   }
 }
 
@@ -71,13 +73,16 @@ export function createPageWriter(
 const BYTES_WRITTEN_PER_SLICE = 128 * 1024
 const BYTES_COPIED_PER_SLICE = 1024 * 1024
 
-async function concatenate(parts: readonly Buffer[]): Promise<Buffer> {
+async function concatenate(
+  parts: readonly Buffer[],
+  memory: PageMemory,
+): Promise<PageBytes> {
   const length = parts.reduce((sum, part) => sum + part.length, 0)
-  const page = Buffer.allocUnsafe(length)
+  const page = memory.take(length)
   let end = 0
   let sliceEnd = BYTES_COPIED_PER_SLICE
   for (const part of parts) {
-    page.set(part, end)
+    page.bytes.set(part, end)
     end += part.length
     if (end < sliceEnd) continue
     sliceEnd = end + BYTES_COPIED_PER_SLICE

@@ -5,11 +5,12 @@ import type { Clock } from '../../shared/runtime/clock.ts'
 import type { Limits } from '../limits.ts'
 import type { Format } from './formats.ts'
 import { acceptsGzip, chooseFormat } from './negotiate.ts'
+import type { PageBytes } from './page-memory.ts'
 
 const compress = promisify(gzip)
 
 export interface ScrapeOptions {
-  readonly page: (format: Format) => Promise<Buffer>
+  readonly page: (format: Format) => Promise<PageBytes>
   readonly clock: Clock
   /** Called with the duration of each answered scrape. */
   readonly observe: (seconds: number) => void
@@ -22,18 +23,21 @@ export function createScrapes(options: ScrapeOptions) {
   const { maxScrapes, scrapeTimeoutMs } = limits
   let active = 0
 
-  const write = async (accept: string, acceptEncoding: string) => {
-    const format = chooseFormat(accept)
+  const write = async (ctx: Context) => {
+    const format = chooseFormat(ctx.get('Accept'))
     const headers = {
       'Content-Type': format.contentType,
       Vary: 'Accept, Accept-Encoding',
     }
-    const plain = await page(format)
-    if (!acceptsGzip(acceptEncoding)) {
-      return { body: plain, headers }
+    const { bytes, release } = await page(format)
+    if (!acceptsGzip(ctx.get('Accept-Encoding'))) {
+      // Node emits it once the kernel has all bytes, or the socket is closed.
+      ctx.res.once('close', release)
+      return { body: bytes, headers }
     }
     // Level 1 takes a third of the default's time for a tenth more bytes.
-    const body = await compress(plain, { level: 1 })
+    const body = await compress(bytes, { level: 1 })
+    release()
     return { body, headers: { ...headers, 'Content-Encoding': 'gzip' } }
   }
 
@@ -50,10 +54,7 @@ export function createScrapes(options: ScrapeOptions) {
       active--
       deadline.clear()
     })
-    const answer = await Promise.race([
-      write(ctx.get('Accept'), ctx.get('Accept-Encoding')),
-      deadline.passed,
-    ])
+    const answer = await Promise.race([write(ctx), deadline.passed])
     if (answer === 'late') {
       return ctx.throw(503, 'The scrape took longer than its timeout')
     }

@@ -21,6 +21,7 @@ import { DRAIN_TIMEOUT_MS, listen, type BoundAddress } from '../http-server.ts'
 import type { Limits } from '../limits.ts'
 import type { Format } from './formats.ts'
 import { createDiscovery } from './discovery.ts'
+import type { PageBytes } from './page-memory.ts'
 import { createProbes, type Probe } from './probes.ts'
 import { createRoutes } from './routes.ts'
 import { createScrapes } from './scrapes.ts'
@@ -28,7 +29,7 @@ import { createScrapes } from './scrapes.ts'
 export interface WebServerOptions {
   readonly version: string
   readonly core: string
-  readonly page: (format: Format) => Promise<Buffer>
+  readonly page: (format: Format) => Promise<PageBytes>
   readonly probe: Probe | undefined
   /** The streams for Prometheus to probe. */
   readonly streamsToProbe: () => Promise<readonly StreamId[]>

@@ -36,7 +36,13 @@ async function createSubject(names: readonly string[]) {
   })
   let seq = 0
   return {
-    page: async (format: Format = TEXT) => (await writePage(format)).toString(),
+    writePage,
+    page: async (format: Format = TEXT) => {
+      const { bytes, release } = await writePage(format)
+      const text = bytes.toString()
+      release()
+      return text
+    },
     /** Sets both counters of the first and of the last stream to `total`. */
     count: (total: number) => {
       const [first = '', last = ''] = [names[0], names.at(-1)]
@@ -121,4 +127,25 @@ t.test('each page has the numbers of its moment in its format', async t => {
       t.equal(text.endsWith('# EOF\n'), format === OPEN_METRICS)
     }
   }
+})
+
+t.test('a page stays as it is until its memory is released', async t => {
+  const { writePage, count } = await createSubject(['cam-0', 'cam-1'])
+  const totals = [3, 55, 777]
+  const pages = []
+  for (const total of totals) {
+    await count(total)
+    pages.push(await writePage(TEXT))
+  }
+  const counts = pages.map(({ bytes }) => countsOf(bytes.toString(), 'cam-1'))
+  t.same(
+    counts,
+    totals.map(total => Array<number>(4).fill(total)),
+  )
+  const [first, second] = pages
+  for (const page of [first, second, first]) page?.release()
+  const [next, another] = [await writePage(TEXT), await writePage(TEXT)]
+  t.equal(next.bytes.buffer, second?.bytes.buffer, 'the memory is used again')
+  t.not(another.bytes.buffer, next.bytes.buffer, 'by one page at a time')
+  t.not(another.bytes.buffer, first?.bytes.buffer, 'one page is kept')
 })

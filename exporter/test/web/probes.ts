@@ -27,7 +27,7 @@ async function startWeb(t: Test, probe: Probe): Promise<string> {
   const server = new WebServer({
     version: '1.2.3',
     core: 'test',
-    page: () => Promise.resolve(Buffer.alloc(0)),
+    page: () => Promise.reject(new Error('No scrape is expected')),
     probe,
     streamsToProbe: () => Promise.resolve([]),
     observeScrape: () => undefined,

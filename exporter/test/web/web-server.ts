@@ -7,12 +7,15 @@ import type { Test } from 'tap'
 import { systemClock } from '../../../shared/runtime/clock.ts'
 import type { Credentials } from '../../config.ts'
 import { LIMITS } from '../../limits.ts'
+import { waitFor } from '../../../shared/test/fixtures/wait-for.ts'
 import { memoryLog } from '../../../shared/test/fixtures/memory-log.ts'
 import { OPEN_METRICS, type Format } from '../../web/formats.ts'
 import { WebServer } from '../../web/web-server.ts'
 
 interface SubjectOptions {
   readonly page?: (format: Format) => Promise<Buffer>
+  /** Called for each page whose memory is released. */
+  readonly onReleased?: () => void
   readonly basicAuth?: Credentials
   readonly isReady?: () => boolean
   readonly maxScrapes?: number
@@ -21,12 +24,14 @@ interface SubjectOptions {
 async function createSubject(t: Test, options: SubjectOptions = {}) {
   const memory = memoryLog()
   const durations: number[] = []
+  const page =
+    options.page ??
+    (format => Promise.resolve(Buffer.from(format.contentType.repeat(100))))
+  const release = options.onReleased ?? (() => undefined)
   const server = new WebServer({
     version: '1.2.3',
     core: '<core>',
-    page:
-      options.page ??
-      (format => Promise.resolve(Buffer.from(format.contentType.repeat(100)))),
+    page: async format => ({ bytes: await page(format), release }),
     probe: undefined,
     streamsToProbe: () => Promise.resolve([]),
     observeScrape: seconds => durations.push(seconds),
@@ -230,6 +235,38 @@ t.test('a client that does not read its answer is disconnected', async t => {
   let status = 503
   while (status === 503) ({ status } = await send(`${url}/metrics`, {}, 'HEAD'))
   t.equal(status, 200, 'a further scrape is accepted although it never read')
+})
+
+t.test('the memory of a page is released once it is sent', async t => {
+  let released = 0
+  const bytes = Buffer.alloc(64 * 1024 * 1024, 'x')
+  const { bound, url } = await createSubject(t, {
+    page: () => Promise.resolve(bytes),
+    onReleased: () => released++,
+  })
+  const socket = connect(bound.port, bound.host)
+  socket.write('GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n')
+  await once(socket, 'readable')
+  // The server has sent what fits into the buffers of the kernel.
+  for (const headers of [{}, { 'accept-encoding': 'gzip' }]) {
+    const before = released
+    const { body } = await send(`${url}/metrics`, headers)
+    t.ok(body.length > 0)
+    await waitFor(() => released > before, 'the page of a whole response')
+  }
+  t.equal(released, 2, 'the first client has not read its page yet')
+  let length = 0
+  for await (const chunk of socket) {
+    length += (chunk as Buffer).length
+    if (length > bytes.length) break
+  }
+  await waitFor(() => released === 3, 'the page of the first client')
+
+  const leaving = connect(bound.port, bound.host)
+  leaving.write('GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n')
+  await once(leaving, 'readable')
+  leaving.destroy()
+  await waitFor(() => released === 4, 'the page of a client that left')
 })
 
 t.test('a page that fails gets 500 without details', async t => {
