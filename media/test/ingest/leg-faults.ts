@@ -17,13 +17,16 @@ import {
 import { waitFor } from '../../../shared/test/fixtures/wait-for.ts'
 import { takePorts } from '../../../shared/test/fixtures/ports.ts'
 
-const LEG_TIMEOUT_MS = 1_000
+const LEG_TIMEOUT_MS = 3_000
+/** Polls with packets after which the usual interval of a leg is known. */
+const STEADY_POLLS = 6
 
-async function startStream(t: Test) {
+/** @param legStartTimeoutMs FFmpeg may start slowly on a busy machine */
+async function startStream(t: Test, legStartTimeoutMs = 20_000) {
   const stack = await startMediaStack({
     ports: 20,
     legTimeoutMs: LEG_TIMEOUT_MS,
-    legStartTimeoutMs: 2_000,
+    legStartTimeoutMs,
   })
   t.teardown(() => stack.close())
   const stream = stack.streams.add(streamId('cam'), managedConfig())
@@ -39,12 +42,19 @@ async function startStream(t: Test) {
   return { stack, stream, failures, run }
 }
 
-/** Waits until enough packets have arrived to know their usual interval. */
+/**
+ * Waits until the usual interval between packets is known. Polls count, and
+ * not packets: after a pause of FFmpeg one poll finds those of seconds.
+ */
 async function untilSteady(stream: LiveStream): Promise<void> {
   await untilLive(stream)
-  const packets = () => stream.status.legs.audio?.packets ?? 0
-  const before = packets()
-  await waitFor(() => packets() > before + 100, 'two seconds of audio')
+  for (const kind of ['video', 'audio'] as const) {
+    const packets = () => stream.status.legs[kind]?.packets ?? 0
+    for (let poll = 0; poll < STEADY_POLLS; poll++) {
+      const before = packets()
+      await waitFor(() => packets() > before, `packets of ${kind}`)
+    }
+  }
 }
 
 await t.test('an unexpected end of FFmpeg fails both legs as exit', async t => {
@@ -132,7 +142,7 @@ await t.test('one silent leg degrades the stream and fails alone', async t => {
   const { stream, failures, run } = await startStream(t)
   await run([
     ...['-re', '-f', 'lavfi', '-i', 'testsrc2=size=320x180:rate=15'],
-    ...['-re', '-f', 'lavfi', '-i', 'sine=frequency=440:duration=2'],
+    ...['-re', '-f', 'lavfi', '-i', 'sine=frequency=440:duration=6'],
   ])
   await untilLive(stream)
   await waitFor(() => stream.status.legs.audio?.state === 'failed')
@@ -146,7 +156,7 @@ await t.test('one silent leg degrades the stream and fails alone', async t => {
 })
 
 await t.test('an input without packets fails the legs as silent', async t => {
-  const { stream, failures, run } = await startStream(t)
+  const { stream, failures, run } = await startStream(t, 2_000)
   await run(['-i', `udp://127.0.0.1:${(await takePorts(1)).min}`])
   t.match(stream.status, { state: 'starting' })
   await waitFor(() => stream.status.state === 'failed')

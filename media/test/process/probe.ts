@@ -10,6 +10,7 @@ import { promisify } from 'node:util'
 import t from 'tap'
 
 import { listenLocal } from '../../../shared/test/fixtures/listen-local.ts'
+import { takePorts } from '../../../shared/test/fixtures/ports.ts'
 import { temporaryFolder } from '../../../shared/test/fixtures/temporary-folder.ts'
 import { waitFor } from '../../../shared/test/fixtures/wait-for.ts'
 import { fakeProgram } from '../../../shared/test/fixtures/fake-program.ts'
@@ -46,14 +47,12 @@ function ffprobes(part: string): readonly string[] {
   })
 }
 
-/** A UDP port that was free a moment ago. */
-async function freePort(): Promise<number> {
-  const socket = createSocket('udp4').bind(0, '127.0.0.1')
-  await once(socket, 'listening')
-  const { port } = socket.address()
+/** Waits for a datagram at a UDP port. */
+async function datagramAt(port: number): Promise<void> {
+  const socket = createSocket('udp4').bind(port, '127.0.0.1')
+  await once(socket, 'message')
   socket.close()
   await once(socket, 'close')
-  return port
 }
 
 /** A TCP server that accepts and never answers. */
@@ -141,7 +140,7 @@ t.test('a stream of a program is listed once', async t => {
 
 t.test('a live input shows its key frames in time', async t => {
   const { call } = await processApi(t)
-  const port = await freePort()
+  const { min: port } = await takePorts(1)
   const address = `udp://127.0.0.1:${port}`
   const sender = spawn(
     'ffmpeg',
@@ -152,7 +151,8 @@ t.test('a live input shows its key frames in time', async t => {
     { stdio: 'ignore' },
   )
   t.teardown(() => sender.kill('SIGKILL'))
-  await once(sender, 'spawn')
+  // The start of the sender is not part of the time that a probe has.
+  await datagramAt(port)
   const { json } = await call('POST', PROBE, { body: { address } })
   t.match(json, { streams: [{ key_frame_seconds: 1, b_frames: false }] })
 })

@@ -38,7 +38,7 @@ function externalConfig() {
 }
 
 await t.test('an external stream plays', async t => {
-  const stack = await startMediaStack({ udpPorts: PORTS, legTimeoutMs: 500 })
+  const stack = await startMediaStack({ udpPorts: PORTS })
   t.teardown(() => stack.close())
   const { engine, streams } = stack
   const stream = streams.add(streamId('outside'), externalConfig())

@@ -26,6 +26,8 @@ const FIREFOX = { video: 126, audio: 109 }
 const SETTING = 'CORE_WEBRTC_MUX_PORT'
 /** Waiting transports of a router that had a viewer. */
 const WARM = 4
+/** For a viewer to get one, its worker must have answered its pings in time. */
+const PATIENT = { workerPingIntervalMs: 60_000 }
 const FINGERPRINT = Array.from({ length: 32 }, () => 'AB').join(':')
 
 t.setTimeout(120_000)
@@ -39,7 +41,7 @@ async function playing(t: Test, limits: Partial<MediaLimits> = {}) {
     ports: 40,
     addresses,
     sharedPort: sharedPort(addresses, { port, tcp: false, setting: SETTING }),
-    limits: { workerPingIntervalMs: 100, ...limits },
+    limits: { ...PATIENT, ...limits },
   })
   t.teardown(() => stack.close())
   const stream = stack.streams.add(streamId('cam'), managedConfig())
@@ -159,7 +161,9 @@ function kindsOf({ sent }: ViewerTransport): readonly string[] {
 }
 
 await t.test('a frozen worker opens no viewer on one', async t => {
-  const { stack, stream, open, worker } = await playing(t)
+  const { stack, stream, open, worker } = await playing(t, {
+    workerPingIntervalMs: 1_000,
+  })
   const first = await open()
   await untilNames(worker(), 1 + WARM)
   const { pid } = worker()

@@ -7,6 +7,7 @@ import {
   startMediaStack,
   streamId,
   untilLive,
+  type MediaStackOptions,
 } from '../fixtures/media-stack.ts'
 import { waitFor } from '../../../shared/test/fixtures/wait-for.ts'
 import { CHROMIUM, startPlayingStream } from '../fixtures/playing-stream.ts'
@@ -19,8 +20,12 @@ t.setTimeout(120_000)
 t.teardown(endViewers)
 
 /** A playing stream, and the worker that has it. */
-async function playing(t: Test, workers: number) {
-  const playing = await startPlayingStream(t, { workers })
+async function playing(
+  t: Test,
+  workers: number,
+  options: MediaStackOptions = {},
+) {
+  const playing = await startPlayingStream(t, { workers, ...options })
   const own = playing.stack.engine.workers.find(({ load }) => load > 0)
   if (own === undefined) throw new Error('No worker has the stream')
   return { ...playing, own }
@@ -114,7 +119,9 @@ await t.test('viewers spread over the workers', async t => {
 })
 
 await t.test('a frozen worker degrades its stream', async t => {
-  const { stack, stream, own, view } = await playing(t, 1)
+  const { stack, stream, own, view } = await playing(t, 1, {
+    limits: { workerPingIntervalMs: 100 },
+  })
   const first = await view()
   await first.plays('video')
   process.kill(own.pid, 'SIGSTOP')
