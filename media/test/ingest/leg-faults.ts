@@ -48,13 +48,14 @@ async function startStream(t: Test, legStartTimeoutMs = 20_000) {
  */
 async function untilSteady(stream: LiveStream): Promise<void> {
   await untilLive(stream)
-  for (const kind of ['video', 'audio'] as const) {
+  const isSteady = async (kind: 'video' | 'audio') => {
     const packets = () => stream.status.legs[kind]?.packets ?? 0
     for (let poll = 0; poll < STEADY_POLLS; poll++) {
       const before = packets()
       await waitFor(() => packets() > before, `packets of ${kind}`)
     }
   }
+  await Promise.all([isSteady('video'), isSteady('audio')])
 }
 
 await t.test('an unexpected end of FFmpeg fails both legs as exit', async t => {
