@@ -13,9 +13,6 @@ import {
   type BundleStack,
 } from './truenas/fixtures/bundle-stack.ts'
 
-/** Snapshot, scrape and alert evaluation each delay the first line. */
-const FIRST_LINE_TIMEOUT_MS = 90_000
-
 function startLoad(
   t: Test,
   args: readonly string[],
@@ -58,11 +55,7 @@ t.jobs = 2
 t.test('load on a running installation', async t => {
   if (requireProgram(t, 'prometheus') === undefined) return
   const bundle = await startBundleStack(t, await takePorts(50))
-  await waitFor(
-    async () => (await bundle.verdict()) === 'OK',
-    'the first line to be OK',
-    FIRST_LINE_TIMEOUT_MS,
-  )
+  await bundle.firstLineIs('OK')
 
   await t.test('two viewers play, and the exporter counts them', async t => {
     const before = await waitFor(async () => {
