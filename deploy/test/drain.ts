@@ -96,8 +96,6 @@ await t.test('a drained media process', async t => {
   const stack = await start(t)
   const client = clientOf(stack.url)
   const viewer = await play(t, stack)
-  const before = await stack.scrape()
-  const admitted = postsOf(before, 'demo', 201)
   const scraped = (
     what: string,
     holds: (samples: readonly Sample[]) => boolean,
@@ -106,6 +104,8 @@ await t.test('a drained media process', async t => {
       const samples = await stack.scrape()
       return holds(samples) && samples
     }, what)
+  const before = await scraped('its POST', s => postsOf(s, 'demo', 201) > 0)
+  const admitted = postsOf(before, 'demo', 201)
   const draining = (samples: readonly Sample[]) =>
     valueOf(samples, 'dragonfork_exporter_draining')
 
@@ -236,13 +236,15 @@ await t.test('SIGTERM without viewers ends at once', async t => {
 await t.test(
   'CORE_SHUTDOWN_DRAIN_MS ends the viewers that are left',
   async t => {
-    const stack = await start(t, { CORE_SHUTDOWN_DRAIN_MS: '1000' })
+    // Long enough to see a viewer play meanwhile.
+    const drainMs = 4_000
+    const stack = await start(t, { CORE_SHUTDOWN_DRAIN_MS: String(drainMs) })
     const viewer = await play(t, stack)
     const startedMs = performance.now()
     stack.media.kill('SIGTERM')
     await viewer.plays(5)
     t.equal(await stack.media.exited, 0)
-    t.ok(performance.now() - startedMs >= 1_000, 'it has waited')
+    t.ok(performance.now() - startedMs >= drainMs, 'it has waited')
   },
 )
 

@@ -9,6 +9,11 @@ import { WhepViewer } from './fixtures/whep-viewer.ts'
 import { takePorts } from '../../shared/test/fixtures/ports.ts'
 
 const UDP_PORTS = await takePorts(200)
+/**
+ * An abandoned offer frees its place after this time. Until then five offers
+ * are answered, and each viewer that plays has to connect.
+ */
+const ICE_TIMEOUT_MS = '8000'
 
 const stack = await startStack(t, {
   udpPorts: UDP_PORTS,
@@ -20,7 +25,7 @@ const stack = await startStack(t, {
   media: {
     CORE_WEBRTC_MAX_PEERS_TOTAL: '3',
     CORE_WEBRTC_MAX_PEERS_PER_STREAM: '2',
-    CORE_WEBRTC_ICE_TIMEOUT_MS: '2000',
+    CORE_WEBRTC_ICE_TIMEOUT_MS: ICE_TIMEOUT_MS,
   },
 })
 const demo = `${stack.url}/api/v3/whep/demo`

@@ -1,7 +1,7 @@
 /** Kills the set-up in each of its steps, then runs it again. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { chmodSync, existsSync } from 'node:fs'
+import { chmodSync, existsSync, readFileSync } from 'node:fs'
 import { readdir, readFile } from 'node:fs/promises'
 import { createServer, type ServerResponse } from 'node:http'
 import { join } from 'node:path'
@@ -51,7 +51,8 @@ function scene(t: Test) {
     /** Whether the program that hung still runs. */
     hangs: async () => lives(Number(await readFile(pid, 'utf8'))),
     killHung: async () => process.kill(Number(await readFile(pid, 'utf8'))),
-    isReached: () => existsSync(pid),
+    // The shell creates the file before it writes to it.
+    isReached: () => existsSync(pid) && readFileSync(pid, 'utf8') !== '',
   }
 }
 

@@ -35,8 +35,11 @@ t.test(
     }
     await run.printed('"leg":"video"')
     await run.printed('"leg":"audio"')
-    const metrics = await get(urls.find(url => url.endsWith('/metrics')) ?? '')
-    t.match(metrics.text, /^dragonfork_webrtc_active_streams\{.*\} 1$/m)
+    const metrics = urls.find(url => url.endsWith('/metrics')) ?? ''
+    await waitFor(async () => {
+      const running = /^dragonfork_webrtc_active_streams\{.*\} 1$/m
+      return running.test((await get(metrics)).text)
+    }, 'the stream to be counted')
     const probe = urls.find(url => url.includes('/probe')) ?? ''
     await waitFor(async () => {
       return /^dragonfork_probe_success\{.*\} 1$/m.test((await get(probe)).text)

@@ -339,15 +339,17 @@ await t.test('a fleet of three cores', async t => {
     const tookMs = () => Math.round(performance.now() - killedMs)
     const player = async () => {
       if (!tab) return
+      // One of them may be the plain client. Until the page is there too, it
+      // shows the state and counts the frames of the dead core.
       await waitFor(async () => {
         const counts = await Promise.all(
           cores.filter(core => core !== busy).map(core => core.viewers()),
         )
-        return Math.max(...counts) > 0
-      }, 'the page is on another core')
+        return counts.reduce((sum, count) => sum + count) >= 2
+      }, 'the page and the plain client are on other cores')
+      await tab.page.evaluate("document.body.dataset.frames = '0'")
+      await decodes(tab.page, 5)
       await hasState(tab.page, 'playing')
-      const frames = await tab.page.getAttribute('body', 'data-frames')
-      await decodes(tab.page, Number(frames) + 5)
       const ms = tookMs()
       t.ok(ms < MAX_REPLAY_MS, `the page plays again after ${ms} ms`)
     }

@@ -7,6 +7,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import t from 'tap'
 import { requireProgram } from '../../../shared/test/fixtures/program.ts'
 import { waitFor } from '../../../shared/test/fixtures/wait-for.ts'
+import { fetchStreams } from '../../verify/whep.ts'
 import { createRandom } from '../fixtures/chaos/random.ts'
 import { testStream } from '../fixtures/stack.ts'
 import { WhepViewer } from '../fixtures/whep-viewer.ts'
@@ -116,6 +117,12 @@ t.test(`${MINUTES} healthy minutes raise no alert, seed ${seed}`, async t => {
     'all streams to be healthy',
     90_000,
   )
+  // A stream counts as active before its first RTP.
+  await waitFor(async () => {
+    const streams = await fetchStreams(stack.url, undefined)
+    const live = streams.filter(({ state }) => state === 'live')
+    return watched.every(id => live.some(one => one.id === id))
+  }, 'the watched streams to be live')
   await Promise.all([joinAndLeave(), joinAndLeave(), checkHealth()])
   t.strictSame([...bad], [], `no alert fired in ${checks} checks`)
   const failed = await prometheus.query(

@@ -20,13 +20,16 @@ t.setTimeout(280_000)
 
 /** Seconds that the scrapes may take; probes end half a second earlier. */
 const SHORT = { scrapeTimeout: 2.5 }
+/** For probes that have to come to a phase, or last while others are made. */
+const LONG = { scrapeTimeout: 8.5 }
 
 const stack = await startProbedStack(t, {
   processes: [
     testStream('demo'),
-    testStream('sparse', { video: { key_frame_seconds: 5 } }),
-    testStream('stuck'),
-    testStream('stuck-too'),
+    testStream('sparse', { video: { key_frame_seconds: 10 } }),
+    // FFmpeg is frozen for longer than the minute after which it is restarted.
+    { ...testStream('stuck'), stale_timeout_seconds: 3_600 },
+    { ...testStream('stuck-too'), stale_timeout_seconds: 3_600 },
   ],
   // A leg that stands still is live throughout, so that probes of it last.
   media: { CORE_WEBRTC_LEG_TIMEOUT_MS: '600000' },
@@ -55,7 +58,14 @@ async function probed(id: string, count: number): Promise<void> {
 /** Starts a further exporter, which probes `url`, and returns its URL. */
 async function startProber(t: Test, url: string, env = {}): Promise<string> {
   const exporter = startExporter(t, { EXPORTER_PROBE_URL: url, ...env })
-  return `http://127.0.0.1:${await listening(exporter, 'web')}`
+  const prober = `http://127.0.0.1:${await listening(exporter, 'web')}`
+  // The first probe starts the player process; if that takes too long, it is
+  // killed and there is no result.
+  await waitFor(async () => {
+    const { status } = await getProbe(prober, 'nobody', { scrapeTimeout: 1 })
+    return status === 200
+  }, 'a player process')
+  return prober
 }
 
 function hasFailed(
@@ -115,10 +125,10 @@ t.test('unreachable: the media process is frozen', async t => {
 })
 
 t.test('busy: a second probe of a stream, and a third probe', async t => {
-  const first = stack.probe('stuck', SHORT)
+  const first = stack.probe('stuck', LONG)
   await probed('stuck', 1)
   hasFailed(t, await stack.probe('stuck'), 'busy', [])
-  const other = stack.probe('stuck-too', SHORT)
+  const other = stack.probe('stuck-too', LONG)
   await probed('stuck-too', 1)
   hasFailed(t, await stack.probe('demo'), 'busy', [])
   for (const { failures } of [await first, await other]) {
@@ -129,7 +139,7 @@ t.test('busy: a second probe of a stream, and a third probe', async t => {
 
 t.test('busy: other exporters use all probes of the media process', async t => {
   const another = await startProber(t, stack.url)
-  const probes = ['stuck', 'stuck-too'].map(id => getProbe(another, id, SHORT))
+  const probes = ['stuck', 'stuck-too'].map(id => getProbe(another, id, LONG))
   await probed('stuck', 1)
   await probed('stuck-too', 1)
   hasFailed(t, await stack.probe('demo'), 'busy', [])
@@ -166,7 +176,7 @@ t.test('no_dtls: a network passes STUN only', async t => {
     return answer.replaceAll(line, `${start} ${host} ${relayPort}`)
   })
   const prober = await startProber(t, proxy)
-  const answer = await getProbe(prober, 'demo', SHORT)
+  const answer = await getProbe(prober, 'demo', LONG)
   hasFailed(t, answer, 'no_dtls', ['offer', 'ice'])
 })
 
@@ -184,13 +194,14 @@ t.test('no_dtls: the certificate is not the one of the answer', async t => {
 })
 
 t.test('no_rtp: FFmpeg is frozen', async t => {
-  const answer = await stack.probe('stuck', SHORT)
+  const answer = await stack.probe('stuck', LONG)
   hasFailed(t, answer, 'no_rtp', ['offer', 'ice', 'dtls'])
 })
 
 t.test('no_key_frame: the next one is not due yet', async t => {
   await stack.plays('sparse')
-  const answer = await stack.probe('sparse', SHORT)
+  // Both the first RTP and the end of the probe are seconds from the next one.
+  const answer = await stack.probe('sparse', { scrapeTimeout: 5 })
   hasFailed(t, answer, 'no_key_frame', ['offer', 'ice', 'dtls', 'first_rtp'])
 })
 
@@ -210,11 +221,12 @@ t.test('no_key_frame: the media process sees video without one', async t => {
     ],
   })
   // The stream is refused until the sender has started. mediasoup forwards no
-  // video before a key frame.
+  // video before a key frame. Without a player process there is no result.
   const early = ['refused', 'no_rtp']
   const answer = await waitFor(async () => {
-    const found = await probe('no-key-frames', SHORT)
-    return !found.failures.some(each => early.includes(each)) && found
+    const found = await probe('no-key-frames', LONG)
+    const isEarly = found.failures.some(each => early.includes(each))
+    return found.status === 200 && !isEarly && found
   }, 'the media process to notice')
   hasFailed(t, answer, 'no_key_frame', ['offer', 'ice', 'dtls'])
 })
@@ -233,7 +245,7 @@ t.test('a stream that is deleted during a probe ends it', async t => {
 })
 
 t.test('a media process that is killed during a probe fails it', async t => {
-  const probe = stack.probe('stuck', SHORT)
+  const probe = stack.probe('stuck', LONG)
   await probed('stuck', 1)
   stack.media.kill('SIGKILL')
   hasFailed(t, await probe, 'no_rtp', ['offer', 'ice', 'dtls'])

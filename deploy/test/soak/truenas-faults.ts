@@ -43,15 +43,10 @@ t.test('WebRTC alerts on real faults', async t => {
     await bundle.signalFfmpeg('SIGSTOP')
     await prometheus.fires('WebRTCFFmpegLegFailure')
     await prometheus.ends('WebRTCFFmpegLegFailure')
-    t.equal(
-      await bundle.verdict(),
-      'A stream lacks video or audio',
-      'still shown after the alert has ended',
-    )
+    await bundle.firstLineIs('A stream lacks video or audio')
+    t.pass('still shown after the alert has ended')
     await bundle.signalFfmpeg('SIGCONT')
-    await waitFor(async () => {
-      return (await bundle.verdict()) === 'OK'
-    }, 'a verdict that is OK')
+    await bundle.firstLineIs('OK')
   })
 
   await t.test(
@@ -72,7 +67,7 @@ t.test('WebRTC alerts on real faults', async t => {
       t.equal(failing.labels['stream_id'], 'demo')
       t.equal(slow.labels['core'], CORE)
       t.equal(slow.labels['stream_id'], 'demo')
-      t.equal(await bundle.verdict(), 'ICE failures', 'first line')
+      await bundle.firstLineIs('ICE failures')
     },
   )
 
@@ -81,7 +76,7 @@ t.test('WebRTC alerts on real faults', async t => {
     const { labels } = await prometheus.fires('WebRTCFFmpegLegFailure')
     t.equal(labels['core'], CORE)
     t.equal(labels['severity'], 'critical')
-    t.equal(await bundle.verdict(), 'FFmpeg leg failed')
+    await bundle.firstLineIs('FFmpeg leg failed')
     await prometheus.ends('WebRTCFFmpegLegFailure')
   })
 

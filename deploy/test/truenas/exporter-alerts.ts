@@ -25,9 +25,15 @@ interface Pipeline {
   readonly prometheus: BundlePrometheus
 }
 
+interface StartOptions {
+  readonly env?: Readonly<Record<string, string>>
+  /** Sends one snapshot only, as a media process that gets stuck. */
+  readonly stuck?: boolean
+}
+
 async function start(
   t: Test,
-  env: Readonly<Record<string, string>> = {},
+  { env = {}, stuck = false }: StartOptions = {},
 ): Promise<Pipeline> {
   const exporter = startExporter(t, { CORE_ID: CORE, ...env })
   const target = `127.0.0.1:${await listening(exporter, 'web')}`
@@ -35,6 +41,8 @@ async function start(
   const ingestUrl = `ws://127.0.0.1:${ingest}/ingest`
   const media = await FakeMedia.connect(t, ingestUrl, CORE)
   media.sendSnapshot('live')
+  // Prometheus may take longer to start than a snapshot takes to be stale.
+  if (!stuck) sendSnapshots(t, media)
   const prometheus = await startBundlePrometheus(t, { target, core: CORE })
   await scrapedTwice(prometheus, 'dragonfork_exporter_media_connected')
   return { exporter, ingestUrl, media, prometheus }
@@ -49,9 +57,9 @@ async function scrapedTwice(prometheus: BundlePrometheus, metric: string) {
 }
 
 /** Sends snapshots regularly, as a healthy media process does. */
-function sendSnapshots(t: Test, media: FakeMedia, ...streams: string[]): void {
+function sendSnapshots(t: Test, media: FakeMedia): void {
   const timer = setInterval(() => {
-    media.sendSnapshot(...streams)
+    media.sendSnapshot('live')
   }, SNAPSHOT_INTERVAL_MS)
   t.teardown(() => {
     clearInterval(timer)
@@ -66,7 +74,6 @@ t.test('exporter alerts', { jobs: 4 }, t => {
 
   t.test('lost observations fire WebRTCObservationsLost only', async t => {
     const { media, prometheus } = await start(t)
-    sendSnapshots(t, media, 'live')
     media.sendBatch({ observed: 5, lost: 0 })
     t.strictSame(await prometheus.firing(), [])
     media.sendBatch({ observed: 12, lost: 5 })
@@ -79,8 +86,7 @@ t.test('exporter alerts', { jobs: 4 }, t => {
   })
 
   t.test('a malformed frame fires WebRTCObservationsRejected only', async t => {
-    const { ingestUrl, media, prometheus } = await start(t)
-    sendSnapshots(t, media, 'live')
+    const { ingestUrl, prometheus } = await start(t)
     const stranger = new WebSocket(ingestUrl)
     await once(stranger, 'open')
     stranger.send('{"kind":"nonsense"}')
@@ -91,16 +97,18 @@ t.test('exporter alerts', { jobs: 4 }, t => {
   })
 
   t.test('too many streams fire WebRTCSeriesRejected only', async t => {
-    const { media, prometheus } = await start(t, { EXPORTER_MAX_STREAMS: '1' })
-    sendSnapshots(t, media, 'live', 'other', 'third')
+    const { media, prometheus } = await start(t, {
+      env: { EXPORTER_MAX_STREAMS: '1' },
+    })
+    media.sendSnapshot('live', 'other', 'third')
     await prometheus.fires('WebRTCSeriesRejected')
     t.strictSame(await prometheus.firing(), ['WebRTCSeriesRejected'])
   })
 
   t.test('WebRTCSnapshotStale fires until snapshots arrive', async t => {
-    const { media, prometheus } = await start(t)
+    const { media, prometheus } = await start(t, { stuck: true })
     await prometheus.fires('WebRTCSnapshotStale')
-    sendSnapshots(t, media, 'live')
+    sendSnapshots(t, media)
     await prometheus.ends('WebRTCSnapshotStale')
     t.strictSame(await prometheus.firing(), [])
   })

@@ -8,7 +8,6 @@ import t, { type Test } from 'tap'
 import { request } from 'undici'
 import { WebSocket } from 'ws'
 import { requireProgram } from '../../../shared/test/fixtures/program.ts'
-import { waitFor } from '../../../shared/test/fixtures/wait-for.ts'
 import { testStream } from '../fixtures/stack.ts'
 import { WhepViewer } from '../fixtures/whep-viewer.ts'
 import {
@@ -34,9 +33,6 @@ interface Fault {
   /** Ends the fault; then the first line is OK again. */
   readonly end?: (bundle: BundleStack) => unknown
 }
-
-/** Snapshot, scrape and alert evaluation each delay the first line. */
-const FIRST_LINE_TIMEOUT_MS = 90_000
 
 function workerPid({ stack }: BundleStack): number {
   const started = stack.media.records.findLast(
@@ -158,31 +154,15 @@ t.test('the first line on real faults', { jobs: 3 }, t => {
       t.teardown(() => {
         bundle.stack.media.kill('SIGCONT')
       })
-      const firstLineIs = async (expected: string | RegExp) => {
-        let last = ''
-        const found = waitFor(
-          async () => {
-            last = await bundle.verdict()
-            return typeof expected === 'string'
-              ? last === expected
-              : expected.test(last)
-          },
-          String(expected),
-          FIRST_LINE_TIMEOUT_MS,
-        )
-        await found.catch((cause: unknown) => {
-          throw new Error(`Expected ${expected}, got ${last}`, { cause })
-        })
-      }
-      if (!fromStart) await firstLineIs('OK')
+      if (!fromStart) await bundle.firstLineIs('OK')
       const madeMs = performance.now()
       await make(bundle, t)
-      await firstLineIs(text)
+      await bundle.firstLineIs(text)
       const tookS = ((performance.now() - madeMs) / 1_000).toFixed(1)
       t.pass(`${String(text)} after ${tookS} s, on ${CORE}`)
       if (end === undefined) return
       await end(bundle)
-      await firstLineIs('OK')
+      await bundle.firstLineIs('OK')
     })
   }
   t.end()
