@@ -14,6 +14,8 @@ t.test(`${VIEWERS} POSTs at once share one port`, async t => {
     CORE_WEBRTC_MUX_PORT: `${port}`,
     CORE_WEBRTC_MAX_PEERS_PER_STREAM: '0',
     CORE_WEBRTC_MAX_PEERS_TOTAL: `${VIEWERS}`,
+    // None connects; each must keep its place until it is deleted.
+    CORE_WEBRTC_ICE_TIMEOUT_MS: '120000',
   })
   await app.addDemo()
   const post = () =>

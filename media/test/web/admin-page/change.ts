@@ -4,8 +4,10 @@ import { waitFor } from '../../../../shared/test/fixtures/wait-for.ts'
 import { requireFfmpeg } from '../../fixtures/require-ffmpeg.ts'
 import { wholeApp } from '../../fixtures/whole-app.ts'
 import {
-  openPage,
+  hasSaid,
   hasState,
+  keepWords,
+  openPage,
   startChromium,
 } from '../../whep/fixtures/chromium.ts'
 import { CHROMIUM } from '../../whep/fixtures/offers.ts'
@@ -40,7 +42,10 @@ const STREAM = {
 await t.test('changing a stream', async t => {
   const browser = await startChromium(t)
   if (browser === undefined) return
-  const app = await wholeApp(t)
+  const app = await wholeApp(t, {
+    // The probe below never connects, and must not end by itself.
+    CORE_WEBRTC_ICE_TIMEOUT_MS: '120000',
+  })
   const { status, text } = await app.call('POST', '/api/v3/process', STREAM)
   t.equal(status, 200, text)
   const config = () => app.get('/api/v3/process/cam/config')
@@ -104,6 +109,7 @@ await t.test('changing a stream', async t => {
 
   await t.test('a viewer is kicked, and the player says so', async t => {
     const { page: player } = await openPage(t, browser)
+    await keepWords(player)
     await player.goto(`${app.origin}/player/cam`)
     await hasState(player, 'playing')
     const operator = await Operator.open(t, browser, {
@@ -130,7 +136,8 @@ await t.test('changing a stream', async t => {
     await probeRow.getByRole('button', { name: 'Kick' }).click()
     await probeRow.waitFor({ state: 'detached' })
     await viewers.getByRole('button', { name: 'Kick' }).click()
-    await hasState(player, 'failed', 'The server ended this view.')
+    // It plays again after a second, which a busy machine may take to look.
+    await hasSaid(player, 'The server ended this view.')
     await page.getByText('The viewer was disconnected.').waitFor()
   })
 
