@@ -13,6 +13,8 @@ import { temporaryFolder } from '../../../shared/test/fixtures/temporary-folder.
 import { waitFor } from '../../../shared/test/fixtures/wait-for.ts'
 
 requireFfmpeg(t)
+// Most of the time they wait for timeouts.
+t.jobs = 3
 
 const RECONNECT = { enabled: true, delayMs: 0 }
 /** FFmpeg may need seconds to start, and reports its progress once a second. */

@@ -17,6 +17,9 @@ import {
 import { waitFor } from '../../../shared/test/fixtures/wait-for.ts'
 import { takePorts } from '../../../shared/test/fixtures/ports.ts'
 
+// Most of the time they wait for silence to count.
+t.jobs = 4
+
 const LEG_TIMEOUT_MS = 3_000
 /** Polls with packets after which the usual interval of a leg is known. */
 const STEADY_POLLS = 6
@@ -58,7 +61,7 @@ async function untilSteady(stream: LiveStream): Promise<void> {
   await Promise.all([isSteady('video'), isSteady('audio')])
 }
 
-await t.test('an unexpected end of FFmpeg fails both legs as exit', async t => {
+t.test('an unexpected end of FFmpeg fails both legs as exit', async t => {
   const { stream, failures, run } = await startStream(t)
   const ffmpeg = await run()
   await untilLive(stream)
@@ -78,7 +81,7 @@ await t.test('an unexpected end of FFmpeg fails both legs as exit', async t => {
   t.same(failures(), { video: 1, audio: 1 }, 'a requested end is not counted')
 })
 
-await t.test('FFmpeg that keeps failing is one failure per leg', async t => {
+t.test('FFmpeg that keeps failing is one failure per leg', async t => {
   const { stream, failures, run } = await startStream(t)
   for (let attempt = 0; attempt < 3; attempt++) {
     const ffmpeg = await run(['-i', '/nonexistent/input.mp4'])
@@ -90,7 +93,7 @@ await t.test('FFmpeg that keeps failing is one failure per leg', async t => {
   t.equal(stream.status.degraded, false, 'the episode ends when RTP flows')
 })
 
-await t.test('silence of FFmpeg counts once per episode', async t => {
+t.test('silence of FFmpeg counts once per episode', async t => {
   const { stream, failures, run } = await startStream(t)
   const ffmpeg = await run()
   await untilSteady(stream)
@@ -117,7 +120,7 @@ await t.test('silence of FFmpeg counts once per episode', async t => {
   ffmpeg.kill('SIGCONT')
 })
 
-await t.test('FFmpeg that ignores a stop counts no failure', async t => {
+t.test('FFmpeg that ignores a stop counts no failure', async t => {
   const { stream, failures, run } = await startStream(t)
   const ffmpeg = await run()
   await untilLive(stream)
@@ -139,7 +142,7 @@ await t.test('FFmpeg that ignores a stop counts no failure', async t => {
   await untilLive(stream)
 })
 
-await t.test('one silent leg degrades the stream and fails alone', async t => {
+t.test('one silent leg degrades the stream and fails alone', async t => {
   const { stream, failures, run } = await startStream(t)
   await run([
     ...['-re', '-f', 'lavfi', '-i', 'testsrc2=size=320x180:rate=15'],
@@ -156,7 +159,7 @@ await t.test('one silent leg degrades the stream and fails alone', async t => {
   t.same(failures(), { video: 0, audio: 1 })
 })
 
-await t.test('an input without packets fails the legs as silent', async t => {
+t.test('an input without packets fails the legs as silent', async t => {
   const { stream, failures, run } = await startStream(t, 2_000)
   await run(['-i', `udp://127.0.0.1:${(await takePorts(1)).min}`])
   t.match(stream.status, { state: 'starting' })
@@ -165,7 +168,7 @@ await t.test('an input without packets fails the legs as silent', async t => {
   t.same(failures(), { video: 1, audio: 1 })
 })
 
-await t.test('missing audio fails its leg as no-such-stream', async t => {
+t.test('missing audio fails its leg as no-such-stream', async t => {
   const { stream, failures, run } = await startStream(t)
   const ffmpeg = await run(PATTERN_AND_TONE.slice(0, 5))
   await ffmpeg.ended
@@ -176,7 +179,7 @@ await t.test('missing audio fails its leg as no-such-stream', async t => {
   t.same(failures(), { video: 1, audio: 1 })
 })
 
-await t.test('a picture too wide for x264 fails as encoder', async t => {
+t.test('a picture too wide for x264 fails as encoder', async t => {
   const { stream, run } = await startStream(t)
   // x264 accepts at most 16384 pixels per line.
   const ffmpeg = await run([
@@ -190,7 +193,7 @@ await t.test('a picture too wide for x264 fails as encoder', async t => {
   })
 })
 
-await t.test('a port in use fails its leg as bind', async t => {
+t.test('a port in use fails its leg as bind', async t => {
   const { stack, stream, failures, run } = await startStream(t)
   const { outputs } = await stream.prepareRun(UNSUPERVISED)
   const port = Number(/localrtpport=(\d+)/.exec(outputs.join(' '))?.[1])
@@ -218,7 +221,7 @@ await t.test('a port in use fails its leg as bind', async t => {
   )
 })
 
-await t.test('an empty port pool fails the legs as bind', async t => {
+t.test('an empty port pool fails the legs as bind', async t => {
   const stack = await startMediaStack({ ports: 7 })
   t.teardown(() => stack.close())
   const stream = stack.streams.add(streamId('cam'), managedConfig())
@@ -236,7 +239,7 @@ await t.test('an empty port pool fails the legs as bind', async t => {
   await waitFor(() => stack.engine.udpPorts.counts().inUse === 0)
 })
 
-await t.test('a frozen worker fails the legs as worker', async t => {
+t.test('a frozen worker fails the legs as worker', async t => {
   const { stack, stream, failures } = await startStream(t)
   const [worker] = stack.engine.workers
   if (worker === undefined) throw new Error('Expected a worker')
