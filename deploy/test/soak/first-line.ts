@@ -1,7 +1,8 @@
 /**
  * The dashboard's first line on real faults of a whole box. Faults of FFmpeg
- * and of viewers are in faults.ts, degraded streams in degraded.ts, and lost
- * observations in exporter-alerts.ts; a full disk has promtool tests only.
+ * and of viewers are in truenas-faults.ts, degraded streams in degraded.ts, and
+ * lost observations in ../truenas/exporter-alerts.ts; a full disk has promtool
+ * tests only.
  */
 import { once } from 'node:events'
 import t, { type Test } from 'tap'
@@ -14,7 +15,7 @@ import {
   CORE,
   startBundleStack,
   type BundleStack,
-} from './fixtures/bundle-stack.ts'
+} from '../truenas/fixtures/bundle-stack.ts'
 import { takePorts } from '../../../shared/test/fixtures/ports.ts'
 
 type Options = Parameters<typeof startBundleStack>

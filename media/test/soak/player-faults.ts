@@ -1,7 +1,7 @@
 /** The player page in Chromium when something keeps it from playing. */
 import type { Page } from 'playwright-core'
 import t from 'tap'
-import { waitFor } from '../../../../shared/test/fixtures/wait-for.ts'
+import { waitFor } from '../../../shared/test/fixtures/wait-for.ts'
 import {
   decodes,
   hasSaid,
@@ -10,8 +10,8 @@ import {
   hasState,
   startChromium,
   wordsOf,
-} from '../fixtures/chromium.ts'
-import { H264, LiveServer, VP8 } from '../fixtures/live-server.ts'
+} from '../whep/fixtures/chromium.ts'
+import { H264, LiveServer, VP8 } from '../whep/fixtures/live-server.ts'
 
 /** Like a browser that blocks autoplay even without sound. */
 const NO_AUTOPLAY = `
